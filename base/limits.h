@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Every constant bound of the product, each with its reason.
+namespace cgwarden::limits {
+
+// memory.stat of 6.12 is about 1.6 KiB and io.stat grows by ~80 bytes a device: 256 KiB holds over
+// 3,000 devices.
+inline constexpr std::size_t kControlFileBytes = 256U * 1024U;
+// cgroup.procs of a fork bomb; pid_max of 64-bit kernels is 4,194,304 lines of at most 8 bytes.
+inline constexpr std::size_t kProcsFileBytes = 32U * 1024U * 1024U;
+// The kernel allows any depth; kubelet uses 5 levels, nested containers about 12. Deeper trees are
+// reported as cut.
+inline constexpr std::size_t kCgroupDepth = 64;
+// The product's stated scale is 10,000 cgroups; ten times that bounds memory at about 300 MB.
+inline constexpr std::size_t kCgroupsWatched = 100000;
+// A policy or workload file is written by people; 1 MiB is far beyond any real one.
+inline constexpr std::size_t kYamlFileBytes = 1024U * 1024U;
+// YAML nesting: the schema needs 5; more is an attack on the recursive parser.
+inline constexpr std::size_t kYamlDepth = 32;
+// Nodes of all documents of one YAML file: the largest real ones have a few hundred. 50,000 are
+// about 10 MiB of memory.
+inline constexpr std::size_t kYamlNodes = 50000;
+// Diagnostics shown for one file: a screen. More are usually the same mistake again.
+inline constexpr std::size_t kDiagnostics = 20;
+// Labels of one workload: each may become a label of its series on /metrics.
+inline constexpr std::size_t kWorkloadLabels = 32;
+// Workload names become directory, unit and label names; systemd unit names may have 255 bytes.
+inline constexpr std::size_t kWorkloadNameBytes = 64;
+// JSON documents between agent, shim and launcher (OCI config.json with a large seccomp profile is
+// ~100 KiB).
+inline constexpr std::size_t kStateFileBytes = 4U * 1024U * 1024U;
+// The last words of a workload kept with its death (bytes of stderr).
+inline constexpr std::size_t kStderrTailBytes = 8U * 1024U;
+// An output log of a workload before it becomes .1: two of them for two streams are 64 MiB at most,
+// hours of a normal service and small enough for /run in memory.
+inline constexpr std::size_t kOutputLogBytes = 16U * 1024U * 1024U;
+// A path in the hierarchy that can be opened at all (PATH_MAX).
+inline constexpr std::size_t kCgroupPathBytes = 4096;
+// A record of /dev/kmsg is at most PRINTK_MESSAGE_MAX (2048) plus its escaped prefix; smaller
+// buffers give EINVAL.
+inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
+// OOM records kept for attribution; an incident needs one, a storm of 100 a second keeps ten
+// seconds.
+inline constexpr std::size_t kOomRecords = 1024;
+// Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
+// disks does not multiply the page. The others are counted, not shown.
+inline constexpr std::size_t kExportedDevices = 8;
+// HTTP connections at a time: a few scrapers with keep-alive, a browser, a probe. One address may
+// hold a quarter, so that a single client cannot shut out the others.
+inline constexpr unsigned kHttpConnections = 64;
+inline constexpr unsigned kHttpConnectionsPerAddress = 16;
+// Threads that answer: gzip of 10,000 cgroups takes most of a second and must not delay /healthz.
+inline constexpr unsigned kHttpThreads = 2;
+// Seconds without a byte after which a connection is closed; Prometheus keeps idle ones for 5 min
+// and reconnects silently.
+inline constexpr unsigned kHttpIdleSeconds = 30;
+// Memory of one request: Prometheus sends about 500 bytes of headers, browsers 2 KiB.
+inline constexpr std::size_t kHttpRequestBytes = 16U * 1024U;
+// Elements read of an Accept header; Prometheus 3 sends 6.
+inline constexpr std::size_t kHttpAcceptElements = 32;
+
+// A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
+// 4 KiB bound a workload at 4 MiB.
+inline constexpr std::size_t kVerdictsPerWorkload = 1000;
+
+}  // namespace cgwarden::limits
