@@ -1,0 +1,66 @@
+#include "cgroup/field_table.h"
+#include "cgroup/quote.h"
+
+namespace cgwarden::cgroup {
+namespace {
+
+// kernel/cgroup/cgroup.c cgroup_stat_show. The nr_subsys_* and nr_dying_subsys_* keys of 6.12 are
+// not used.
+constexpr std::array kCgroupStat{
+    CountField<CgroupStat>{"nr_descendants", &CgroupStat::nr_descendants},
+    CountField<CgroupStat>{"nr_dying_descendants", &CgroupStat::nr_dying_descendants},
+};
+
+// One row of a flat keyed file of flags.
+struct EventFlag {
+  std::string_view key;
+  std::optional<bool> CgroupEvents::* member;
+};
+
+// kernel/cgroup/cgroup.c cgroup_events_show.
+constexpr std::array kCgroupEvents{
+    EventFlag{"populated", &CgroupEvents::populated},
+    EventFlag{"frozen", &CgroupEvents::frozen},
+};
+
+struct TypeName {
+  std::string_view text;
+  CgroupType type;
+};
+
+// kernel/cgroup/cgroup.c cgroup_type_show.
+constexpr std::array kCgroupTypes{
+    TypeName{"domain\n", CgroupType::domain},
+    TypeName{"domain threaded\n", CgroupType::domain_threaded},
+    TypeName{"domain invalid\n", CgroupType::domain_invalid},
+    TypeName{"threaded\n", CgroupType::threaded},
+};
+
+}  // namespace
+
+Result<CgroupStat> parse_cgroup_stat(std::string_view text) {
+  return parse_counts(text, "cgroup.stat", kCgroupStat);
+}
+
+Result<CgroupEvents> parse_cgroup_events(std::string_view text) {
+  CgroupEvents events;
+  CGW_TRY(
+      parse_flat_keyed(text, "cgroup.events", [&](std::string_view key, std::string_view value) {
+        for (const EventFlag& row : kCgroupEvents) {
+          if (row.key != key) continue;
+          if (value != "0" && value != "1") return false;
+          events.*row.member = value == "1";
+        }
+        return true;
+      }));
+  return events;
+}
+
+Result<CgroupType> parse_cgroup_type(std::string_view text) {
+  for (const TypeName& row : kCgroupTypes) {
+    if (row.text == text) return row.type;
+  }
+  return fail(malformed("cgroup.type", quote(text) + " is not a type of cgroup"));
+}
+
+}  // namespace cgwarden::cgroup

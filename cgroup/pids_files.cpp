@@ -1,0 +1,17 @@
+#include "cgroup/field_table.h"
+
+namespace cgwarden::cgroup {
+namespace {
+
+// kernel/cgroup/pids.c pids_events_show and pids_events_local_show.
+constexpr std::array kPidsEvents{
+    CountField<PidsEvents>{"max", &PidsEvents::max},
+};
+
+}  // namespace
+
+Result<PidsEvents> parse_pids_events(std::string_view text) {
+  return parse_counts(text, "pids.events", kPidsEvents);
+}
+
+}  // namespace cgwarden::cgroup
