@@ -1,0 +1,80 @@
+#include "launcher/launch_report.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace cgwarden::launcher {
+namespace {
+
+enum class MessageKind : int { exec = 1, error = 2 };
+
+struct Message {
+  MessageKind kind = MessageKind::error;
+  int errno_value = 0;
+  std::array<char, 32> stage{};
+  std::array<char, 1024> text{};
+};
+
+template <std::size_t size>
+void copy_text(std::array<char, size>& to, std::string_view from) {
+  from.copy(to.data(), size - 1);
+}
+
+void send_message(int socket, const Message& message) {
+  while (::send(socket, &message, sizeof(message), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+pid_t sender_of(msghdr& header) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
+    ucred credentials{};
+    std::memcpy(&credentials, CMSG_DATA(part), sizeof(credentials));
+    return credentials.pid;
+  }
+  return -1;
+}
+
+}  // namespace
+
+void report_error(int socket, const LaunchError& error) {
+  Message message;
+  message.errno_value = error.errno_value;
+  copy_text(message.stage, error.stage);
+  copy_text(message.text, error.text);
+  send_message(socket, message);
+}
+
+void report_exec(int socket) {
+  Message message;
+  message.kind = MessageKind::exec;
+  send_message(socket, message);
+}
+
+LaunchOutcome receive_outcome(int socket) {
+  LaunchOutcome outcome;
+  for (;;) {
+    Message message;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
+    iovec part{&message, sizeof(message)};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    const ssize_t count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+    if (count < 0 && errno == EINTR) continue;
+    if (count != static_cast<ssize_t>(sizeof(message))) return outcome;
+    if (message.kind == MessageKind::exec) {
+      outcome.main_pid = sender_of(header);
+    } else if (!outcome.error) {
+      outcome.error = LaunchError{message.stage.data(), message.errno_value, message.text.data()};
+    }
+  }
+}
+
+}  // namespace cgwarden::launcher

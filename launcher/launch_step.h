@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cerrno>
+#include <expected>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "launcher/spawn.h"
+
+namespace cgwarden::launcher {
+
+// One step of a launch: done, or the LaunchError that ends it. Works with CGW_TRY and CGW_ASSIGN.
+using Step = std::expected<void, LaunchError>;
+template <typename T>
+using StepResult = std::expected<T, LaunchError>;
+
+// A failure with errno(3) as it stands.
+[[nodiscard]] inline std::unexpected<LaunchError> failed(std::string stage, std::string text) {
+  const int errno_value = errno;
+  return std::unexpected(LaunchError{std::move(stage), errno_value, std::move(text)});
+}
+// A refusal in which no system call failed.
+[[nodiscard]] inline std::unexpected<LaunchError> refused(std::string stage, std::string text) {
+  return std::unexpected(LaunchError{std::move(stage), 0, std::move(text)});
+}
+
+}  // namespace cgwarden::launcher

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+
+#include "base/unique_fd.h"
+#include "launcher/launch_step.h"
+#include "launcher/mount_options.h"
+#include "launcher/spec.h"
+
+// Mounts by file descriptor only (open_tree, fsopen, move_mount, mount_setattr; Linux 5.2 to 5.12):
+// what was checked is what is mounted on, and no path is resolved twice.
+namespace cgwarden::launcher {
+
+// A new mount of a file system type, not attached anywhere yet. Errors carry what the file system
+// itself says (the log of the fs context).
+[[nodiscard]] StepResult<UniqueFd> new_mount(const std::string& type, const std::string& source,
+                                             const MountOptions& options);
+
+// A detached copy of the mount at `source` (of everything below it too when `recursive`), with the
+// options' attributes.
+[[nodiscard]] StepResult<UniqueFd> bind_mount(int directory, const std::string& source,
+                                              const MountOptions& options);
+
+// Attaches a detached mount on what `target` refers to. errno(3) is the kernel's.
+[[nodiscard]] bool attach(int mount, int target);
+
+// Carries out spec.mounts in order below the rootfs `root`. Missing destinations are made; one that
+// lies in procfs is refused but for the files that are replaced on purpose (CVE-2019-16884), and
+// proc and sysfs themselves go only onto a real directory.
+[[nodiscard]] Step mount_all(int root, const Spec& spec);
+
+}  // namespace cgwarden::launcher

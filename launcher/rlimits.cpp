@@ -1,0 +1,67 @@
+#include "launcher/rlimits.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "base/unique_fd.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+constexpr std::array<std::pair<const char*, int>, 16> kRlimits{{
+    {"RLIMIT_AS", RLIMIT_AS},
+    {"RLIMIT_CORE", RLIMIT_CORE},
+    {"RLIMIT_CPU", RLIMIT_CPU},
+    {"RLIMIT_DATA", RLIMIT_DATA},
+    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+    {"RLIMIT_NICE", RLIMIT_NICE},
+    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},
+    {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_STACK", RLIMIT_STACK},
+}};
+
+}  // namespace
+
+int rlimit_number(const std::string& name) {
+  for (const auto& [known, number] : kRlimits) {
+    if (name == known) return number;
+  }
+  return -1;
+}
+
+Step set_rlimits(const Process& process) {
+  for (const auto& limit : process.rlimits) {
+    const int number = rlimit_number(limit.type);
+    if (number < 0) return refused("rlimit", limit.type + " is not a resource limit");
+    const rlimit64 value{limit.soft, limit.hard};
+    if (::setrlimit64(static_cast<__rlimit_resource>(number), &value) != 0) {
+      return failed("rlimit", limit.type + " to " + std::to_string(limit.soft) + "/" +
+                                  std::to_string(limit.hard) +
+                                  " (raising a hard limit needs CAP_SYS_RESOURCE)");
+    }
+  }
+  return {};
+}
+
+Step set_oom_score_adj(const Process& process) {
+  if (!process.oom_score_adj) return {};
+  const std::string text = std::to_string(*process.oom_score_adj);
+  const UniqueFd fd(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if (!fd.valid() || ::write(fd.get(), text.data(), text.size()) < 0) {
+    return failed("oom_score_adj", text + " (lowering it needs CAP_SYS_RESOURCE)");
+  }
+  return {};
+}
+
+}  // namespace cgwarden::launcher

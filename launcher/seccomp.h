@@ -1,0 +1,35 @@
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "launcher/launch_step.h"
+#include "launcher/spec.h"
+
+namespace cgwarden::launcher {
+
+// A seccomp program ready to load: borrowed from the ones compiled at build time, or own.
+struct SeccompFilter {
+  std::vector<sock_filter> compiled;
+  std::span<const sock_filter> program;  // empty: unconfined
+};
+
+// The bits of a bounding set on which the default profile depends.
+[[nodiscard]] std::uint64_t profile_capabilities(std::uint64_t bounding);
+
+// The filter of a spec. The default profile for the default capability set and for no capabilities
+// at all is compiled at build time: libseccomp needs milliseconds for it. Others are compiled here.
+[[nodiscard]] StepResult<SeccompFilter> seccomp_filter(SeccompProfile profile,
+                                                       std::uint64_t bounding);
+
+// Compiles the default profile with libseccomp.
+[[nodiscard]] StepResult<std::vector<sock_filter>> compile_default_profile(std::uint64_t bounding);
+
+// seccomp(2) SECCOMP_SET_MODE_FILTER; needs no_new_privs or CAP_SYS_ADMIN. Nothing to do for an
+// empty program.
+[[nodiscard]] Step load_filter(std::span<const sock_filter> program);
+
+}  // namespace cgwarden::launcher

@@ -1,0 +1,296 @@
+#include "launcher/shim.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "cgroup/tree.h"
+#include "launcher/capture.h"
+#include "launcher/output_log.h"
+#include "launcher/spawn.h"
+#include "launcher/state.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+// exit.json with 64 cgroup levels of captures is below this.
+constexpr off_t kReservedBytes = 256 * 1024;
+// Descendants that left the workload may hold its pipes for ever.
+constexpr Usec kDrainTime{2000000};
+// A full disk is often a log being rotated: five tries over a second.
+constexpr int kRecordTries = 5;
+constexpr useconds_t kRecordPauseUsec = 200000;
+
+LaunchError as_launch_error(const char* stage, const Error& error) {
+  // The sentence has strerror(errno) inside already.
+  return LaunchError{stage, 0, error.sentence()};
+}
+
+// Control bytes escaped, line ends kept.
+std::string printable_lines(std::string_view text) {
+  std::string result;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!result.empty() || line.data() != text.data()) result += '\n';
+    result += printable(line);
+  }
+  return result;
+}
+
+class Shim {
+ public:
+  explicit Shim(const ShimOptions& options) : options_(options) {
+    record_.name = options.name;
+    record_.incarnation = options.incarnation;
+  }
+  int run();
+
+ private:
+  std::optional<std::string> receive_go() const;
+  std::optional<LaunchError> prepare(const std::string& cgroup);
+  std::optional<LaunchError> start();
+  std::optional<LaunchError> announce();
+  void reply(const std::optional<LaunchError>& error);
+  void hold();
+  void collect_end();
+  void drain();
+  int record(int tries);
+  [[nodiscard]] std::string path(const char* file) const { return options_.state_dir + "/" + file; }
+
+  const ShimOptions& options_;
+  SystemClock clock_;
+  Spec spec_;
+  std::optional<cgroup::Tree> tree_;
+  std::optional<OutputLog> stdout_;
+  std::optional<OutputLog> stderr_;
+  Spawned spawned_;
+  ExitRecord record_;
+};
+
+// nullopt: the agent gave up or is gone.
+std::optional<std::string> Shim::receive_go() const {
+  std::string message(limits::kCgroupPathBytes + 64, '\0');
+  ssize_t count = 0;
+  do {
+    count = ::recv(options_.control_fd, message.data(), message.size(), 0);
+  } while (count < 0 && errno == EINTR);
+  if (count <= 0) return std::nullopt;
+  message.resize(static_cast<std::size_t>(count));
+  return message;
+}
+
+// Everything that can fail without a process: the spec, the state directory, the cgroup.
+std::optional<LaunchError> Shim::prepare(const std::string& message) {
+  const auto config = read_all(options_.spec_fd, "the spec", limits::kStateFileBytes);
+  if (!config) return as_launch_error("spec", config.error());
+  auto spec = parse_config(*config, "config.json");
+  if (!spec) return as_launch_error("spec", spec.error());
+  spec_ = std::move(*spec);
+
+  auto output = OutputLog::open(path("stdout.log"), 0);
+  if (!output) return as_launch_error("state", output.error());
+  stdout_ = std::move(*output);
+  auto errors = OutputLog::open(path("stderr.log"), limits::kStderrTailBytes);
+  if (!errors) return as_launch_error("state", errors.error());
+  stderr_ = std::move(*errors);
+  // Room for the last word is set aside now: a full disk must not cost the exit status.
+  const auto reserved = open_at(AT_FDCWD, path("exit.json.reserved"), O_WRONLY | O_CREAT, 0600);
+  if (!reserved) return as_launch_error("state", reserved.error());
+  if (const int error = ::posix_fallocate(reserved->get(), 0, kReservedBytes); error != 0) {
+    return as_launch_error("state",
+                           Error::from_errno(error, "set aside 256 KiB in", options_.state_dir));
+  }
+
+  const auto cgroup = parse_go_message(message);
+  if (!cgroup) return as_launch_error("cgroup", cgroup.error());
+  auto tree = cgroup::Tree::open(options_.cgroup_root);
+  if (!tree) return as_launch_error("cgroup", tree.error());
+  tree_ = std::move(*tree);
+  auto captures = capture_before(*tree_, *cgroup);
+  if (!captures) return as_launch_error("cgroup", captures.error());
+  record_.cgroups = std::move(*captures);
+  return std::nullopt;
+}
+
+std::optional<LaunchError> Shim::start() {
+  const auto cgroup = tree_->open_cgroup(record_.cgroups.front().path);
+  if (!cgroup) return as_launch_error("cgroup", cgroup.error());
+  const auto null = open_at(AT_FDCWD, "/dev/null", O_RDONLY);
+  if (!null) return as_launch_error("stdio", null.error());
+  SpawnRequest request;
+  request.spec = &spec_;
+  request.cgroup_fd = cgroup->get();
+  request.stdin_fd = null->get();
+  request.stdout_fd = stdout_->write_end();
+  request.stderr_fd = stderr_->write_end();
+  auto spawned = spawn(request);
+  record_.started = clock_.now();
+  stdout_->close_write_end();
+  stderr_->close_write_end();
+  if (!spawned) return std::move(spawned).error();
+  spawned_ = std::move(*spawned);
+  record_.pid = spawned_.pid;
+  record_.main_pid = spawned_.main_pid;
+  return std::nullopt;
+}
+
+// status.json: without it no later agent could find the workload, so it may not run.
+std::optional<LaunchError> Shim::announce() {
+  RunningStatus status;
+  status.name = options_.name;
+  status.incarnation = options_.incarnation;
+  status.shim_pid = ::getpid();
+  const auto start_time = process_start_time(status.shim_pid);
+  if (start_time) status.shim_start_time = *start_time;
+  status.pid = spawned_.pid;
+  status.main_pid = spawned_.main_pid;
+  status.started = record_.started;
+  status.cgroup = record_.cgroups.front().path;
+  const Status written = start_time ? write_file_atomically(path("status.json"), to_json(status))
+                                    : Status(fail(start_time.error()));
+  if (written) return std::nullopt;
+  ::syscall(SYS_pidfd_send_signal, spawned_.pidfd.get(), SIGKILL, nullptr, 0);
+  collect_end();
+  return as_launch_error("state", written.error());
+}
+
+void Shim::reply(const std::optional<LaunchError>& error) {
+  const ShimReply answer{.pid = record_.pid, .main_pid = record_.main_pid, .error = error};
+  const std::string message = to_json(answer);
+  // An agent that is gone by now finds status.json or exit.json instead.
+  (void)::send(options_.control_fd, message.data(), message.size(), MSG_NOSIGNAL);
+  ::close(options_.control_fd);
+}
+
+void Shim::hold() {
+  for (;;) {
+    std::array<pollfd, 3> waits{{{spawned_.pidfd.get(), POLLIN, 0},
+                                 {stdout_->read_end(), POLLIN, 0},
+                                 {stderr_->read_end(), POLLIN, 0}}};
+    if (::poll(waits.data(), waits.size(), -1) < 0) continue;
+    if (waits[1].revents != 0) stdout_->pump();
+    if (waits[2].revents != 0) stderr_->pump();
+    if (waits[0].revents != 0) return;
+  }
+}
+
+// The zombie keeps its place in the cgroup until it is reaped: the counters are read before that.
+void Shim::collect_end() {
+  record_.ended = clock_.now();
+  capture_after(*tree_, record_.cgroups);
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(spawned_.pidfd.get()), &info, WEXITED) != 0 &&
+         errno == EINTR) {
+  }
+  const WaitStatus direct{.code = info.si_code, .status = info.si_status};
+  if (spec_.init) {
+    record_.init_wait = direct;
+    record_.wait = read_status(spawned_);
+  } else {
+    record_.wait = direct;
+  }
+  rusage usage{};
+  if (::getrusage(RUSAGE_CHILDREN, &usage) == 0) {
+    const auto usec = [](const timeval& time) {
+      return Usec(static_cast<std::uint64_t>(time.tv_sec) * 1000000U +
+                  static_cast<std::uint64_t>(time.tv_usec));
+    };
+    record_.max_rss = Bytes{static_cast<std::uint64_t>(usage.ru_maxrss) * 1024U};
+    record_.user = usec(usage.ru_utime);
+    record_.system = usec(usage.ru_stime);
+  }
+}
+
+int Shim::record(int tries) {
+  if (stderr_) record_.stderr_tail = printable_lines(stderr_->tail());
+  const std::string text = to_json(record_);
+  Status written;
+  for (int i = 0; i < tries; ++i) {
+    if (i > 0) ::usleep(kRecordPauseUsec);
+    ::unlink(path("exit.json.reserved").c_str());
+    written = write_file_atomically(path("exit.json"), text);
+    if (written) return 0;
+  }
+  const WaitStatus wait = record_.wait.value_or(WaitStatus{});
+  ::openlog("cgwarden-shim", LOG_PERROR | LOG_PID, LOG_DAEMON);
+  ::syslog(LOG_ERR, "%s incarnation %u ended with si_code %d status %d, but %s",
+           options_.name.c_str(), options_.incarnation, wait.code, wait.status,
+           written.error().sentence().c_str());
+  return 1;
+}
+
+// What is still in the pipes, until their end or kDrainTime.
+void Shim::drain() {
+  const Usec deadline = clock_.now().boottime + kDrainTime;
+  while (stdout_->read_end() >= 0 || stderr_->read_end() >= 0) {
+    const Usec now = clock_.now().boottime;
+    if (now >= deadline) return;
+    const auto left_msec = static_cast<int>((deadline - now).count() / 1000U) + 1;
+    std::array<pollfd, 2> waits{
+        {{stdout_->read_end(), POLLIN, 0}, {stderr_->read_end(), POLLIN, 0}}};
+    if (::poll(waits.data(), waits.size(), left_msec) < 0) continue;
+    if (waits[0].revents != 0) stdout_->pump();
+    if (waits[1].revents != 0) stderr_->pump();
+  }
+}
+
+int Shim::run() {
+  const auto message = receive_go();
+  if (!message) return 0;
+  auto error = prepare(*message);
+  if (!error) error = start();
+  if (!error) error = announce();
+  if (error) {
+    record_.launch_error = error;
+    // An OOM kill before execve(2) shows only here.
+    if (tree_) capture_after(*tree_, record_.cgroups);
+    if (record_.ended.boottime.count() == 0) record_.ended = clock_.now();
+    if (record_.started.boottime.count() == 0) record_.started = record_.ended;
+    // The agent waits for the reply: no long tries when, say, the state directory is missing.
+    const int status = record(1);
+    reply(error);
+    return status;
+  }
+  reply(std::nullopt);
+  hold();
+  collect_end();
+  // The last words belong into the record; the pipes' end may come much later.
+  stdout_->pump();
+  stderr_->pump();
+  const int status = record(kRecordTries);
+  drain();
+  return status;
+}
+
+}  // namespace
+
+int run_shim(const ShimOptions& options) {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) {
+    ::signal(number, SIG_IGN);
+  }
+  ::setsid();
+  for (const int fd : {options.spec_fd, options.control_fd}) {
+    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+      const Error error = Error::from_errno(errno, "use the descriptor", std::to_string(fd));
+      (void)write_all(STDERR_FILENO, "cgwarden-shim: " + error.sentence() + "\n", "stderr");
+      return 1;
+    }
+  }
+  return Shim(options).run();
+}
+
+}  // namespace cgwarden::launcher

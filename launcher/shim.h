@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cgwarden::launcher {
+
+// The shim's command line (state.h).
+struct ShimOptions {
+  std::string name;
+  unsigned incarnation = 0;
+  int spec_fd = -1;
+  int control_fd = -1;
+  std::string state_dir;
+  std::string cgroup_root;
+};
+// invalid, with the option's name, for an unknown, repeated, missing or malformed option.
+[[nodiscard]] Result<ShimOptions> parse_shim_options(const std::vector<std::string>& arguments);
+
+// Holds one workload from its start to its recorded end: waits for the go message, starts the
+// command, answers, keeps its output and writes exit.json. Returns the exit status of the shim: 0
+// when the end of the workload (or that it could not start) is recorded or the agent gave up
+// beforehand, 1 when it could not be recorded.
+[[nodiscard]] int run_shim(const ShimOptions& options);
+
+}  // namespace cgwarden::launcher
