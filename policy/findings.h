@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "policy/diagnostic.h"
+#include "policy/source_text.h"
+
+namespace cgwarden::policy {
+
+// Collects what is wrong with one text, all of it at once. Errors over limits::kDiagnostics are
+// counted only.
+class Findings {
+ public:
+  // Refers to `source`, which must outlive it.
+  explicit Findings(const SourceText& source) : source_(source) {}
+
+  [[nodiscard]] const SourceText& source() const { return source_; }
+  void error(Place place, std::string message, std::string hint = {});
+  void error(const SourcePosition& position, std::string message, std::string hint = {});
+  void warning(const SourcePosition& position, std::string message, std::string hint = {});
+
+  [[nodiscard]] bool has_errors() const { return !errors_.empty(); }
+  // In the order of the text; the last one says how many were left out.
+  [[nodiscard]] std::vector<Diagnostic> take_errors();
+  [[nodiscard]] std::vector<Diagnostic> take_warnings();
+
+ private:
+  [[nodiscard]] Diagnostic diagnostic(Severity severity, const SourcePosition& position,
+                                      std::string message, std::string hint) const;
+  const SourceText& source_;
+  std::vector<Diagnostic> errors_;
+  std::vector<Diagnostic> warnings_;
+  std::size_t left_out_ = 0;
+};
+
+}  // namespace cgwarden::policy

@@ -1,0 +1,103 @@
+#include "policy/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "policy/absence.h"
+#include "policy/decision.h"
+#include "policy/match.h"
+#include "policy/plan_warnings.h"
+#include "policy/write_order.h"
+
+namespace cgwarden::policy {
+namespace {
+
+struct Site {
+  const cgroup::Sample& sample;
+  const cgroup::Snapshot* snapshot;  // null when only the sample is known
+  const Ownership& may_not_write;
+};
+
+// Appends what the winners of one mode want of one cgroup.
+void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& plan) {
+  const cgroup::Sample& sample = site.sample;
+  const auto refused = find_refused(decisions, sample);
+  std::vector<OrderedWrite> writes;
+  const auto skip = [&](const Decision& decision, std::string reason) {
+    plan.skips.push_back({sample.path, std::string(decision.knob->file), decision.winner->name,
+                          decision.position(), std::move(reason)});
+  };
+  std::optional<std::string> owner;
+  bool asked = false;
+  for (const Knob& knob : knobs()) {
+    const auto found = decisions.find(knob.file);
+    if (found == decisions.end() || found->second.winner->mode != mode) continue;
+    const Decision& decision = found->second;
+    const auto current = knob.current(sample);
+    if (!current) {
+      skip(decision, explain_absence(knob, sample, site.snapshot));
+      continue;
+    }
+    if (current->text == decision.value.text) continue;
+    if (!std::exchange(asked, true) && site.may_not_write) owner = site.may_not_write(sample.path);
+    if (owner) {
+      skip(decision, *owner);
+    } else if (const auto rule = refused.find(knob.file); rule != refused.end()) {
+      skip(decision, rule->second);
+    } else {
+      writes.push_back(
+          {Write{sample.path, sample.id, std::string(knob.file), current->text, decision.value.text,
+                 decision.winner->name, decision.position(), mode, decision.losers},
+           current->amount, decision.value.amount});
+    }
+  }
+  sort_by_kernel_order(writes);
+  for (OrderedWrite& write : writes) plan.writes.push_back(std::move(write.write));
+}
+
+}  // namespace
+
+Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
+          const Ownership& may_not_write) {
+  std::vector<const Policy*> ordered;
+  for (const Policy& policy : policies) ordered.push_back(&policy);
+  sort_by_precedence(ordered);
+  Plan made;
+  PlanWarnings warnings(policies);
+  for (const cgroup::Sample& sample : snapshot.samples()) {
+    std::vector<const Policy*> all;
+    std::vector<const Policy*> enforced;
+    for (const Policy* policy : ordered) {
+      if (!warnings.note_match(*policy, sample.path)) continue;
+      all.push_back(policy);
+      if (policy->mode == Mode::enforce) enforced.push_back(policy);
+    }
+    if (all.empty()) continue;
+    const Site site{sample, &snapshot, may_not_write};
+    // A policy that is only tried out must not change what the others enforce: their world has no
+    // such policies.
+    plan_cgroup(site, decide(enforced), Mode::enforce, made);
+    const Decisions decisions = decide(all);
+    if (enforced.size() != all.size()) plan_cgroup(site, decisions, Mode::plan, made);
+    warnings.note_decisions(sample, decisions);
+  }
+  made.warnings = warnings.take();
+  return made;
+}
+
+Plan plan_resources(const cgroup::Sample& sample, const Resources& resources,
+                    const std::string& owner) {
+  Policy policy;
+  policy.name = owner;
+  policy.resources = resources;
+  const Decisions decisions = decide({&policy});
+  Plan made;
+  const Ownership ours;
+  plan_cgroup({sample, nullptr, ours}, decisions, Mode::enforce, made);
+  PlanWarnings warnings({});
+  warnings.note_decisions(sample, decisions);
+  made.warnings = warnings.take();
+  return made;
+}
+
+}  // namespace cgwarden::policy

@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "policy/plan.h"
+
+namespace cgwarden::policy {
+namespace {
+
+// "67108864 (64.0 MiB)", "50000 100000 (0.50 cores)": what a number of this file means.
+std::string with_meaning(std::string_view file, const std::string& value) {
+  const bool protection_or_limit = file.starts_with("memory.") && file != "memory.oom.group";
+  if (protection_or_limit) {
+    const auto bytes = parse_integer<std::uint64_t>(value);
+    if (bytes && *bytes > 0) return fmt::format("{} ({})", value, human_bytes(Bytes{*bytes}));
+  }
+  if (file == "cpu.max") {
+    const auto parts = split(value, ' ');
+    const auto quota = parse_integer<std::uint64_t>(parts[0]);
+    const auto period = parts.size() == 2 ? parse_integer<std::uint64_t>(parts[1]) : std::nullopt;
+    if (quota && period && *period > 0) {
+      return fmt::format("{} ({:.3g} CPUs)", value,
+                         static_cast<double>(*quota) / static_cast<double>(*period));
+    }
+  }
+  return value;
+}
+
+std::string by(const std::string& policy, const SourcePosition& position) {
+  std::string text = fmt::format("policy {}", printable(policy));
+  if (position.line > 0) {
+    text += fmt::format(" ({}:{})", printable(position.file), position.line);
+  }
+  return text;
+}
+
+std::string line_of(const Write& write) {
+  std::string text =
+      fmt::format("{:<16}  {} -> {}   {}", write.file, printable(write.old_value),
+                  with_meaning(write.file, write.new_value), by(write.policy, write.position));
+  if (!write.losers.empty()) {
+    text += fmt::format(", over {}", printable(fmt::format("{}", fmt::join(write.losers, ", "))));
+  }
+  if (write.mode == Mode::plan) text += ", mode plan: not written";
+  return text;
+}
+
+std::string line_of(const Skip& skip) {
+  return fmt::format("{:<16}  skipped: {}   {}", skip.file, printable(skip.reason),
+                     by(skip.policy, skip.position));
+}
+
+}  // namespace
+
+std::string render(const Plan& plan) {
+  std::map<std::string, std::vector<std::string>> lines;  // by cgroup
+  for (const Write& write : plan.writes) lines[write.cgroup].push_back(line_of(write));
+  for (const Skip& skip : plan.skips) lines[skip.cgroup].push_back(line_of(skip));
+  std::string out;
+  for (const auto& [cgroup, of_cgroup] : lines) {
+    out += printable(cgroup) + "\n";
+    for (const std::string& line : of_cgroup) out += "  " + line + "\n";
+  }
+  if (lines.empty()) out = "nothing to change\n";
+  return out + render(plan.warnings);
+}
+
+}  // namespace cgwarden::policy

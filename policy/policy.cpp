@@ -1,0 +1,143 @@
+#include "policy/policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "policy/document.h"
+#include "policy/match.h"
+#include "policy/resource_schema.h"
+
+namespace cgwarden::policy {
+namespace {
+
+constexpr int kMostPriority = 1000000;
+
+Parsed<int> parse_priority(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < -kMostPriority ||
+      value > kMostPriority) {
+    return std::unexpected(ValueFault{
+        fmt::format("it must be a whole number from {} to {}", -kMostPriority, kMostPriority),
+        "the higher priority wins; 0 is the default"});
+  }
+  return value;
+}
+
+// The place inside of a scalar, where the text stands in the file as it is.
+Place inside(const Node& node, std::size_t offset, const SourceText& source) {
+  const std::string_view line = source.line(node.place.line);
+  const std::size_t start = node.place.byte + (node.quoted ? 1 : 0);
+  if (start > line.size() || !line.substr(start).starts_with(node.scalar)) return node.place;
+  return {node.place.line, start + offset};
+}
+
+void read_glob(const Node& node, Policy& policy, Findings& findings) {
+  const auto glob = read_text(node, "match.cgroups", findings);
+  if (!glob) return;
+  if (const auto fault = find_glob_fault(*glob)) {
+    findings.error(inside(node, fault->offset, findings.source()),
+                   fmt::format("this is not a cgroup glob: {}", fault->message),
+                   "for example: /cgwarden.slice/*.scope/payload or /system.slice/**");
+    return;
+  }
+  policy.cgroups.push_back(*glob);
+}
+
+void read_match(const Node& node, Policy& policy, Findings& findings) {
+  static constexpr const char* kExample = "match: {cgroups: [/system.slice/*.service]}";
+  if (node.kind != NodeKind::map) return report_kind(node, "match", "a map", kExample, findings);
+  MapReader match(node, "match.", findings);
+  if (const Node* globs = match.require("cgroups", kExample)) {
+    if (globs->kind == NodeKind::sequence) {
+      for (const Node& glob : globs->children) read_glob(glob, policy, findings);
+      if (globs->children.empty()) {
+        findings.error(globs->place, "match.cgroups is an empty list", kExample);
+      }
+    } else {
+      read_glob(*globs, policy, findings);
+    }
+  }
+  match.refuse_unknown();
+}
+
+void read_metadata(const Node& node, Policy& policy, Findings& findings) {
+  if (node.kind != NodeKind::map) {
+    return report_kind(node, "metadata", "a map", "metadata: {name: web}", findings);
+  }
+  MapReader metadata(node, "metadata.", findings);
+  policy.name = read_name(metadata, findings);
+  metadata.refuse_unknown();
+}
+
+void read_policy(const Node& node, LoadedPolicies& out, Findings& findings) {
+  if (node.kind != NodeKind::map) {
+    return report_kind(node, "a policy", "a map", "kind: Policy", findings);
+  }
+  MapReader document(node, "", findings);
+  if (!check_header(document, "Policy", findings)) return;
+  Policy policy;
+  policy.position = findings.source().position(node.place);
+  if (const Node* metadata = document.require("metadata", "metadata: {name: web}")) {
+    read_metadata(*metadata, policy, findings);
+  }
+  if (const Node* match =
+          document.require("match", "match: {cgroups: [/system.slice/*.service]}")) {
+    read_match(*match, policy, findings);
+  }
+  if (const Node* priority = document.find("priority")) {
+    policy.priority = read_value(*priority, "priority", findings, parse_priority).value_or(0);
+  }
+  if (const Node* mode = document.find("mode")) {
+    const auto word = read_word(*mode, "mode", {"enforce", "plan"}, findings);
+    if (word && *word == "plan") policy.mode = Mode::plan;
+  }
+  policy.resources = read_resources(document, findings);
+  document.refuse_unknown();
+  if (policy.resources.empty() && !findings.has_errors()) {
+    findings.warning(policy.position, "this policy sets nothing",
+                     "add cpu, memory or pids, for example: cpu: {weight: 200}");
+  }
+  out.policies.push_back(std::move(policy));
+}
+
+Diagnostic same_name(const Policy& again, const Policy& first) {
+  return {Severity::error, again.position,
+          fmt::format("a policy named {} is already in {}", again.name, first.position.text()), "",
+          "give it another metadata.name"};
+}
+
+}  // namespace
+
+std::expected<LoadedPolicies, std::vector<Diagnostic>> load_policies(std::string_view yaml,
+                                                                     const std::string& file) {
+  const SourceText source(yaml, file);
+  Findings findings(source);
+  LoadedPolicies loaded;
+  const std::vector<Node> documents = parse_yaml(findings);
+  if (!findings.has_errors()) {
+    for (const Node& document : documents) read_policy(document, loaded, findings);
+    for (const Diagnostic& twice : check_unique_names(loaded.policies)) {
+      if (!findings.has_errors()) findings.error(twice.position, twice.message, twice.hint);
+    }
+  }
+  if (findings.has_errors()) return std::unexpected(findings.take_errors());
+  loaded.warnings = findings.take_warnings();
+  return loaded;
+}
+
+std::vector<Diagnostic> check_unique_names(const std::vector<Policy>& policies) {
+  std::map<std::string_view, const Policy*> first;
+  std::vector<Diagnostic> found;
+  for (const Policy& policy : policies) {
+    const auto [place, is_new] = first.emplace(policy.name, &policy);
+    if (!is_new) found.push_back(same_name(policy, *place->second));
+  }
+  return found;
+}
+
+}  // namespace cgwarden::policy

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/diagnostic.h"
+#include "policy/resources.h"
+
+namespace cgwarden::policy {
+
+enum class Mode {
+  enforce,  // writes are made
+  plan,     // writes are shown only
+};
+
+// One `kind: Policy` document.
+struct Policy {
+  std::string name;  // metadata.name
+  SourcePosition position;
+  std::vector<std::string> cgroups;  // match.cgroups: globs over cgroup paths, see match.h
+  int priority = 0;                  // the higher wins a knob; equal: the later name in byte order
+  Mode mode = Mode::enforce;
+  Resources resources;
+};
+
+// All documents of one YAML text. Any error refuses the whole text: nothing half-loaded. `file`
+// names it in diagnostics. Warnings are returned beside the policies.
+struct LoadedPolicies {
+  std::vector<Policy> policies;
+  std::vector<Diagnostic> warnings;
+};
+[[nodiscard]] std::expected<LoadedPolicies, std::vector<Diagnostic>> load_policies(
+    std::string_view yaml, const std::string& file);
+
+// Merges the files' results for one directory: two policies of one name are an error naming both
+// places.
+[[nodiscard]] std::vector<Diagnostic> check_unique_names(const std::vector<Policy>& policies);
+
+}  // namespace cgwarden::policy

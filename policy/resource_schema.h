@@ -1,0 +1,16 @@
+#pragma once
+
+#include "policy/resources.h"
+#include "policy/schema.h"
+
+namespace cgwarden::policy {
+
+// The keys cpu, memory and pids of `map`, with their values and positions, and then
+// lint_resources().
+[[nodiscard]] Resources read_resources(MapReader& map, Findings& findings);
+
+// What the kernel would refuse (an error) or take without effect (a warning) because of how values
+// stand to each other.
+void lint_resources(const Resources& resources, Findings& findings);
+
+}  // namespace cgwarden::policy

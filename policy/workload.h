@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+#include "policy/diagnostic.h"
+#include "policy/resources.h"
+
+namespace cgwarden::policy {
+
+enum class RestartPolicy { no, on_failure, always };
+
+struct Restart {
+  RestartPolicy policy = RestartPolicy::no;
+  Usec backoff{1'000'000};               // before the first restart; doubles each time
+  Usec backoff_max{60'000'000};          // ceiling of the doubling
+  std::optional<unsigned> max_restarts;  // absent: no bound
+  // A run at least this long resets the backoff.
+  Usec reset_after{60'000'000};
+};
+
+struct WorkloadMount {
+  std::string source;       // absolute host directory or file
+  std::string destination;  // absolute in the workload
+  bool readonly = false;
+};
+
+// One `kind: Workload` document (docs: policy-reference.md).
+struct Workload {
+  std::string
+      name;  // metadata.name: [a-z0-9]([a-z0-9.-]*[a-z0-9])?, at most limits::kWorkloadNameBytes
+  SourcePosition position;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> command;  // at least one word
+  std::string rootfs;  // directory; a relative one is taken from the YAML file's directory
+  bool readonly_rootfs = false;
+  std::map<std::string, std::string> env;
+  std::string cwd = "/";
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::string hostname;       // default: the name
+  bool init = true;           // PID 1 is the built-in init
+  bool host_network = false;  // network: host | none
+  bool user_namespace =
+      false;  // userNamespace: {hostId, size}: container ids 0..size-1 map to hostId...
+  std::uint32_t user_host_id = 0;
+  std::uint32_t user_size = 65536;
+  std::vector<WorkloadMount> mounts;
+  std::vector<std::string> capabilities_add;   // "CAP_NET_RAW"
+  std::vector<std::string> capabilities_drop;  // "ALL" or names
+  bool seccomp_unconfined = false;             // seccomp: default | unconfined
+  Restart restart;
+  Usec stop_timeout{10'000'000};  // SIGTERM, then after this SIGKILL
+  Resources resources;
+};
+
+// Exactly one Workload document. All errors at once, each with its position. Does not touch the
+// file system.
+[[nodiscard]] std::expected<Workload, std::vector<Diagnostic>> load_workload(
+    std::string_view yaml, const std::string& file);
+
+[[nodiscard]] bool valid_workload_name(std::string_view name);
+
+}  // namespace cgwarden::policy

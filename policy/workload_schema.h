@@ -1,0 +1,26 @@
+#pragma once
+
+#include "policy/schema.h"
+#include "policy/workload.h"
+
+// The keys of a Workload document by subject.
+namespace cgwarden::policy {
+
+// metadata: name and labels.
+void read_identity(MapReader& document, Workload& workload, Findings& findings);
+// command, env, cwd, user, hostname, init.
+void read_process(MapReader& document, Workload& workload, Findings& findings);
+// rootfs, readonlyRootfs, mounts, network, userNamespace, capabilities, seccomp.
+void read_isolation(MapReader& document, Workload& workload, Findings& findings);
+// restart, stopTimeout.
+void read_lifecycle(MapReader& document, Workload& workload, Findings& findings);
+
+// Absolute, without "." and ".." and empty components: what is mounted or entered must be where it
+// is said to be.
+[[nodiscard]] Parsed<std::string> parse_absolute_path(std::string_view text);
+
+// A map of texts to texts ("labels", "env").
+void read_text_map(const Node& node, std::string_view name, std::string_view example,
+                   std::map<std::string, std::string>& out, Findings& findings);
+
+}  // namespace cgwarden::policy

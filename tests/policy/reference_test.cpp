@@ -1,0 +1,64 @@
+// docs/policy-reference.md must be true: its examples load, and name every key there is.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "policy/policy.h"
+#include "policy/workload.h"
+
+namespace cgwarden::policy {
+namespace {
+
+std::vector<std::string> yaml_blocks() {
+  std::ifstream file(FIXTURES "/../../docs/policy-reference.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  static const std::string kOpen = "\n```yaml\n";
+  std::vector<std::string> blocks;
+  for (std::size_t at = text.find(kOpen); at != std::string::npos; at = text.find(kOpen, at)) {
+    at += kOpen.size();
+    const std::size_t end = text.find("\n```", at);
+    blocks.push_back(text.substr(at, end + 1 - at));
+    at = end;
+  }
+  return blocks;
+}
+
+TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
+  const auto blocks = yaml_blocks();
+  ASSERT_EQ(blocks.size(), 2U);
+  std::size_t policies = 0;
+  std::size_t workloads = 0;
+  for (const std::string& block : blocks) {
+    if (block.find("kind: Workload") != std::string::npos) {
+      const auto workload = load_workload(block, "reference");
+      ASSERT_TRUE(workload) << render(workload.error());
+      ++workloads;
+    } else {
+      const auto loaded = load_policies(block, "reference");
+      ASSERT_TRUE(loaded) << render(loaded.error());
+      EXPECT_EQ(render(loaded->warnings), "");
+      policies += loaded->policies.size();
+    }
+  }
+  EXPECT_EQ(policies, 2U);
+  EXPECT_EQ(workloads, 1U);
+}
+
+TEST(ReferenceTest, TheExamplesSetEveryKnob) {
+  for (const std::string& block : yaml_blocks()) {
+    if (block.find("kind: Workload") != std::string::npos) continue;
+    const auto policies = load_policies(block, "reference").value().policies;
+    const Resources& web = policies.at(0).resources;
+    EXPECT_TRUE(web.cpu_weight && web.cpu_max && web.cpu_max_burst && web.memory_min &&
+                web.memory_low && web.memory_high && web.memory_max && web.memory_swap_max &&
+                web.memory_oom_group && web.pids_max);
+    EXPECT_TRUE(policies.at(1).resources.cpu_idle);
+  }
+}
+
+}  // namespace
+}  // namespace cgwarden::policy

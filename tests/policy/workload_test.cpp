@@ -1,0 +1,289 @@
+#include "policy/workload.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/policy/loading.h"
+
+namespace cgwarden::policy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using testing::policy_text;
+using testing::workload_errors;
+using testing::workload_text;
+
+Workload load(const std::string& lines, const std::string& file = "w.yaml") {
+  auto loaded = load_workload(workload_text(lines), file);
+  EXPECT_TRUE(loaded) << render(loaded.error());
+  return loaded ? *std::move(loaded) : Workload{};
+}
+
+TEST(WorkloadTest, Defaults) {
+  const Workload workload = load("");
+  EXPECT_EQ(workload.name, "web");
+  EXPECT_EQ(workload.position.text(), "w.yaml:1:1");
+  EXPECT_THAT(workload.command, ElementsAre("/bin/web"));
+  EXPECT_EQ(workload.rootfs, "/srv/web");
+  EXPECT_EQ(workload.hostname, "web");
+  EXPECT_EQ(workload.cwd, "/");
+  EXPECT_TRUE(workload.init);
+  EXPECT_FALSE(workload.readonly_rootfs || workload.host_network || workload.user_namespace ||
+               workload.seccomp_unconfined);
+  EXPECT_EQ(workload.restart.policy, RestartPolicy::no);
+  EXPECT_FALSE(workload.restart.max_restarts);
+  EXPECT_EQ(workload.stop_timeout, Usec{10000000});
+  EXPECT_TRUE(workload.resources.empty());
+}
+
+TEST(WorkloadTest, EveryKey) {
+  auto loaded = load_workload(
+      "apiVersion: cgwarden/v1\n"
+      "kind: Workload\n"
+      "metadata:\n"
+      "  name: web\n"
+      "  labels: {tier: web, zone: 1}\n"
+      "command: [/bin/web, --port, 80, \"\"]\n"
+      "rootfs: images/../rootfs\n"
+      "readonlyRootfs: true\n"
+      "env: {PORT: 8080, EMPTY: \"\", YES: yes}\n"
+      "cwd: /var/lib\n"
+      "user: {uid: 1000, gid: 100}\n"
+      "hostname: web-1.example\n"
+      "init: false\n"
+      "network: host\n"
+      "userNamespace: {hostId: 100000, size: 2000}\n"
+      "mounts:\n"
+      "  - {source: /srv/data, destination: /data, readonly: true}\n"
+      "  - {source: /srv/tmp, destination: /tmp}\n"
+      "capabilities: {drop: [ALL], add: [CAP_NET_RAW, CAP_NET_BIND_SERVICE]}\n"
+      "seccomp: unconfined\n"
+      "restart: {policy: on-failure, backoff: 2s, backoffMax: 30s, maxRestarts: 5, resetAfter: "
+      "10min}\n"
+      "stopTimeout: 500ms\n"
+      "resources:\n"
+      "  cpu: {max: 20ms/100ms}\n"
+      "  memory: {max: 64MiB, swap.max: 0}\n",
+      "/etc/cgwarden/web.yaml");
+  ASSERT_TRUE(loaded) << render(loaded.error());
+  const Workload& workload = *loaded;
+  EXPECT_THAT(workload.labels, ElementsAre(Pair("tier", "web"), Pair("zone", "1")));
+  EXPECT_THAT(workload.command, ElementsAre("/bin/web", "--port", "80", ""));
+  EXPECT_EQ(workload.rootfs, "/etc/cgwarden/rootfs");
+  EXPECT_TRUE(workload.readonly_rootfs);
+  EXPECT_THAT(workload.env,
+              ElementsAre(Pair("EMPTY", ""), Pair("PORT", "8080"), Pair("YES", "yes")));
+  EXPECT_EQ(workload.cwd, "/var/lib");
+  EXPECT_EQ(workload.uid, 1000U);
+  EXPECT_EQ(workload.gid, 100U);
+  EXPECT_EQ(workload.hostname, "web-1.example");
+  EXPECT_FALSE(workload.init);
+  EXPECT_TRUE(workload.host_network);
+  EXPECT_TRUE(workload.user_namespace);
+  EXPECT_EQ(workload.user_host_id, 100000U);
+  EXPECT_EQ(workload.user_size, 2000U);
+  ASSERT_EQ(workload.mounts.size(), 2U);
+  EXPECT_EQ(workload.mounts[0].source, "/srv/data");
+  EXPECT_EQ(workload.mounts[0].destination, "/data");
+  EXPECT_TRUE(workload.mounts[0].readonly);
+  EXPECT_FALSE(workload.mounts[1].readonly);
+  EXPECT_THAT(workload.capabilities_drop, ElementsAre("ALL"));
+  EXPECT_THAT(workload.capabilities_add, ElementsAre("CAP_NET_RAW", "CAP_NET_BIND_SERVICE"));
+  EXPECT_TRUE(workload.seccomp_unconfined);
+  EXPECT_EQ(workload.restart.policy, RestartPolicy::on_failure);
+  EXPECT_EQ(workload.restart.backoff, Usec{2000000});
+  EXPECT_EQ(workload.restart.backoff_max, Usec{30000000});
+  EXPECT_EQ(workload.restart.max_restarts, 5U);
+  EXPECT_EQ(workload.restart.reset_after, Usec{600000000});
+  EXPECT_EQ(workload.stop_timeout, Usec{500000});
+  EXPECT_EQ(workload.resources.memory_max, LimitOf<Bytes>(Bytes{64U << 20U}));
+  EXPECT_EQ(workload.resources.positions.at("cpu.max").text(), "/etc/cgwarden/web.yaml:24:9");
+}
+
+TEST(WorkloadTest, ARelativeRootfsIsTakenFromTheFilesDirectory) {
+  const auto rootfs = [](const std::string& path, const std::string& file) {
+    std::string text = workload_text("");
+    text.replace(text.find("/srv/web"), 8, path);
+    return load_workload(text, file).value().rootfs;
+  };
+  EXPECT_EQ(rootfs("rootfs", "/etc/w/a.yaml"), "/etc/w/rootfs");
+  EXPECT_EQ(rootfs("rootfs", "a.yaml"), "rootfs");
+  EXPECT_EQ(rootfs("rootfs", "dir/a.yaml"), "dir/rootfs");
+  EXPECT_EQ(rootfs("/abs", "dir/a.yaml"), "/abs");
+}
+
+TEST(WorkloadTest, RestartWords) {
+  EXPECT_EQ(load("restart: {policy: no}\n").restart.policy, RestartPolicy::no);
+  EXPECT_EQ(load("restart: {policy: always}\n").restart.policy, RestartPolicy::always);
+  // The ceiling is not below a long first backoff that was given without one.
+  EXPECT_EQ(load("restart: {backoff: 5min}\n").restart.backoff_max, Usec{300000000});
+}
+
+TEST(WorkloadTest, Network) { EXPECT_FALSE(load("network: none\n").host_network); }
+
+struct Case {
+  const char* lines;
+  const char* first_line;
+};
+
+TEST(WorkloadTest, Errors) {
+  for (
+      const Case& row : {
+          Case{"kommand: [a]\n", "w.yaml:6:1: error: unknown key \"kommand\""},
+          {"user: 1000\n", "w.yaml:6:7: error: user must be a map, not a single value"},
+          {"user: {uid: -1}\n", "w.yaml:6:13: error: user.uid cannot be \"-1\": it is negative"},
+          {"user: {gid: 4294967295}\n",
+           "w.yaml:6:13: error: user.gid cannot be \"4294967295\": it is outside 0 to 4294967294"},
+          {"user: {name: web}\n", "w.yaml:6:8: error: unknown key \"user.name\""},
+          {"env: [A=b]\n", "w.yaml:6:6: error: env must be a map, not a list"},
+          {"env: {A: [b]}\n", "w.yaml:6:10: error: env.A must be a text, not a list"},
+          {"env: {A: }\n", "w.yaml:6:7: error: env.A must be a text, not empty"},
+          {"env: {A=b: c}\n",
+           "w.yaml:6:7: error: the name of an environment variable is empty or has a ="},
+          {"cwd: tmp\n", "w.yaml:6:6: error: cwd cannot be \"tmp\": it is not an absolute path"},
+          {"cwd: /a/../b\n",
+           "w.yaml:6:6: error: cwd cannot be \"/a/../b\": the path has an empty, \".\" or \"..\" "
+           "component"},
+          {"hostname: a_b\n",
+           "w.yaml:6:11: error: hostname cannot be \"a_b\": a host name has 1 to 64 letters, "
+           "digits, \"-\" and \".\""},
+          {"init: maybe\n",
+           "w.yaml:6:7: error: init cannot be \"maybe\": it is neither true nor false"},
+          {"readonlyRootfs: 1\n",
+           "w.yaml:6:17: error: readonlyRootfs cannot be \"1\": it is neither true nor false"},
+          {"network: bridge\n",
+           "w.yaml:6:10: error: network cannot be \"bridge\": it must be one of none, host"},
+          {"network: [host]\n",
+           "w.yaml:6:10: error: network must be one of none, host, not a list"},
+          {"userNamespace: {size: 5}\n", "w.yaml:6:16: error: userNamespace.hostId is missing"},
+          {"userNamespace: true\n",
+           "w.yaml:6:16: error: userNamespace must be a map, not a single value"},
+          {"userNamespace: {hostId: 4294967290, size: 100}\n",
+           "w.yaml:6:16: error: userNamespace ends beyond the last id, 4294967294"},
+          {"userNamespace: {hostId: 100000, size: 100}\nuser: {uid: 100}\n",
+           "w.yaml:6:16: error: user.uid 100 or user.gid 0 is not among the 100 ids of "
+           "userNamespace"},
+          {"userNamespace: {hostId: 1, size: 0}\n",
+           "w.yaml:6:34: error: userNamespace.size cannot be \"0\": it is outside 1 to 4294967294"},
+          {"mounts: {a: b}\n", "w.yaml:6:9: error: mounts must be a list, not a map"},
+          {"mounts: [/a]\n", "w.yaml:6:10: error: mounts[0] must be a map, not a single value"},
+          {"mounts: [{source: /a}]\n", "w.yaml:6:10: error: mounts[0].destination is missing"},
+          {"mounts: [{source: a, destination: /b}]\n",
+           "w.yaml:6:19: error: mounts[0].source cannot be \"a\": it is not an absolute path"},
+          {"mounts: [{source: /a, destination: /}]\n",
+           "w.yaml:6:36: error: mounts[0].destination cannot be \"/\": the root of the workload is "
+           "its rootfs"},
+          {"mounts: [{source: /a, destination: /b, readonly: x}]\n",
+           "w.yaml:6:50: error: mounts[0].readonly cannot be \"x\": it is neither true nor false"},
+          {"mounts: [{source: /a, destination: /b, ro: true}]\n",
+           "w.yaml:6:40: error: unknown key \"mounts[0].ro\""},
+          {"capabilities: [CAP_KILL]\n",
+           "w.yaml:6:15: error: capabilities must be a map, not a list"},
+          {"capabilities: {add: CAP_KILL}\n",
+           "w.yaml:6:21: error: capabilities.add must be a list, not a single value"},
+          {"capabilities: {add: [NET_RAW]}\n",
+           "w.yaml:6:22: error: capabilities.add cannot be \"NET_RAW\": it is not a capability "
+           "(capabilities(7))"},
+          {"capabilities: {add: [cap_kill]}\n",
+           "w.yaml:6:22: error: capabilities.add cannot be \"cap_kill\": it is not a capability "
+           "(capabilities(7))"},
+          {"capabilities: {add: [ALL]}\n",
+           "w.yaml:6:22: error: capabilities.add cannot be \"ALL\": it is not a capability "
+           "(capabilities(7))"},
+          {"capabilities: {drop: [CAP_BOGUS]}\n",
+           "w.yaml:6:23: error: capabilities.drop cannot be \"CAP_BOGUS\": it is not a capability "
+           "(capabilities(7))"},
+          {"seccomp: off\n",
+           "w.yaml:6:10: error: seccomp cannot be \"off\": it must be one of default, unconfined"},
+          {"restart: always\n", "w.yaml:6:10: error: restart must be a map, not a single value"},
+          {"restart: {policy: never}\n",
+           "w.yaml:6:19: error: restart.policy cannot be \"never\": it must be one of no, "
+           "on-failure, always"},
+          {"restart: {backoff: 0}\n",
+           "w.yaml:6:20: error: restart.backoff cannot be \"0\": the least is 100ms"},
+          {"restart: {backoff: 5}\n",
+           "w.yaml:6:20: error: restart.backoff cannot be \"5\": it has no unit"},
+          {"restart: {backoff: 5s, backoffMax: 1s}\n",
+           "w.yaml:6:10: error: restart.backoffMax is shorter than restart.backoff"},
+          {"restart: {maxRestarts: -1}\n",
+           "w.yaml:6:24: error: restart.maxRestarts cannot be \"-1\": it is negative"},
+          {"stopTimeout: [1s]\n", "w.yaml:6:14: error: stopTimeout must be one value, not a list"},
+          {"resources: 5\n", "w.yaml:6:12: error: resources must be a map, not a single value"},
+          {"resources: {io: {}}\n", "w.yaml:6:13: error: unknown key \"io\""},
+          {"resources: {cpu: {max: 50ms/100ms, burst: 60ms}}\n",
+           "w.yaml:6:36: error: cpu.burst of 60000us is more than the quota of 50000us: the kernel "
+           "refuses it (EINVAL)"},
+      }) {
+    const std::string rendered = workload_errors(workload_text(row.lines));
+    EXPECT_EQ(rendered.substr(0, rendered.find('\n')), row.first_line);
+  }
+}
+
+TEST(WorkloadTest, ErrorsOfTheRequiredKeys) {
+  EXPECT_EQ(workload_errors("apiVersion: cgwarden/v1\nkind: Workload\n"),
+            "w.yaml:1:1: error: metadata is missing\n"
+            "  1 | apiVersion: cgwarden/v1\n"
+            "    | ^\n"
+            "  hint: metadata: {name: web}\n"
+            "w.yaml:1:1: error: command is missing\n"
+            "  1 | apiVersion: cgwarden/v1\n"
+            "    | ^\n"
+            "  hint: command: [/bin/server, --port, \"80\"]\n"
+            "w.yaml:1:1: error: rootfs is missing\n"
+            "  1 | apiVersion: cgwarden/v1\n"
+            "    | ^\n"
+            "  hint: rootfs: /srv/images/web\n");
+  const auto replaced = [](const std::string& from, const std::string& to) {
+    std::string text = workload_text("");
+    text.replace(text.find(from), from.size(), to);
+    const std::string rendered = workload_errors(text);
+    return rendered.substr(0, rendered.find('\n'));
+  };
+  EXPECT_EQ(replaced("[/bin/web]", "/bin/web"),
+            "w.yaml:4:10: error: command must be a list, not a single value");
+  EXPECT_EQ(replaced("[/bin/web]", "[]"), "w.yaml:4:10: error: command is an empty list");
+  EXPECT_EQ(replaced("[/bin/web]", "[\"\", a]"),
+            "w.yaml:4:10: error: the first word of command, the program, is empty");
+  EXPECT_EQ(replaced("[/bin/web]", "[a, [b]]"),
+            "w.yaml:4:14: error: command[1] must be a text, not a list");
+  EXPECT_EQ(replaced("/srv/web", "\"\""), "w.yaml:5:9: error: rootfs is empty");
+  EXPECT_THAT(replaced("name: web", "name: -web"), HasSubstr("metadata.name cannot be \"-web\""));
+}
+
+TEST(WorkloadTest, OneDocumentOfKindWorkload) {
+  EXPECT_THAT(workload_errors(workload_text("") + "---\n" + workload_text("")),
+              HasSubstr("w.yaml:7:1: error: a second document: a file describes one workload"));
+  EXPECT_EQ(workload_errors(policy_text("")),
+            "w.yaml:2:7: error: this is a Policy, but a Workload is expected here\n"
+            "  2 | kind: Policy\n"
+            "    |       ^\n"
+            "  hint: policies belong into the policy directory of the agent\n");
+  EXPECT_EQ(workload_errors("just a text\n"),
+            "w.yaml:1:1: error: a workload must be a map, not a single value\n"
+            "  1 | just a text\n"
+            "    | ^\n"
+            "  hint: kind: Workload\n");
+  EXPECT_EQ(workload_errors(""), "w.yaml: error: the file is empty\n");
+}
+
+TEST(WorkloadTest, LabelsAreBounded) {
+  std::string labels;
+  for (int i = 0; i < 33; ++i) labels += "    l" + std::to_string(i) + ": x\n";
+  std::string text = workload_text("");
+  text.replace(text.find("{name: web}"), 11, "\n  name: web\n  labels:\n" + labels);
+  EXPECT_THAT(workload_errors(text), HasSubstr("a workload has at most 32 labels"));
+}
+
+TEST(WorkloadTest, Names) {
+  for (const char* name : {"a", "web", "web-1.v2", "0"}) EXPECT_TRUE(valid_workload_name(name));
+  for (const std::string& name : std::vector<std::string>{"", "Web", "a_b", "-a", "a-", ".a", "a/b",
+                                                          "a b", "é", std::string(65, 'a')}) {
+    EXPECT_FALSE(valid_workload_name(name)) << name;
+  }
+  EXPECT_TRUE(valid_workload_name(std::string(64, 'a')));
+}
+
+}  // namespace
+}  // namespace cgwarden::policy
