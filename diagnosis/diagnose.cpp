@@ -1,0 +1,112 @@
+#include "diagnosis/diagnose.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "diagnosis/death_case.h"
+#include "diagnosis/rules/rules.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+// From this share of throttled periods on, throttling belongs to the story of a death.
+constexpr std::uint64_t kThrottledSharePercent = 25;
+constexpr std::uint64_t kThrottledPeriods = 10;
+
+Confidence one_step_lower(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::proven:
+      return Confidence::strong;
+    case Confidence::strong:
+    case Confidence::likely:
+      return Confidence::likely;
+    case Confidence::unknown:
+      return Confidence::unknown;
+  }
+  return Confidence::unknown;
+}
+
+Verdict unknown(const DeathCase& death) {
+  Verdict verdict = death.begin(VerdictClass::unknown, Confidence::unknown);
+  const auto& exit = death.evidence.main_exit;
+  if (exit && exit->kind != MainExit::Kind::exited) {
+    verdict.answer = fmt::format("{} was ended by {}; what raised it is not known",
+                                 death.evidence.workload, signal_name(exit->status));
+  } else {
+    verdict.answer = fmt::format("it is not known how {} ended: nobody saw its exit status",
+                                 death.evidence.workload);
+    verdict.evidence_lost.push_back("the wait status of the main process");
+  }
+  verdict.contributing = death.oom.conflicts;
+  death.contribute_oom_kills(verdict);
+  if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
+  death.quote_memory_events(verdict);
+  return verdict;
+}
+
+void add_throttling(const DeathCase& death, Verdict& verdict) {
+  if (death.payload == nullptr || !death.payload->before.cpu_stat ||
+      !death.payload->after.cpu_stat) {
+    return;
+  }
+  const auto& before = *death.payload->before.cpu_stat;
+  const auto& after = *death.payload->after.cpu_stat;
+  const auto periods = rise(before.nr_periods, after.nr_periods);
+  const auto throttled = rise(before.nr_throttled, after.nr_throttled);
+  if (!periods || !throttled || *periods < kThrottledPeriods ||
+      *throttled * 100 < *periods * kThrottledSharePercent) {
+    return;
+  }
+  verdict.contributing.push_back(fmt::format(
+      "it was throttled in {} of {} periods of its cpu.max during the run", *throttled, *periods));
+}
+
+void add_own_actions(const DeathCase& death, Verdict& verdict) {
+  if (verdict.verdict == VerdictClass::stopped) return;
+  for (const auto& action : death.own_actions()) {
+    verdict.contributing.push_back(fmt::format("cgwarden had sent {} before that: {}",
+                                               signal_name(action.signal), action.reason));
+  }
+}
+
+// They hold paths and names that others chose; the fields of the verdict keep the bytes as they
+// are.
+void make_sentences_printable(Verdict& verdict) {
+  verdict.answer = printable(verdict.answer);
+  for (auto* list :
+       {&verdict.ruled_out, &verdict.contributing, &verdict.evidence_lost, &verdict.advice}) {
+    for (auto& sentence : *list) sentence = printable(sentence);
+  }
+}
+
+}  // namespace
+
+Verdict diagnose(const DeathEvidence& evidence) {
+  const DeathCase death(evidence);
+  static constexpr std::array kRules{rules::exec_failed,        rules::stopped_by_us,
+                                     rules::own_limit_oom,      rules::nested_limit_oom,
+                                     rules::ancestor_limit_oom, rules::global_oom,
+                                     rules::unresolved_oom,     rules::fault_signal,
+                                     rules::killed_by_user,     rules::exited};
+  std::optional<Verdict> found;
+  for (const auto rule : kRules) {
+    found = rule(death);
+    if (found) break;
+  }
+  Verdict verdict = found ? std::move(*found) : unknown(death);
+  add_throttling(death, verdict);
+  add_own_actions(death, verdict);
+  verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost.begin(),
+                               evidence.lost.end());
+  // What could not be seen cannot have been weighed; only a launcher's own report needs no other
+  // witness.
+  if (!evidence.lost.empty() && verdict.verdict != VerdictClass::exec_failed) {
+    verdict.confidence = one_step_lower(verdict.confidence);
+  }
+  make_sentences_printable(verdict);
+  return verdict;
+}
+
+}  // namespace cgwarden::diagnosis

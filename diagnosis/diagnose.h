@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+
+#include "diagnosis/evidence.h"
+#include "diagnosis/verdict.h"
+
+namespace cgwarden::diagnosis {
+
+// Pure. Rules (diagnosis/rules/*.cpp) are asked in order; the first that holds gives the verdict,
+// later ones add to ruled_out and contributing. Never "proven" from one source, never from a
+// counter whose start was not seen; lost evidence lowers confidence by a step.
+[[nodiscard]] Verdict diagnose(const DeathEvidence& evidence);
+
+// A throttled stall, when the share of throttled periods and the lost time are over the thresholds
+// of rules/throttled.h; nullopt when not.
+[[nodiscard]] std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence);
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "cgroup/samples.h"
+#include "diagnosis/kmsg.h"
+
+// What was seen of one death or stall. Values only; how they were got is the agent's business.
+namespace cgwarden::diagnosis {
+
+// How the main process ended, from waitid(2): never the shell's number.
+struct MainExit {
+  enum class Kind { exited, killed, dumped };
+  Kind kind = Kind::exited;
+  int status = 0;  // exit code or signal number
+};
+
+// Counters of one cgroup at the start and at the end of the incarnation. `before` members absent:
+// the file was absent, or the start was not seen; then no delta may be formed.
+struct CgroupEvidence {
+  std::string path;
+  CgroupId id;
+  struct Moment {
+    std::optional<cgroup::MemoryEvents> memory_events;
+    std::optional<cgroup::MemoryEvents> memory_events_local;
+    std::optional<cgroup::CpuStat> cpu_stat;
+    std::optional<cgroup::PidsEvents> pids_events;
+    std::optional<cgroup::PidsEvents> pids_events_local;
+  };
+  Moment before;
+  Moment after;
+  // In force at the end.
+  std::optional<LimitOf<Bytes>> memory_max;
+  std::optional<LimitOf<Bytes>> memory_high;
+  std::optional<LimitOf<Bytes>> memory_swap_max;
+  std::optional<Bytes> memory_current;
+  std::optional<Bytes> memory_peak;
+  std::optional<cgroup::MemoryStat> memory_stat;
+  std::optional<bool> memory_oom_group;
+  std::optional<cgroup::CpuMax> cpu_max;
+  std::optional<LimitOf<std::uint64_t>> pids_max;
+  std::optional<std::uint64_t> pids_current;
+};
+
+// The launcher could not start it (launcher/spawn.h LaunchError, as values).
+struct LaunchFailure {
+  std::string stage;
+  int errno_value = 0;
+  std::string text;
+};
+
+// We ourselves signalled it.
+struct OwnAction {
+  int signal = 0;
+  std::string reason;  // "stop asked by uid 0 over D-Bus", "stop timeout of 10 s"
+  Usec boottime{0};
+};
+
+struct DeathEvidence {
+  std::string workload;
+  unsigned incarnation = 0;
+  TimePoint started;
+  TimePoint ended;
+  pid_t main_pid = -1;                // host pid
+  std::optional<MainExit> main_exit;  // absent: nobody saw the status
+  std::optional<MainExit> init_exit;  // of a built-in init, when there was one
+  std::optional<LaunchFailure> launch_failure;
+  std::vector<CgroupEvidence> cgroups;  // payload first, then each ancestor up to the root
+  std::vector<OomRecord>
+      oom_records;  // of the kernel log between start and end, whatever cgroup they name
+  std::vector<OwnAction> own_actions;
+  Bytes max_rss{0};
+  std::string stderr_tail;
+  std::vector<std::string>
+      lost;  // what could not be seen: "kernel log: 12 records overwritten", ...
+};
+
+// The throttling of one cgroup between two moments of the same incarnation.
+struct ThrottleEvidence {
+  std::string workload;
+  unsigned incarnation = 0;
+  std::string cgroup;
+  TimePoint from;
+  TimePoint to;
+  cgroup::CpuStat before;
+  cgroup::CpuStat after;
+  std::optional<cgroup::CpuMax> cpu_max;
+  std::optional<Usec> cpu_max_burst;
+  std::optional<cgroup::Pressure> cpu_pressure;
+};
+
+}  // namespace cgwarden::diagnosis

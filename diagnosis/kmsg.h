@@ -1,0 +1,81 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+
+// The kernel log as /dev/kmsg gives it (Documentation/ABI/testing/dev-kmsg). Pure: texts in, values
+// out.
+namespace cgwarden::diagnosis {
+
+// One record: "prio,seq,usec,flags[,caller];text\n", the text unescaped (\xNN).
+struct KmsgRecord {
+  unsigned priority = 0;  // facility * 8 + level
+  std::uint64_t sequence = 0;
+  Usec boottime{
+      0};  // printk's local clock: close to CLOCK_MONOTONIC, not comparable across suspend
+  bool continuation = false;  // flag 'c': belongs to the record before
+  std::string text;
+  // Only the kernel itself writes facility 0; a process writing to /dev/kmsg arrives with facility
+  // 1 and is never evidence.
+  [[nodiscard]] bool from_kernel() const { return priority / 8 == 0; }
+};
+[[nodiscard]] Result<KmsgRecord> parse_kmsg_record(std::string_view record);
+
+enum class OomConstraint { memcg, global, manual };
+
+// One OOM kill as the log tells it. Members are absent when their line was rate-limited or lost.
+struct OomRecord {
+  OomConstraint constraint = OomConstraint::memcg;
+  std::string oom_memcg;   // path of the cgroup whose limit was hit; empty for global
+  std::string task_memcg;  // the victim's cgroup
+  std::string victim_comm;
+  pid_t victim_pid = -1;  // in the init pid namespace
+  std::optional<std::uint64_t> uid;
+  std::optional<Bytes> anon_rss;
+  std::optional<Bytes> file_rss;
+  std::optional<Bytes> shmem_rss;
+  std::optional<Bytes> usage;  // "memory: usage NkB, limit NkB" of the dump before it
+  std::optional<Bytes> limit;
+  Usec boottime{0};                // of the "oom-kill:" or "Killed process" line
+  std::uint64_t sequence = 0;      // same line
+  std::vector<std::string> lines;  // the kernel's own lines, as quoted evidence
+};
+
+// Puts OOM dumps together from consecutive records: skips foreign facilities, joins continuations,
+// notices sequence gaps. "oom-kill:" is read from the right, because comm and cgroup names may
+// contain ",pid=" themselves.
+class OomLogReader {
+ public:
+  // Feeds one record; gives a finished OomRecord at its "Killed process" line.
+  [[nodiscard]] std::optional<OomRecord> feed(const KmsgRecord& record);
+  // Sequence numbers that never arrived (overwritten before they were read).
+  [[nodiscard]] std::uint64_t lost_records() const { return lost_; }
+
+ private:
+  // The dump at hand: what was said since "invoked oom-killer".
+  struct Dump {
+    bool manual = false;  // asked for by sysrq-f (order=-1)
+    std::optional<Bytes> usage;
+    std::optional<Bytes> limit;
+    std::string oom_kill;        // text of its "oom-kill:" line, continuations joined
+    bool oom_kill_open = false;  // the record before was (a part of) that line
+    std::vector<std::string> lines;
+  };
+  void take(const KmsgRecord& record);
+  [[nodiscard]] std::optional<OomRecord> finish(const KmsgRecord& record);
+
+  std::optional<std::uint64_t> last_sequence_;
+  std::uint64_t lost_ = 0;
+  Dump dump_;
+  std::string group_line_;  // "Tasks in ... memory.oom.group set", while its kills follow
+};
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,177 @@
+#include "diagnosis/oom_attribution.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+struct Finding {
+  OomCause cause = OomCause::none;  // none: this source does not say
+  const CgroupEvidence* ancestor = nullptr;
+};
+
+// What the kernel log says of this kill. A line without its dump (rate-limited) tells only a limit
+// from the machine.
+Finding by_log(const DeathCase& death, const OomRecord& record) {
+  if (record.constraint == OomConstraint::manual) return {OomCause::manual};
+  if (record.constraint == OomConstraint::global) return {OomCause::machine};
+  if (record.oom_memcg.empty() || death.payload == nullptr) return {};
+  if (record.oom_memcg == death.payload->path) return {OomCause::own_limit};
+  if (path_is_at_or_below(record.oom_memcg, death.payload->path)) return {OomCause::nested_limit};
+  for (const auto& cgroup : death.evidence.cgroups) {
+    if (cgroup.path == record.oom_memcg) return {OomCause::ancestor_limit, &cgroup};
+  }
+  return {};
+}
+
+// What the counters say, when this was the only kill.
+Finding by_counters(const DeathCase& death) {
+  const auto own = death.subtree_oom == 0U ? death.subtree_oom : death.own_oom;
+  if (own.value_or(0) > 0) return {OomCause::own_limit};
+  const bool killed_below = death.own_oom_kill == 0U;
+  if (killed_below && own && death.subtree_oom.value_or(0) > 0) return {OomCause::nested_limit};
+  if (own && !death.limiting_ancestors.empty()) {
+    return {OomCause::ancestor_limit, death.limiting_ancestors.front()};
+  }
+  if (death.counters_complete && death.limiting_ancestors.empty()) return {OomCause::machine};
+  return {OomCause::unresolved};
+}
+
+// nullopt: the counter was not seen.
+std::optional<bool> counters_agree(const DeathCase& death, const Finding& finding) {
+  const auto rose = [](std::optional<std::uint64_t> value) -> std::optional<bool> {
+    if (!value) return std::nullopt;
+    return *value > 0;
+  };
+  switch (finding.cause) {
+    case OomCause::own_limit:
+      return rose(death.own_oom);
+    case OomCause::nested_limit:
+      return rose(death.subtree_oom);
+    case OomCause::ancestor_limit:
+      return rose(DeathCase::oom_rise(*finding.ancestor));
+    case OomCause::machine:
+    case OomCause::manual:
+      if (!death.counters_complete) return std::nullopt;
+      return rose(death.subtree_oom_kill);
+    case OomCause::none:
+    case OomCause::unresolved:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::string where(const Finding& finding) {
+  switch (finding.cause) {
+    case OomCause::own_limit:
+      return "the workload's own limit";
+    case OomCause::nested_limit:
+      return "a limit below the workload's cgroup";
+    case OomCause::ancestor_limit:
+      return "the limit of " + printable(finding.ancestor->path);
+    case OomCause::machine:
+      return "the machine being out of memory";
+    case OomCause::manual:
+      return "sysrq-f";
+    case OomCause::none:
+    case OomCause::unresolved:
+      break;
+  }
+  return "nothing in particular";
+}
+
+// The record taken for this kill. A killed init is known by being the only other victim.
+const OomRecord* record_of(const DeathCase& death) {
+  if (death.main_kill != nullptr) return death.main_kill;
+  if (death.init_sigkilled && death.other_kills.size() == 1) return death.other_kills.front();
+  return nullptr;
+}
+
+void judge_with_log(const DeathCase& death, const Finding& log, OomAttribution& oom) {
+  oom.cause = log.cause;
+  oom.ancestor = log.ancestor;
+  const auto agree = counters_agree(death, log);
+  if (agree == true && death.main_sigkilled && death.oom_kills_seen()) {
+    oom.confidence = Confidence::proven;
+  } else if (agree == false) {
+    oom.confidence = Confidence::likely;
+    oom.conflicts.push_back(
+        fmt::format("the kernel log (seq {}) blames {}, but no `oom` was counted there",
+                    oom.record->sequence, where(log)));
+  } else {
+    oom.confidence = death.main_sigkilled ? Confidence::strong : Confidence::likely;
+  }
+}
+
+void judge_with_counters(const DeathCase& death, OomAttribution& oom) {
+  const Finding counted = by_counters(death);
+  oom.cause = counted.cause;
+  oom.ancestor = counted.ancestor;
+  if (counted.cause == OomCause::unresolved) return;
+  const std::size_t limits_hit =
+      death.limiting_ancestors.size() + (death.own_oom.value_or(0) > 0 ? 1 : 0);
+  if (limits_hit > 1) {
+    oom.confidence = Confidence::likely;
+    oom.conflicts.push_back(
+        "more than one limit was hit during the run, and no line of the kernel log says which one "
+        "this kill came from");
+  } else if (oom.record != nullptr && counted.cause == OomCause::machine) {
+    oom.cause = OomCause::unresolved;
+    oom.conflicts.push_back(
+        "the kernel log says that a limit was hit, but neither this cgroup nor an ancestor counted "
+        "`oom`");
+  } else if (oom.record != nullptr) {
+    oom.confidence =
+        counted.cause == OomCause::nested_limit ? Confidence::strong : Confidence::proven;
+  } else {
+    // The victim itself is inferred: that somebody here was killed, and that this one died of
+    // SIGKILL.
+    oom.confidence = counted.cause == OomCause::nested_limit || !death.other_kills.empty()
+                         ? Confidence::likely
+                         : Confidence::strong;
+  }
+}
+
+}  // namespace
+
+OomAttribution attribute_oom(const DeathCase& death) {
+  OomAttribution oom;
+  const bool status_lost = !death.evidence.main_exit && !death.evidence.init_exit;
+  if (!death.main_sigkilled && !(status_lost && death.main_kill != nullptr)) return oom;
+  if (death.subtree_oom_kill == 0U) {
+    if (death.main_kill != nullptr) {
+      oom.conflicts.push_back(
+          fmt::format("the kernel log (seq {}) names pid {} as an OOM victim, but {} counted no "
+                      "OOM kill",
+                      death.main_kill->sequence, death.evidence.main_pid, death.payload->path));
+    }
+    return oom;
+  }
+  if (!death.oom_kills_seen() && death.main_kill == nullptr) return oom;
+  if (death.oom_kills_are_of_others()) return oom;
+
+  oom.record = record_of(death);
+  const Finding log = oom.record != nullptr ? by_log(death, *oom.record) : Finding{};
+  if (log.cause != OomCause::none) {
+    judge_with_log(death, log, oom);
+  } else if (death.oom_kills_seen()) {
+    judge_with_counters(death, oom);
+  } else {
+    oom.cause = OomCause::unresolved;
+  }
+  // Which pid was init's is not recorded.
+  if (death.main_kill == nullptr && death.init_sigkilled) {
+    oom.confidence = std::min(oom.confidence, Confidence::likely);
+  }
+  if (!death.limiting_ancestors.empty() && oom.cause == OomCause::own_limit) {
+    oom.conflicts.push_back(death.limiting_ancestors.front()->path +
+                            " also hit its limit during this run");
+  }
+  return oom;
+}
+
+}  // namespace cgwarden::diagnosis

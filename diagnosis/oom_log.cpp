@@ -1,0 +1,185 @@
+#include <sys/types.h>
+
+#include <string_view>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "diagnosis/kmsg.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+// No program name (15 bytes) can be mistaken for this.
+constexpr std::string_view kOomKill = "oom-kill:constraint=";
+constexpr std::string_view kKilled = "Killed process ";
+
+std::optional<Bytes> kibibytes_after(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + key.size());
+  const std::size_t end = text.find("kB");
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto value = parse_integer<std::uint64_t>(text.substr(0, end));
+  if (!value || *value > (UINT64_MAX >> 10U)) return std::nullopt;
+  return Bytes{*value * 1024};
+}
+
+// The value between the last `key` and the end of `text`, which is cut there. Reading from the
+// right is what makes names with commas and equal signs harmless: the numbers stand behind every
+// name.
+std::optional<std::string_view> take_last(std::string_view& text, std::string_view key) {
+  const std::size_t at = text.rfind(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view value = text.substr(at + key.size());
+  text = text.substr(0, at);
+  return value;
+}
+
+// "Killed process 102 (comm) total-vm:..., anon-rss:..., ..., UID:0 ...": comm ends at the last ")
+// total-vm:".
+bool read_killed(std::string_view text, OomRecord& record) {
+  const std::size_t at = text.find(kKilled);
+  if (at == std::string_view::npos) return false;
+  text.remove_prefix(at + kKilled.size());
+  const std::size_t open = text.find(" (");
+  const std::size_t close = text.rfind(") total-vm:");
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open + 2) {
+    return false;
+  }
+  const auto pid = parse_integer<pid_t>(text.substr(0, open));
+  if (!pid || *pid <= 0) return false;
+  record.victim_pid = *pid;
+  record.victim_comm = text.substr(open + 2, close - open - 2);
+  const std::string_view numbers = text.substr(close);
+  record.anon_rss = kibibytes_after(numbers, "anon-rss:");
+  record.file_rss = kibibytes_after(numbers, "file-rss:");
+  record.shmem_rss = kibibytes_after(numbers, "shmem-rss:");
+  if (const std::size_t uid = numbers.find("UID:"); uid != std::string_view::npos) {
+    const std::string_view rest = numbers.substr(uid + 4);
+    record.uid = parse_integer<std::uint64_t>(rest.substr(0, rest.find(' ')));
+  }
+  return true;
+}
+
+bool below_or_at(std::string_view path, std::string_view top) {
+  if (!path.starts_with(top)) return false;
+  return path.size() == top.size() || top.ends_with('/') || path[top.size()] == '/';
+}
+
+// "...,oom_memcg=A,task_memcg=B". A name may hold these words, but no '/', so the first
+// ",oom_memcg=/" is the kernel's own (the cpuset before it is a leaf name). Of the splits into A
+// and B only one with the victim at or below the limit is believed, and only if there is no other.
+void read_paths(std::string_view text, OomRecord& record) {
+  static constexpr std::string_view kOom = ",oom_memcg=";
+  static constexpr std::string_view kTask = ",task_memcg=";
+  const std::size_t oom = text.find(",oom_memcg=/");
+  if (oom == std::string_view::npos) return;
+  text.remove_prefix(oom + kOom.size());
+  std::size_t splits = 0;
+  for (std::size_t at = text.find(kTask); at != std::string_view::npos;
+       at = text.find(kTask, at + 1)) {
+    const std::string_view limited = text.substr(0, at);
+    const std::string_view victim = text.substr(at + kTask.size());
+    if (!below_or_at(victim, limited)) continue;
+    record.oom_memcg = limited;
+    record.task_memcg = victim;
+    ++splits;
+  }
+  if (splits > 1) {
+    record.oom_memcg.clear();
+    record.task_memcg.clear();
+  }
+}
+
+// "oom-kill:constraint=C,...,task=COMM,pid=P,uid=U" of the victim that `record` already names.
+bool read_oom_kill(std::string_view text, OomRecord& record) {
+  const auto uid = take_last(text, ",uid=");
+  const auto pid = take_last(text, ",pid=");
+  if (!uid || !pid || parse_integer<pid_t>(*pid) != record.victim_pid) return false;
+  const std::string task = ",task=" + record.victim_comm;
+  if (!text.ends_with(task)) return false;
+  text.remove_suffix(task.size());
+  if (text.starts_with("oom-kill:constraint=CONSTRAINT_MEMCG,")) {
+    record.constraint = OomConstraint::memcg;
+    read_paths(text, record);
+    return true;
+  }
+  static constexpr std::string_view kGlobal = ",global_oom,task_memcg=";
+  const std::size_t at = text.find(",global_oom,task_memcg=/");
+  if (at == std::string_view::npos) return false;
+  record.constraint = OomConstraint::global;
+  record.task_memcg = text.substr(at + kGlobal.size());
+  return true;
+}
+
+}  // namespace
+
+void OomLogReader::take(const KmsgRecord& record) {
+  const std::string& text = record.text;
+  const bool open = std::exchange(dump_.oom_kill_open, false);
+  if (record.continuation) {
+    // A line over about 1 KiB comes in several records.
+    if (open && dump_.oom_kill.size() + text.size() <= limits::kKmsgRecordBytes) {
+      dump_.oom_kill += text;
+      dump_.oom_kill_open = true;
+    }
+    return;
+  }
+  if (!text.starts_with("oom_reaper: ")) group_line_.clear();
+  if (text.find(" invoked oom-killer: ") != std::string::npos) {
+    dump_ = Dump{};
+    dump_.manual = text.find(", order=-1,") != std::string::npos;
+    dump_.lines.push_back(text);
+  } else if (text.starts_with("memory: usage ")) {
+    if (dump_.usage) return;  // one a dump
+    dump_.usage = kibibytes_after(text, "usage ");
+    dump_.limit = kibibytes_after(text, "limit ");
+    dump_.lines.push_back(text);
+  } else if (text.starts_with(kOomKill)) {
+    dump_.oom_kill = text;
+    dump_.oom_kill_open = true;
+  } else if (text.starts_with("Tasks in ") && text.ends_with("memory.oom.group set")) {
+    group_line_ = text;
+  }
+}
+
+std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
+  OomRecord kill;
+  if (!read_killed(record.text, kill)) return std::nullopt;
+  // Without its "oom-kill:" line (rate-limited) the sentence itself still tells the two apart.
+  kill.constraint =
+      record.text.starts_with("Memory cgroup") ? OomConstraint::memcg : OomConstraint::global;
+  if (!dump_.oom_kill.empty() && read_oom_kill(dump_.oom_kill, kill)) {
+    kill.usage = dump_.usage;
+    kill.limit = dump_.limit;
+    kill.lines = std::move(dump_.lines);
+    kill.lines.push_back(std::move(dump_.oom_kill));
+    if (dump_.manual) kill.constraint = OomConstraint::manual;
+  }
+  // A dump tells of one kill: the next line may be of another one whose dump was rate-limited.
+  dump_ = Dump{};
+  if (!group_line_.empty()) kill.lines.push_back(group_line_);
+  kill.lines.push_back(record.text);
+  kill.boottime = record.boottime;
+  kill.sequence = record.sequence;
+  return kill;
+}
+
+std::optional<OomRecord> OomLogReader::feed(const KmsgRecord& record) {
+  if (last_sequence_ && record.sequence > *last_sequence_ + 1) {
+    lost_ += record.sequence - *last_sequence_ - 1;
+    dump_ = Dump{};  // what is missing may have been the end of one dump and the start of another
+    group_line_.clear();
+  }
+  last_sequence_ = record.sequence;
+  if (!record.from_kernel()) return std::nullopt;
+  if (!record.continuation && (record.text.starts_with("Memory cgroup out of memory: ") ||
+                               record.text.starts_with("Out of memory: "))) {
+    return finish(record);
+  }
+  take(record);
+  return std::nullopt;
+}
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,56 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+#include "diagnosis/rules/rules.h"
+
+namespace cgwarden::diagnosis::rules {
+namespace {
+
+// Those that only user space sends; SIGPIPE, SIGALRM, SIGXCPU and SIGXFSZ come from the kernel at
+// the program's own doing.
+constexpr std::array kSentByUsers{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+}  // namespace
+
+std::optional<Verdict> killed_by_user(const DeathCase& death) {
+  const auto& exit = death.only_init_seen ? death.evidence.init_exit : death.evidence.main_exit;
+  if (!exit || exit->kind == MainExit::Kind::exited) return std::nullopt;
+  if (std::ranges::find(kSentByUsers, exit->status) == kSentByUsers.end()) return std::nullopt;
+  // The kernel itself sends SIGKILL; only its counters' "no" leaves user space as the sender.
+  const auto ruled_out = death.oom_ruled_out();
+  const bool certain = exit->status != SIGKILL || (ruled_out && death.oom.conflicts.empty());
+  const bool asked_to_stop = !death.own_actions().empty();
+  Verdict verdict =
+      death.begin(VerdictClass::killed_by_user,
+                  certain && !asked_to_stop ? Confidence::strong : Confidence::likely);
+  verdict.actor = Actor{std::nullopt, "a process in user space (the sender was not recorded)"};
+  verdict.subject = death.only_init_seen ? Subject::cgroup : Subject::main;
+  const std::string sender = !certain ? "most likely by a process in user space"
+                             : exit->status == SIGKILL
+                                 ? "by a process in user space, not by the kernel's OOM killer"
+                                 : "by a process in user space";
+  verdict.answer =
+      fmt::format("{} {} {} {}", death.evidence.workload,
+                  death.only_init_seen ? "ended because PID 1 of its pid namespace was killed with"
+                                       : "was killed with",
+                  signal_name(exit->status), sender);
+  if (ruled_out) verdict.ruled_out.push_back(*ruled_out);
+  verdict.contributing = death.oom.conflicts;
+  if (exit->status == SIGKILL && !ruled_out && !death.oom_kills_seen()) {
+    verdict.evidence_lost.push_back(
+        "memory.events at the start and at the end of the run: without it an OOM kill is not ruled "
+        "out");
+  }
+  death.contribute_oom_kills(verdict);
+  death.quote_memory_events(verdict);
+  verdict.advice.push_back(
+      fmt::format("Look for who sends {}: an operator, a liveness probe or watchdog, systemd-oomd "
+                  "or earlyoom (journalctl around the time).",
+                  signal_name(exit->status)));
+  return verdict;
+}
+
+}  // namespace cgwarden::diagnosis::rules

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+
+#include "diagnosis/death_case.h"
+#include "diagnosis/verdict.h"
+
+// One rule per file. A rule gives its verdict when it holds and nothing when it does not;
+// diagnose() asks them in the order below.
+namespace cgwarden::diagnosis::rules {
+
+// The launcher reported a stage that failed: the command never ran.
+[[nodiscard]] std::optional<Verdict> exec_failed(const DeathCase& death);
+// We signalled it and it ended by that signal or by itself; not when it was OOM-killed or crashed.
+[[nodiscard]] std::optional<Verdict> stopped_by_us(const DeathCase& death);
+// Killed at memory.max of its own cgroup.
+[[nodiscard]] std::optional<Verdict> own_limit_oom(const DeathCase& death);
+// Killed at a limit that it set itself, on a cgroup below its own.
+[[nodiscard]] std::optional<Verdict> nested_limit_oom(const DeathCase& death);
+// Killed at the limit of a cgroup above it.
+[[nodiscard]] std::optional<Verdict> ancestor_limit_oom(const DeathCase& death);
+// Killed because the machine was out of memory, or by sysrq-f.
+[[nodiscard]] std::optional<Verdict> global_oom(const DeathCase& death);
+// Killed by the OOM killer, but the sources do not say at whose limit: class UNKNOWN.
+[[nodiscard]] std::optional<Verdict> unresolved_oom(const DeathCase& death);
+// SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGABRT, SIGSYS.
+[[nodiscard]] std::optional<Verdict> fault_signal(const DeathCase& death);
+// Any other signal that people and programs send.
+[[nodiscard]] std::optional<Verdict> killed_by_user(const DeathCase& death);
+// Its own exit code.
+[[nodiscard]] std::optional<Verdict> exited(const DeathCase& death);
+
+}  // namespace cgwarden::diagnosis::rules

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace cgwarden::diagnosis {
+
+// One SQLite connection; sqlite3.h stays in sqlite.cpp. Errors: busy (locked longer than the
+// timeout), malformed (not a database or damaged), not_permitted, io (disk full and the rest), each
+// with SQLite's own words.
+class Database {
+ public:
+  enum class Mode { read_only, read_write, read_write_create };
+  [[nodiscard]] static Result<Database> open(const std::string& path, Mode mode);
+
+  [[nodiscard]] Status execute(const std::string& sql) const;
+  [[nodiscard]] Result<std::int64_t> pragma(const std::string& name) const;
+
+  // A prepared statement with its values bound in order; integers and texts only.
+  class Statement {
+   public:
+    Statement& bind(std::string_view text);
+    Statement& bind(std::int64_t value);
+    // True: a row is there.
+    [[nodiscard]] Result<bool> step();
+    [[nodiscard]] std::string text(int column) const;
+    [[nodiscard]] std::int64_t integer(int column) const;
+
+   private:
+    friend class Database;
+    struct Finalize {
+      void operator()(sqlite3_stmt* statement) const;
+    };
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+    const Database* database_ = nullptr;
+    int next_ = 1;
+    int bind_error_ = 0;
+  };
+  [[nodiscard]] Result<Statement> prepare(const std::string& sql) const;
+  [[nodiscard]] int changes() const;
+
+ private:
+  struct Close {
+    void operator()(sqlite3* database) const;
+  };
+  [[nodiscard]] Error error(int code, const std::string& operation) const;
+  std::unique_ptr<sqlite3, Close> database_;
+  std::string path_;
+};
+
+}  // namespace cgwarden::diagnosis

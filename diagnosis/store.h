@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "diagnosis/verdict.h"
+
+namespace cgwarden::diagnosis {
+
+// The verdict store: one SQLite file (<state dir>/store.db, journal_mode=TRUNCATE,
+// synchronous=FULL, not WAL: Debian's 3.40.1 has the WAL-reset corruption). Schema in
+// store_schema.h. This is the reading side: opened read-only, safe beside a writing agent and
+// without one. Thread rule: one thread per object.
+class StoreReader {
+ public:
+  // vanished: no store yet. malformed: not ours, or damaged; the sentence says which and what to
+  // do.
+  [[nodiscard]] static Result<StoreReader> open(const std::string& path);
+  StoreReader(StoreReader&&) noexcept;
+  StoreReader& operator=(StoreReader&&) noexcept;
+  ~StoreReader();
+
+  // Newest first, at most `limit`.
+  [[nodiscard]] Result<std::vector<Verdict>> verdicts(std::string_view workload,
+                                                      std::size_t limit) const;
+  // Every workload that has a verdict, sorted.
+  [[nodiscard]] Result<std::vector<std::string>> workloads() const;
+
+ private:
+  struct Impl;
+  explicit StoreReader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The writing side, used by the agent only.
+class StoreWriter {
+ public:
+  // Creates the file and its schema; refuses a newer schema version by name; a damaged or foreign
+  // file is moved aside to PATH.damaged-<wall seconds> and said in `notice`.
+  [[nodiscard]] static Result<StoreWriter> open(const std::string& path,
+                                                std::uint64_t wall_seconds);
+  StoreWriter(StoreWriter&&) noexcept;
+  StoreWriter& operator=(StoreWriter&&) noexcept;
+  ~StoreWriter();
+
+  [[nodiscard]] const std::string& notice() const;
+
+  // Commits before it returns. One row per (workload, incarnation, class, from): an ongoing stall
+  // or a repeated report updates its row.
+  [[nodiscard]] Status put(const Verdict& verdict);
+  // Has this death been stored already? (After an agent restart.) `ended_wall` is
+  // Verdict::when.wall.
+  [[nodiscard]] Result<bool> has_death(std::string_view workload, unsigned incarnation,
+                                       Usec ended_wall) const;
+
+  // Counters that outlive workloads and agents, by name: deaths by verdict and so on. Absent reads
+  // as nullopt.
+  [[nodiscard]] Status put_counter(std::string_view workload, std::string_view counter,
+                                   std::uint64_t value);
+  struct Counter {
+    std::string workload;
+    std::string counter;
+    std::uint64_t value = 0;
+  };
+  [[nodiscard]] Result<std::vector<Counter>> counters() const;
+
+ private:
+  struct Impl;
+  explicit StoreWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,89 @@
+#include <unistd.h>
+
+#include <utility>
+
+#include "diagnosis/sqlite.h"
+#include "diagnosis/store.h"
+#include "diagnosis/store_schema.h"
+
+namespace cgwarden::diagnosis {
+
+namespace {
+
+// An agent killed in the middle of a commit leaves a journal that must be rolled back before the
+// file can be read, which a read-only connection cannot do.
+Result<Database> open_readable(const std::string& path) {
+  CGW_ASSIGN(Database database, Database::open(path, Database::Mode::read_only));
+  const auto readable = database.pragma("application_id");
+  if (readable) return database;
+  if (readable.error().kind != ErrorKind::not_permitted) return fail(readable.error());
+  CGW_ASSIGN(Database repaired, Database::open(path, Database::Mode::read_write));
+  if (auto rolled_back = repaired.pragma("application_id"); !rolled_back) {
+    Error error = std::move(rolled_back).error();
+    error.detail += "; the agent died while it wrote: start it, or read the store as root once";
+    return fail(std::move(error));
+  }
+  CGW_TRY(repaired.execute("PRAGMA query_only=ON"));
+  return repaired;
+}
+
+}  // namespace
+
+struct StoreReader::Impl {
+  Database database;
+  std::string path;
+};
+
+StoreReader::StoreReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StoreReader::StoreReader(StoreReader&&) noexcept = default;
+StoreReader& StoreReader::operator=(StoreReader&&) noexcept = default;
+StoreReader::~StoreReader() = default;
+
+Result<StoreReader> StoreReader::open(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0) {
+    return fail(Error::from_errno(errno, "open", path, "no agent has stored a verdict yet"));
+  }
+  CGW_ASSIGN(Database database, open_readable(path));
+  CGW_ASSIGN(const std::int64_t application, database.pragma("application_id"));
+  if (application != kStoreApplicationId) {
+    return fail(Error::malformed("open", path, "it is not a cgwarden store"));
+  }
+  CGW_ASSIGN(const std::int64_t version, database.pragma("user_version"));
+  if (version > kStoreSchemaVersion) {
+    return fail(
+        Error{ErrorKind::not_supported, 0, "open", path,
+              "it was written by a newer cgwarden (schema " + std::to_string(version) + ")"});
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->database = std::move(database);
+  impl->path = path;
+  return StoreReader(std::move(impl));
+}
+
+Result<std::vector<Verdict>> StoreReader::verdicts(std::string_view workload,
+                                                   std::size_t limit) const {
+  CGW_ASSIGN(auto statement,
+             impl_->database.prepare("SELECT json FROM verdict WHERE workload=?1 "
+                                     "ORDER BY when_wall_usec DESC, id DESC LIMIT ?2"));
+  statement.bind(workload).bind(static_cast<std::int64_t>(limit));
+  std::vector<Verdict> verdicts;
+  for (;;) {
+    CGW_ASSIGN(const bool row, statement.step());
+    if (!row) return verdicts;
+    CGW_ASSIGN(Verdict verdict, parse_verdict(statement.text(0), impl_->path));
+    verdicts.push_back(std::move(verdict));
+  }
+}
+
+Result<std::vector<std::string>> StoreReader::workloads() const {
+  CGW_ASSIGN(auto statement,
+             impl_->database.prepare("SELECT DISTINCT workload FROM verdict ORDER BY workload"));
+  std::vector<std::string> names;
+  for (;;) {
+    CGW_ASSIGN(const bool row, statement.step());
+    if (!row) return names;
+    names.push_back(statement.text(0));
+  }
+}
+
+}  // namespace cgwarden::diagnosis

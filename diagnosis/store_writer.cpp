@@ -1,0 +1,151 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "base/limits.h"
+#include "diagnosis/sqlite.h"
+#include "diagnosis/store.h"
+#include "diagnosis/store_schema.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+std::int64_t wall(const TimePoint& time) { return static_cast<std::int64_t>(time.wall.count()); }
+
+// An empty new file gets the schema; ours is taken as it is; anything else is malformed.
+Status take_up(const Database& database, const std::string& path) {
+  CGW_ASSIGN(const std::int64_t application, database.pragma("application_id"));
+  CGW_ASSIGN(const std::int64_t version, database.pragma("user_version"));
+  if (application == kStoreApplicationId && version > kStoreSchemaVersion) {
+    return fail(Error{ErrorKind::not_supported, 0, "open", path,
+                      "it was written by a newer cgwarden (schema " + std::to_string(version) +
+                          "); run that version or name another --state-dir"});
+  }
+  if (application == kStoreApplicationId && version == kStoreSchemaVersion) {
+    CGW_TRY(database.execute(kStorePragmas));
+    CGW_ASSIGN(auto check, database.prepare("PRAGMA quick_check(1)"));
+    CGW_ASSIGN(const bool row, check.step());
+    if (!row || check.text(0) != "ok") return fail(Error::malformed("read", path, "it is damaged"));
+    return {};
+  }
+  CGW_ASSIGN(auto tables, database.prepare("SELECT count(*) FROM sqlite_master"));
+  CGW_ASSIGN(const bool row, tables.step());
+  if (application != 0 || version != 0 || !row || tables.integer(0) != 0) {
+    return fail(Error::malformed("open", path, "it is not a cgwarden store"));
+  }
+  tables = {};
+  CGW_TRY(database.execute(kStorePragmas));
+  return database.execute(kStoreTables);
+}
+
+Result<Database> open_ours(const std::string& path) {
+  CGW_ASSIGN(Database database, Database::open(path, Database::Mode::read_write_create));
+  CGW_TRY(take_up(database, path));
+  return database;
+}
+
+}  // namespace
+
+struct StoreWriter::Impl {
+  Database database;
+  std::string notice;
+};
+
+StoreWriter::StoreWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StoreWriter::StoreWriter(StoreWriter&&) noexcept = default;
+StoreWriter& StoreWriter::operator=(StoreWriter&&) noexcept = default;
+StoreWriter::~StoreWriter() = default;
+
+const std::string& StoreWriter::notice() const { return impl_->notice; }
+
+Result<StoreWriter> StoreWriter::open(const std::string& path, std::uint64_t wall_seconds) {
+  auto impl = std::make_unique<Impl>();
+  auto database = open_ours(path);
+  if (!database && database.error().kind == ErrorKind::malformed) {
+    const std::string aside = path + ".damaged-" + std::to_string(wall_seconds);
+    if (std::rename(path.c_str(), aside.c_str()) != 0) {
+      return fail(Error::from_errno(errno, "move aside", path));
+    }
+    // A rollback journal belongs to the file that was moved, not to the new one.
+    std::error_code ignored;
+    std::filesystem::rename(path + "-journal", aside + "-journal", ignored);
+    impl->notice = path + " was not usable (" + database.error().detail + "); it was moved to " +
+                   aside + " and a new store begun";
+    database = open_ours(path);
+  }
+  if (!database) return fail(database.error());
+  impl->database = std::move(*database);
+  return StoreWriter(std::move(impl));
+}
+
+Status StoreWriter::put(const Verdict& verdict) {
+  CGW_ASSIGN(
+      auto insert,
+      impl_->database.prepare(
+          "INSERT INTO "
+          "verdict(workload,incarnation,class,death,from_wall_usec,when_wall_usec,json) "
+          "VALUES(?1,?2,?3,?4,?5,?6,?7) "
+          "ON CONFLICT(workload,incarnation,class,from_wall_usec) DO UPDATE SET "
+          "death=excluded.death, when_wall_usec=excluded.when_wall_usec, json=excluded.json"));
+  insert.bind(verdict.workload)
+      .bind(static_cast<std::int64_t>(verdict.incarnation))
+      .bind(to_string(verdict.verdict))
+      .bind(std::int64_t{verdict.death ? 1 : 0})
+      .bind(wall(verdict.from))
+      .bind(wall(verdict.when))
+      .bind(to_json(verdict));
+  CGW_ASSIGN(const bool row, insert.step());
+  (void)row;
+  insert = {};
+  // Stalls go before deaths, the oldest first; the newest row stays, it is what happens now.
+  CGW_ASSIGN(auto prune, impl_->database.prepare(
+                             "DELETE FROM verdict WHERE workload=?1 AND id IN ("
+                             "SELECT id FROM verdict WHERE workload=?1 ORDER BY "
+                             "when_wall_usec=(SELECT max(when_wall_usec) FROM verdict WHERE "
+                             "workload=?1) DESC, death DESC, when_wall_usec DESC, id DESC "
+                             "LIMIT -1 OFFSET ?2)"));
+  prune.bind(verdict.workload).bind(static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
+  CGW_ASSIGN(const bool pruned, prune.step());
+  (void)pruned;
+  return {};
+}
+
+Result<bool> StoreWriter::has_death(std::string_view workload, unsigned incarnation,
+                                    Usec ended_wall) const {
+  CGW_ASSIGN(auto statement,
+             impl_->database.prepare("SELECT 1 FROM verdict WHERE workload=?1 AND incarnation=?2 "
+                                     "AND death=1 AND when_wall_usec=?3"));
+  statement.bind(workload)
+      .bind(static_cast<std::int64_t>(incarnation))
+      .bind(static_cast<std::int64_t>(ended_wall.count()));
+  return statement.step();
+}
+
+Status StoreWriter::put_counter(std::string_view workload, std::string_view counter,
+                                std::uint64_t value) {
+  CGW_ASSIGN(auto statement, impl_->database.prepare(
+                                 "INSERT INTO counter(workload,name,value) VALUES(?1,?2,?3) "
+                                 "ON CONFLICT(workload,name) DO UPDATE SET value=excluded.value"));
+  statement.bind(workload).bind(counter).bind(static_cast<std::int64_t>(value));
+  CGW_ASSIGN(const bool row, statement.step());
+  (void)row;
+  return {};
+}
+
+Result<std::vector<StoreWriter::Counter>> StoreWriter::counters() const {
+  CGW_ASSIGN(auto statement, impl_->database.prepare(
+                                 "SELECT workload,name,value FROM counter ORDER BY workload,name"));
+  std::vector<Counter> counters;
+  for (;;) {
+    CGW_ASSIGN(const bool row, statement.step());
+    if (!row) return counters;
+    counters.push_back(
+        {statement.text(0), statement.text(1), static_cast<std::uint64_t>(statement.integer(2))});
+  }
+}
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,185 @@
+#include <nlohmann/json.hpp>
+
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "diagnosis/verdict.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+using Json = nlohmann::json;
+
+Json to_object(const TimePoint& time) {
+  return {{"boottime_usec", time.boottime.count()}, {"wall_usec", time.wall.count()}};
+}
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw Json::other_error::create(501, why, nullptr);
+}
+
+// The library converts -1, 1.5 and 2^40 to some unsigned silently.
+template <typename Integer>
+Integer integer(const Json& object, const char* key) {
+  const Json& value = object.at(key);
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
+  } else if (value.is_number_integer()) {
+    const auto number = value.get<std::int64_t>();
+    if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
+  }
+  refuse(std::string(key) + " is not an integer in its range");
+}
+
+TimePoint time_of(const Json& object) {
+  return {Usec(integer<std::uint64_t>(object, "boottime_usec")),
+          Usec(integer<std::uint64_t>(object, "wall_usec"))};
+}
+
+// The schema needs three levels; the parser keeps the last of two equal keys, which hides one.
+Json parse_strictly(const std::string& text) {
+  constexpr int kDepth = 8;
+  std::vector<std::set<std::string>> keys;
+  return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > kDepth) refuse("it is nested too deeply");
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
+      refuse("a key is there twice");
+    }
+    return true;
+  });
+}
+
+Json actor_object(const Actor& actor) {
+  Json object{{"what", actor.what}};
+  if (actor.pid) object["pid"] = *actor.pid;
+  return object;
+}
+
+Json victim_object(const Victim& victim) {
+  Json object{{"pid", victim.pid}, {"comm", victim.comm}};
+  if (victim.rss) object["rss_bytes"] = victim.rss->value;
+  return object;
+}
+
+// A name that is not one of ours makes the document malformed rather than a default value.
+template <typename T>
+T one_of(const std::string& text, std::initializer_list<T> values) {
+  for (const T value : values) {
+    if (to_string(value) == text) return value;
+  }
+  refuse("unknown word \"" + text + "\"");
+}
+
+void read_optional_parts(const Json& object, Verdict& verdict) {
+  if (const auto& actor = object.at("actor"); !actor.is_null()) {
+    verdict.actor = Actor{std::nullopt, actor.at("what").get<std::string>()};
+    if (actor.contains("pid")) verdict.actor->pid = integer<pid_t>(actor, "pid");
+  }
+  if (const auto& limit = object.at("limit"); !limit.is_null()) {
+    verdict.limit =
+        LimitHit{limit.at("cgroup").get<std::string>(), limit.at("file").get<std::string>(),
+                 limit.at("value").get<std::string>()};
+  }
+  if (const auto& victim = object.at("victim"); !victim.is_null()) {
+    verdict.victim =
+        Victim{integer<pid_t>(victim, "pid"), victim.at("comm").get<std::string>(), {}};
+    if (victim.contains("rss_bytes")) {
+      verdict.victim->rss = Bytes{integer<std::uint64_t>(victim, "rss_bytes")};
+    }
+  }
+}
+
+Verdict verdict_of(const Json& object) {
+  Verdict verdict;
+  verdict.workload = object.at("workload").get<std::string>();
+  verdict.incarnation = integer<unsigned>(object, "incarnation");
+  const auto name = object.at("class").get<std::string>();
+  const auto verdict_class = verdict_class_from(name);
+  if (!verdict_class) refuse("unknown class \"" + name + "\"");
+  verdict.verdict = *verdict_class;
+  verdict.confidence =
+      one_of(object.at("confidence").get<std::string>(),
+             {Confidence::unknown, Confidence::likely, Confidence::strong, Confidence::proven});
+  verdict.subject = one_of(object.at("subject").get<std::string>(),
+                           {Subject::main, Subject::child, Subject::cgroup});
+  verdict.death = object.at("death").get<bool>();
+  verdict.from = time_of(object.at("from"));
+  verdict.when = time_of(object.at("when"));
+  verdict.answer = object.at("answer").get<std::string>();
+  read_optional_parts(object, verdict);
+  for (const auto& item : object.at("evidence")) {
+    verdict.evidence.push_back({item.at("source").get<std::string>(),
+                                item.at("reference").get<std::string>(),
+                                item.at("quote").get<std::string>()});
+  }
+  object.at("ruled_out").get_to(verdict.ruled_out);
+  object.at("contributing").get_to(verdict.contributing);
+  object.at("evidence_lost").get_to(verdict.evidence_lost);
+  object.at("advice").get_to(verdict.advice);
+  verdict.stderr_tail = object.at("stderr_tail").get<std::string>();
+  return verdict;
+}
+
+}  // namespace
+
+std::string to_json(const Verdict& verdict) {
+  Json object{{"version", kVerdictVersion},
+              {"workload", verdict.workload},
+              {"incarnation", verdict.incarnation},
+              {"class", to_string(verdict.verdict)},
+              {"confidence", to_string(verdict.confidence)},
+              {"subject", to_string(verdict.subject)},
+              {"death", verdict.death},
+              {"from", to_object(verdict.from)},
+              {"when", to_object(verdict.when)},
+              {"answer", verdict.answer},
+              {"actor", nullptr},
+              {"limit", nullptr},
+              {"victim", nullptr},
+              {"evidence", Json::array()},
+              {"ruled_out", verdict.ruled_out},
+              {"contributing", verdict.contributing},
+              {"evidence_lost", verdict.evidence_lost},
+              {"advice", verdict.advice},
+              {"stderr_tail", verdict.stderr_tail}};
+  if (verdict.actor) object["actor"] = actor_object(*verdict.actor);
+  if (verdict.limit) {
+    object["limit"] = {{"cgroup", verdict.limit->cgroup},
+                       {"file", verdict.limit->file},
+                       {"value", verdict.limit->value}};
+  }
+  if (verdict.victim) object["victim"] = victim_object(*verdict.victim);
+  for (const auto& item : verdict.evidence) {
+    object["evidence"].push_back(
+        {{"source", item.source}, {"reference", item.reference}, {"quote", item.quote}});
+  }
+  // Hostile names may hold bytes that are not UTF-8; they are replaced, never an exception.
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<Verdict> parse_verdict(const std::string& json, const std::string& where) {
+  if (json.size() > limits::kStateFileBytes) {
+    return fail(Error::malformed("read", where, "it is too large for a verdict"));
+  }
+  try {
+    const Json object = parse_strictly(json);
+    if (integer<int>(object, "version") != kVerdictVersion) {
+      return fail(Error::malformed("read", where, "it is of another version of cgwarden"));
+    }
+    return verdict_of(object);
+  } catch (const Json::exception& error) {
+    // The library quotes the input, which may be long and of any bytes.
+    constexpr std::size_t kReasonBytes = 200;
+    return fail(Error::malformed(
+        "read", where, printable(std::string_view(error.what()).substr(0, kReasonBytes))));
+  }
+}
+
+}  // namespace cgwarden::diagnosis

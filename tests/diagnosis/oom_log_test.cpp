@@ -1,0 +1,254 @@
+// OOM dumps of the kernel log: as two kernels write them, and as adversaries would like them read.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "diagnosis/kmsg.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+using ::testing::HasSubstr;
+
+class OomLogTest : public ::testing::Test {
+ protected:
+  void say(const std::string& text, unsigned priority = 6, bool continuation = false) {
+    KmsgRecord record;
+    record.priority = priority;
+    record.sequence = next_++;
+    record.boottime = Usec(record.sequence * 10);
+    record.continuation = continuation;
+    record.text = text;
+    if (auto kill = reader_.feed(record)) kills_.push_back(std::move(*kill));
+  }
+  void invoked(int order = 0) {
+    say("x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=" + std::to_string(order) +
+        ", oom_score_adj=0");
+  }
+  static std::string memcg_line(const std::string& limited, const std::string& victim,
+                                const std::string& comm, int pid) {
+    return "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=a,mems_allowed=0,oom_"
+           "memcg=" +
+           limited + ",task_memcg=" + victim + ",task=" + comm + ",pid=" + std::to_string(pid) +
+           ",uid=1000";
+  }
+  static std::string global_line(const std::string& victim, const std::string& comm, int pid) {
+    return "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,"
+           "task_memcg=" +
+           victim + ",task=" + comm + ",pid=" + std::to_string(pid) + ",uid=0";
+  }
+  void killed(int pid, const std::string& comm,
+              const std::string& by = "Memory cgroup out of memory") {
+    say(by + ": Killed process " + std::to_string(pid) + " (" + comm +
+            ") total-vm:103524kB, anon-rss:32448kB, file-rss:4kB, shmem-rss:688kB, UID:1000 "
+            "pgtables:104kB oom_score_adj:0",
+        3);
+  }
+  OomLogReader reader_;
+  std::vector<OomRecord> kills_;
+  std::uint64_t next_ = 100;
+};
+
+class OomLogFixtureTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(OomLogFixtureTest, ReadsARealKernelsDump) {
+  const auto text = read_file(std::string(FIXTURES "/") + GetParam() + "/kmsg-oom.txt", 1U << 20U);
+  ASSERT_TRUE(text) << text.error().sentence();
+  OomLogReader reader;
+  std::vector<OomRecord> kills;
+  for (const auto line : split(*text, '\n')) {
+    if (line.empty()) continue;
+    const auto record = parse_kmsg_record(line);
+    ASSERT_TRUE(record) << line;
+    if (auto kill = reader.feed(*record)) kills.push_back(std::move(*kill));
+  }
+  ASSERT_EQ(kills.size(), 1U);
+  const OomRecord& kill = kills[0];
+  EXPECT_EQ(kill.constraint, OomConstraint::memcg);
+  EXPECT_EQ(kill.oom_memcg, "/parent/leaf");
+  EXPECT_EQ(kill.task_memcg, "/parent/leaf");
+  EXPECT_EQ(kill.victim_comm, "busybox");
+  EXPECT_GT(kill.victim_pid, 1);
+  EXPECT_EQ(kill.uid, 0U);
+  EXPECT_EQ(kill.usage, Bytes{48U << 20});
+  EXPECT_EQ(kill.limit, Bytes{48U << 20});
+  EXPECT_GT(kill.anon_rss->value, 40U << 20);
+  EXPECT_EQ(kill.shmem_rss, Bytes{0});
+  EXPECT_EQ(kill.lines.size(), 4U);
+  EXPECT_THAT(kill.lines.back(), HasSubstr("Killed process " + std::to_string(kill.victim_pid)));
+  EXPECT_EQ(reader.lost_records(), 0U);
+}
+INSTANTIATE_TEST_SUITE_P(Kernels, OomLogFixtureTest, ::testing::Values("6.1", "6.12"),
+                         [](const auto& kernel) {
+                           return kernel.param == std::string("6.1") ? "Linux6_1" : "Linux6_12";
+                         });
+
+TEST_F(OomLogTest, ReadsAGlobalKill) {
+  invoked();
+  say(global_line("/g", "t", 102));
+  killed(102, "t", "Out of memory");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].constraint, OomConstraint::global);
+  EXPECT_EQ(kills_[0].oom_memcg, "");
+  EXPECT_EQ(kills_[0].task_memcg, "/g");
+  EXPECT_EQ(kills_[0].sequence, 102U);
+  EXPECT_EQ(kills_[0].boottime, Usec(1020));
+}
+
+TEST_F(OomLogTest, KnowsAKillByHandAndForgetsItAfterwards) {
+  invoked(-1);
+  say(global_line("/g", "t", 102));
+  killed(102, "t", "Out of memory");
+  killed(103, "u", "Out of memory");
+  killed(104, "v");
+  ASSERT_EQ(kills_.size(), 3U);
+  EXPECT_EQ(kills_[0].constraint, OomConstraint::manual);
+  EXPECT_EQ(kills_[1].constraint, OomConstraint::global);
+  EXPECT_EQ(kills_[2].constraint, OomConstraint::memcg);
+}
+
+TEST_F(OomLogTest, ARateLimitedKillTakesNothingOfTheDumpBefore) {
+  invoked();
+  say("memory: usage 5kB, limit 6kB, failcnt 1");
+  say(memcg_line("/a", "/a", "t", 5));
+  killed(5, "t");
+  killed(6, "t");
+  killed(5, "t");  // the pid is used again
+  ASSERT_EQ(kills_.size(), 3U);
+  EXPECT_EQ(kills_[0].limit, Bytes{6 * 1024});
+  EXPECT_EQ(kills_[0].uid, 1000U);
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_EQ(kills_[i].oom_memcg, "");
+    EXPECT_EQ(kills_[i].task_memcg, "");
+    EXPECT_FALSE(kills_[i].limit);
+    EXPECT_EQ(kills_[i].anon_rss, Bytes{32448 * 1024});
+    EXPECT_EQ(kills_[i].lines.size(), 1U);
+  }
+}
+
+TEST_F(OomLogTest, AGapEndsADump) {
+  invoked(-1);
+  say("memory: usage 5kB, limit 6kB, failcnt 1");
+  next_ += 40;
+  say(global_line("/g", "t", 9));
+  killed(9, "t", "Out of memory");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].constraint, OomConstraint::global);
+  EXPECT_FALSE(kills_[0].limit);
+  EXPECT_EQ(reader_.lost_records(), 40U);
+}
+
+TEST_F(OomLogTest, ANoVictimDumpLeavesNothingBehind) {
+  invoked();
+  say("memory: usage 5kB, limit 6kB, failcnt 1");
+  say("Out of memory and no killable processes...", 4);
+  killed(7, "t");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_FALSE(kills_[0].limit);
+}
+
+TEST_F(OomLogTest, TheSameProcessAndItsGroup) {
+  invoked();
+  say(memcg_line("/og", "/og", "t", 5));
+  killed(5, "t");
+  say("Tasks in /og are going to be killed due to memory.oom.group set");
+  killed(5, "t");
+  say("oom_reaper: reaped process 5 (t), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB");
+  killed(6, "u");
+  say("eth0: link becomes ready");
+  killed(7, "v");
+  std::set<pid_t> pids;
+  for (const auto& kill : kills_) pids.insert(kill.victim_pid);
+  EXPECT_EQ(pids, (std::set<pid_t>{5, 6, 7}));
+  EXPECT_EQ(kills_[0].oom_memcg, "/og");
+  EXPECT_THAT(kills_[2].lines.front(), HasSubstr("memory.oom.group"));
+  EXPECT_EQ(kills_[3].lines.size(), 1U);
+}
+
+TEST_F(OomLogTest, NamesWithTheKernelsOwnWordsInThem) {
+  say(memcg_line("/a,pid=3", "/a,pid=3/b,uid=0", "b,pid=1,uid=0", 5));
+  killed(5, "b,pid=1,uid=0");
+  say(memcg_line("/a", "/a/x,oom_memcg=/v,task_memcg=/v", "t", 6));
+  killed(6, "t");
+  say(memcg_line("/a,task_memcg=/v", "/a,task_memcg=/v/y", "t", 7));
+  killed(7, "t");
+  say(global_line("/g,global_oom,task_memcg=/v", ") total-vm:1kB", 8));
+  killed(8, ") total-vm:1kB", "Out of memory");
+  ASSERT_EQ(kills_.size(), 4U);
+  EXPECT_EQ(kills_[0].victim_comm, "b,pid=1,uid=0");
+  EXPECT_EQ(kills_[0].victim_pid, 5);
+  EXPECT_EQ(kills_[0].oom_memcg, "/a,pid=3");
+  EXPECT_EQ(kills_[0].task_memcg, "/a,pid=3/b,uid=0");
+  EXPECT_EQ(kills_[1].oom_memcg, "/a");
+  EXPECT_EQ(kills_[1].task_memcg, "/a/x,oom_memcg=/v,task_memcg=/v");
+  EXPECT_EQ(kills_[2].oom_memcg, "/a,task_memcg=/v");
+  EXPECT_EQ(kills_[2].task_memcg, "/a,task_memcg=/v/y");
+  EXPECT_EQ(kills_[3].victim_comm, ") total-vm:1kB");
+  EXPECT_EQ(kills_[3].task_memcg, "/g,global_oom,task_memcg=/v");
+}
+
+TEST_F(OomLogTest, TwoWaysToReadAPathAreNone) {
+  say(memcg_line("/a,task_memcg=/a/q", "/a,task_memcg=/a/q", "t", 5));
+  killed(5, "t");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].oom_memcg, "");
+  EXPECT_EQ(kills_[0].victim_pid, 5);
+}
+
+TEST_F(OomLogTest, AVictimOutsideOfItsLimitIsNoPath) {
+  say(memcg_line("/a", "/b", "t", 5));
+  killed(5, "t");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].oom_memcg, "");
+  EXPECT_EQ(kills_[0].task_memcg, "");
+}
+
+TEST_F(OomLogTest, JoinsALineThatCameInParts) {
+  std::string path = "/x,uid=0";
+  for (int i = 0; i < 12; ++i) path += "/" + std::string(100, 'a');
+  const std::string line = memcg_line(path, path, "t", 5);
+  say(line.substr(0, 1000));
+  say("something a process wrote", 14);
+  say(line.substr(1000, 1000), 4, true);
+  say(line.substr(2000), 4, true);
+  killed(5, "t");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].task_memcg, path);
+  EXPECT_EQ(kills_[0].oom_memcg, path);
+}
+
+TEST_F(OomLogTest, OnlyTheKernelIsBelieved) {
+  killed(1, "init", "forged");
+  say("Memory cgroup out of memory: Killed process 1 (init) total-vm:1kB, anon-rss:1kB", 11);
+  EXPECT_TRUE(kills_.empty());
+  say(memcg_line("/a", "/a", "t", 5));
+  say(memcg_line("/forged", "/forged", "t", 5), 14);
+  killed(5, "t");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].oom_memcg, "/a");
+}
+
+TEST_F(OomLogTest, AProgramCalledLikeALogLine) {
+  say(memcg_line("/a", "/a", "t", 5));
+  say("oom-kill:zz[267]: segfault at 10 ip 000000000040193b sp 00007ffec235ca20 error 6");
+  killed(5, "t");
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].oom_memcg, "/a");
+}
+
+TEST_F(OomLogTest, AKillLineThatIsCutIsNoKill) {
+  for (const auto* text :
+       {"Memory cgroup out of memory: Killed process",
+        "Out of memory: Killed process x (t) total-vm:1kB",
+        "Out of memory: Killed process 0 (t) total-vm:1kB", "Out of memory: Killed process 5 (t",
+        "Out of memory: Killed process 5) total-vm:1kB ("}) {
+    say(text, 3);
+  }
+  EXPECT_TRUE(kills_.empty());
+}
+
+}  // namespace
+}  // namespace cgwarden::diagnosis
