@@ -1,0 +1,68 @@
+#include "diagnosis/verdict.h"
+#include "exporters/catalog.h"
+#include "exporters/escape.h"
+
+namespace cgwarden::exporters {
+namespace {
+
+using enum MetricType;
+
+template <auto Counter>
+void count(const WorkloadCounters& counters, LineSink& sink) {
+  sink.line("", Value::count(counters.*Counter));
+}
+
+void deaths(const WorkloadCounters& counters, LineSink& sink) {
+  for (const auto& [verdict, value] : counters.deaths) {
+    sink.line(label("verdict", diagnosis::to_string(verdict)), Value::count(value));
+  }
+}
+
+void restarts(const WorkloadCounters& counters, LineSink& sink) {
+  for (const auto& [reason, value] : counters.restarts) {
+    sink.line(label("reason", reason), Value::count(value));
+  }
+}
+
+void throttled(const WorkloadCounters& counters, LineSink& sink) {
+  sink.line("", Value::seconds(Usec{counters.throttled_usec}));
+}
+
+void running(const WorkloadCounters& counters, LineSink& sink) {
+  sink.line("", Value::count(counters.running ? 1 : 0));
+}
+
+}  // namespace
+
+const std::vector<WorkloadMetric>& workload_metrics() {
+  static const std::vector<WorkloadMetric> metrics{
+      {{"cgwarden_workload_deaths_total", counter, "",
+        "Deaths of the workload's main process by verdict; `cgwarden why` tells the evidence."},
+       "verdict",
+       deaths},
+      {{"cgwarden_workload_oom_kills_total", counter, "",
+        "Processes of the workload killed by the kernel's OOM killer, children included."},
+       "",
+       count<&WorkloadCounters::oom_kills>},
+      {{"cgwarden_workload_restarts_total", counter, "",
+        "Restarts by the restart policy, by what made them necessary."},
+       "reason",
+       restarts},
+      {{"cgwarden_workload_starts_total", counter, "",
+        "Starts of the workload, restarts included."},
+       "",
+       count<&WorkloadCounters::starts>},
+      {{"cgwarden_workload_throttled_seconds_total", counter, "seconds",
+        "Time held back by cpu.max over all incarnations of the workload."},
+       "",
+       throttled},
+      {{"cgwarden_workload_memory_high_events_total", counter, "",
+        "Times memory.high slowed the workload down, over all its incarnations."},
+       "",
+       count<&WorkloadCounters::memory_high_events>},
+      {{"cgwarden_workload_running", gauge, "", "1 while the workload runs."}, "", running},
+  };
+  return metrics;
+}
+
+}  // namespace cgwarden::exporters

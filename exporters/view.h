@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cgroup/snapshot.h"
+#include "diagnosis/verdict.h"
+
+namespace cgwarden::exporters {
+
+// Counters of one workload that survive its cgroup and the agent.
+struct WorkloadCounters {
+  std::string workload;
+  bool running = false;
+  std::uint64_t starts = 0;
+  std::map<diagnosis::VerdictClass, std::uint64_t>
+      deaths;  // every death class is present, 0 from birth on
+  std::uint64_t oom_kills = 0;
+  std::map<std::string, std::uint64_t>
+      restarts;  // by reason: "exit", "signal", "oom", "launch_failure"; 0 from birth on
+  std::uint64_t throttled_usec = 0;
+  std::uint64_t memory_high_events = 0;
+};
+
+// What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces
+// it.
+struct View {
+  std::shared_ptr<const cgroup::Snapshot> snapshot;
+  std::vector<WorkloadCounters> workloads;
+  // payload cgroup path -> workload name, for the `workload` label.
+  std::map<std::string, std::string> workload_of_cgroup;
+};
+
+}  // namespace cgwarden::exporters

@@ -1,0 +1,123 @@
+#include "example_view.h"
+
+namespace cgwarden::exporters {
+namespace {
+
+cgroup::Pressure pressure(std::uint64_t some, std::uint64_t full) {
+  cgroup::Pressure pressure;
+  pressure.some.emplace().total_usec = some;
+  pressure.full.emplace().total_usec = full;
+  return pressure;
+}
+
+void fill_cpu(cgroup::Sample& sample) {
+  cgroup::CpuStat& stat = sample.cpu_stat.emplace();
+  stat.usage_usec = 846811127;
+  stat.user_usec = 800000000;
+  stat.system_usec = 46811127;
+  stat.nr_periods = 1000;
+  stat.nr_throttled = 970;
+  stat.throttled_usec = 97000001;
+  stat.nr_bursts = 3;
+  stat.burst_usec = 120000;
+  sample.cpu_stat_local = cgroup::CpuStatLocal{.throttled_usec = 98000000};
+  sample.cpu_max = cgroup::CpuMax{.quota = Usec{150000}, .period = Usec{100000}};
+  sample.cpu_weight = 100;
+  sample.cpu_pressure = pressure(5000000, 2500000);
+}
+
+void fill_memory(cgroup::Sample& sample) {
+  sample.memory_current = Bytes{67108864};
+  sample.memory_peak = Bytes{67109888};
+  sample.memory_min = Bytes{1048576};
+  sample.memory_low = Bytes{2097152};
+  sample.memory_high = Bytes{62914560};
+  sample.memory_max = Bytes{67108864};
+  sample.memory_swap_current = Bytes{4096};
+  sample.memory_swap_max = Bytes{8192};
+  cgroup::MemoryStat& stat = sample.memory_stat.emplace();
+  stat.anon = 60000000;
+  stat.file = 5000000;
+  stat.kernel = 1000000;
+  stat.shmem = 12288;
+  stat.inactive_file = 3000000;
+  stat.slab = 500000;
+  sample.memory_events = cgroup::MemoryEvents{
+      .low = 1, .high = 2, .max = 300, .oom = 4, .oom_kill = 5, .oom_group_kill = 6};
+  sample.memory_events_local = cgroup::MemoryEvents{
+      .low = 7, .high = 8, .max = 9, .oom = 10, .oom_kill = 11, .oom_group_kill = 12};
+  sample.memory_pressure = pressure(1, 0);
+}
+
+}  // namespace
+
+cgroup::Sample bare_sample(std::string path, std::uint64_t id) {
+  cgroup::Sample sample;
+  sample.id = CgroupId{id};
+  sample.path = std::move(path);
+  return sample;
+}
+
+cgroup::Sample full_sample(std::string path, std::uint64_t id) {
+  cgroup::Sample sample = bare_sample(std::move(path), id);
+  fill_cpu(sample);
+  fill_memory(sample);
+  sample.io_pressure = pressure(70, 60);
+  sample.io_stat = std::vector<cgroup::IoStat>{
+      {8, 0, 4096, 8192, 1, 2, 512, 3},
+      {259, 16, 1, 2, 3, 4, 5, 6},
+  };
+  sample.pids_current = 12;
+  sample.pids_peak = 14;
+  sample.pids_max = std::uint64_t{64};
+  sample.pids_events = cgroup::PidsEvents{.max = 2};
+  sample.cgroup_events = cgroup::CgroupEvents{.populated = true, .frozen = false};
+  return sample;
+}
+
+WorkloadCounters born_workload(std::string name) {
+  WorkloadCounters counters;
+  counters.workload = std::move(name);
+  for (const auto verdict : diagnosis::all_verdict_classes()) {
+    if (verdict != diagnosis::VerdictClass::throttled) counters.deaths[verdict] = 0;
+  }
+  for (const auto* reason : {"exit", "signal", "oom", "launch_failure"}) {
+    counters.restarts[reason] = 0;
+  }
+  return counters;
+}
+
+View view_of(std::vector<cgroup::Sample> samples) {
+  View view;
+  view.snapshot = std::make_shared<const cgroup::Snapshot>(TimePoint{}, std::move(samples));
+  return view;
+}
+
+View example_view() {
+  cgroup::Sample slice = bare_sample("/cgwarden.slice", 42);
+  slice.memory_current = Bytes{70000000};
+  slice.memory_max = LimitOf<Bytes>{Max{}};
+  slice.memory_high = LimitOf<Bytes>{Max{}};
+  slice.cpu_max = cgroup::CpuMax{.quota = Max{}, .period = Usec{100000}};
+  slice.pids_max = LimitOf<std::uint64_t>{Max{}};
+  slice.cgroup_events = cgroup::CgroupEvents{.populated = true, .frozen = false};
+
+  cgroup::Sample hostile = bare_sample("/evil\"\\\n\xff\x1b[31m\xc3\xa9", 7);
+  hostile.pids_current = 1;
+
+  View view = view_of({bare_sample("/", 1), slice, hostile,
+                       full_sample("/cgwarden.slice/leaker.scope/payload", 4711)});
+  view.workload_of_cgroup["/cgwarden.slice/leaker.scope/payload"] = "leaker";
+  WorkloadCounters leaker = born_workload("leaker");
+  leaker.running = true;
+  leaker.starts = 3;
+  leaker.deaths[diagnosis::VerdictClass::oom_own_limit] = 2;
+  leaker.oom_kills = 2;
+  leaker.restarts["oom"] = 2;
+  leaker.throttled_usec = 1500000;
+  leaker.memory_high_events = 9;
+  view.workloads = {leaker, born_workload("quiet")};
+  return view;
+}
+
+}  // namespace cgwarden::exporters

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "exporters/view.h"
+
+namespace cgwarden::exporters {
+
+// A sample in which every member shown on /metrics is present, each with a value of its own.
+cgroup::Sample full_sample(std::string path, std::uint64_t id);
+
+// A sample of a kernel that gave nothing but the identity.
+cgroup::Sample bare_sample(std::string path, std::uint64_t id);
+
+WorkloadCounters born_workload(std::string name);
+
+View view_of(std::vector<cgroup::Sample> samples);
+
+// The root, a slice without limits, the payload of workload "leaker" with all of them, and a
+// cgroup with a hostile name.
+View example_view();
+
+}  // namespace cgwarden::exporters

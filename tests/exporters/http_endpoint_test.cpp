@@ -1,0 +1,331 @@
+#include "exporters/http_endpoint.h"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "example_view.h"
+#include "gunzip.h"
+#include "http_client.h"
+
+#include "base/text.h"
+#include "exporters/metrics.h"
+
+namespace cgwarden::exporters {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr const char* kText = "text/plain; version=0.0.4; charset=utf-8";
+constexpr const char* kOpenMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+class Endpoint : public testing::Test {
+ protected:
+  Endpoint() {
+    auto started = HttpEndpoint::start("127.0.0.1:0", metrics_);
+    if (started) endpoint_ = *std::move(started);
+  }
+  void SetUp() override { ASSERT_NE(endpoint_, nullptr); }
+  void publish() { endpoint_->publish(std::make_shared<const View>(example_view())); }
+  HttpClient client() { return HttpClient::ipv4(endpoint_->port()); }
+
+  SelfMetrics metrics_;
+  std::unique_ptr<HttpEndpoint> endpoint_;
+};
+
+TEST_F(Endpoint, IsHealthyButNotReadyBeforeTheFirstPublish) {
+  EXPECT_NE(endpoint_->port(), 0);
+  EXPECT_EQ(client().get("/healthz").status, 200);
+  EXPECT_EQ(client().get("/readyz").status, 503);
+  EXPECT_EQ(client().get("/metrics").status, 503);
+  publish();
+  EXPECT_EQ(client().get("/readyz").status, 200);
+  EXPECT_EQ(client().get("/metrics").status, 200);
+}
+
+TEST_F(Endpoint, MetricsAreThePageAndTheAgentsOwn) {
+  publish();
+  const auto answer = client().get("/metrics");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("content-type"), kText);
+  EXPECT_EQ(answer.headers.at("vary"), "Accept, Accept-Encoding");
+  EXPECT_FALSE(answer.headers.contains("content-encoding"));
+  EXPECT_THAT(answer.body, StartsWith(render_metrics(example_view(), Exposition::text_0_0_4)));
+  EXPECT_THAT(answer.body, HasSubstr("cgwarden_build_info{"));
+  EXPECT_THAT(answer.body, testing::Not(HasSubstr("# EOF")));
+}
+
+TEST_F(Endpoint, OpenMetricsEndsInEof) {
+  publish();
+  const auto answer = client().get("/metrics", "Accept: application/openmetrics-text\r\n");
+  EXPECT_EQ(answer.headers.at("content-type"), kOpenMetrics);
+  EXPECT_THAT(answer.body,
+              StartsWith(render_metrics(example_view(), Exposition::openmetrics_1_0_0)));
+  EXPECT_THAT(answer.body, EndsWith("\n# EOF\n"));
+  EXPECT_EQ(answer.body.find("# EOF"), answer.body.size() - 6);
+}
+
+TEST_F(Endpoint, AcceptMayComeInSeveralFields) {
+  publish();
+  const auto answer = client().get(
+      "/metrics", "accept: text/plain;q=0.5\r\nACCEPT: application/openmetrics-text\r\n");
+  EXPECT_EQ(answer.headers.at("content-type"), kOpenMetrics);
+}
+
+TEST_F(Endpoint, GzipWhenAccepted) {
+  publish();
+  const auto answer = client().get("/metrics", "Accept-Encoding: gzip\r\n");
+  EXPECT_EQ(answer.headers.at("content-encoding"), "gzip");
+  EXPECT_THAT(gunzip(answer.body),
+              StartsWith(render_metrics(example_view(), Exposition::text_0_0_4)));
+  EXPECT_THAT(gunzip(answer.body), HasSubstr("cgwarden_build_info{"));
+
+  const auto refused = client().get("/metrics", "Accept-Encoding: gzip;q=0\r\n");
+  EXPECT_FALSE(refused.headers.contains("content-encoding"));
+  EXPECT_THAT(refused.body, StartsWith("# HELP "));
+}
+
+TEST_F(Endpoint, HeadHasTheHeadersOfGetAndNoBody) {
+  publish();
+  for (const char* path : {"/metrics", "/healthz", "/nothing"}) {
+    auto connection = client();
+    const auto head = connection.request("HEAD", path);
+    const auto get = connection.get(path);  // on the same connection: no stray body is in between
+    EXPECT_EQ(head.status, get.status) << path;
+    EXPECT_EQ(head.headers.at("content-type"), get.headers.at("content-type"));
+    EXPECT_EQ(head.headers.at("content-length"), std::to_string(get.body.size())) << path;
+  }
+}
+
+TEST_F(Endpoint, KeepsTheConnection) {
+  publish();
+  auto connection = client();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(connection.get("/metrics").status, 200);
+  const auto last = connection.get("/healthz", "Connection: close\r\n");
+  EXPECT_EQ(last.status, 200);
+  EXPECT_TRUE(connection.closed());
+}
+
+TEST_F(Endpoint, OtherPathsAreNotFound) {
+  for (const char* path : {"/", "/metricsfoo", "/metrics/", "/metrics/foo", "/Metrics", "//metrics",
+                           "/../metrics", "/healthz/x", "*"}) {
+    EXPECT_EQ(client().get(path).status, 404) << path;
+  }
+  publish();
+  EXPECT_EQ(client().get("/metrics?name=x").status, 200);
+}
+
+TEST_F(Endpoint, OtherMethodsAreNotAllowed) {
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"}) {
+    const auto answer = client().request(method, "/metrics");
+    EXPECT_EQ(answer.status, 405) << method;
+    EXPECT_EQ(answer.headers.at("allow"), "GET, HEAD") << method;
+  }
+}
+
+TEST_F(Endpoint, ARequestBodyIsRefusedUnread) {
+  publish();
+  auto sized = client();
+  EXPECT_EQ(sized.get("/metrics", "Content-Length: 1000000\r\n").status, 413);
+  EXPECT_TRUE(sized.closed());
+  auto chunked = client();
+  EXPECT_EQ(chunked.get("/metrics", "Transfer-Encoding: chunked\r\n").status, 413);
+  auto posted = client();
+  EXPECT_EQ(posted.request("POST", "/metrics", "Content-Length: 10\r\n").status, 405);
+  EXPECT_EQ(client().get("/metrics", "Content-Length: 0\r\n").status, 200);
+}
+
+TEST_F(Endpoint, AMalformedRequestIsRefused) {
+  for (const char* request : {"GARBAGE\r\n\r\n", "GET /healthz\r\n\r\n\r\n",
+                              "GET /healthz HTTP/1.1\r\n\r\n",  // no Host
+                              "GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n"}) {
+    auto connection = client();
+    connection.send(request);
+    const int status = connection.read().status;
+    EXPECT_TRUE(status == 0 || status == 400 || status == 505) << request << status;
+  }
+}
+
+// No end of a request comes: each of them occupies a connection until it is dropped or times out.
+TEST_F(Endpoint, GarbageDoesNotHurtTheServer) {
+  std::vector<HttpClient> held;
+  for (const auto& garbage : {std::string(64, '\0') + "\r\n\r\n", std::string("\x16\x03\x01\x02"),
+                              std::string(2000, '\xff'), std::string("\r\n\r\n\r\n")}) {
+    held.push_back(client());
+    held.back().send(garbage);
+    EXPECT_EQ(client().get("/healthz").status, 200) << printable(garbage);
+  }
+}
+
+TEST_F(Endpoint, AHugeHeaderIsRefused) {
+  const auto answer = client().get("/healthz", "X-Long: " + std::string(1 << 20, 'x') + "\r\n");
+  EXPECT_TRUE(answer.status == 431 || answer.status == 413 || answer.status == 0) << answer.status;
+  EXPECT_EQ(client().get("/healthz").status, 200);
+}
+
+TEST_F(Endpoint, IdleConnectionsDoNotBlockAnother) {
+  publish();
+  auto first = client();
+  auto second = client();
+  auto third = client();
+  first.send("GET /metr");  // half a request
+  EXPECT_EQ(third.get("/metrics").status, 200);
+  first.send("ics HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(first.read().status, 200);
+}
+
+TEST_F(Endpoint, OneAddressCannotTakeEveryConnection) {
+  std::vector<HttpClient> held;
+  for (unsigned i = 0; i < 40; ++i) held.push_back(client());
+  unsigned answered = 0;
+  for (auto& connection : held) {
+    if (connection.get("/healthz").status == 200) ++answered;
+  }
+  EXPECT_GE(answered, 1U);
+  EXPECT_LE(answered, 16U);
+  held.clear();
+  // The slots come back when the connections end.
+  HttpAnswer answer;
+  for (int attempt = 0; attempt < 1000 && answer.status != 200; ++attempt) {
+    answer = client().get("/healthz");
+  }
+  EXPECT_EQ(answer.status, 200);
+}
+
+TEST_F(Endpoint, CountsItsScrapes) {
+  publish();
+  const auto first = client().get("/metrics");
+  EXPECT_THAT(first.body, HasSubstr("cgwarden_agent_scrape_duration_seconds_count 0\n"));
+  client().request("HEAD", "/metrics");
+  const auto second = client().get("/metrics");
+  EXPECT_THAT(second.body, HasSubstr("cgwarden_agent_scrape_duration_seconds_count 1\n"));
+  EXPECT_THAT(second.body, HasSubstr("cgwarden_agent_scrape_bytes_total " +
+                                     std::to_string(first.body.size()) + "\n"));
+}
+
+TEST_F(Endpoint, AClientThatLeavesInTheMiddleHurtsNobody) {
+  std::vector<cgroup::Sample> samples;
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
+  }
+  endpoint_->publish(std::make_shared<const View>(view_of(std::move(samples))));
+  for (int i = 0; i < 5; ++i) {
+    auto connection = client();
+    connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  const auto answer = client().get("/metrics");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_GT(answer.body.size(), 5U << 20U);
+}
+
+// For ThreadSanitizer: views change while several clients read; every page is one of them, whole.
+TEST_F(Endpoint, PublishingWhileScraping) {
+  publish();
+  const std::string page = render_metrics(example_view(), Exposition::text_0_0_4);
+  std::atomic<int> good = 0;
+  std::atomic<bool> done = false;
+  std::thread publisher([&] {
+    while (!done) {
+      publish();
+      metrics_.tick(Usec{100}, 4, 0, 0);
+    }
+  });
+  std::vector<std::thread> scrapers;
+  for (int i = 0; i < 4; ++i) {
+    scrapers.emplace_back([&] {
+      auto connection = client();
+      for (int n = 0; n < 25; ++n) {
+        if (connection.get("/metrics").body.starts_with(page)) ++good;
+      }
+    });
+  }
+  for (auto& scraper : scrapers) scraper.join();
+  done = true;
+  publisher.join();
+  EXPECT_EQ(good, 100);
+}
+
+TEST(EndpointStart, Ipv6) {
+  SelfMetrics metrics;
+  const auto endpoint = HttpEndpoint::start("[::1]:0", metrics);
+  ASSERT_TRUE(endpoint) << endpoint.error().sentence();
+  EXPECT_EQ(HttpClient::ipv6((*endpoint)->port()).get("/healthz").status, 200);
+}
+
+TEST(EndpointStart, AllAddresses) {
+  SelfMetrics metrics;
+  const auto endpoint = HttpEndpoint::start(":0", metrics);
+  ASSERT_TRUE(endpoint) << endpoint.error().sentence();
+  EXPECT_EQ(HttpClient::ipv4((*endpoint)->port()).get("/healthz").status, 200);
+  EXPECT_EQ(HttpClient::ipv6((*endpoint)->port()).get("/healthz").status, 200);
+}
+
+TEST(EndpointStart, UnixSocket) {
+  SelfMetrics metrics;
+  std::string directory = (std::filesystem::temp_directory_path() / "cgwarden-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const std::string path = directory + "/metrics.sock";
+  {
+    const auto endpoint = HttpEndpoint::start("unix:" + path, metrics);
+    ASSERT_TRUE(endpoint) << endpoint.error().sentence();
+    EXPECT_EQ((*endpoint)->port(), 0);
+    (*endpoint)->publish(std::make_shared<const View>(example_view()));
+    EXPECT_EQ(HttpClient::local(path).get("/metrics").status, 200);
+
+    const auto second = HttpEndpoint::start("unix:" + path, metrics);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind, ErrorKind::busy);
+    EXPECT_EQ(HttpClient::local(path).get("/healthz").status, 200);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  std::filesystem::remove_all(directory);
+}
+
+TEST(EndpointStart, AnAddressInUseIsBusyAndNamed) {
+  SelfMetrics metrics;
+  const auto first = HttpEndpoint::start("127.0.0.1:0", metrics);
+  ASSERT_TRUE(first);
+  const std::string address = "127.0.0.1:" + std::to_string((*first)->port());
+  const auto second = HttpEndpoint::start(address, metrics);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::busy);
+  EXPECT_THAT(second.error().sentence(), HasSubstr(address));
+}
+
+TEST(EndpointStart, AMalformedAddressIsInvalid) {
+  SelfMetrics metrics;
+  const auto endpoint = HttpEndpoint::start("localhost:80", metrics);
+  ASSERT_FALSE(endpoint);
+  EXPECT_EQ(endpoint.error().kind, ErrorKind::invalid);
+}
+
+// The agent blocks the signals it takes by signalfd; the endpoint's threads must not take them.
+TEST(EndpointStart, ThreadsTakeNoSignals) {
+  SelfMetrics metrics;
+  const auto endpoint = HttpEndpoint::start("127.0.0.1:0", metrics);
+  ASSERT_TRUE(endpoint);
+  std::size_t threads = 0;
+  const auto self = std::to_string(::getpid());
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (task.path().filename() == self) continue;
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (!line.starts_with("SigBlk:")) continue;
+      ++threads;
+      const auto blocked = std::stoull(line.substr(7), nullptr, 16);
+      EXPECT_NE(blocked & (1ULL << (SIGTERM - 1)), 0U) << task.path() << " " << line;
+    }
+  }
+  EXPECT_GE(threads, 2U);
+}
+
+}  // namespace
+}  // namespace cgwarden::exporters

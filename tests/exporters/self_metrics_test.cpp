@@ -1,0 +1,83 @@
+#include "exporters/self_metrics.h"
+
+#include <gmock/gmock.h>
+
+#include "golden.h"
+
+#include "exporters/catalog.h"
+
+namespace cgwarden::exporters {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using enum Exposition;
+
+// The golden must not change with the version or the compiler.
+std::string without_build(std::string text) {
+  for (const std::string value : {CGWARDEN_VERSION, __VERSION__}) {
+    const std::size_t at = text.find("\"" + value + "\"");
+    if (at != std::string::npos) text.replace(at + 1, value.size(), "x");
+  }
+  return text;
+}
+
+TEST(SelfMetrics, EverythingIsThereAtZeroFromTheStart) {
+  expect_golden(GOLDEN "/agent.txt", without_build(SelfMetrics().render(text_0_0_4)));
+}
+
+TEST(SelfMetrics, OpenMetricsFormIsTheGolden) {
+  expect_golden(GOLDEN "/agent.openmetrics",
+                without_build(SelfMetrics().render(openmetrics_1_0_0)));
+}
+
+TEST(SelfMetrics, ShowsEveryMetricOfTheCatalogAndNoOther) {
+  const std::string text = SelfMetrics().render(text_0_0_4);
+  std::size_t families = 0;
+  for (std::size_t at = text.find("# TYPE "); at != std::string::npos;
+       at = text.find("# TYPE ", at + 1)) {
+    ++families;
+  }
+  EXPECT_EQ(families, agent_metrics().size());
+  for (const Metric& metric : agent_metrics()) {
+    EXPECT_THAT(text, HasSubstr("# TYPE " + std::string(metric.name) + " "));
+  }
+}
+
+TEST(SelfMetrics, CountsWhatHappens) {
+  SelfMetrics metrics;
+  metrics.tick(Usec{20000}, 12, 3, 4);
+  metrics.policy_reload(false);
+  metrics.policy_write(true);
+  metrics.policy_write(true);
+  metrics.policy_write(false);
+  metrics.store_error();
+  metrics.kmsg_lost(7);
+  metrics.scrape(Usec{1000}, 4096);
+  metrics.workloads_running(2);
+  const std::string text = metrics.render(text_0_0_4);
+  for (const char* line : {
+           "cgwarden_agent_tick_duration_seconds_sum 0.02\n",
+           "cgwarden_agent_tick_duration_seconds_count 1\n",
+           "cgwarden_agent_tick_duration_seconds_bucket{le=\"0.01\"} 0\n",
+           "cgwarden_agent_tick_duration_seconds_bucket{le=\"0.05\"} 1\n",
+           "cgwarden_agent_tick_duration_seconds_bucket{le=\"+Inf\"} 1\n",
+           "cgwarden_agent_cgroups 12\n",
+           "cgwarden_agent_cgroups_dropped 3\n",
+           "cgwarden_agent_unreadable_files 4\n",
+           "cgwarden_agent_policy_reloads_total{result=\"failure\"} 1\n",
+           "cgwarden_agent_policy_reloads_total{result=\"success\"} 0\n",
+           "cgwarden_agent_policy_last_reload_successful 0\n",
+           "cgwarden_agent_policy_writes_total{result=\"success\"} 2\n",
+           "cgwarden_agent_policy_writes_total{result=\"failure\"} 1\n",
+           "cgwarden_agent_store_errors_total 1\n",
+           "cgwarden_agent_kmsg_lost_records_total 7\n",
+           "cgwarden_agent_scrape_bytes_total 4096\n",
+           "cgwarden_agent_workloads_running 2\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+}  // namespace
+}  // namespace cgwarden::exporters
