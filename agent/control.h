@@ -1,0 +1,59 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+
+namespace cgwarden::agent {
+
+enum class WorkloadState { starting, running, backoff, stopping, exited };
+[[nodiscard]] std::string_view to_string(WorkloadState state);
+
+// One line of `cgwarden ps`.
+struct WorkloadSummary {
+  std::string name;
+  WorkloadState state = WorkloadState::exited;
+  pid_t pid = -1;  // host pid of the command; -1 when not running
+  unsigned incarnation = 0;
+  std::uint64_t restarts = 0;
+  Usec started_wall{0};
+  std::string cgroup;        // payload cgroup path
+  std::string last_verdict;  // "OOM_OWN_LIMIT", or empty
+};
+
+// What the bus may ask of the agent. All calls happen on the loop thread; `done` is called on it
+// too, exactly once, maybe later.
+class Control {
+ public:
+  using Done = std::function<void(Status)>;
+  virtual ~Control() = default;
+  [[nodiscard]] virtual std::vector<WorkloadSummary> list() const = 0;
+  // `yaml` is one Workload document, `origin` its file name for diagnostics (a relative rootfs is
+  // taken from its directory). `done` after the command's execve, or with why not. kinds: invalid
+  // (bad YAML, all diagnostics in detail), busy (runs already), ...
+  virtual void launch(const std::string& yaml, const std::string& origin, Done done) = 0;
+  // SIGTERM, then SIGKILL after the workload's stop timeout; `done` when it is gone. vanished: no
+  // such workload.
+  virtual void stop(const std::string& name, const std::string& reason, Done done) = 0;
+  // Rereads policy and workload directories; the error of a bad file, in which case the old
+  // policies stay in force.
+  virtual Status reload() = 0;
+};
+
+// What the agent tells the world. The service below sends them as signals; without a bus nobody
+// listens.
+class Announcer {
+ public:
+  virtual ~Announcer() = default;
+  virtual void died(const std::string& workload, const std::string& verdict_class,
+                    const std::string& verdict_json) = 0;
+};
+
+}  // namespace cgwarden::agent

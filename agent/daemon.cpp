@@ -1,0 +1,284 @@
+#include "agent/daemon.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <utility>
+
+#include "agent/ownership.h"
+#include "agent/policy_source.h"
+#include "agent/service_manager.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cgroup/mount.h"
+
+namespace cgwarden::agent {
+namespace {
+
+// An editor writes a file in several steps, a package manager several files: one reload after they
+// are quiet.
+constexpr Usec kReloadQuiet{200'000};
+
+Result<cgroup::Tree> open_tree(const Options& options) {
+  if (!options.cgroup_root.empty()) return cgroup::Tree::open(options.cgroup_root);
+  CGW_ASSIGN(const cgroup::MountReport mounts, cgroup::detect_mounts());
+  if (mounts.cgroup2_mount_point.empty() || !mounts.usable()) {
+    return fail(Error{ErrorKind::not_supported, 0, "use the cgroups of this machine", "",
+                      mounts.explanation});
+  }
+  return cgroup::Tree::open(mounts.cgroup2_mount_point);
+}
+
+}  // namespace
+
+Daemon::Daemon(Options options, cgroup::Tree tree, diagnosis::StoreWriter store)
+    : options_(std::move(options)), tree_(std::move(tree)), store_(std::move(store)) {}
+
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
+  Options options = wanted;
+  if (options.shim.empty()) {
+    CGW_ASSIGN(options.shim, find_shim());
+  }
+  CGW_ASSIGN(cgroup::Tree tree, open_tree(options));
+  CGW_TRY(make_directories(options.state_dir, 0750));
+  CGW_TRY(make_directories(options.runtime_dir + "/workloads", 0755));
+  // Before the store: two agents must not write it.
+  CGW_ASSIGN(UniqueFd lock,
+             open_at(AT_FDCWD, options.runtime_dir + "/agent.lock", O_RDWR | O_CREAT, 0600));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Error{ErrorKind::busy, errno, "start the agent with", options.runtime_dir,
+                      "another agent is running there"});
+  }
+  SystemClock clock;
+  CGW_ASSIGN(
+      diagnosis::StoreWriter store,
+      diagnosis::StoreWriter::open(store_path(options), clock.now().wall.count() / 1'000'000U));
+  if (!store.notice().empty()) log::warning("store", {{"notice", store.notice()}});
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(options), std::move(tree), std::move(store)));
+  daemon->lock_ = std::move(lock);
+  CGW_TRY(daemon->open_runtime());
+  return daemon;
+}
+
+Status Daemon::open_runtime() {
+  CGW_ASSIGN(loop_, EventLoop::create());
+  CGW_TRY(open_signals());
+  CGW_TRY(counters_.load(store_));
+  // A bad policy file keeps a new agent from starting: there are no old policies to stay in force.
+  CGW_ASSIGN(PolicySet set, load_policy_directory(options_.policy_dir));
+  policies_ = std::move(set.policies);
+  const bool systemd_running = systemd_is_running();
+  enforcer_.emplace(tree_, self_metrics_, systemd_running);
+  if (systemd_running) {
+    CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
+  } else {
+    scopes_ = make_cgroupfs_scope_host(tree_);
+  }
+  supervisor_ = std::make_unique<Supervisor>(Supervisor::Parts{.loop = loop_.get(),
+                                                               .clock = &clock_,
+                                                               .tree = &tree_,
+                                                               .scopes = scopes_.get(),
+                                                               .enforcer = &*enforcer_,
+                                                               .listener = this},
+                                             options_);
+  CGW_TRY(open_endpoint());
+  open_kernel_log();
+  open_bus();
+  watch_directories();
+  return {};
+}
+
+Status Daemon::open_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, signal);
+  // Before any thread exists, so that all inherit it.
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
+    return fail(Error::from_errno(errno, "block", "signals"));
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  signals_ = UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) return fail(Error::from_errno(errno, "create", "signalfd"));
+  CGW_ASSIGN(signal_watch_,
+             loop_->add(signals_.get(), EPOLLIN, [this](std::uint32_t) { signal_received(); }));
+  return {};
+}
+
+Status Daemon::open_endpoint() {
+  if (options_.listen.empty()) return {};
+  CGW_ASSIGN(endpoint_, exporters::HttpEndpoint::start(options_.listen, self_metrics_));
+  return {};
+}
+
+void Daemon::open_kernel_log() {
+  auto opened = KernelLog::open();
+  if (!opened) {
+    kernel_log_fault_ = opened.error().sentence();
+    log::warning("kernel_log_off", {{"error", kernel_log_fault_},
+                                    {"effect", "verdicts have no victim pid and size"}});
+    return;
+  }
+  kernel_log_.emplace(std::move(*opened));
+  const auto drain = [this](std::uint32_t) {
+    if (const Status drained = kernel_log_->drain(); !drained) {
+      kernel_log_watch_ = {};
+      kernel_log_fault_ = drained.error().sentence();
+      log::warning("kernel_log_off", {{"error", kernel_log_fault_}});
+    }
+  };
+  drain(0);
+  auto watch = loop_->add(kernel_log_->fd(), EPOLLIN, drain);
+  if (watch) kernel_log_watch_ = std::move(*watch);
+}
+
+void Daemon::open_bus() {
+  if (options_.bus == Bus::off) {
+    log::info("bus_off", {{"effect", "no run, ps, stop over D-Bus; workloads come from " +
+                                         options_.workload_dir}});
+    return;
+  }
+  auto service = DbusService::start(*loop_, *this);
+  if (!service) {
+    log::warning("bus_off", {{"error", service.error().sentence()},
+                             {"effect", "no run, ps, stop over D-Bus; workloads come from " +
+                                            options_.workload_dir}});
+    return;
+  }
+  bus_ = std::move(*service);
+}
+
+void Daemon::watch_directories() {
+  inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!inotify_.valid()) {
+    log::warning("directory_watch_off", {{"effect", "reload with SIGHUP"}});
+    return;
+  }
+  for (const auto& directory : {options_.policy_dir, options_.workload_dir}) {
+    // IN_CLOSE_WRITE, not IN_MODIFY: a half-written file is nobody's policy.
+    if (::inotify_add_watch(inotify_.get(), directory.c_str(),
+                            IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) <
+        0) {
+      log::info("directory_not_watched", {{"directory", directory}});
+    }
+  }
+  auto watch =
+      loop_->add(inotify_.get(), EPOLLIN, [this](std::uint32_t) { directories_changed(); });
+  if (watch) inotify_watch_ = std::move(*watch);
+}
+
+void Daemon::directories_changed() {
+  std::array<char, 4096> buffer{};
+  while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) {
+  }
+  auto timer = loop_->timer(kReloadQuiet, Usec{0}, [this] {
+    reload_timer_ = {};
+    if (const Status reloaded = reload(); !reloaded) {
+      log::error("reload_failed", {{"error", reloaded.error().sentence()}});
+    }
+  });
+  if (timer) reload_timer_ = std::move(*timer);
+}
+
+void Daemon::signal_received() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGHUP) {
+      if (const Status reloaded = reload(); !reloaded) {
+        log::error("reload_failed", {{"error", reloaded.error().sentence()}});
+      }
+    } else {
+      log::info("agent_stopping", {{"signal", std::to_string(info.ssi_signo)}});
+      service_manager::stopping();
+      loop_->stop();
+    }
+  }
+}
+
+Status Daemon::reload() {
+  service_manager::reloading();
+  Status result;
+  auto set = load_policy_directory(options_.policy_dir);
+  if (set) {
+    policies_ = std::move(set->policies);
+    for (const auto& warning : set->warnings) {
+      log::warning("policy_warning", {{"at", warning.position.text()}, {"text", warning.message}});
+    }
+    log::info("policies_loaded", {{"count", std::to_string(policies_.size())}});
+  } else {
+    result =
+        fail(Error{set.error().kind, set.error().errno_value, set.error().operation,
+                   set.error().where, set.error().detail + "\nThe old policies stay in force."});
+  }
+  self_metrics_.policy_reload(result.has_value());
+  launch_new_workloads();
+  service_manager::ready("watching");
+  return result;
+}
+
+// Workloads of the directory that are not known yet are started. A changed file is said and takes
+// effect at the next launch; a removed one is left running: files come and go in upgrades, and
+// nothing here may stop a service by accident.
+void Daemon::launch_new_workloads() {
+  const auto files = read_workload_directory(options_.workload_dir);
+  if (!files) {
+    log::error("workload_directory", {{"error", files.error().sentence()}});
+    return;
+  }
+  for (const auto& file : *files) {
+    const auto workload = parse_workload(file.yaml, file.path);
+    if (!workload) {
+      log::error("workload_refused", {{"error", workload.error().sentence()}});
+      continue;
+    }
+    if (supervisor_->knows(workload->name)) {
+      if (supervisor_->yaml_of(workload->name) != file.yaml) {
+        log::info("workload_file_changed",
+                  {{"workload", workload->name},
+                   {"effect", "at its next launch: cgwarden stop, then cgwarden run"}});
+      }
+      continue;
+    }
+    supervisor_->launch(file.yaml, file.path, [name = workload->name](const Status& launched) {
+      if (!launched) {
+        log::error("launch_failed", {{"workload", name}, {"error", launched.error().sentence()}});
+      }
+    });
+  }
+}
+
+Status Daemon::run() {
+  supervisor_->adopt();
+  launch_new_workloads();
+  CGW_ASSIGN(tick_timer_, loop_->timer(Usec{0}, options_.interval, [this] { tick(); }));
+  log::info("agent_started", {{"cgroup_root", tree_.root()},
+                              {"scopes", scopes_->kind()},
+                              {"policies", std::to_string(policies_.size())},
+                              {"listen", options_.listen}});
+  service_manager::ready("watching " + tree_.root());
+  const Status ran = loop_->run();
+  save_counters();
+  log::info("agent_stopped", {{"workloads", std::to_string(supervisor_->running().size())}});
+  return ran;
+}
+
+std::vector<WorkloadSummary> Daemon::list() const { return supervisor_->list(); }
+
+void Daemon::launch(const std::string& yaml, const std::string& origin, Done done) {
+  supervisor_->launch(yaml, origin, std::move(done));
+}
+
+void Daemon::stop(const std::string& name, const std::string& reason, Done done) {
+  supervisor_->stop(name, reason, std::move(done));
+}
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/control.h"
+#include "agent/counter_book.h"
+#include "agent/dbus_service.h"
+#include "agent/enforcer.h"
+#include "agent/event_loop.h"
+#include "agent/kernel_log.h"
+#include "agent/options.h"
+#include "agent/scope_host.h"
+#include "agent/supervisor.h"
+#include "agent/throttle_watch.h"
+#include "base/clock.h"
+#include "cgroup/tree.h"
+#include "diagnosis/store.h"
+#include "exporters/http_endpoint.h"
+#include "exporters/self_metrics.h"
+#include "policy/policy.h"
+
+namespace cgwarden::agent {
+
+// The agent put together: one loop thread runs everything but the HTTP threads, which read
+// published Views.
+class Daemon final : public Control, private SupervisorListener {
+ public:
+  // Opens all it needs or says what is missing. Nothing runs before run().
+  [[nodiscard]] static Result<std::unique_ptr<Daemon>> create(const Options& options);
+  ~Daemon() override;
+
+  // Until SIGTERM or SIGINT.
+  [[nodiscard]] Status run();
+
+  [[nodiscard]] std::vector<WorkloadSummary> list() const override;
+  void launch(const std::string& yaml, const std::string& origin, Done done) override;
+  void stop(const std::string& name, const std::string& reason, Done done) override;
+  Status reload() override;
+
+ private:
+  Daemon(Options options, cgroup::Tree tree, diagnosis::StoreWriter store);
+
+  Status open_runtime();
+  Status open_signals();
+  Status open_endpoint();
+  void open_kernel_log();
+  void open_bus();
+  void watch_directories();
+  void directories_changed();
+  void launch_new_workloads();
+
+  void tick();
+  void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
+  void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
+  [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
+  void store_verdict(const diagnosis::Verdict& verdict);
+  void save_counters();
+  void signal_received();
+
+  void workload_known(const std::string& name) override;
+  void workload_started(const std::string& name) override;
+  diagnosis::Verdict workload_died(const launcher::ExitRecord& record,
+                                   std::vector<diagnosis::OwnAction> own_actions,
+                                   std::vector<std::string> lost) override;
+  bool death_is_known(const launcher::ExitRecord& record) override;
+  void workload_restarting(const std::string& name, const std::string& reason) override;
+  void oom_kills_seen(const std::string& name, std::uint64_t count) override;
+
+  Options options_;
+  SystemClock clock_;
+  cgroup::Tree tree_;
+  diagnosis::StoreWriter store_;
+  UniqueFd lock_;
+  std::unique_ptr<EventLoop> loop_;
+  exporters::SelfMetrics self_metrics_;
+  CounterBook counters_;
+  ThrottleWatch throttle_watch_;
+  std::vector<policy::Policy> policies_;
+  std::optional<KernelLog> kernel_log_;
+  std::string kernel_log_fault_;
+  std::uint64_t kernel_log_lost_ = 0;
+  std::unique_ptr<exporters::HttpEndpoint> endpoint_;
+  std::optional<Enforcer> enforcer_;
+  std::unique_ptr<ScopeHost> scopes_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<DbusService> bus_;
+  UniqueFd signals_;
+  UniqueFd inotify_;
+  EventLoop::Watch signal_watch_;
+  EventLoop::Watch kernel_log_watch_;
+  EventLoop::Watch inotify_watch_;
+  EventLoop::Timer tick_timer_;
+  EventLoop::Timer reload_timer_;
+  std::uint64_t ticks_ = 0;
+};
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,155 @@
+// Daemon: what happens once per interval, and at a death.
+#include <limits>
+#include <utility>
+
+#include "agent/daemon.h"
+#include "agent/incident.h"
+#include "agent/service_manager.h"
+#include "base/log.h"
+#include "diagnosis/diagnose.h"
+
+namespace cgwarden::agent {
+namespace {
+
+// Counters survive an agent's kill -9 up to this age; a death saves at once.
+constexpr std::uint64_t kTicksBetweenSaves = 30;
+
+std::size_t count_unreadable(const cgroup::Snapshot& snapshot) {
+  std::size_t count = 0;
+  for (const auto& sample : snapshot.samples()) count += sample.unreadable.size();
+  return count;
+}
+
+}  // namespace
+
+void Daemon::tick() {
+  const TimePoint start = clock_.now();
+  auto snapshot = std::make_shared<const cgroup::Snapshot>(tree_.read_snapshot(start));
+  enforcer_->enforce(*snapshot, effective_policies());
+  observe_workloads(*snapshot, start);
+  if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
+    self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
+    kernel_log_lost_ = kernel_log_->lost_records();
+  }
+  self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
+                     snapshot->dropped(), count_unreadable(*snapshot));
+  publish(std::move(snapshot));
+  if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
+  service_manager::alive();
+}
+
+// The directory's policies and, below them all, each workload's own resources: one engine repairs
+// both, and a policy wins.
+std::vector<policy::Policy> Daemon::effective_policies() const {
+  std::vector<policy::Policy> policies = policies_;
+  for (const auto& running : supervisor_->running()) {
+    if (running.workload->resources.empty()) continue;
+    policy::Policy own;
+    own.name = "workload/" + running.name;
+    own.position = running.workload->position;
+    own.cgroups = {running.payload};
+    own.priority = std::numeric_limits<int>::min();
+    own.resources = running.workload->resources;
+    policies.push_back(std::move(own));
+  }
+  return policies;
+}
+
+void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) {
+  for (const auto& running : supervisor_->running()) {
+    const cgroup::Sample* payload = snapshot.find(running.payload);
+    if (payload == nullptr) continue;
+    counters_.observe(running.name, *payload);
+    const auto verdict = throttle_watch_.observe(running.name, running.incarnation, now, *payload);
+    if (!verdict) continue;
+    log::warning("workload_stalled", {{"workload", running.name},
+                                      {"verdict", std::string(to_string(verdict->verdict))},
+                                      {"answer", verdict->answer}});
+    store_verdict(*verdict);
+  }
+}
+
+void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
+  const auto running = supervisor_->running();
+  self_metrics_.workloads_running(running.size());
+  if (!endpoint_) return;
+  auto view = std::make_shared<exporters::View>();
+  view->snapshot = std::move(snapshot);
+  view->workloads = counters_.all();
+  for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
+  endpoint_->publish(std::move(view));
+}
+
+void Daemon::store_verdict(const diagnosis::Verdict& verdict) {
+  if (const Status stored = store_.put(verdict); !stored) {
+    self_metrics_.store_error();
+    log::error("verdict_not_stored",
+               {{"workload", verdict.workload}, {"error", stored.error().sentence()}});
+  }
+}
+
+void Daemon::save_counters() {
+  if (const Status saved = counters_.save(store_); !saved) {
+    self_metrics_.store_error();
+    log::error("counters_not_stored", {{"error", saved.error().sentence()}});
+  }
+}
+
+void Daemon::workload_known(const std::string& name) { counters_.born(name); }
+
+void Daemon::workload_started(const std::string& name) {
+  counters_.started(name);
+  counters_.set_running(name, true);
+  throttle_watch_.forget(name);
+}
+
+bool Daemon::death_is_known(const launcher::ExitRecord& record) {
+  const auto known = store_.has_death(record.name, record.incarnation, record.ended.wall);
+  return known && *known;
+}
+
+diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
+                                         std::vector<diagnosis::OwnAction> own_actions,
+                                         std::vector<std::string> lost) {
+  std::vector<diagnosis::OomRecord> kills;
+  const std::uint64_t lost_before = kernel_log_lost_;
+  if (kernel_log_ && kernel_log_fault_.empty()) {
+    if (const Status drained = kernel_log_->drain(); !drained) {
+      lost.push_back("kernel log: " + drained.error().sentence());
+    }
+    kills = kernel_log_->between(record.started.boottime, record.ended.boottime);
+    if (kernel_log_->lost_records() > lost_before) {
+      lost.push_back("kernel log: " + std::to_string(kernel_log_->lost_records() - lost_before) +
+                     " records were overwritten before they were read");
+    }
+  } else {
+    lost.push_back("kernel log: " + kernel_log_fault_);
+  }
+  const diagnosis::Verdict verdict =
+      diagnosis::diagnose(evidence_of(record, kills, std::move(own_actions), std::move(lost)));
+  store_verdict(verdict);
+  counters_.died(verdict);
+  counters_.set_running(record.name, false);
+  throttle_watch_.forget(record.name);
+  save_counters();
+  log::info("workload_died", {{"workload", verdict.workload},
+                              {"incarnation", std::to_string(verdict.incarnation)},
+                              {"verdict", std::string(to_string(verdict.verdict))},
+                              {"confidence", std::string(to_string(verdict.confidence))},
+                              {"answer", verdict.answer}});
+  if (bus_) {
+    bus_->died(verdict.workload, std::string(to_string(verdict.verdict)), to_json(verdict));
+  }
+  return verdict;
+}
+
+void Daemon::workload_restarting(const std::string& name, const std::string& reason) {
+  counters_.restarted(name, reason);
+}
+
+void Daemon::oom_kills_seen(const std::string& name, std::uint64_t count) {
+  counters_.oom_kills(name, count);
+  log::warning("oom_kill", {{"workload", name}, {"count", std::to_string(count)}});
+}
+
+}  // namespace cgwarden::agent

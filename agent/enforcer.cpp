@@ -1,0 +1,89 @@
+#include "agent/enforcer.h"
+
+#include <set>
+#include <string_view>
+
+#include "agent/ownership.h"
+#include "base/log.h"
+#include "cgroup/control_file.h"
+
+namespace cgwarden::agent {
+
+bool Enforcer::news(const std::string& cgroup, const std::string& file,
+                    const std::string& message) {
+  auto& said = said_[{cgroup, file}];
+  if (said == message) return false;
+  said = message;
+  return true;
+}
+
+void Enforcer::apply(const policy::Write& write) {
+  const auto report = cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);
+  if (!report) {
+    if (report.error().kind == ErrorKind::vanished) return;
+    metrics_.policy_write(false);
+    if (news(write.cgroup, write.file, report.error().sentence())) {
+      log::error("policy_write_failed", {{"policy", write.policy},
+                                         {"cgroup", write.cgroup},
+                                         {"file", write.file},
+                                         {"value", write.new_value},
+                                         {"error", report.error().sentence()}});
+    }
+    return;
+  }
+  if (report->outcome == cgroup::WriteOutcome::unchanged) return;
+  metrics_.policy_write(true);
+  log::info("policy_write", {{"policy", write.policy},
+                             {"at", write.position.text()},
+                             {"cgroup", write.cgroup},
+                             {"file", write.file},
+                             {"old", report->before},
+                             {"new", report->after}});
+}
+
+void Enforcer::enforce(const cgroup::Snapshot& snapshot,
+                       const std::vector<policy::Policy>& policies) {
+  const policy::Plan plan = policy::plan(snapshot, policies, [this](std::string_view path) {
+    return may_not_write(path, systemd_running_);
+  });
+  std::set<std::pair<std::string, std::string>> current;
+  for (const auto& write : plan.writes) {
+    current.emplace(write.cgroup, write.file);
+    if (write.mode == policy::Mode::enforce) {
+      apply(write);
+    } else if (news(write.cgroup, write.file, write.new_value)) {
+      log::info("policy_would_write", {{"policy", write.policy},
+                                       {"cgroup", write.cgroup},
+                                       {"file", write.file},
+                                       {"old", write.old_value},
+                                       {"new", write.new_value}});
+    }
+  }
+  for (const auto& skip : plan.skips) {
+    current.emplace(skip.cgroup, skip.file);
+    if (news(skip.cgroup, skip.file, skip.reason)) {
+      log::warning("policy_skipped", {{"policy", skip.policy},
+                                      {"cgroup", skip.cgroup},
+                                      {"file", skip.file},
+                                      {"reason", skip.reason}});
+    }
+  }
+  // What is no longer said may be said again later, and the memory stays bounded by the plan.
+  std::erase_if(said_, [&](const auto& entry) { return !current.contains(entry.first); });
+}
+
+Status Enforcer::apply_all(const policy::Plan& plan) {
+  if (!plan.skips.empty()) {
+    const auto& skip = plan.skips.front();
+    return fail(
+        Error{ErrorKind::not_supported, 0, "set", skip.cgroup + "/" + skip.file, skip.reason});
+  }
+  for (const auto& write : plan.writes) {
+    const auto report =
+        cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);
+    if (!report) return fail(report.error());
+  }
+  return {};
+}
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,137 @@
+#include "agent/incident.h"
+
+#include <sys/wait.h>
+
+#include <map>
+#include <optional>
+
+#include "cgroup/format.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using Texts = std::map<std::string, std::string>;
+
+std::optional<diagnosis::MainExit> exit_of(const std::optional<launcher::WaitStatus>& wait) {
+  if (!wait) return std::nullopt;
+  diagnosis::MainExit exit;
+  exit.status = wait->status;
+  switch (wait->code) {
+    case CLD_EXITED:
+      exit.kind = diagnosis::MainExit::Kind::exited;
+      return exit;
+    case CLD_KILLED:
+      exit.kind = diagnosis::MainExit::Kind::killed;
+      return exit;
+    case CLD_DUMPED:
+      exit.kind = diagnosis::MainExit::Kind::dumped;
+      return exit;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Parses texts of one capture; a text that does not parse is lost evidence, not a zero.
+class CaptureParser {
+ public:
+  CaptureParser(const std::string& cgroup, std::vector<std::string>& lost)
+      : cgroup_(cgroup), lost_(lost) {}
+
+  template <typename T, typename Parse>
+  void read(const Texts& texts, const std::string& file, std::optional<T>& out, Parse parse) {
+    const auto text = texts.find(file);
+    if (text == texts.end()) return;
+    auto value = parse(text->second);
+    if (value) {
+      out = *value;
+    } else {
+      lost_.push_back(cgroup_ + "/" + file +
+                      " was not readable as a control file: " + value.error().detail);
+    }
+  }
+
+  void bytes(const Texts& texts, const std::string& file, std::optional<Bytes>& out) {
+    read(texts, file, out, [&](const std::string& text) -> Result<Bytes> {
+      CGW_ASSIGN(const std::uint64_t value, cgroup::parse_number(text, file));
+      return Bytes{value};
+    });
+  }
+
+  void limit(const Texts& texts, const std::string& file, std::optional<LimitOf<Bytes>>& out) {
+    read(texts, file, out, [&](const std::string& text) -> Result<LimitOf<Bytes>> {
+      CGW_ASSIGN(const auto value, cgroup::parse_limit(text, file));
+      if (is_max(value)) return LimitOf<Bytes>(Max{});
+      return LimitOf<Bytes>(Bytes{std::get<std::uint64_t>(value)});
+    });
+  }
+
+ private:
+  const std::string& cgroup_;
+  std::vector<std::string>& lost_;
+};
+
+void read_moment(CaptureParser& parser, const Texts& texts,
+                 diagnosis::CgroupEvidence::Moment& moment) {
+  parser.read(texts, "memory.events", moment.memory_events, cgroup::parse_memory_events);
+  parser.read(texts, "memory.events.local", moment.memory_events_local,
+              cgroup::parse_memory_events);
+  parser.read(texts, "cpu.stat", moment.cpu_stat, cgroup::parse_cpu_stat);
+  parser.read(texts, "pids.events", moment.pids_events, cgroup::parse_pids_events);
+  parser.read(texts, "pids.events.local", moment.pids_events_local, cgroup::parse_pids_events);
+}
+
+diagnosis::CgroupEvidence evidence_of_cgroup(const launcher::CgroupCapture& capture,
+                                             std::vector<std::string>& lost) {
+  diagnosis::CgroupEvidence evidence;
+  evidence.path = capture.path;
+  evidence.id = capture.id;
+  CaptureParser parser(capture.path, lost);
+  read_moment(parser, capture.before, evidence.before);
+  read_moment(parser, capture.after, evidence.after);
+  const Texts& after = capture.after;
+  parser.limit(after, "memory.max", evidence.memory_max);
+  parser.limit(after, "memory.high", evidence.memory_high);
+  parser.limit(after, "memory.swap.max", evidence.memory_swap_max);
+  parser.bytes(after, "memory.current", evidence.memory_current);
+  parser.bytes(after, "memory.peak", evidence.memory_peak);
+  parser.read(after, "memory.stat", evidence.memory_stat, cgroup::parse_memory_stat);
+  parser.read(after, "memory.oom.group", evidence.memory_oom_group,
+              [](const std::string& text) { return cgroup::parse_flag(text, "memory.oom.group"); });
+  parser.read(after, "cpu.max", evidence.cpu_max, cgroup::parse_cpu_max);
+  parser.read(after, "pids.max", evidence.pids_max,
+              [](const std::string& text) { return cgroup::parse_limit(text, "pids.max"); });
+  parser.read(after, "pids.current", evidence.pids_current,
+              [](const std::string& text) { return cgroup::parse_number(text, "pids.current"); });
+  return evidence;
+}
+
+}  // namespace
+
+diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
+                                     const std::vector<diagnosis::OomRecord>& oom_records,
+                                     std::vector<diagnosis::OwnAction> own_actions,
+                                     std::vector<std::string> lost) {
+  diagnosis::DeathEvidence evidence;
+  evidence.workload = record.name;
+  evidence.incarnation = record.incarnation;
+  evidence.started = record.started;
+  evidence.ended = record.ended;
+  evidence.main_pid = record.main_pid;
+  evidence.main_exit = exit_of(record.wait);
+  evidence.init_exit = exit_of(record.init_wait);
+  if (record.launch_error) {
+    evidence.launch_failure = diagnosis::LaunchFailure{
+        record.launch_error->stage, record.launch_error->errno_value, record.launch_error->text};
+  }
+  evidence.oom_records = oom_records;
+  evidence.own_actions = std::move(own_actions);
+  evidence.max_rss = record.max_rss;
+  evidence.stderr_tail = record.stderr_tail;
+  evidence.lost = std::move(lost);
+  for (const auto& capture : record.cgroups) {
+    evidence.cgroups.push_back(evidence_of_cgroup(capture, evidence.lost));
+  }
+  return evidence;
+}
+
+}  // namespace cgwarden::agent

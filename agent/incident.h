@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "diagnosis/evidence.h"
+#include "launcher/state.h"
+
+namespace cgwarden::agent {
+
+// Turns what the shim recorded and the kernel log said into evidence: texts are parsed, an
+// unparsable one goes to `lost`. Used by the agent at a death and by `cgwarden why` when the agent
+// is dead.
+[[nodiscard]] diagnosis::DeathEvidence evidence_of(
+    const launcher::ExitRecord& record, const std::vector<diagnosis::OomRecord>& oom_records,
+    std::vector<diagnosis::OwnAction> own_actions, std::vector<std::string> lost);
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "base/units.h"
+
+namespace cgwarden::agent {
+
+enum class Bus {
+  automatic,  // the system bus when it answers, else without, said once
+  off,
+};
+
+// Where the agent works; each has a command-line flag of `cgwarden agent`.
+struct Options {
+  std::string cgroup_root;  // empty: detected from /proc/self/mountinfo
+  std::string policy_dir = "/etc/cgwarden/policies.d";
+  std::string workload_dir = "/etc/cgwarden/workloads.d";
+  std::string state_dir = "/var/lib/cgwarden";  // the store; survives reboots
+  std::string runtime_dir = "/run/cgwarden";    // shim state; lost at reboot, as the workloads are
+  std::string listen = "127.0.0.1:9753";        // HTTP endpoint; empty: off
+  std::string shim;  // cgwarden-shim; empty: beside this executable, else in libexec
+  Bus bus = Bus::automatic;
+  Usec interval{1'000'000};  // sampling; 100 ms .. 60 s
+};
+
+[[nodiscard]] inline std::string store_path(const Options& options) {
+  return options.state_dir + "/store.db";
+}
+
+}  // namespace cgwarden::agent

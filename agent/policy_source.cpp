@@ -1,0 +1,70 @@
+#include "agent/policy_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/limits.h"
+
+namespace cgwarden::agent {
+
+Result<std::vector<std::string>> yaml_files(const std::string& directory) {
+  std::vector<std::string> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(directory, error);
+  if (error) {
+    if (error == std::errc::no_such_file_or_directory) return files;
+    return fail(Error::from_errno(error.value(), "list", directory));
+  }
+  for (const auto end = std::filesystem::directory_iterator(); entries != end;
+       entries.increment(error)) {
+    if (error) return fail(Error::from_errno(error.value(), "list", directory));
+    const auto& path = entries->path();
+    // A leading dot is an editor's temporary file.
+    if (path.filename().string().starts_with('.')) continue;
+    if (path.extension() == ".yaml" || path.extension() == ".yml") files.push_back(path.string());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+Result<PolicySet> load_policy_directory(const std::string& directory) {
+  CGW_ASSIGN(const auto files, yaml_files(directory));
+  PolicySet set;
+  std::vector<policy::Diagnostic> errors;
+  for (const auto& file : files) {
+    CGW_ASSIGN(const std::string text, read_file(file, limits::kYamlFileBytes));
+    auto loaded = policy::load_policies(text, file);
+    if (!loaded) {
+      std::ranges::move(loaded.error(), std::back_inserter(errors));
+      continue;
+    }
+    std::ranges::move(loaded->policies, std::back_inserter(set.policies));
+    std::ranges::move(loaded->warnings, std::back_inserter(set.warnings));
+  }
+  if (errors.empty()) errors = policy::check_unique_names(set.policies);
+  if (!errors.empty()) {
+    return fail(Error::invalid("load policies from", directory, "\n" + policy::render(errors)));
+  }
+  return set;
+}
+
+Result<std::vector<WorkloadFile>> read_workload_directory(const std::string& directory) {
+  CGW_ASSIGN(const auto files, yaml_files(directory));
+  std::vector<WorkloadFile> workloads;
+  for (const auto& file : files) {
+    CGW_ASSIGN(std::string text, read_file(file, limits::kYamlFileBytes));
+    workloads.push_back({file, std::move(text)});
+  }
+  return workloads;
+}
+
+Result<policy::Workload> parse_workload(const std::string& yaml, const std::string& origin) {
+  auto loaded = policy::load_workload(yaml, origin);
+  if (loaded) return std::move(*loaded);
+  return fail(Error::invalid("load workload from", origin, "\n" + policy::render(loaded.error())));
+}
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace cgwarden::agent {
+
+// A started cgwarden-shim, not yet told where to start the command (launcher/state.h has its
+// protocol). It is a session of its own and does not end with us.
+struct ShimProcess {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  UniqueFd control;  // SOCK_SEQPACKET, not blocking; closing it before the go message makes the
+                     // shim give up
+};
+
+struct ShimRequest {
+  std::string executable;
+  std::string name;
+  unsigned incarnation = 0;
+  std::string config_json;  // the OCI spec, handed over in a memfd
+  std::string state_dir;
+  std::string cgroup_root;
+};
+
+// posix_spawn(3): nothing of ours runs between fork and exec.
+[[nodiscard]] Result<ShimProcess> start_shim(const ShimRequest& request);
+
+// cgwarden-shim beside this executable, in ../launcher of a build tree, or in ../libexec/cgwarden
+// of an installation.
+[[nodiscard]] Result<std::string> find_shim();
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/control.h"
+#include "agent/enforcer.h"
+#include "agent/event_loop.h"
+#include "agent/options.h"
+#include "agent/scope_host.h"
+#include "agent/shim_process.h"
+#include "agent/workload_files.h"
+#include "base/clock.h"
+#include "cgroup/events_watch.h"
+#include "cgroup/tree.h"
+#include "diagnosis/evidence.h"
+#include "diagnosis/verdict.h"
+#include "policy/workload.h"
+
+namespace cgwarden::agent {
+
+// What the supervisor tells about its workloads. All calls on the loop thread.
+class SupervisorListener {
+ public:
+  virtual ~SupervisorListener() = default;
+  virtual void workload_known(const std::string& name) = 0;
+  virtual void workload_started(const std::string& name) = 0;
+  // Must give a verdict; it decides about the restart's reason.
+  virtual diagnosis::Verdict workload_died(const launcher::ExitRecord& record,
+                                           std::vector<diagnosis::OwnAction> own_actions,
+                                           std::vector<std::string> lost) = 0;
+  // Has this death been dealt with by an agent before us?
+  virtual bool death_is_known(const launcher::ExitRecord& record) = 0;
+  virtual void workload_restarting(const std::string& name, const std::string& reason) = 0;
+  // memory.events of the payload's subtree counted more OOM kills.
+  virtual void oom_kills_seen(const std::string& name, std::uint64_t count) = 0;
+};
+
+// Starts, watches, stops and restarts workloads, each through a shim of its own, and takes over
+// those that an earlier agent left. States: starting -> running -> (stopping ->) exited, and
+// backoff between exited and the next starting.
+class Supervisor {
+ public:
+  struct Parts {  // all outlive the supervisor
+    EventLoop* loop = nullptr;
+    const Clock* clock = nullptr;
+    const cgroup::Tree* tree = nullptr;
+    ScopeHost* scopes = nullptr;
+    Enforcer* enforcer = nullptr;
+    SupervisorListener* listener = nullptr;
+  };
+  Supervisor(const Parts& parts, Options options);
+  ~Supervisor();
+
+  // Workloads found in the runtime directory: living ones are watched again, deaths in between are
+  // reported, wanted ones restarted.
+  void adopt();
+
+  void launch(const std::string& yaml, const std::string& origin, Control::Done done);
+  void stop(const std::string& name, const std::string& reason, Control::Done done);
+  [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }
+  // The YAML text a known workload was launched from.
+  [[nodiscard]] std::string yaml_of(const std::string& name) const;
+  [[nodiscard]] std::vector<WorkloadSummary> list() const;
+
+  struct Running {
+    std::string name;
+    unsigned incarnation = 0;
+    std::string payload;  // cgroup path
+    const policy::Workload* workload = nullptr;
+  };
+  [[nodiscard]] std::vector<Running> running() const;
+
+ private:
+  struct Managed;
+  void start(Managed& managed);
+  Status spawn_shim(Managed& managed);
+  void scope_created(const std::string& name, unsigned incarnation, Result<std::string> scope);
+  Status prepare_cgroups(Managed& managed, const std::string& scope);
+  void shim_replied(Managed& managed);
+  void running_now(Managed& managed, const launcher::ShimReply& reply);
+  void start_failed(Managed& managed, const Error& error);
+  void shim_ended(Managed& managed);
+  void finish(Managed& managed, const launcher::ExitRecord& record, std::vector<std::string> lost);
+  void decide_restart(Managed& managed, const diagnosis::Verdict& verdict,
+                      const launcher::ExitRecord& record);
+  void begin_stop(Managed& managed);
+  void stop_timed_out(Managed& managed);
+  void watch_memory_events(Managed& managed);
+  void memory_events_changed(Managed& managed);
+  void clean_cgroups(Managed& managed);
+  void adopt_one(const std::string& name);
+  void adopt_running(Managed& managed, const launcher::RunningStatus& status);
+  void save_note(Managed& managed);
+  void answer_launch(Managed& managed, Status status);
+  void answer_stops(Managed& managed);
+
+  Parts parts_;
+  Options options_;
+  std::map<std::string, std::unique_ptr<Managed>> workloads_;
+};
+
+}  // namespace cgwarden::agent

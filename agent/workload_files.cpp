@@ -1,0 +1,115 @@
+#include "agent/workload_files.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/limits.h"
+
+namespace cgwarden::agent {
+namespace {
+
+constexpr int kNoteVersion = 1;
+
+// A file that is not there is nullopt; one that is there and bad is an error.
+template <typename T>
+Result<std::optional<T>> read_optional(const std::string& path,
+                                       Result<T> (*parse)(const std::string&, const std::string&)) {
+  const auto text = read_file(path, limits::kStateFileBytes);
+  if (!text) {
+    if (text.error().kind == ErrorKind::vanished) return std::optional<T>{};
+    return fail(text.error());
+  }
+  auto value = parse(*text, path);
+  if (!value) return fail(value.error());
+  return std::optional<T>(std::move(*value));
+}
+
+}  // namespace
+
+std::string workload_directory(const std::string& runtime_dir, const std::string& name) {
+  return runtime_dir + "/workloads/" + name;
+}
+
+std::string to_json(const AgentNote& note) {
+  return nlohmann::json{{"version", kNoteVersion},
+                        {"origin", note.origin},
+                        {"yaml", note.yaml},
+                        {"incarnation", note.incarnation},
+                        {"restarts", note.restarts},
+                        {"wanted", note.wanted},
+                        {"stop_reason", note.stop_reason},
+                        {"stop_boottime_usec", note.stop_boottime_usec}}
+      .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<AgentNote> parse_agent_note(const std::string& json, const std::string& where) {
+  try {
+    const auto document = nlohmann::json::parse(json);
+    if (document.at("version").get<int>() != kNoteVersion) {
+      return fail(Error::malformed("read", where, "it is of another version of cgwarden"));
+    }
+    AgentNote note;
+    note.origin = document.at("origin").get<std::string>();
+    note.yaml = document.at("yaml").get<std::string>();
+    note.incarnation = document.at("incarnation").get<unsigned>();
+    note.restarts = document.at("restarts").get<std::uint64_t>();
+    note.wanted = document.at("wanted").get<bool>();
+    note.stop_reason = document.at("stop_reason").get<std::string>();
+    note.stop_boottime_usec = document.at("stop_boottime_usec").get<std::uint64_t>();
+    return note;
+  } catch (const nlohmann::json::exception& error) {
+    return fail(Error::malformed("read", where, error.what()));
+  }
+}
+
+Status write_agent_note(const std::string& runtime_dir, const std::string& name,
+                        const AgentNote& note) {
+  const std::string directory = workload_directory(runtime_dir, name);
+  CGW_TRY(make_directories(directory));
+  return write_file_atomically(directory + "/agent.json", to_json(note));
+}
+
+Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const std::string& name) {
+  WorkloadFiles files;
+  files.name = name;
+  files.directory = workload_directory(runtime_dir, name);
+  std::error_code error;
+  if (!std::filesystem::is_directory(files.directory, error)) {
+    return fail(Error::from_errno(ENOENT, "find workload", name));
+  }
+  CGW_ASSIGN(files.note,
+             read_optional<AgentNote>(files.directory + "/agent.json", parse_agent_note));
+  CGW_ASSIGN(files.status, read_optional<launcher::RunningStatus>(files.directory + "/status.json",
+                                                                  launcher::parse_running_status));
+  CGW_ASSIGN(files.exit, read_optional<launcher::ExitRecord>(files.directory + "/exit.json",
+                                                             launcher::parse_exit_record));
+  if (files.status) {
+    const auto start_time = launcher::process_start_time(files.status->shim_pid);
+    files.shim_alive = start_time && *start_time == files.status->shim_start_time;
+  }
+  return files;
+}
+
+Result<std::vector<std::string>> list_workload_names(const std::string& runtime_dir) {
+  const std::string directory = runtime_dir + "/workloads";
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(directory, error);
+  if (error) {
+    if (error == std::errc::no_such_file_or_directory) return names;
+    return fail(Error::from_errno(error.value(), "list", directory));
+  }
+  for (const auto end = std::filesystem::directory_iterator(); entries != end;
+       entries.increment(error)) {
+    if (error) return fail(Error::from_errno(error.value(), "list", directory));
+    if (entries->is_directory(error)) names.push_back(entries->path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,76 @@
+#include "agent/incident.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <csignal>
+
+namespace cgwarden::agent {
+namespace {
+
+launcher::ExitRecord record() {
+  launcher::ExitRecord record;
+  record.name = "leaker";
+  record.incarnation = 2;
+  record.main_pid = 102;
+  record.wait = launcher::WaitStatus{CLD_KILLED, SIGKILL};
+  launcher::CgroupCapture capture;
+  capture.path = "/cgwarden.slice/leaker.scope/payload";
+  capture.id = CgroupId{77};
+  capture.before = {{"memory.events.local", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n"}};
+  capture.after = {{"memory.events.local", "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\n"},
+                   {"memory.max", "67108864\n"},
+                   {"memory.high", "max\n"},
+                   {"memory.peak", "67108864\n"},
+                   {"cpu.max", "max 100000\n"},
+                   {"memory.oom.group", "0\n"}};
+  record.cgroups = {capture};
+  return record;
+}
+
+TEST(IncidentTest, ReadsTheShimsTextsAsValues) {
+  const auto evidence = evidence_of(record(), {}, {}, {});
+  ASSERT_EQ(evidence.cgroups.size(), 1U);
+  const auto& cgroup = evidence.cgroups[0];
+  EXPECT_EQ(cgroup.id.value, 77U);
+  EXPECT_EQ(cgroup.before.memory_events_local->oom_kill, 0U);
+  EXPECT_EQ(cgroup.after.memory_events_local->oom_kill, 1U);
+  EXPECT_EQ(std::get<Bytes>(*cgroup.memory_max).value, 67108864U);
+  EXPECT_TRUE(is_max(*cgroup.memory_high));
+  EXPECT_EQ(cgroup.memory_oom_group, false);
+  EXPECT_EQ(evidence.main_exit->kind, diagnosis::MainExit::Kind::killed);
+  EXPECT_EQ(evidence.main_exit->status, SIGKILL);
+  EXPECT_TRUE(evidence.lost.empty());
+}
+
+TEST(IncidentTest, WhatTheKernelDidNotShowIsAbsentAndNotZero) {
+  const auto evidence = evidence_of(record(), {}, {}, {});
+  EXPECT_FALSE(evidence.cgroups[0].before.memory_events);
+  EXPECT_FALSE(evidence.cgroups[0].memory_current);
+  EXPECT_FALSE(evidence.cgroups[0].memory_stat);
+  EXPECT_FALSE(evidence.cgroups[0].after.cpu_stat);
+}
+
+TEST(IncidentTest, AnUnparsableTextIsLostEvidence) {
+  auto broken = record();
+  broken.cgroups[0].after["memory.events.local"] = "low 0\nhigh";
+  broken.cgroups[0].after["memory.max"] = "-5\n";
+  const auto evidence = evidence_of(broken, {}, {}, {});
+  EXPECT_FALSE(evidence.cgroups[0].after.memory_events_local);
+  EXPECT_FALSE(evidence.cgroups[0].memory_max);
+  EXPECT_THAT(evidence.lost,
+              testing::UnorderedElementsAre(testing::HasSubstr("memory.events.local"),
+                                            testing::HasSubstr("memory.max")));
+}
+
+TEST(IncidentTest, TheProgramsOwn137StaysAnExitCode) {
+  auto exited = record();
+  exited.wait = launcher::WaitStatus{CLD_EXITED, 137};
+  const auto evidence = evidence_of(exited, {}, {}, {});
+  EXPECT_EQ(evidence.main_exit->kind, diagnosis::MainExit::Kind::exited);
+  EXPECT_EQ(evidence.main_exit->status, 137);
+}
+
+}  // namespace
+}  // namespace cgwarden::agent

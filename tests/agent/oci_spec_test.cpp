@@ -1,0 +1,83 @@
+#include "agent/oci_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/ownership.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Not;
+
+policy::Workload workload() {
+  policy::Workload workload;
+  workload.name = "web";
+  workload.command = {"/bin/server"};
+  workload.rootfs = "/srv/web";
+  return workload;
+}
+
+TEST(OciSpecTest, TheDefaultIsIsolatedInEveryWay) {
+  const auto spec = compile(workload());
+  for (const auto type : {launcher::NamespaceType::pid, launcher::NamespaceType::network,
+                          launcher::NamespaceType::mount, launcher::NamespaceType::ipc,
+                          launcher::NamespaceType::uts, launcher::NamespaceType::cgroup}) {
+    EXPECT_TRUE(spec.has_namespace(type));
+  }
+  EXPECT_TRUE(spec.process.no_new_privileges);
+  EXPECT_EQ(spec.seccomp, launcher::SeccompProfile::container_default);
+  EXPECT_EQ(spec.process.capabilities.bounding, launcher::default_capabilities());
+  EXPECT_THAT(spec.process.capabilities.inheritable, IsEmpty());
+  EXPECT_THAT(spec.process.capabilities.ambient, IsEmpty());
+  EXPECT_EQ(spec.hostname, "web");
+  EXPECT_TRUE(spec.init);
+  // The shim is protected from the OOM killer; the command must not be.
+  EXPECT_EQ(spec.process.oom_score_adj, 0);
+}
+
+TEST(OciSpecTest, CapabilitiesAreDroppedBeforeTheyAreAdded) {
+  auto changed = workload();
+  changed.capabilities_drop = {"ALL"};
+  changed.capabilities_add = {"CAP_NET_RAW"};
+  EXPECT_THAT(compile(changed).process.capabilities.bounding, ElementsAre("CAP_NET_RAW"));
+  changed.capabilities_drop = {"CAP_CHOWN"};
+  EXPECT_THAT(compile(changed).process.capabilities.bounding, Not(Contains("CAP_CHOWN")));
+}
+
+TEST(OciSpecTest, HostNetworkAndUserNamespaceChangeTheNamespaces) {
+  auto changed = workload();
+  changed.host_network = true;
+  changed.user_namespace = true;
+  changed.user_host_id = 100000;
+  const auto spec = compile(changed);
+  EXPECT_FALSE(spec.has_namespace(launcher::NamespaceType::network));
+  EXPECT_TRUE(spec.has_namespace(launcher::NamespaceType::user));
+  ASSERT_EQ(spec.uid_mappings.size(), 1U);
+  EXPECT_EQ(spec.uid_mappings[0].host_id, 100000U);
+  EXPECT_EQ(spec.gid_mappings[0].size, 65536U);
+}
+
+TEST(OciSpecTest, PathIsSetUnlessTheWorkloadSetsIt) {
+  auto changed = workload();
+  EXPECT_THAT(compile(changed).process.env, Contains(testing::StartsWith("PATH=/usr/local")));
+  changed.env = {{"PATH", "/opt"}};
+  EXPECT_THAT(compile(changed).process.env, ElementsAre("PATH=/opt"));
+}
+
+TEST(OwnershipTest, SystemdOwnsAllButOurOwnScopes) {
+  EXPECT_FALSE(may_not_write("/cgwarden.slice/web.scope/payload", true));
+  EXPECT_FALSE(may_not_write("/cgwarden.slice/web.scope/payload/sub", true));
+  for (const auto* path : {"/", "/cgwarden.slice", "/cgwarden.slice/web.scope",
+                           "/system.slice/x.service", "/cgwarden.slice/web.service/payload"}) {
+    EXPECT_TRUE(may_not_write(path, true)) << path;
+  }
+  EXPECT_FALSE(may_not_write("/system.slice/x.service", false));
+  EXPECT_TRUE(may_not_write("/", false));
+}
+
+}  // namespace
+}  // namespace cgwarden::agent

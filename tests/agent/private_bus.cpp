@@ -1,0 +1,62 @@
+#include "tests/agent/private_bus.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+extern char** environ;
+
+namespace cgwarden::agent {
+
+PrivateBus::PrivateBus() : directory_("/tmp/cgwarden-bus.XXXXXX") {
+  EXPECT_NE(::mkdtemp(directory_.data()), nullptr);
+  std::ofstream(directory_ + "/bus.conf")
+      << "<busconfig><type>session</type><listen>unix:path=" << directory_ << "/socket</listen>"
+      << "<policy context=\"default\"><allow send_destination=\"*\"/><allow eavesdrop=\"true\"/>"
+      << "<allow own=\"*\"/></policy></busconfig>\n";
+  std::array<int, 2> ready{};
+  EXPECT_EQ(::pipe2(ready.data(), O_CLOEXEC), 0);
+  const UniqueFd read_end(ready[0]);
+  UniqueFd write_end(ready[1]);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), 1);
+  // Unprivileged it complains of RLIMIT_NOFILE each time.
+  ::posix_spawn_file_actions_addopen(&actions, 2, (directory_ + "/bus.log").c_str(),
+                                     O_WRONLY | O_CREAT, 0600);
+  std::string config = "--config-file=" + directory_ + "/bus.conf";
+  std::array<std::string, 4> words{"dbus-daemon", "--nofork", "--print-address=1", config};
+  std::array<char*, 5> argv{words[0].data(), words[1].data(), words[2].data(), words[3].data(),
+                            nullptr};
+  EXPECT_EQ(::posix_spawnp(&pid_, "dbus-daemon", &actions, nullptr, argv.data(), environ), 0)
+      << "the package dbus-daemon is needed";
+  ::posix_spawn_file_actions_destroy(&actions);
+  write_end.reset();
+  // It prints its address once it listens.
+  std::array<char, 256> address{};
+  EXPECT_GT(::read(read_end.get(), address.data(), address.size()), 0);
+  ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + directory_ + "/socket").c_str(), 1);
+}
+
+void PrivateBus::kill() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+PrivateBus::~PrivateBus() {
+  kill();
+  ::unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+  std::filesystem::remove_all(directory_);
+}
+
+}  // namespace cgwarden::agent

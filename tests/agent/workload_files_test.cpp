@@ -1,0 +1,82 @@
+#include "agent/workload_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "base/file.h"
+
+namespace cgwarden::agent {
+namespace {
+
+class WorkloadFilesTest : public testing::Test {
+ protected:
+  WorkloadFilesTest() {
+    std::string pattern = testing::TempDir() + "cgwarden-files-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~WorkloadFilesTest() override { std::filesystem::remove_all(directory_); }
+  std::string directory_;
+};
+
+TEST_F(WorkloadFilesTest, NoDirectoryMeansNoWorkloads) {
+  EXPECT_THAT(list_workload_names(directory_ + "/none").value(), testing::IsEmpty());
+  EXPECT_EQ(read_workload_files(directory_, "web").error().kind, ErrorKind::vanished);
+}
+
+TEST_F(WorkloadFilesTest, TheNoteComesBackWhole) {
+  AgentNote note{.origin = "/x/web.yaml",
+                 .yaml = "kind: Workload\n# caf\xc3\xa9 \"quoted\"\n",
+                 .incarnation = 7,
+                 .restarts = 6,
+                 .wanted = false,
+                 .stop_reason = "asked by uid 0",
+                 .stop_boottime_usec = 123};
+  ASSERT_TRUE(write_agent_note(directory_, "web", note));
+  const auto files = read_workload_files(directory_, "web");
+  ASSERT_TRUE(files);
+  ASSERT_TRUE(files->note);
+  EXPECT_EQ(files->note->yaml, note.yaml);
+  EXPECT_EQ(files->note->incarnation, 7U);
+  EXPECT_EQ(files->note->restarts, 6U);
+  EXPECT_FALSE(files->note->wanted);
+  EXPECT_EQ(files->note->stop_reason, note.stop_reason);
+  EXPECT_FALSE(files->status);
+  EXPECT_FALSE(files->exit);
+  EXPECT_THAT(list_workload_names(directory_).value(), testing::ElementsAre("web"));
+}
+
+TEST_F(WorkloadFilesTest, ADamagedFileIsAnErrorThatNamesIt) {
+  ASSERT_TRUE(write_agent_note(directory_, "web", {}));
+  for (const auto* text : {"", "{", "[]", R"({"version":99})", R"({"version":1,"origin":5})"}) {
+    ASSERT_TRUE(write_file_atomically(directory_ + "/workloads/web/agent.json", text));
+    const auto files = read_workload_files(directory_, "web");
+    ASSERT_FALSE(files) << text;
+    EXPECT_EQ(files.error().kind, ErrorKind::malformed);
+    EXPECT_THAT(files.error().where, testing::HasSubstr("web/agent.json"));
+  }
+}
+
+TEST_F(WorkloadFilesTest, AReusedShimPidIsNotAlive) {
+  launcher::RunningStatus status;
+  status.name = "web";
+  status.incarnation = 1;
+  status.shim_pid = ::getpid();
+  status.shim_start_time = launcher::process_start_time(::getpid()).value();
+  status.pid = 1;
+  status.main_pid = 1;
+  const std::string file = directory_ + "/workloads/web/status.json";
+  ASSERT_TRUE(make_directories(directory_ + "/workloads/web"));
+  ASSERT_TRUE(write_file_atomically(file, launcher::to_json(status)));
+  EXPECT_TRUE(read_workload_files(directory_, "web")->shim_alive);
+  status.shim_start_time += 1;
+  ASSERT_TRUE(write_file_atomically(file, launcher::to_json(status)));
+  EXPECT_FALSE(read_workload_files(directory_, "web")->shim_alive);
+}
+
+}  // namespace
+}  // namespace cgwarden::agent
