@@ -1,0 +1,241 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/completion.h"
+#include "cli/exit_code.h"
+#include "cli/terminal.h"
+
+namespace cgwarden::cli {
+namespace {
+
+constexpr double kMinInterval = 0.1;
+constexpr double kMaxInterval = 60;
+
+// The values that the options are parsed into; must live as long as the App.
+struct Values {
+  Common common;
+  LogsOptions logs;
+  WhyOptions why;
+  std::string file;
+  std::string name;
+  std::vector<std::string> paths;
+  std::string shell;
+  std::string bus = "auto";
+  double interval_seconds = 1;
+  bool names_only = false;
+  bool detailed_exit_code = false;
+  std::function<int()> chosen;
+};
+
+void add_directories(CLI::App& app, Values& values) {
+  agent::Options& where = values.common.where;
+  app.add_option("--runtime-dir", where.runtime_dir, "State of running workloads")
+      ->capture_default_str()
+      ->type_name("DIR")
+      ->group("Directories");
+  app.add_option("--state-dir", where.state_dir, "The verdict store")
+      ->capture_default_str()
+      ->type_name("DIR")
+      ->group("Directories");
+  app.add_option("--cgroup-root", where.cgroup_root,
+                 "The cgroup v2 mount (default: the one of this machine)")
+      ->type_name("DIR")
+      ->group("Directories");
+}
+
+void add_json(CLI::App& command, Values& values) {
+  command.add_flag("--json", values.common.json, "One JSON document instead of text");
+}
+
+CLI::App* add_command(CLI::App& parent, Values& values, const std::string& name,
+                      const std::string& description, const std::string& example,
+                      std::function<int()> action) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  command->footer("Example:\n  " + example);
+  command->callback([&values, action = std::move(action)] { values.chosen = action; });
+  add_directories(*command, values);
+  return command;
+}
+
+void add_agent(CLI::App& app, Values& values) {
+  agent::Options& options = values.common.where;
+  auto* command = add_command(
+      app, values, "agent", "Run the agent in the foreground",
+      "cgwarden agent --policy-dir /etc/cgwarden/policies.d --listen 127.0.0.1:9753", [&values] {
+        agent::Options& chosen = values.common.where;
+        chosen.bus = values.bus == "off" ? agent::Bus::off : agent::Bus::automatic;
+        chosen.interval = Usec(static_cast<std::uint64_t>(values.interval_seconds * 1e6));
+        return run_agent(chosen);
+      });
+  command->add_option("--policy-dir", options.policy_dir, "Policies, *.yaml")
+      ->capture_default_str()
+      ->type_name("DIR");
+  command->add_option("--workload-dir", options.workload_dir, "Workloads started by the agent")
+      ->capture_default_str()
+      ->type_name("DIR");
+  command
+      ->add_option("--listen", options.listen,
+                   "Address of /metrics: HOST:PORT or unix:PATH; empty is off")
+      ->capture_default_str()
+      ->type_name("ADDRESS");
+  command->add_option("--shim", options.shim, "cgwarden-shim (default: found beside this program)")
+      ->type_name("FILE");
+  command->add_option("--bus", values.bus, "D-Bus: auto or off")
+      ->capture_default_str()
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"auto", "off"}));
+  command->add_option("--interval", values.interval_seconds, "Sampling interval, 0.1 to 60")
+      ->capture_default_str()
+      ->type_name("SECONDS")
+      ->check(CLI::Range(kMinInterval, kMaxInterval));
+}
+
+void add_workload_commands(CLI::App& app, Values& values) {
+  add_command(app, values, "run", "Launch a workload; returns when its command runs",
+              "cgwarden run web.yaml", [&values] { return run(values.file); })
+      ->add_option("FILE", values.file, "A YAML file of kind: Workload")
+      ->required()
+      ->type_name("");
+
+  auto* list = add_command(app, values, "ps", "List the workloads", "cgwarden ps --json",
+                           [&values] { return ps(values.common, values.names_only); });
+  list->add_flag("-q,--quiet", values.names_only, "Names only");
+  add_json(*list, values);
+
+  add_command(app, values, "stop", "Stop a workload; returns when it is gone", "cgwarden stop web",
+              [&values] { return stop(values.common, values.name); })
+      ->add_option("NAME", values.name, "The workload")
+      ->required()
+      ->type_name("");
+
+  auto* output = add_command(app, values, "logs", "Show what a workload wrote",
+                             "cgwarden logs web --stderr -n 20 -f",
+                             [&values] { return logs(values.common, values.logs); });
+  output->add_option("NAME", values.logs.name, "The workload")->required()->type_name("");
+  auto* only_stdout =
+      output->add_flag("--stdout", values.logs.only_stdout, "Only its standard output");
+  output->add_flag("--stderr", values.logs.only_stderr, "Only its standard error, on stdout")
+      ->excludes(only_stdout);
+  output->add_flag("-f,--follow", values.logs.follow,
+                   "Go on with what it writes, until interrupted");
+  output->add_option("-n,--lines", values.logs.lines, "The last N lines of each stream")
+      ->type_name("N");
+
+  auto* reason =
+      add_command(app, values, "why", "Say why a workload died or stalls, with the evidence",
+                  "cgwarden why web", [&values] { return why(values.common, values.why); });
+  reason->add_option("NAME", values.why.name, "The workload")->required()->type_name("");
+  reason
+      ->add_option("--incarnation", values.why.incarnation,
+                   "This start of it (default: the newest)")
+      ->type_name("N");
+  add_json(*reason, values);
+}
+
+void add_paths(CLI::App& command, Values& values) {
+  command.add_option("PATH", values.paths, "YAML files, or directories of *.yaml")
+      ->required()
+      ->type_name("");
+}
+
+void add_policy_commands(CLI::App& app, Values& values) {
+  CLI::App* policy =
+      app.add_subcommand("policy", "Check, plan and apply policies without an agent");
+  policy->require_subcommand(1);
+  policy->footer("Example:\n  cgwarden policy plan policies.d");
+  add_paths(*add_command(*policy, values, "check", "Say what is wrong in policy files",
+                         "cgwarden policy check policies.d/web.yaml",
+                         [&values] { return policy_check(values.paths); }),
+            values);
+  auto* plan = add_command(
+      *policy, values, "plan", "Show the writes that policies would make now; writes nothing",
+      "cgwarden policy plan --detailed-exitcode policies.d",
+      [&values] { return policy_plan(values.common, values.paths, values.detailed_exit_code); });
+  add_paths(*plan, values);
+  plan->add_flag("--detailed-exitcode", values.detailed_exit_code,
+                 "Exit with 2 when writes are pending");
+  add_json(*plan, values);
+  add_paths(*add_command(*policy, values, "apply", "Make the writes of policies once",
+                         "cgwarden policy apply policies.d/web.yaml",
+                         [&values] { return policy_apply(values.common, values.paths); }),
+            values);
+}
+
+void add_other_commands(CLI::App& app, Values& values) {
+  add_command(app, values, "reload", "Make the agent reread its policies and workloads",
+              "cgwarden reload", [] { return reload(); });
+  add_json(*add_command(app, values, "doctor",
+                        "Say what this machine lacks for cgwarden, and what that costs",
+                        "cgwarden doctor --json", [&values] { return doctor(values.common); }),
+           values);
+  add_json(*add_command(app, values, "version", "Print the version", "cgwarden version --json",
+                        [&values] { return version(values.common); }),
+           values);
+  add_command(app, values, "completion", "Print a completion script for a shell",
+              "cgwarden completion bash > /etc/bash_completion.d/cgwarden",
+              [&app, &values] {
+                print(completion_script(app, values.shell));
+                return kOk;
+              })
+      ->add_option("SHELL", values.shell, "bash, zsh or fish")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+// The command whose --help says more about this command line.
+std::string help_of(const CLI::App& app) {
+  std::string words = "cgwarden";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    words += " " + at->get_name();
+  }
+  return words + " --help";
+}
+
+int usage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    return app.exit(error);  // --help and its like: prints on stdout
+  }
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  // CLI11 misses the command before it looks at the word that stands in its place.
+  const auto rest = app.remaining(true);
+  if (!rest.empty()) message = "there is no command or option '" + printable(rest.front()) + "'";
+  complain("cannot understand the command line: " + message + "; see " + help_of(app));
+  return kUsage;
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  Values values;
+  CLI::App app("cgroup v2 resource controller, throttling monitor and death diagnosis", "cgwarden");
+  app.require_subcommand(1);
+  app.footer(
+      "Exit status: 0 ok, 1 failed, 2 wrong usage, 3 no such workload, 4 verdict unknown.\n"
+      "Example:\n  cgwarden why web");
+  add_directories(app, values);
+  add_agent(app, values);
+  add_workload_commands(app, values);
+  add_policy_commands(app, values);
+  add_other_commands(app, values);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage(app, error);
+  }
+  return values.chosen();
+}
+
+}  // namespace cgwarden::cli

@@ -1,0 +1,48 @@
+#include "cli/doctor_report.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace cgwarden::cli {
+namespace {
+
+constexpr std::string_view color_of(FindingLevel level) {
+  switch (level) {
+    case FindingLevel::good:
+      return "\033[32m";
+    case FindingLevel::limited:
+      return "\033[33m";
+    case FindingLevel::broken:
+      return "\033[31m";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string_view to_string(FindingLevel level) {
+  switch (level) {
+    case FindingLevel::good:
+      return "good";
+    case FindingLevel::limited:
+      return "limited";
+    case FindingLevel::broken:
+      return "broken";
+  }
+  return "broken";
+}
+
+std::string render(const std::vector<Finding>& findings, const diagnosis::ReportStyle& style) {
+  std::string text;
+  for (const auto& finding : findings) {
+    const std::string_view level = to_string(finding.level);
+    text += style.color ? fmt::format("{}{:<8}\033[0m", color_of(finding.level), level)
+                        : fmt::format("{:<8}", level);
+    text += fmt::format("{:<18} {}\n", finding.subject, printable(finding.detail));
+    if (!finding.cost.empty()) text += fmt::format("{:<27}{}\n", "", printable(finding.cost));
+  }
+  return text;
+}
+
+}  // namespace cgwarden::cli

@@ -1,0 +1,14 @@
+#pragma once
+
+// Exit codes of every command (cgwarden(1), EXIT STATUS).
+namespace cgwarden::cli {
+
+inline constexpr int kOk = 0;
+inline constexpr int kRuntime = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kNoSuchWorkload = 3;
+inline constexpr int kVerdictUnknown = 4;
+// `policy plan --detailed-exitcode` only, as the field's planners do.
+inline constexpr int kChangesPending = 2;
+
+}  // namespace cgwarden::cli

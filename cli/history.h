@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "diagnosis/verdict.h"
+
+namespace cgwarden::cli {
+
+// What the store knows of one workload, newest first.
+struct History {
+  std::vector<diagnosis::Verdict> deaths;
+  std::vector<diagnosis::Verdict> stalls;
+
+  [[nodiscard]] bool empty() const { return deaths.empty() && stalls.empty(); }
+  // Is this very death among them? Incarnations are counted from 1 again after a reboot.
+  [[nodiscard]] bool has_death(unsigned incarnation, Usec ended_wall) const;
+};
+
+// No store yet is an empty history; an unreadable one is an error.
+[[nodiscard]] Result<History> read_history(const std::string& store_path,
+                                           const std::string& workload);
+
+}  // namespace cgwarden::cli

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/control.h"
+#include "cgroup/samples.h"
+#include "cli/doctor_report.h"
+#include "diagnosis/verdict.h"
+#include "policy/plan.h"
+
+namespace cgwarden::cli {
+
+// The documents of --json, one line each with its end. Every one has "version"; a member may be
+// added without a new version, none is removed or changed. Times are microseconds since the epoch.
+inline constexpr int kJsonVersion = 1;
+
+[[nodiscard]] std::string ps_json(const std::vector<agent::WorkloadSummary>& list);
+
+// A living workload, as `why` saw it.
+struct RunningNow {
+  agent::WorkloadSummary summary;
+  std::optional<cgroup::Sample> payload;  // absent: its cgroup could not be read
+};
+[[nodiscard]] std::string why_json(const std::string& workload,
+                                   const std::optional<diagnosis::Verdict>& verdict,
+                                   const std::optional<RunningNow>& running,
+                                   const std::vector<diagnosis::Verdict>& earlier);
+
+[[nodiscard]] std::string plan_json(const policy::Plan& plan);
+
+[[nodiscard]] std::string doctor_json(const std::vector<Finding>& findings);
+
+}  // namespace cgwarden::cli

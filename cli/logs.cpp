@@ -1,0 +1,71 @@
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "agent/workload_files.h"
+#include "base/unique_fd.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/log_stream.h"
+#include "cli/terminal.h"
+#include "policy/workload.h"
+
+namespace cgwarden::cli {
+namespace {
+
+// Wakes at every write into the directory of the logs.
+Result<UniqueFd> watch_directory(const std::string& directory) {
+  UniqueFd watch(::inotify_init1(IN_CLOEXEC));
+  if (!watch.valid()) return fail(Error::from_errno(errno, "create", "inotify"));
+  if (::inotify_add_watch(watch.get(), directory.c_str(),
+                          IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM) < 0) {
+    return fail(Error::from_errno(errno, "watch", directory));
+  }
+  return watch;
+}
+
+Status follow(const UniqueFd& watch, std::vector<LogStream>& streams) {
+  std::array<char, 4096> events{};
+  for (;;) {
+    for (auto& stream : streams) CGW_TRY(stream.print_new());
+    const ssize_t got = ::read(watch.get(), events.data(), events.size());
+    if (got < 0 && errno != EINTR) return fail(Error::from_errno(errno, "watch", "the logs"));
+  }
+}
+
+Status show(const std::string& directory, const LogsOptions& options) {
+  std::vector<LogStream> streams;
+  // With one stream chosen it goes to stdout, so that it can be piped.
+  if (!options.only_stderr) streams.emplace_back(directory + "/stdout.log", stdout);
+  if (!options.only_stdout) {
+    streams.emplace_back(directory + "/stderr.log", options.only_stderr ? stdout : stderr);
+  }
+  UniqueFd watch;
+  if (options.follow) {  // before the first read: nothing written in between is missed
+    CGW_ASSIGN(watch, watch_directory(directory));
+  }
+  for (auto& stream : streams) CGW_TRY(stream.print_kept(options.lines));
+  return options.follow ? follow(watch, streams) : Status{};
+}
+
+}  // namespace
+
+int logs(const Common& common, const LogsOptions& options) {
+  const std::string& runtime_dir = common.where.runtime_dir;
+  const auto files = policy::valid_workload_name(options.name)
+                         ? agent::read_workload_files(runtime_dir, options.name)
+                         : fail(Error::from_errno(ENOENT, "find workload", options.name));
+  if (!files) {
+    if (files.error().kind != ErrorKind::vanished) return failed(files.error());
+    return no_such_workload(options.name, runtime_dir, agent::store_path(common.where));
+  }
+  if (const Status shown = show(files->directory, options); !shown) return failed(shown.error());
+  return kOk;
+}
+
+}  // namespace cgwarden::cli

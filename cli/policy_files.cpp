@@ -1,0 +1,51 @@
+#include "cli/policy_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
+
+#include "agent/policy_source.h"
+#include "base/file.h"
+#include "base/limits.h"
+
+namespace cgwarden::cli {
+namespace {
+
+Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const auto& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+      files.push_back(path);
+      continue;
+    }
+    CGW_ASSIGN(const auto inside, agent::yaml_files(path));
+    std::ranges::copy(inside, std::back_inserter(files));
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<policy::LoadedPolicies> load_policy_files(const std::vector<std::string>& paths) {
+  CGW_ASSIGN(const auto files, files_of(paths));
+  policy::LoadedPolicies all;
+  std::vector<policy::Diagnostic> errors;
+  for (const auto& file : files) {
+    CGW_ASSIGN(const std::string yaml, read_file(file, limits::kYamlFileBytes));
+    auto loaded = policy::load_policies(yaml, file);
+    if (!loaded) {
+      std::ranges::move(loaded.error(), std::back_inserter(errors));
+      continue;
+    }
+    std::ranges::move(loaded->policies, std::back_inserter(all.policies));
+    std::ranges::move(loaded->warnings, std::back_inserter(all.warnings));
+  }
+  if (errors.empty()) errors = policy::check_unique_names(all.policies);
+  if (errors.empty()) return all;
+  const std::string where = paths.size() == 1 ? paths.front() : "the policies";
+  return fail(Error::invalid("load", where, "\n" + policy::render(errors)));
+}
+
+}  // namespace cgwarden::cli

@@ -1,0 +1,16 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/terminal.h"
+
+namespace cgwarden::cli {
+
+int version(const Common& common) {
+  // "version" is the schema's, as in every --json.
+  print(common.json ? fmt::format("{{\"version\":1,\"cgwarden\":\"{}\"}}\n", CGWARDEN_VERSION)
+                    : fmt::format("cgwarden {}\n", CGWARDEN_VERSION));
+  return kOk;
+}
+
+}  // namespace cgwarden::cli

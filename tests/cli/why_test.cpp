@@ -1,0 +1,249 @@
+// `why`, `ps` and `logs` from the files alone: no agent, no kernel interface is needed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "agent/workload_files.h"
+#include "diagnosis/store.h"
+#include "diagnosis/verdict.h"
+#include "launcher/state.h"
+#include "tests/cli/command.h"
+
+namespace cgwarden::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr std::uint64_t kSecond = 1'000'000;
+constexpr std::uint64_t kStart = 1'790'000'000 * kSecond;
+
+TimePoint at(std::uint64_t seconds) {
+  return {Usec(seconds * kSecond), Usec(kStart + seconds * kSecond)};
+}
+
+class WhyTest : public testing::Test {
+ protected:
+  WhyTest() : directory_("/tmp/cgwarden-why.XXXXXX") {
+    EXPECT_NE(::mkdtemp(directory_.data()), nullptr);
+    std::filesystem::create_directory(directory_ + "/state");
+  }
+  ~WhyTest() override { std::filesystem::remove_all(directory_); }
+
+  static diagnosis::Verdict verdict(const std::string& workload, unsigned incarnation,
+                                    diagnosis::VerdictClass verdict_class, std::uint64_t when,
+                                    const std::string& answer) {
+    diagnosis::Verdict made;
+    made.workload = workload;
+    made.incarnation = incarnation;
+    made.verdict = verdict_class;
+    made.confidence = diagnosis::Confidence::strong;
+    made.death = verdict_class != diagnosis::VerdictClass::throttled;
+    made.from = at(when - 5);
+    made.when = at(when);
+    made.answer = answer;
+    return made;
+  }
+  void store(const std::vector<diagnosis::Verdict>& verdicts) {
+    auto writer = diagnosis::StoreWriter::open(directory_ + "/state/store.db", 0);
+    ASSERT_TRUE(writer) << writer.error().sentence();
+    for (const auto& each : verdicts) ASSERT_TRUE(writer->put(each));
+  }
+  void note(const std::string& name, unsigned incarnation, bool wanted,
+            const std::string& stop_reason = "") {
+    agent::AgentNote made;
+    made.origin = "/w.yaml";
+    made.incarnation = incarnation;
+    made.restarts = incarnation - 1;
+    made.wanted = wanted;
+    made.stop_reason = stop_reason;
+    made.stop_boottime_usec = 19 * kSecond;
+    ASSERT_TRUE(agent::write_agent_note(directory_, name, made));
+  }
+  void file(const std::string& name, const std::string& file_name, const std::string& text) {
+    const std::string place = agent::workload_directory(directory_, name);
+    std::filesystem::create_directories(place);
+    std::ofstream(place + "/" + file_name) << text;
+  }
+  // The shim's record of an end that no agent has seen.
+  void exit_record(const std::string& name, int code, int status) {
+    launcher::ExitRecord record;
+    record.name = name;
+    record.incarnation = 1;
+    record.pid = 100;
+    record.main_pid = 100;
+    record.started = at(10);
+    record.ended = at(20);
+    record.wait = launcher::WaitStatus{code, status};
+    record.stderr_tail = "bye\n";
+    file(name, "exit.json", to_json(record));
+  }
+  // This process plays the shim: it is alive.
+  void running(const std::string& name, unsigned incarnation) {
+    launcher::RunningStatus status;
+    status.name = name;
+    status.incarnation = incarnation;
+    status.shim_pid = ::getpid();
+    status.shim_start_time = *launcher::process_start_time(::getpid());
+    status.pid = 4242;
+    status.main_pid = 4242;
+    status.started = at(30);
+    status.cgroup = "/cgwarden.slice/" + name + ".scope/payload";
+    file(name, "status.json", to_json(status));
+  }
+  Outcome ask(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--runtime-dir", directory_, "--state-dir",
+                                       directory_ + "/state", "--cgroup-root", directory_});
+    return cgwarden(std::move(arguments));
+  }
+  std::string directory_;
+};
+
+using enum diagnosis::VerdictClass;
+
+TEST_F(WhyTest, TheNewestDeathComesFirstAndEarlierOnesBelow) {
+  store({verdict("web", 1, exited, 10, "web exited with code 3."),
+         verdict("web", 2, oom_own_limit, 20, "web was killed for its own limit.")});
+  const Outcome text = ask({"why", "web"});
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_THAT(text.out, StartsWith("web was killed for its own limit."));
+  EXPECT_THAT(text.out, HasSubstr("web exited with code 3."));
+  EXPECT_THAT(text.out, Not(HasSubstr("\033")));  // no colours into a file
+  const auto document = nlohmann::json::parse(ask({"why", "web", "--json"}).out);
+  EXPECT_EQ(document.at("version"), 1);
+  EXPECT_EQ(document.at("verdict").at("class"), "OOM_OWN_LIMIT");
+  EXPECT_EQ(document.at("earlier").at(0).at("class"), "EXITED");
+}
+
+TEST_F(WhyTest, OneIncarnationCanBeAskedFor) {
+  store({verdict("web", 1, exited, 10, "web exited with code 3."),
+         verdict("web", 2, oom_own_limit, 20, "web was killed for its own limit.")});
+  EXPECT_THAT(ask({"why", "web", "--incarnation", "1"}).out, StartsWith("web exited with code 3."));
+  EXPECT_EQ(ask({"why", "web", "--incarnation", "7"}).exit_code, 3);
+}
+
+TEST_F(WhyTest, AnUnknownVerdictIs4) {
+  store({verdict("web", 1, unknown, 10, "It is not known why web died.")});
+  EXPECT_EQ(ask({"why", "web"}).exit_code, 4);
+  EXPECT_EQ(ask({"why", "web", "--json"}).exit_code, 4);
+}
+
+TEST_F(WhyTest, AnUnknownNameIs3WithTheNamesThatAreKnown) {
+  store({verdict("web", 1, exited, 10, "web exited.")});
+  note("other", 1, true);
+  const Outcome outcome = ask({"why", "nobody"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("known are: other, web"));
+}
+
+TEST_F(WhyTest, ADeathThatNoAgentSawIsDiagnosedHere) {
+  note("job", 1, true);
+  exit_record("job", CLD_EXITED, 3);
+  const auto verdict = nlohmann::json::parse(ask({"why", "job", "--json"}).out).at("verdict");
+  EXPECT_EQ(verdict.at("class"), "EXITED");
+  EXPECT_THAT(ask({"why", "job"}).out, HasSubstr("3"));
+}
+
+TEST_F(WhyTest, ADeathThatTheStoreHasIsNotDiagnosedAgain) {
+  note("job", 1, true);
+  exit_record("job", CLD_EXITED, 3);
+  store({verdict("job", 1, oom_own_limit, 20, "The agent knew better.")});
+  EXPECT_THAT(ask({"why", "job"}).out, StartsWith("The agent knew better."));
+  // The same incarnation number of an earlier boot is another death.
+  store({verdict("new", 1, exited, 5, "An older one.")});
+  note("new", 1, true);
+  exit_record("new", CLD_EXITED, 9);
+  const auto document = nlohmann::json::parse(ask({"why", "new", "--json"}).out);
+  EXPECT_THAT(document.at("verdict").at("answer"), HasSubstr("9"));
+  EXPECT_EQ(document.at("earlier").size(), 1U);
+}
+
+TEST_F(WhyTest, AStopThatWasAskedForIsToldFromAKill) {
+  note("web", 1, false, "stop asked by uid 0 over D-Bus");
+  exit_record("web", CLD_KILLED, SIGTERM);
+  const auto verdict = nlohmann::json::parse(ask({"why", "web", "--json"}).out).at("verdict");
+  EXPECT_EQ(verdict.at("class"), "STOPPED");
+}
+
+TEST_F(WhyTest, ARunningOneSaysSoWithItsLastDeath) {
+  store({verdict("web", 1, exited, 10, "web exited with code 3.")});
+  note("web", 2, true);
+  running("web", 2);
+  const Outcome outcome = ask({"why", "web"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, StartsWith("web is running since "));
+  EXPECT_THAT(outcome.out, HasSubstr("no stall seen"));
+  EXPECT_THAT(outcome.out, HasSubstr("Before that\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("web exited with code 3."));
+  const auto document = nlohmann::json::parse(ask({"why", "web", "--json"}).out);
+  EXPECT_TRUE(document.at("verdict").is_null());
+  EXPECT_EQ(document.at("running").at("state"), "running");
+}
+
+TEST_F(WhyTest, AStallOfThisIncarnationIsTheAnswerAndOneOfAnotherIsNot) {
+  note("web", 2, true);
+  running("web", 2);
+  store({verdict("web", 1, throttled, 10, "An old stall.")});
+  EXPECT_THAT(ask({"why", "web"}).out, StartsWith("web is running since "));
+  store({verdict("web", 2, throttled, 40, "web is throttled in 80 % of its periods.")});
+  EXPECT_THAT(ask({"why", "web"}).out, StartsWith("web is throttled in 80 % of its periods."));
+}
+
+TEST_F(WhyTest, ADamagedStoreDoesNotHideWhatIsAtHand) {
+  std::ofstream(directory_ + "/state/store.db") << std::string(4096, 'x');
+  note("job", 1, true);
+  exit_record("job", CLD_EXITED, 3);
+  const Outcome outcome = ask({"why", "job"});
+  EXPECT_THAT(outcome.err, HasSubstr("earlier verdicts are not shown"));
+  EXPECT_THAT(outcome.out, HasSubstr("3"));
+  EXPECT_EQ(ask({"why", "other"}).exit_code, 1);
+}
+
+TEST_F(WhyTest, PsTellsTheStateFromTheFiles) {
+  note("a-runs", 2, true);
+  running("a-runs", 2);
+  note("b-stops", 1, false, "stop asked by uid 0 over D-Bus");
+  running("b-stops", 1);
+  note("c-waits", 1, true);
+  exit_record("c-waits", CLD_EXITED, 1);
+  note("d-over", 1, false);
+  exit_record("d-over", CLD_EXITED, 0);
+  note("e-starts", 1, true);
+  store({verdict("a-runs", 1, oom_own_limit, 10, "x")});
+  const auto list = nlohmann::json::parse(ask({"ps", "--json"}).out).at("workloads");
+  std::vector<std::string> states;
+  for (const auto& entry : list) states.push_back(entry.at("state"));
+  EXPECT_THAT(states, testing::ElementsAre("running", "stopping", "backoff", "exited", "starting"));
+  EXPECT_EQ(list.at(0).at("last_verdict"), "OOM_OWN_LIMIT");
+  EXPECT_EQ(list.at(0).at("pid"), 4242);
+  EXPECT_FALSE(list.at(3).contains("pid"));
+  EXPECT_EQ(ask({"ps", "-q"}).out, "a-runs\nb-stops\nc-waits\nd-over\ne-starts\n");
+  EXPECT_THAT(ask({"ps"}).out, HasSubstr("a-runs"));
+}
+
+TEST_F(WhyTest, LogsKeepTheStreamsApart) {
+  note("web", 1, true);
+  file("web", "stdout.log.1", "one\ntwo\n");
+  file("web", "stdout.log", "three\nfour\n");
+  file("web", "stderr.log", "oops\n");
+  const Outcome both = ask({"logs", "web"});
+  EXPECT_EQ(both.out, "one\ntwo\nthree\nfour\n");
+  EXPECT_EQ(both.err, "oops\n");
+  EXPECT_EQ(ask({"logs", "web", "-n", "3", "--stdout"}).out, "two\nthree\nfour\n");
+  EXPECT_EQ(ask({"logs", "web", "-n", "0", "--stdout"}).out, "");
+  const Outcome only = ask({"logs", "web", "--stderr"});
+  EXPECT_EQ(only.out, "oops\n");
+  EXPECT_EQ(only.err, "");
+}
+
+}  // namespace
+}  // namespace cgwarden::cli
