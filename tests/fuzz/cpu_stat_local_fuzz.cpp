@@ -1,0 +1,7 @@
+#include "cgroup/format.h"
+#include "tests/fuzz/control_file_fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace cgwarden;
+  return fuzz::check_parser(data, size, cgroup::parse_cpu_stat_local);
+}

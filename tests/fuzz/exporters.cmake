@@ -1,0 +1,2 @@
+cgwarden_fuzz(listen_address exporters)
+cgwarden_fuzz(accept exporters)

@@ -1,0 +1,3 @@
+cgwarden_fuzz(oci_config launcher)
+cgwarden_fuzz(exit_record launcher)
+cgwarden_fuzz(shim_messages launcher)

@@ -1,0 +1,3 @@
+cgwarden_fuzz(policy_yaml policy)
+cgwarden_fuzz(workload_yaml policy)
+cgwarden_fuzz(glob policy)

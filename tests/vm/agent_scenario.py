@@ -1,0 +1,160 @@
+"""An agent running in the guest, with directories of its own, for the tests of what it does."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
+CGWARDEN = BUILD / "cli" / "cgwarden"
+SLICE = "/sys/fs/cgroup/cgwarden.slice"
+PORT = 9753
+
+
+def workload(name, command, rootfs, *, resources="", extra=""):
+    """The text of a Workload document; `command` is a list."""
+    text = (
+        "apiVersion: cgwarden/v1\nkind: Workload\n"
+        f"metadata: {{name: {name}}}\ncommand: {json.dumps(command)}\nrootfs: {rootfs}\n{extra}"
+    )
+    if resources:
+        text += f"resources: {resources}\n"
+    return text
+
+
+class Scenario:
+    """Directories, a root file system with busybox and the example programs, and the agent."""
+
+    def __init__(self, guest, bus=False):
+        self.guest = guest
+        self.bus = bus
+        self.work = guest.run("mktemp -d /run/cgw.XXXXXX", check=True).text.strip()
+        self.rootfs = f"{self.work}/rootfs"
+        self.agent = None
+        guest.run(
+            f"cd {self.work} && mkdir -p policies workloads run state rootfs/bin rootfs/tmp && "
+            f"cp /bin/busybox {BUILD}/examples/bursty_server {BUILD}/examples/leaker "
+            f"{BUILD}/examples/steady rootfs/bin/ && ln -s busybox rootfs/bin/sh && "
+            "ln -s busybox rootfs/bin/sleep",
+            check=True,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.agent is not None and self.agent.running:
+            self.agent.kill()
+            self.agent.wait(30)
+        # Every workload, whether its agent lives or not.
+        self.guest.run(
+            f"for s in {SLICE}/*.scope; do [ -e $s/payload/cgroup.kill ] && echo 1 > $s/payload/cgroup.kill; done; "
+            f"for i in 1 2 3 4 5 6 7 8 9 10; do find {SLICE} -depth -mindepth 1 -type d -exec rmdir {{}} + 2>/dev/null; "
+            f"[ -z \"$(find {SLICE} -mindepth 1 -type d 2>/dev/null)\" ] && break; sleep 0.3; done; "
+            f"[ -d /run/systemd/system ] || rmdir {SLICE} 2>/dev/null; "
+            f"rm -rf {self.work} {self.work}.yaml",
+            timeout=60,
+        )
+
+    # --- the agent
+
+    def agent_command(self, *extra):
+        command = [
+            CGWARDEN, "agent",
+            "--policy-dir", f"{self.work}/policies",
+            "--workload-dir", f"{self.work}/workloads",
+            "--state-dir", f"{self.work}/state",
+            "--runtime-dir", f"{self.work}/run",
+            "--listen", f"127.0.0.1:{PORT}",
+            *extra,
+        ]
+        if not self.bus and "--bus" not in extra:
+            command += ["--bus", "off"]
+        return command
+
+    def start_agent(self, *extra):
+        self.agent = self.guest.spawn(self.agent_command(*extra))
+        self.until(lambda: b"agent_started" in self.agent.stderr or not self.agent.running,
+                   "the agent to start")
+        assert self.agent.running, self.agent.stderr.decode()
+        return self.agent
+
+    def kill_agent(self):
+        self.agent.kill(9)
+        self.agent.wait(30)
+
+    def stop_agent(self):
+        self.agent.kill(15)
+        ended = self.agent.wait(30)
+        assert ended.returncode == 0, ended
+        return ended
+
+    def log(self):
+        return self.agent.stderr.decode()
+
+    def until(self, condition, what, timeout=60):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.1)
+        log = self.log() if self.agent else ""
+        raise AssertionError(f"waited {timeout} s for {what}\nagent's log:\n{log}")
+
+    # --- commands
+
+    def cli(self, *words, check=False, timeout=60):
+        return self.guest.run(
+            [CGWARDEN, "--runtime-dir", f"{self.work}/run", "--state-dir", f"{self.work}/state", *words],
+            check=check, timeout=timeout,
+        )
+
+    def why(self, name):
+        """The verdict of `why --json`, and the text of `why`."""
+        answer = self.cli("why", name, "--json")
+        assert answer.returncode in (0, 4), answer
+        return json.loads(answer.stdout)["verdict"], self.cli("why", name).text
+
+    # --- workloads
+
+    def add_workload(self, name, command, *, resources="", extra=""):
+        """Through the workload directory: the way that needs no bus."""
+        self.guest.write_file(
+            f"{self.work}/workloads/{name}.yaml",
+            workload(name, command, self.rootfs, resources=resources, extra=extra),
+        )
+
+    def status(self, name):
+        try:
+            return json.loads(self.guest.read_file(f"{self.work}/run/workloads/{name}/status.json"))
+        except OSError:
+            return None
+
+    def wait_running(self, name, incarnation=1):
+        def running():
+            status = self.status(name)
+            return status if status and status["incarnation"] >= incarnation else None
+
+        return self.until(running, f"{name} to run")
+
+    def wait_died(self, name, incarnation=1):
+        token = f"workload_died workload={name} incarnation={incarnation} "
+        self.until(lambda: token in self.log(), f"{name} to die")
+
+    def payload(self, name):
+        return f"{SLICE}/{name}.scope/payload"
+
+    def read_control(self, name, file):
+        return self.guest.read_file(f"{self.payload(name)}/{file}").decode().strip()
+
+    def metrics(self):
+        """The exposition as {series text: value}."""
+        text = self.guest.run(["curl", "-sf", f"http://127.0.0.1:{PORT}/metrics"], check=True).text
+        series = {}
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                key, _, value = line.rpartition(" ")
+                series[key] = float(value)
+        return series

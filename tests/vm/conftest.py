@@ -1,0 +1,94 @@
+"""Gives every test a booted guest: one machine for each kernel and mode serves all of its tests."""
+
+from pathlib import Path
+
+import pytest
+from harness import KERNELS, MODES, Guest
+from harness import project
+
+# pytest shares a machine between tests whose parameter is the same object.
+SLOTS = [(kernel, mode) for kernel in KERNELS for mode in MODES]
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("vm")
+    group.addoption("--kernel", action="append", choices=KERNELS, help="default: all kernels")
+    group.addoption("--mode", action="append", choices=MODES, help="default: all modes")
+
+
+def pytest_generate_tests(metafunc):
+    if "machine_slot" in metafunc.fixturenames:
+        modes = modes_of(metafunc.definition)
+        slots = [slot for slot in SLOTS if slot[1] in modes]
+        metafunc.parametrize(
+            "machine_slot", slots, indirect=True, scope="session", ids=["-".join(s) for s in slots]
+        )
+
+
+def modes_of(item):
+    return [mode for mode in MODES if item.get_closest_marker(mode)] or ["fast"]
+
+
+def pytest_collection_modifyitems(config, items):
+    kernels = config.getoption("kernel") or KERNELS
+    modes = config.getoption("mode") or MODES
+
+    def slot(item):
+        return getattr(item, "callspec", None) and item.callspec.params.get("machine_slot")
+
+    def chosen(item):
+        return slot(item) is None or (slot(item)[0] in kernels and slot(item)[1] in modes)
+
+    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
+    items[:] = [item for item in items if chosen(item)]
+    # All tests of a machine in a row, so that each is booted once and only one at a time.
+    items.sort(key=lambda item: SLOTS.index(slot(item)) if slot(item) else -1)
+
+
+class MachineSlot:
+    """Keeps the machine of one kernel and mode; a lost one is replaced for the next test."""
+
+    def __init__(self, kernel, mode):
+        self.kernel = kernel
+        self.mode = mode
+        self._guest = None
+
+    def guest(self):
+        if self._guest is not None and not self._guest.alive:
+            self.close()
+        if self._guest is None:
+            self._guest = Guest.boot(self.kernel, self.mode, project.shares())
+        return self._guest
+
+    def close(self):
+        if self._guest is not None:
+            self._guest.close()
+            self._guest = None
+
+
+@pytest.fixture(scope="session")
+def machine_slot(request):
+    slot = MachineSlot(*request.param)
+    yield slot
+    slot.close()
+
+
+@pytest.fixture
+def guest(machine_slot):
+    """A harness.Guest. The test must clean up in it what others could stumble over."""
+    return machine_slot.guest()
+
+
+@pytest.fixture(scope="session")
+def mounts_at_start():
+    return Path("/proc/self/mountinfo").read_bytes()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    guest = getattr(item, "funcargs", {}).get("guest")
+    if report.failed and guest is not None:
+        logs = guest.keep_logs(item.name)
+        report.sections.append(("VM", f"console and kernel log of the guest: {logs}"))

@@ -1,0 +1,353 @@
+"""What the agent does, on a real kernel without systemd: launch, watch, enforce, explain."""
+
+import json
+
+import pytest
+from agent_scenario import CGWARDEN, PORT, Scenario, workload
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture
+def scenario(guest):
+    with Scenario(guest) as made:
+        yield made
+
+
+def test_own_limit_oom_is_proven_with_limit_victim_and_rss(scenario):
+    scenario.start_agent()
+    scenario.add_workload("leaker", ["/bin/leaker"], resources="{memory: {max: 32MiB, swap.max: 0}}")
+    pid = scenario.wait_running("leaker")["main_pid"]
+    scenario.wait_died("leaker")
+    verdict, text = scenario.why("leaker")
+    assert verdict["class"] == "OOM_OWN_LIMIT"
+    assert verdict["confidence"] == "proven"
+    assert verdict["limit"] == {
+        "cgroup": "/cgwarden.slice/leaker.scope/payload", "file": "memory.max", "value": "33554432"}
+    assert verdict["victim"]["pid"] == pid
+    assert verdict["victim"]["rss_bytes"] > 16 << 20
+    first = text.splitlines()[0]
+    assert "own limit" in first and "memory.max" in first and str(pid) in first
+    assert "RSS" in text
+    # The last words are kept with the death.
+    assert "cache holds 16 MiB" in text
+    metrics = scenario.metrics()
+    assert metrics['cgwarden_workload_deaths_total{workload="leaker",verdict="OOM_OWN_LIMIT"}'] == 1
+    assert metrics['cgwarden_workload_deaths_total{workload="leaker",verdict="EXITED"}'] == 0
+    assert metrics['cgwarden_workload_oom_kills_total{workload="leaker"}'] == 1
+
+
+def test_ancestor_limit_oom_names_the_ancestor(scenario):
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/slice.yaml",
+        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: slice}\n"
+        "match: {cgroups: [/cgwarden.slice]}\nmemory: {max: 48MiB, swap.max: 0}\n")
+    scenario.start_agent()
+    scenario.add_workload("victim", ["/bin/leaker"], resources="{memory: {max: 512MiB}}")
+    scenario.wait_died("victim")
+    verdict, text = scenario.why("victim")
+    assert verdict["class"] == "OOM_ANCESTOR_LIMIT", text
+    assert verdict["limit"]["cgroup"] == "/cgwarden.slice"
+    assert verdict["limit"]["value"] == str(48 << 20)
+    assert "own limit" not in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("code", [0, 3, 137])
+def test_an_exit_code_is_the_programs_own(scenario, code):
+    scenario.start_agent()
+    scenario.add_workload("job", ["/bin/sh", "-c", f"echo bye >&2; exit {code}"])
+    scenario.wait_died("job")
+    verdict, text = scenario.why("job")
+    assert verdict["class"] == "EXITED"
+    assert str(code) in text.splitlines()[0]
+    assert "killed" not in text.splitlines()[0].lower()
+
+
+def test_a_kill_from_user_space_is_not_an_oom(scenario):
+    scenario.start_agent()
+    scenario.add_workload("target", ["/bin/sleep", "1000"], resources="{memory: {max: 64MiB}}")
+    pid = scenario.wait_running("target")["main_pid"]
+    scenario.guest.run(f"kill -9 {pid}", check=True)
+    scenario.wait_died("target")
+    verdict, text = scenario.why("target")
+    assert verdict["class"] == "KILLED_BY_USER", text
+    assert any("oom" in line.lower() for line in verdict["ruled_out"])
+    assert "SIGKILL" in text
+
+
+def test_a_child_that_is_oom_killed_does_not_explain_the_programs_exit(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "parent", ["/bin/sh", "-c", "/bin/leaker; exit 5"],
+        resources="{memory: {max: 32MiB, swap.max: 0}}")
+    scenario.wait_died("parent")
+    verdict, text = scenario.why("parent")
+    assert verdict["class"] == "EXITED", text
+    assert any("oom" in line.lower() for line in verdict["contributing"]), text
+
+
+def test_throttled_server_while_it_runs(scenario):
+    scenario.start_agent()
+    scenario.add_workload("server", ["/bin/bursty_server"], resources="{cpu: {max: 20ms/100ms}}")
+    scenario.wait_running("server")
+    scenario.until(lambda: "workload_stalled workload=server" in scenario.log(), "a stall verdict")
+    verdict, text = scenario.why("server")
+    assert verdict["class"] == "THROTTLED"
+    assert not verdict["death"]
+    assert "periods" in text and "cpu.max" in text
+    # The very figures the kernel gives.
+    assert "nr_throttled" in text
+
+
+def test_agent_killed_in_the_middle_loses_nothing(scenario):
+    scenario.start_agent()
+    scenario.add_workload("stays", ["/bin/sleep", "1000"])
+    scenario.add_workload("dies", ["/bin/sleep", "1000"], extra="restart: {policy: on-failure, backoff: 200ms}\n")
+    stays = scenario.wait_running("stays")["main_pid"]
+    dies = scenario.wait_running("dies")["main_pid"]
+    scenario.kill_agent()
+    scenario.guest.run(f"kill -0 {stays} && kill -0 {dies}", check=True)
+    # A death while nobody watches: the shim keeps the evidence.
+    scenario.guest.run(f"kill -9 {dies}", check=True)
+    scenario.until(
+        lambda: b"exit.json" in scenario.guest.run(f"ls {scenario.work}/run/workloads/dies").stdout,
+        "the shim's record")
+    # `why` answers while the agent is dead.
+    verdict, text = scenario.why("dies")
+    assert verdict["class"] == "KILLED_BY_USER", text
+    scenario.start_agent()
+    assert "workload_adopted workload=stays" in scenario.log()
+    scenario.wait_died("dies")
+    assert scenario.wait_running("dies", 2)["incarnation"] == 2
+    assert scenario.status("stays")["main_pid"] == stays
+    verdict, _ = scenario.why("dies")
+    # The adopted one's death is seen too.
+    scenario.guest.run(f"kill -9 {stays}", check=True)
+    scenario.wait_died("stays")
+    metrics = scenario.until(
+        lambda: (m := scenario.metrics()) and m.get(
+            'cgwarden_workload_deaths_total{workload="stays",verdict="KILLED_BY_USER"}') == 1 and m,
+        "the death in the metrics")
+    assert metrics['cgwarden_workload_deaths_total{workload="dies",verdict="KILLED_BY_USER"}'] == 1
+    assert metrics['cgwarden_workload_restarts_total{workload="dies",reason="signal"}'] == 1
+    # Not counted again by a third agent.
+    scenario.stop_agent()
+    scenario.start_agent()
+    assert scenario.log().count("workload_died") == 0
+
+
+def test_agent_stopped_cleanly_leaves_workloads_running(scenario):
+    scenario.start_agent()
+    scenario.add_workload("stays", ["/bin/sleep", "1000"])
+    pid = scenario.wait_running("stays")["main_pid"]
+    scenario.stop_agent()
+    scenario.guest.run(f"kill -0 {pid}", check=True)
+
+
+def test_a_crash_loop_backs_off_and_gives_up(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "loop", ["/bin/sh", "-c", "exit 1"],
+        extra="restart: {policy: always, backoff: 100ms, maxRestarts: 3}\n")
+    scenario.until(lambda: "workload_gave_up workload=loop" in scenario.log(), "the agent to give up")
+    log = scenario.log()
+    assert log.count("workload_died workload=loop") == 4
+    delays = [line.split("delay=")[1].strip('"') for line in log.splitlines() if "workload_backoff" in line]
+    assert delays == ["100 ms", "200 ms", "400 ms"]
+
+
+def test_shim_killed_is_said_and_not_guessed(scenario):
+    scenario.start_agent()
+    scenario.add_workload("orphan", ["/bin/sleep", "1000"])
+    shim = scenario.wait_running("orphan")["shim_pid"]
+    scenario.guest.run(f"kill -9 {shim}", check=True)
+    scenario.wait_died("orphan")
+    answer = scenario.cli("why", "orphan", "--json")
+    verdict = json.loads(answer.stdout)["verdict"]
+    assert verdict["class"] == "UNKNOWN"
+    assert answer.returncode == 4
+    assert verdict["evidence_lost"]
+
+
+# --- policies
+
+
+def test_policy_is_applied_held_and_never_rewritten(scenario):
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/p.yaml",
+        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+        "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\n"
+        "cpu: {max: 50ms/100ms, burst: 20ms, weight: 300}\nmemory: {high: 100MiB}\npids: {max: 20}\n")
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"])
+    scenario.wait_running("web")
+    scenario.until(lambda: scenario.read_control("web", "cpu.max") == "50000 100000", "cpu.max")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "pids.max")
+    assert scenario.read_control("web", "cpu.max.burst") == "20000"
+    assert scenario.read_control("web", "memory.high") == str(100 << 20)
+    # Somebody changes a knob by hand: it is repaired, the others are not touched again.
+    scenario.guest.write_file(f"{scenario.payload('web')}/cpu.weight", "77")
+    scenario.until(lambda: scenario.read_control("web", "cpu.weight") == "300", "the drift repair")
+    writes = [line for line in scenario.log().splitlines() if " policy_write " in line]
+    assert sum("file=cpu.max " in line for line in writes) == 1, writes
+    assert sum("file=cpu.weight" in line for line in writes) == 2, writes
+
+
+def test_a_bad_policy_changes_nothing(scenario):
+    good = ("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+            "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
+    scenario.guest.write_file(f"{scenario.work}/policies/p.yaml", good)
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"])
+    scenario.wait_running("web")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "pids.max")
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/p.yaml", good.replace("20", "30") + "cpu: {wieght: 5}\n")
+    scenario.until(lambda: "reload_failed" in scenario.log(), "the refusal")
+    assert "p.yaml:6:" in scenario.log()
+    scenario.guest.write_file(f"{scenario.payload('web')}/pids.max", "25")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20",
+                   "the old policy to stay in force")
+    failures = [v for k, v in scenario.metrics().items()
+                if k.startswith("cgwarden_agent_policy_reloads_total") and "fail" in k]
+    assert failures and failures[0] >= 1
+
+
+def test_plan_and_apply_without_an_agent(scenario):
+    group = "/sys/fs/cgroup/planned"
+    scenario.guest.run(f"mkdir {group}", check=True)
+    try:
+        path = f"{scenario.work}/p.yaml"
+        scenario.guest.write_file(
+            path, "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+                  "match: {cgroups: [/planned]}\ncpu: {max: 50ms/100ms, burst: 50ms}\nmemory: {max: 64MiB}\n")
+        plan = scenario.cli("policy", "plan", path, check=True).text
+        assert "/planned" in plan and "cpu.max" in plan and "67108864" in plan
+        assert scenario.guest.read_file(f"{group}/cpu.max").strip() == b"max 100000"
+        scenario.cli("policy", "apply", path, check=True)
+        assert scenario.guest.read_file(f"{group}/cpu.max").strip() == b"50000 100000"
+        assert scenario.guest.read_file(f"{group}/cpu.max.burst").strip() == b"50000"
+        assert scenario.guest.read_file(f"{group}/memory.max").strip() == b"67108864"
+        again = scenario.cli("policy", "plan", path, check=True).text
+        assert "cpu.max" not in again
+        # Lowering below the burst in force: the burst must go first or the kernel refuses.
+        scenario.guest.write_file(path, scenario.guest.read_file(path).replace(b"50ms", b"20ms"))
+        scenario.cli("policy", "apply", path, check=True)
+        assert scenario.guest.read_file(f"{group}/cpu.max").strip() == b"20000 100000"
+    finally:
+        scenario.guest.run(f"rmdir {group}")
+
+
+# --- errors: one sentence, the right exit code
+
+
+def failure(completed):
+    lines = completed.stderr.decode().strip().splitlines()
+    assert completed.returncode not in (0, None), completed
+    return completed.returncode, lines
+
+
+def test_error_command_not_found(scenario):
+    scenario.start_agent()
+    scenario.add_workload("missing", ["/bin/no-such-program"])
+    scenario.wait_died("missing")
+    verdict, text = scenario.why("missing")
+    assert verdict["class"] == "EXEC_FAILED"
+    assert "/bin/no-such-program" in text.splitlines()[0]
+    assert "launch_failed workload=missing" in scenario.log()
+    assert scenario.guest.run(f"ls -d {scenario.payload('missing')}").returncode != 0
+
+
+def test_error_missing_rootfs(scenario):
+    scenario.start_agent()
+    scenario.guest.write_file(
+        f"{scenario.work}/workloads/norootfs.yaml", workload("norootfs", ["/bin/sh"], "/no/such/rootfs"))
+    scenario.wait_died("norootfs")
+    _, text = scenario.why("norootfs")
+    assert "/no/such/rootfs" in text.splitlines()[0]
+
+
+def test_error_missing_controller(scenario):
+    guest = scenario.guest
+    root = "/sys/fs/cgroup/nomem"
+    guest.run(f"mkdir {root}", check=True)
+    try:
+        guest.write_file("/sys/fs/cgroup/cgroup.subtree_control", "-memory")
+        scenario.start_agent("--cgroup-root", root)
+        scenario.add_workload("limited", ["/bin/sleep", "1000"], resources="{memory: {max: 64MiB}}")
+        scenario.wait_died("limited")
+        _, text = scenario.why("limited")
+        assert "memory" in text.splitlines()[0] and "controller" in text.splitlines()[0]
+        scenario.kill_agent()
+    finally:
+        guest.run(f"find {root} -depth -type d -exec rmdir {{}} +")
+        guest.write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory")
+
+
+def test_error_no_permission(scenario):
+    answer = scenario.guest.run(
+        ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *scenario.agent_command()])
+    code, lines = failure(answer)
+    assert code == 1
+    assert len(lines) == 1 and "root" in lines[0] and lines[0].startswith("cgwarden: ")
+
+
+def test_error_bad_yaml_keeps_the_agent_from_starting(scenario):
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/bad.yaml",
+        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\nmatch: {cgroups: [/a]}\npids: {max: -1}\n")
+    code, lines = failure(scenario.guest.run(scenario.agent_command()))
+    assert code == 1
+    text = "\n".join(lines)
+    assert "bad.yaml:5:" in text and "pids: {max: -1}" in text
+
+
+def test_error_second_agent_and_address_in_use(scenario):
+    scenario.start_agent()
+    code, lines = failure(scenario.guest.run(scenario.agent_command()))
+    assert code == 1 and "another agent" in lines[-1]
+    command = [
+        f"{scenario.work}/other" if word in (f"{scenario.work}/run", f"{scenario.work}/state") else word
+        for word in scenario.agent_command()]
+    code, lines = failure(scenario.guest.run(command))
+    assert code == 1 and str(PORT) in lines[-1]
+
+
+def test_error_run_without_a_bus(scenario):
+    path = f"{scenario.work}/w.yaml"
+    scenario.guest.write_file(path, workload("w", ["/bin/sh"], scenario.rootfs))
+    code, lines = failure(scenario.cli("run", path))
+    assert code == 1 and len(lines) == 1 and "agent" in lines[0]
+
+
+def test_error_no_such_workload(scenario):
+    code, lines = failure(scenario.cli("why", "nobody"))
+    assert code == 3 and "nobody" in lines[0]
+
+
+# --- export
+
+
+def test_metrics_pass_promtool_and_match_the_kernel(scenario):
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/steady"], resources="{memory: {max: 64MiB}, pids: {max: 9}}")
+    scenario.wait_running("web")
+    label = 'cgroup="/cgwarden.slice/web.scope/payload"'
+    metrics = scenario.until(
+        lambda: (m := scenario.metrics()) and any(label in key for key in m) and m, "the series")
+    of_web = {key.split("{")[0]: value for key, value in metrics.items() if label in key}
+    assert of_web["cgwarden_cgroup_memory_max_bytes"] == 64 << 20
+    assert of_web["cgwarden_cgroup_pids_max"] == 9
+    assert len([key for key in metrics if label in key]) >= 30
+    assert metrics['cgwarden_workload_starts_total{workload="web"}'] == 1
+    checked = scenario.guest.run(
+        f"curl -sf http://127.0.0.1:{PORT}/metrics | promtool check metrics", timeout=120)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    openmetrics = scenario.guest.run(
+        f"curl -sf -H 'Accept: application/openmetrics-text; version=1.0.0' http://127.0.0.1:{PORT}/metrics",
+        check=True).text
+    assert openmetrics.endswith("# EOF\n")
+
+
+def test_help_of_the_binary_runs_in_the_guest(scenario):
+    assert b"why" in scenario.guest.run([CGWARDEN, "--help"], check=True).stdout

@@ -1,0 +1,160 @@
+"""The agent under real systemd and D-Bus: scopes, the bus interface, adoption, the demo."""
+
+import json
+import time
+
+import pytest
+from agent_scenario import BUILD, CGWARDEN, ROOT, Scenario, workload
+
+pytestmark = pytest.mark.systemd
+
+NAME = "io.github.cgwarden.Agent1"
+OBJECT = "/io/github/cgwarden/Agent1"
+
+
+@pytest.fixture
+def scenario(guest):
+    guest.run(
+        f"cp {ROOT}/packaging/dbus/io.github.cgwarden.conf /etc/dbus-1/system.d/ && "
+        "busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig", check=True)
+    with Scenario(guest, bus=True) as made:
+        yield made
+
+
+def start(scenario):
+    scenario.start_agent()
+    scenario.until(
+        lambda: scenario.guest.run(["busctl", "status", NAME]).returncode == 0, "the bus name")
+
+
+def run(scenario, name, command, **kwargs):
+    path = f"{scenario.work}/{name}.yaml"
+    scenario.guest.write_file(path, workload(name, command, scenario.rootfs, **kwargs))
+    return scenario.cli("run", path)
+
+
+def test_run_ps_stop_over_the_bus(scenario):
+    start(scenario)
+    assert run(scenario, "web", ["/bin/sleep", "1000"], resources="{memory: {max: 64MiB}}").returncode == 0
+    # A scope unit of systemd's, delegated, with our two levels in it.
+    unit = dict(
+        line.split("=", 1)
+        for line in scenario.guest.run(
+            ["systemctl", "show", "web.scope", "-p", "Delegate,Slice,ControlGroup,ActiveState"], check=True
+        ).text.splitlines())
+    assert unit == {"Delegate": "yes", "Slice": "cgwarden.slice", "ActiveState": "active",
+                    "ControlGroup": "/cgwarden.slice/web.scope"}
+    assert scenario.read_control("web", "memory.max") == str(64 << 20)
+    listed = json.loads(scenario.cli("ps", "--json", check=True).stdout)
+    assert [entry["name"] for entry in listed["workloads"]] == ["web"]
+    assert listed["workloads"][0]["state"] == "running"
+    called = scenario.guest.run(["busctl", "call", NAME, OBJECT, NAME, "List"], check=True).text
+    assert "web" in called
+    # daemon-reload takes nothing back below a delegated scope.
+    scenario.guest.run(["systemctl", "daemon-reload"], check=True)
+    assert scenario.read_control("web", "memory.max") == str(64 << 20)
+    again = run(scenario, "web", ["/bin/sleep", "1000"])
+    assert again.returncode == 1 and b"already" in again.stderr
+    scenario.cli("stop", "web", check=True)
+    verdict, text = scenario.why("web")
+    assert verdict["class"] == "STOPPED", text
+    scenario.until(
+        lambda: scenario.guest.run(f"ls -d {scenario.payload('web')}").returncode != 0, "the scope to go")
+
+
+def test_death_signal_on_the_bus(scenario):
+    start(scenario)
+    monitor = scenario.guest.spawn(
+        ["busctl", "monitor", "--json=short", f"--match=type='signal',interface='{NAME}'"])
+    time.sleep(1)
+    assert run(scenario, "short", ["/bin/sh", "-c", "sleep 1; exit 4"]).returncode == 0
+    scenario.wait_died("short")
+    monitor.wait_for_output(b'"member":"Died"')
+    assert b"EXITED" in monitor.stdout
+    monitor.kill()
+    monitor.wait(30)
+
+
+def test_errors_come_over_the_bus_as_one_sentence(scenario):
+    start(scenario)
+    missing = run(scenario, "missing", ["/bin/no-such-program"])
+    assert missing.returncode == 1
+    assert missing.stderr.decode().count("\n") == 1
+    assert "/bin/no-such-program" in missing.stderr.decode()
+    path = f"{scenario.work}/norootfs.yaml"
+    scenario.guest.write_file(path, workload("norootfs", ["/bin/sh"], "/no/such/rootfs"))
+    norootfs = scenario.cli("run", path)
+    assert norootfs.returncode == 1 and "/no/such/rootfs" in norootfs.stderr.decode()
+    bad = f"{scenario.work}/bad.yaml"
+    scenario.guest.write_file(bad, "apiVersion: cgwarden/v1\nkind: Workload\nmetadata: {name: x}\ncomand: [a]\n")
+    refused = scenario.cli("run", bad)
+    assert refused.returncode == 1 and "bad.yaml:4:1" in refused.stderr.decode()
+    gone = scenario.cli("stop", "nobody")
+    assert gone.returncode == 3 and "nobody" in gone.stderr.decode()
+
+
+def test_an_unprivileged_user_may_list_but_not_stop(scenario):
+    start(scenario)
+    assert run(scenario, "web", ["/bin/sleep", "1000"]).returncode == 0
+    user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    assert scenario.guest.run([*user, "busctl", "call", NAME, OBJECT, NAME, "List"]).returncode == 0
+    denied = scenario.guest.run([*user, CGWARDEN, "stop", "web"])
+    assert denied.returncode == 1, denied
+    assert scenario.status("web") is not None
+    scenario.cli("stop", "web", check=True)
+
+
+def test_agent_killed_and_restarted_adopts(scenario):
+    start(scenario)
+    assert run(scenario, "stays", ["/bin/sleep", "1000"]).returncode == 0
+    pid = scenario.status("stays")["main_pid"]
+    scenario.kill_agent()
+    scenario.guest.run(f"kill -0 {pid}", check=True)
+    start(scenario)
+    assert "workload_adopted workload=stays" in scenario.log()
+    scenario.cli("stop", "stays", check=True)
+
+
+def test_service_unit_is_ready_and_watched(scenario):
+    guest = scenario.guest
+    words = " ".join(str(word) for word in scenario.agent_command())
+    guest.run(
+        f"systemd-run --unit=cgwarden-test --property=Type=notify --property=WatchdogSec=20 "
+        f"--property=KillMode=process {words}", check=True, timeout=60)
+    try:
+        shown = guest.run(
+            ["systemctl", "show", "cgwarden-test", "-p", "ActiveState,StatusText"], check=True).text
+        assert "ActiveState=active" in shown and "watching" in shown
+        guest.run(["systemctl", "kill", "-s", "HUP", "cgwarden-test"], check=True)
+        time.sleep(1)
+        assert "ActiveState=active" in guest.run(
+            ["systemctl", "show", "cgwarden-test", "-p", "ActiveState"], check=True).text
+    finally:
+        guest.run(["systemctl", "stop", "cgwarden-test"], timeout=60)
+
+
+def test_policy_leaves_systemds_own_cgroups_alone(scenario):
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/p.yaml",
+        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+        "match: {cgroups: [/system.slice]}\npids: {max: 4000}\n")
+    before = scenario.guest.read_file("/sys/fs/cgroup/system.slice/pids.max")
+    start(scenario)
+    scenario.until(lambda: "policy_skipped" in scenario.log(), "the refusal")
+    assert "systemd" in scenario.log()
+    assert scenario.guest.read_file("/sys/fs/cgroup/system.slice/pids.max") == before
+
+
+def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):
+    def leftovers():
+        return guest.run(
+            "ls -d /run/cgwarden* /etc/dbus-1/system.d/io.github.cgwarden.demo.conf "
+            "/sys/fs/cgroup/cgwarden.slice/*.scope 2>/dev/null; pgrep -l 'cgwarden|prometheus'").text
+
+    before = leftovers()
+    demo = guest.run([ROOT / "examples" / "demo-steps", BUILD], timeout=400)
+    text = demo.text
+    assert demo.returncode == 0, text + demo.stderr.decode()
+    assert "memory.max" in text and "RSS" in text and "victim" in text
+    assert "throttled" in text
+    assert leftovers() == before

@@ -1,0 +1,10 @@
+# One entry per kernel and way of booting; each boots one machine for all of its tests. Needs root and `tests/vm/vm prepare`.
+foreach(kernel 6.1 6.12)
+  foreach(mode fast systemd)
+    add_test(NAME kernel.${kernel}.${mode}
+      COMMAND /usr/bin/python3 -B -m pytest -p no:cacheprovider --kernel ${kernel} --mode ${mode}
+              ${CMAKE_CURRENT_LIST_DIR})
+    set_tests_properties(kernel.${kernel}.${mode} PROPERTIES
+      LABELS kernel TIMEOUT 1200 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})
+  endforeach()
+endforeach()
