@@ -1,0 +1,42 @@
+# The steps of ./check by name, for habit's sake. ./check --list shows them with what they do.
+.PHONY: all check quick build unit fuzz-corpus layers headers format asan tsan tidy lint dashboards \
+        kernel vm-shell fmt fuzz coverage clean
+
+all: build
+
+check:
+	./check
+
+quick:
+	./check --quick
+
+build unit fuzz-corpus layers headers format asan tsan tidy lint dashboards kernel:
+	./check --only $@
+
+vm-shell:
+	./check --vm-shell $(KERNEL) $(MODE)
+
+# Rewrites what `make format` complains about.
+fmt:
+	git ls-files -z --cached --others --exclude-standard '*.cpp' '*.h' | xargs -0 clang-format-19 -i
+
+# make fuzz T=flat_keyed [SECONDS=60]: runs one libFuzzer target on its corpus.
+SECONDS ?= 60
+fuzz:
+	@test -n "$(T)" || { echo "which target? make fuzz T=flat_keyed" >&2; exit 2; }
+	cmake --preset fuzz
+	cmake --build --preset fuzz --target $(T)_fuzz
+	mkdir -p build/fuzz/found/$(T)
+	cd build/fuzz/found/$(T) && $(CURDIR)/build/fuzz/tests/$(T)_fuzz -max_total_time=$(SECONDS) \
+	  . $(CURDIR)/tests/fuzz/corpus/$(T)
+
+coverage:
+	cmake --preset coverage
+	cmake --build --preset coverage --target unit_tests
+	ctest --preset coverage
+	find build/coverage -name '*.gcda' -printf '%h\n' | sort -u | \
+	  grep -v /tests/ | xargs -I{} sh -c 'cd {} && gcov-12 -n *.gcda' 2>/dev/null | \
+	  grep -A1 "^File '$(CURDIR)" | paste - - - | sort -u
+
+clean:
+	rm -rf build
