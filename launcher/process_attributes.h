@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/unique_fd.h"
+#include "launcher/launch_step.h"
+#include "launcher/spec.h"
+
+// What one process of a container is given beside its user, capabilities and limits. Each is a step
+// with a stage of its own name; each does nothing when the spec asks for nothing.
+namespace cgwarden::launcher {
+
+// sched_setattr(2); stage "scheduler". An unknown policy or flag is refused by name.
+[[nodiscard]] Step set_scheduler(const Process& process);
+// ioprio_set(2); stage "ioPriority".
+[[nodiscard]] Step set_io_priority(const Process& process);
+// personality(2); stage "personality".
+[[nodiscard]] Step set_personality(const Spec& spec);
+// sched_setaffinity(2) from a cpuset(7) list ("0-3,7"); stage "execCPUAffinity".
+[[nodiscard]] Step set_cpu_affinity(const std::string& cpus);
+// AppArmor and SELinux labels for the next execve(2) through /proc/thread-self/attr (of a procfs
+// opened and checked before pivot_root, CVE-2025-52881); refused when the host has no such module.
+// Stage "apparmorProfile" or "selinuxLabel".
+[[nodiscard]] Step set_exec_label(int procfs, const Process& process);
+// linux.sysctl into /proc/sys of the container: only names that are namespaced and whose namespace
+// is the container's own, others are refused by name. Stage "sysctl".
+[[nodiscard]] Step write_sysctls(int procfs, const Spec& spec);
+// /proc/PID/timens_offsets of a child in a new time namespace, by the parent; stage "timeOffsets".
+[[nodiscard]] Step write_time_offsets(const Spec& spec, pid_t child);
+// A fresh, detached procfs mount of the current pid namespace, checked to be one: for writes that
+// must not be redirected by what the rootfs mounts on /proc.
+[[nodiscard]] StepResult<UniqueFd> open_procfs();
+
+}  // namespace cgwarden::launcher
