@@ -63,6 +63,14 @@ bool executable_by_someone(const struct stat& status) {
   return (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
 }
 
+// The words "executable file not found in $PATH" are what callers of OCI runtimes look for.
+LaunchError not_in_path(const std::vector<std::string>& args, const std::vector<std::string>& env) {
+  return exec_error(printable(args.front()) +
+                        ": executable file not found in $PATH: it is in no directory of PATH (" +
+                        printable(search_path(env)) + ") inside the root file system",
+                    ENOENT);
+}
+
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
   result.reserve(strings.size() + 1);
@@ -122,14 +130,34 @@ LaunchError explain_exec_failure(const std::string& file, int errno_value) {
   return exec_error(file, errno_value);
 }
 
+std::optional<LaunchError> find_command(const std::vector<std::string>& args,
+                                        const std::vector<std::string>& env) {
+  if (args.empty()) return exec_error("no command is given", 0);
+  std::string denied;
+  for (const auto& candidate : exec_candidates(args.front(), search_path(env))) {
+    struct stat status{};
+    const bool exists = ::stat(candidate.c_str(), &status) == 0;
+    if (exists && !S_ISDIR(status.st_mode) &&
+        ::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) == 0) {
+      return std::nullopt;
+    }
+    const int errno_value = exists ? EACCES : errno;
+    if (args.front().find('/') != std::string::npos) {
+      return explain_exec_failure(candidate, errno_value);
+    }
+    if (errno_value == EACCES && denied.empty()) denied = candidate;
+  }
+  if (!denied.empty()) return explain_exec_failure(denied, EACCES);
+  return not_in_path(args, env);
+}
+
 LaunchError exec_command(const std::vector<std::string>& args,
                          const std::vector<std::string>& env) {
   if (args.empty()) return exec_error("no command is given", 0);
-  const std::string_view path = search_path(env);
   const std::vector<char*> argv = pointers(args);
   const std::vector<char*> envp = pointers(env);
   std::string denied;
-  for (const auto& candidate : exec_candidates(args.front(), path)) {
+  for (const auto& candidate : exec_candidates(args.front(), search_path(env))) {
     ::execve(candidate.c_str(), argv.data(), envp.data());
     const int errno_value = errno;
     struct stat status{};
@@ -141,9 +169,7 @@ LaunchError exec_command(const std::vector<std::string>& args,
     if (errno_value == EACCES && denied.empty()) denied = candidate;
   }
   if (!denied.empty()) return explain_exec_failure(denied, EACCES);
-  return exec_error(printable(args.front()) + " is in no directory of PATH (" + printable(path) +
-                        ") inside the root file system",
-                    ENOENT);
+  return not_in_path(args, env);
 }
 
 }  // namespace cgwarden::launcher

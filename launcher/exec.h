@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ inline constexpr std::string_view kDefaultPath =
 // search; EACCES is what is reported when nothing later runs.
 [[nodiscard]] LaunchError exec_command(const std::vector<std::string>& args,
                                        const std::vector<std::string>& env);
+
+// Whether exec_command() would find a file that may be executed, without running it: what it would
+// say when not. nullopt when one is there (that it can also be loaded shows only execve(2)).
+[[nodiscard]] std::optional<LaunchError> find_command(const std::vector<std::string>& args,
+                                                      const std::vector<std::string>& env);
 
 // The failure of one existing or missing file, told apart by looking at it: missing file, missing
 // interpreter of a script or ELF program, directory, no execute permission, no known format.

@@ -20,6 +20,7 @@
 #include "launcher/namespaces.h"
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"
+#include "launcher/start_gate.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -37,7 +38,12 @@ Step place_stdio(const SpawnRequest& request) {
       return failed("stdio", "descriptor " + std::to_string(i));
     }
   }
-  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+  return {};
+}
+
+// Everything from `first` on ends with execve(2), whoever opened it (CVE-2024-21626).
+Step close_on_exec_from(unsigned first) {
+  if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
     return failed("stdio", "other descriptors cannot be marked close-on-exec");
   }
   return {};
@@ -78,6 +84,29 @@ Step change_user(const User& user) {
   return {};
 }
 
+// The root of a user namespace that was made or joined: only it may mount there.
+Step become_root(const Spec& spec) {
+  if (!spec.has_namespace(NamespaceType::user)) return {};
+  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) {
+    return failed("user", "uidMappings and gidMappings must map the container's 0");
+  }
+  return {};
+}
+
+Step build_root(const ChildContext& context) {
+  const Spec& spec = *context.request->spec;
+  if (joins_namespace(spec, NamespaceType::mount)) {
+    if (::chdir("/") != 0) return failed("rootfs", "/ of the joined mount namespace");
+    return {};
+  }
+  CGW_ASSIGN(const UniqueFd root, open_rootfs(spec));
+  CGW_TRY(mount_all(root.get(), spec));
+  CGW_TRY(mask_paths(root.get(), spec));
+  CGW_TRY(make_paths_readonly(root.get(), spec));
+  return enter_rootfs(root.get(), spec);
+}
+
+// Up to the point where everything can still be answered to the caller of `create`.
 Step restrict_command(const Spec& spec, const LaunchPlan& plan) {
   const Process& process = spec.process;
   CGW_TRY(set_rlimits(process));
@@ -87,19 +116,53 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan) {
   if (!process.no_new_privileges) CGW_TRY(load_filter(plan.filter.program));
   CGW_TRY(change_user(process.user));
   CGW_TRY(apply_capabilities(plan.capabilities));
-  CGW_TRY(enter_working_directory(process));
-  if (process.no_new_privileges) {
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-      return failed("no_new_privs", "it cannot be set");
-    }
-    CGW_TRY(load_filter(plan.filter.program));
+  return enter_working_directory(process);
+}
+
+// As late as can be: what stands after it must be allowed by the filter.
+Step confine(const Process& process, const LaunchPlan& plan) {
+  if (!process.no_new_privileges) return {};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return failed("no_new_privs", "it cannot be set");
   }
+  return load_filter(plan.filter.program);
+}
+
+// With a gate: announces itself, waits until the parent has written the state, then for `start`.
+// `report` becomes the connection of whoever opened the gate.
+Step pass_gate(const ChildContext& context, UniqueFd& report) {
+  report_exec(report.get());
+  if (context.request->start_gate < 0) return {};
+  // The parent is gone before it could write down that there is a container: it never existed.
+  if (!receive_go(report.get())) ::_exit(125);
+  report.reset();
+  CGW_ASSIGN(report, wait_at_gate(context.request->start_gate));
   return {};
+}
+
+LaunchError start_command(const ChildContext& context, UniqueFd& report) {
+  const Spec& spec = *context.request->spec;
+  ::setsid();
+  if (Step done = restrict_command(spec, *context.plan); !done) return done.error();
+  if (auto missing = find_command(spec.process.args, spec.process.env)) return *missing;
+  if (Step done = pass_gate(context, report); !done) return done.error();
+  if (Step done = confine(spec.process, *context.plan); !done) return done.error();
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  return exec_command(spec.process.args, spec.process.env);
 }
 
 }  // namespace
 
-StepResult<LaunchPlan> plan_launch(const Spec& spec) {
+void give_up(int report, const LaunchError& error) {
+  report_error(report, error);
+  // Only init looks at it, the parent has the report.
+  ::_exit(error.exit_code());
+}
+
+StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
+  const Spec& spec = *request.spec;
   LaunchPlan plan;
   CGW_ASSIGN(plan.capabilities, capability_sets(spec.process.capabilities));
   CGW_ASSIGN(plan.filter, seccomp_filter(spec.seccomp, plan.capabilities.bounding));
@@ -107,10 +170,12 @@ StepResult<LaunchPlan> plan_launch(const Spec& spec) {
   return plan;
 }
 
-Step isolate(const SpawnRequest& request) {
+Step isolate(const ChildContext& context) {
+  const SpawnRequest& request = *context.request;
   const Spec& spec = *request.spec;
   ::umask(0);
   CGW_TRY(place_stdio(request));
+  CGW_TRY(close_on_exec_from(3 + request.preserve_fds));
   reset_dispositions();
   CGW_TRY(set_oom_score_adj(spec.process));
   // Until execve(2) this is a copy of a host program: no process of a joined namespace may look
@@ -120,26 +185,15 @@ Step isolate(const SpawnRequest& request) {
   CGW_TRY(join_namespaces(spec));
   CGW_TRY(make_cgroup_namespace(spec));
   CGW_TRY(bring_up_loopback(spec));
-  if (spec.has_namespace(NamespaceType::user) &&
-      (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0)) {
-    return failed("user", "uidMappings and gidMappings must map the container's 0");
-  }
-  CGW_ASSIGN(const UniqueFd root, open_rootfs(spec));
-  CGW_TRY(mount_all(root.get(), spec));
-  CGW_TRY(mask_paths(root.get(), spec));
-  CGW_TRY(make_paths_readonly(root.get(), spec));
-  CGW_TRY(enter_rootfs(root.get(), spec));
+  CGW_TRY(become_root(spec));
+  CGW_TRY(build_root(context));
   return set_hostname(spec);
 }
 
-LaunchError become_command(const Spec& spec, const LaunchPlan& plan, int report_socket) {
-  ::setsid();
-  if (Step done = restrict_command(spec, plan); !done) return done.error();
-  report_exec(report_socket);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  return exec_command(spec.process.args, spec.process.env);
+void run_command(const ChildContext& context) {
+  UniqueFd report(context.report);
+  const LaunchError error = start_command(context, report);
+  give_up(report.get(), error);
 }
 
 }  // namespace cgwarden::launcher

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "launcher/capabilities.h"
 #include "launcher/launch_step.h"
 #include "launcher/seccomp.h"
@@ -13,14 +15,26 @@ struct LaunchPlan {
   CapabilitySets capabilities;
   SeccompFilter filter;
 };
-[[nodiscard]] StepResult<LaunchPlan> plan_launch(const Spec& spec);
+[[nodiscard]] StepResult<LaunchPlan> plan_launch(const SpawnRequest& request);
 
-// stdio, signals, session, namespaces, rootfs, mounts, hostname: the same for init and command.
-[[nodiscard]] Step isolate(const SpawnRequest& request);
+// What the steps of one child work with; all outlive it.
+struct ChildContext {
+  const SpawnRequest* request = nullptr;
+  const LaunchPlan* plan = nullptr;
+  int report = -1;                     // the child's end of the report socket
+  const std::string* state = nullptr;  // JSON for hooks
+};
 
-// The command's own part: rlimits, working directory, user, capabilities, no_new_privs, seccomp;
-// then announces itself on `report_socket` and calls execve(2). Returns only the error.
-[[nodiscard]] LaunchError become_command(const Spec& spec, const LaunchPlan& plan,
-                                         int report_socket);
+// stdio, signals, session, namespaces, rootfs, mounts, hooks, hostname: the same for init and
+// command.
+[[nodiscard]] Step isolate(const ChildContext& context);
+
+// The command's own part: limits, user, capabilities, working directory; then it announces itself,
+// waits at its gate if there is one, and calls execve(2). What goes wrong is reported, and the
+// process ends with LaunchError::exit_code.
+[[noreturn]] void run_command(const ChildContext& context);
+
+// Reports `error` and ends the process.
+[[noreturn]] void give_up(int report, const LaunchError& error);
 
 }  // namespace cgwarden::launcher

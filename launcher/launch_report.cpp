@@ -55,7 +55,7 @@ void report_exec(int socket) {
   send_message(socket, message);
 }
 
-LaunchOutcome receive_outcome(int socket) {
+LaunchOutcome receive_outcome(int socket, bool until_ready) {
   LaunchOutcome outcome;
   for (;;) {
     Message message;
@@ -71,10 +71,32 @@ LaunchOutcome receive_outcome(int socket) {
     if (count != static_cast<ssize_t>(sizeof(message))) return outcome;
     if (message.kind == MessageKind::exec) {
       outcome.main_pid = sender_of(header);
+      if (until_ready) return outcome;
     } else if (!outcome.error) {
       outcome.error = LaunchError{message.stage.data(), message.errno_value, message.text.data()};
     }
   }
+}
+
+bool send_go(int socket, const std::string& text) {
+  // A message of no bytes would look like the end of the socket.
+  const std::string message = "g" + text;
+  ssize_t sent = 0;
+  do {
+    sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(message.size());
+}
+
+std::optional<std::string> receive_go(int socket) {
+  ssize_t size = 0;
+  do {
+    size = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+  } while (size < 0 && errno == EINTR);
+  if (size <= 0) return std::nullopt;
+  std::string message(static_cast<std::size_t>(size), '\0');
+  if (::recv(socket, message.data(), message.size(), 0) != size) return std::nullopt;
+  return message.substr(1);
 }
 
 }  // namespace cgwarden::launcher

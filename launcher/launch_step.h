@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cerrno>
-#include <expected>
 #include <string>
 #include <utility>
 
@@ -9,11 +8,6 @@
 #include "launcher/spawn.h"
 
 namespace cgwarden::launcher {
-
-// One step of a launch: done, or the LaunchError that ends it. Works with CGW_TRY and CGW_ASSIGN.
-using Step = std::expected<void, LaunchError>;
-template <typename T>
-using StepResult = std::expected<T, LaunchError>;
 
 // A failure with errno(3) as it stands.
 [[nodiscard]] inline std::unexpected<LaunchError> failed(std::string stage, std::string text) {

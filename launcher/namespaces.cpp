@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 namespace cgwarden::launcher {
 namespace {
@@ -35,21 +37,35 @@ const NamespaceRow& row_of(NamespaceType type) {
   return kNamespaces.front();
 }
 
-bool is_new(const Spec& spec, NamespaceType type) {
+const Namespace* find(const Spec& spec, NamespaceType type) {
   for (const auto& entry : spec.namespaces) {
-    if (entry.type == type) return entry.path.empty();
+    if (entry.type == type) return &entry;
   }
-  return false;
+  return nullptr;
 }
 
-Step join(const std::string& path, NamespaceType type) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  const std::string what = std::string("the ") + namespace_name(type) + " namespace " + path;
-  if (!fd.valid()) return failed("namespace", what + " cannot be opened");
-  if (::setns(fd.get(), static_cast<int>(clone_flag(type))) != 0) {
-    return failed("namespace", what + " cannot be joined");
+std::string name_of(const Namespace& entry) {
+  return std::string("the ") + namespace_name(entry.type) + " namespace " + entry.path;
+}
+
+StepResult<UniqueFd> open_namespace(const Namespace& entry) {
+  UniqueFd fd(::open(entry.path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return failed("namespace", name_of(entry) + " cannot be opened");
+  return fd;
+}
+
+Step enter(int fd, const Namespace& entry) {
+  if (::setns(fd, static_cast<int>(clone_flag(entry.type))) != 0) {
+    return failed("namespace", name_of(entry) + " cannot be joined");
   }
   return {};
+}
+
+Step join_one(const Spec& spec, NamespaceType type) {
+  const Namespace* entry = find(spec, type);
+  if (entry == nullptr || entry->path.empty()) return {};
+  CGW_ASSIGN(const UniqueFd fd, open_namespace(*entry));
+  return enter(fd.get(), *entry);
 }
 
 }  // namespace
@@ -65,53 +81,62 @@ std::uint64_t clone_flags(const Spec& spec) {
   return flags;
 }
 
+bool makes_namespace(const Spec& spec, NamespaceType type) {
+  const Namespace* entry = find(spec, type);
+  return entry != nullptr && entry->path.empty();
+}
+
+bool joins_namespace(const Spec& spec, NamespaceType type) {
+  const Namespace* entry = find(spec, type);
+  return entry != nullptr && !entry->path.empty();
+}
+
+Step join_user_namespace(const Spec& spec) { return join_one(spec, NamespaceType::user); }
+Step join_pid_namespace(const Spec& spec) { return join_one(spec, NamespaceType::pid); }
+
 Step join_namespaces(const Spec& spec) {
+  std::vector<std::pair<UniqueFd, const Namespace*>> opened;
   for (const auto& entry : spec.namespaces) {
-    if (entry.path.empty() || entry.type == NamespaceType::pid) continue;
-    if (entry.type == NamespaceType::mount || entry.type == NamespaceType::user) {
-      return refused("namespace", std::string("joining a ") + namespace_name(entry.type) +
-                                      " namespace by path is not supported");
+    if (entry.path.empty() || entry.type == NamespaceType::pid ||
+        entry.type == NamespaceType::user) {
+      continue;
     }
-    CGW_TRY(join(entry.path, entry.type));
+    CGW_ASSIGN(UniqueFd fd, open_namespace(entry));
+    opened.emplace_back(std::move(fd), &entry);
+  }
+  for (const bool mount_now : {false, true}) {
+    for (const auto& [fd, entry] : opened) {
+      if ((entry->type == NamespaceType::mount) == mount_now) CGW_TRY(enter(fd.get(), *entry));
+    }
   }
   return {};
 }
 
 Step make_cgroup_namespace(const Spec& spec) {
-  if (is_new(spec, NamespaceType::cgroup) && ::unshare(CLONE_NEWCGROUP) != 0) {
+  if (makes_namespace(spec, NamespaceType::cgroup) && ::unshare(CLONE_NEWCGROUP) != 0) {
     return failed("namespace", "a new cgroup namespace cannot be made");
   }
   return {};
 }
 
-StepResult<PidJoin> PidJoin::enter(const Spec& spec) {
-  PidJoin result;
-  for (const auto& entry : spec.namespaces) {
-    if (entry.type != NamespaceType::pid || entry.path.empty()) continue;
-    result.own_.reset(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
-    if (!result.own_.valid()) return failed("namespace", "/proc/self/ns/pid cannot be opened");
-    CGW_TRY(join(entry.path, NamespaceType::pid));
-  }
-  return result;
-}
-
-PidJoin::~PidJoin() {
-  if (own_.valid()) (void)::setns(own_.get(), CLONE_NEWPID);
-}
-
 Step set_hostname(const Spec& spec) {
-  if (spec.hostname.empty()) return {};
+  if (spec.hostname.empty() && spec.domainname.empty()) return {};
   if (!spec.has_namespace(NamespaceType::uts)) {
-    return refused("hostname", "setting \"" + spec.hostname + "\" needs a uts namespace");
+    return refused("hostname",
+                   "setting \"" + spec.hostname + spec.domainname + "\" needs a uts namespace");
   }
-  if (::sethostname(spec.hostname.c_str(), spec.hostname.size()) != 0) {
+  if (!spec.hostname.empty() && ::sethostname(spec.hostname.c_str(), spec.hostname.size()) != 0) {
     return failed("hostname", "\"" + spec.hostname + "\"");
+  }
+  if (!spec.domainname.empty() &&
+      ::setdomainname(spec.domainname.c_str(), spec.domainname.size()) != 0) {
+    return failed("domainname", "\"" + spec.domainname + "\"");
   }
   return {};
 }
 
 Step bring_up_loopback(const Spec& spec) {
-  if (!is_new(spec, NamespaceType::network)) return {};
+  if (!makes_namespace(spec, NamespaceType::network)) return {};
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return failed("network", "no socket to bring up lo");
   ifreq request{};

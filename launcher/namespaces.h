@@ -17,27 +17,22 @@ namespace cgwarden::launcher {
 // is and therefore has to be made by the child once it stands in its cgroup.
 [[nodiscard]] std::uint64_t clone_flags(const Spec& spec);
 
-// setns(2) into the namespaces given by path, except pid (it counts for children only: PidJoin).
+// True when the spec makes a new namespace of this type; false when it joins one or has none.
+[[nodiscard]] bool makes_namespace(const Spec& spec, NamespaceType type);
+// True when the spec gives the namespace by path.
+[[nodiscard]] bool joins_namespace(const Spec& spec, NamespaceType type);
+
+// setns(2) into the user namespace given by path. What the caller makes afterwards belongs to it.
+[[nodiscard]] Step join_user_namespace(const Spec& spec);
+// setns(2) into the pid namespace given by path: the caller's children are born there.
+[[nodiscard]] Step join_pid_namespace(const Spec& spec);
+// setns(2) into the other namespaces given by path, the mount namespace last: all are opened before
+// the caller's view of the file system changes.
 [[nodiscard]] Step join_namespaces(const Spec& spec);
 // unshare(2) of the cgroup namespace when the spec asks for a new one.
 [[nodiscard]] Step make_cgroup_namespace(const Spec& spec);
 
-// While alive, children of this process are born in the pid namespace that the spec joins.
-class PidJoin {
- public:
-  [[nodiscard]] static StepResult<PidJoin> enter(const Spec& spec);
-  PidJoin(PidJoin&&) noexcept = default;
-  PidJoin& operator=(PidJoin&&) = delete;
-  PidJoin(const PidJoin&) = delete;
-  PidJoin& operator=(const PidJoin&) = delete;
-  ~PidJoin();
-
- private:
-  PidJoin() = default;
-  UniqueFd own_;
-};
-
-// sethostname(2) when the spec has one.
+// sethostname(2) and setdomainname(2) when the spec has them.
 [[nodiscard]] Step set_hostname(const Spec& spec);
 // Brings `lo` up in a new network namespace.
 [[nodiscard]] Step bring_up_loopback(const Spec& spec);

@@ -1,8 +1,6 @@
 #include "launcher/spawn.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "launcher/clone_child.h"
 #include "launcher/idmap.h"
 #include "launcher/init.h"
 #include "launcher/isolate.h"
@@ -65,57 +64,25 @@ class BlockedSignals {
   sigset_t before_{};
 };
 
-std::string clone_remedy(int errno_value, bool user_namespace) {
-  switch (errno_value) {
-    case EPERM:
-      return user_namespace ? "user namespaces are not permitted here (sysctl "
-                              "kernel.unprivileged_userns_clone, user.max_user_namespaces)"
-                            : "new namespaces need CAP_SYS_ADMIN; run as root or map a user "
-                              "namespace";
-    case ENOSPC:
-      return "the limit of namespaces is reached (sysctl user.max_*_namespaces)";
-    case EAGAIN:
-      return "the limit of processes is reached (pids.max of the cgroup, RLIMIT_NPROC)";
-    case EBUSY:
-      return "the cgroup has controllers in cgroup.subtree_control, so it may not hold processes";
-    case ENODEV:
-      return "the cgroup has been removed";
-    case EACCES:
-      return "no permission to place a process in the cgroup";
-    default:
-      return "clone3";
-  }
-}
-
-// 125..127 as LaunchError::exit_code; only init looks at it, the parent has the report.
-[[noreturn]] void give_up(int report_socket, const LaunchError& error) {
-  report_error(report_socket, error);
-  ::_exit(error.exit_code());
-}
-
-[[noreturn]] void run_command(const SpawnRequest& request, const LaunchPlan& plan, int report) {
-  give_up(report, become_command(*request.spec, plan, report));
-}
-
-// fork(2) without libc's: its handlers have no business in here.
-pid_t plain_fork() {
-  clone_args arguments{};
-  arguments.exit_signal = SIGCHLD;
-  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+bool waits_for_parent(const SpawnRequest& request) {
+  return makes_namespace(*request.spec, NamespaceType::user) || request.prepare != nullptr;
 }
 
 [[noreturn]] void run_child(const SpawnRequest& request, const LaunchPlan& plan,
                             const Channels& channels) {
   const int report = channels.child_report.get();
-  if (request.spec->has_namespace(NamespaceType::user)) {
-    char mapped = 0;
-    // End of file: the parent could not write the maps and has its own error.
-    if (::recv(report, &mapped, 1, 0) != 1) ::_exit(125);
+  std::string state;
+  if (waits_for_parent(request)) {
+    auto go = receive_go(report);
+    // The parent has its own error, or is gone.
+    if (!go) ::_exit(125);
+    state = std::move(*go);
   }
-  if (Step done = isolate(request); !done) give_up(report, done.error());
-  if (!request.spec->init) run_command(request, plan, report);
+  const ChildContext context{.request = &request, .plan = &plan, .report = report, .state = &state};
+  if (Step done = isolate(context); !done) give_up(report, done.error());
+  if (!request.spec->init) run_command(context);
   const pid_t main = plain_fork();
-  if (main == 0) run_command(request, plan, report);
+  if (main == 0) run_command(context);
   if (main < 0) {
     give_up(report, LaunchError{"init", errno, "the command cannot be forked"});
   }
@@ -146,28 +113,37 @@ LaunchError silent_death(const Spawned& spawned) {
   return LaunchError{"clone", 0, std::move(text)};
 }
 
-StepResult<Spawned> clone_child(const SpawnRequest& request, const LaunchPlan& plan,
-                                const Channels& channels) {
-  const Spec& spec = *request.spec;
-  CGW_ASSIGN(const PidJoin joined, PidJoin::enter(spec));
-  int pidfd = -1;
-  clone_args arguments{};
-  arguments.flags = CLONE_PIDFD | clone_flags(spec);
-  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  arguments.exit_signal = SIGCHLD;
-  if (request.cgroup_fd >= 0) {
-    arguments.flags |= CLONE_INTO_CGROUP;
-    arguments.cgroup = static_cast<std::uint64_t>(request.cgroup_fd);
-  }
-  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
-  if (pid == 0) run_child(request, plan, channels);
-  if (pid < 0) {
-    return failed("clone", clone_remedy(errno, spec.has_namespace(NamespaceType::user)));
-  }
+StepResult<Spawned> make_child(const SpawnRequest& request, const LaunchPlan& plan,
+                               const Channels& channels) {
+  CGW_ASSIGN(const pid_t pid, clone_child(*request.spec, request.cgroup_fd,
+                                          [&] { run_child(request, plan, channels); }));
   Spawned spawned;
-  spawned.pid = static_cast<pid_t>(pid);
-  spawned.pidfd.reset(pidfd);
+  spawned.pid = pid;
+  // Not reaped yet, so the pid is still this child's.
+  spawned.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!spawned.pidfd.valid()) {
+    auto error = failed("clone", "pidfd_open");
+    ::kill(pid, SIGKILL);
+    return error;
+  }
   return spawned;
+}
+
+// What the parent does for a child that waits in its namespaces.
+Step prepare_child(const SpawnRequest& request, const Spawned& spawned, int report) {
+  if (!waits_for_parent(request)) return {};
+  const Spec& spec = *request.spec;
+  if (makes_namespace(spec, NamespaceType::user)) CGW_TRY(write_id_maps(spec, spawned.pid));
+  std::string state;
+  if (request.prepare) {
+    CGW_ASSIGN(state, request.prepare(spawned.pid));
+  }
+  // A child that is gone has reported why, or its end is found next.
+  if (!send_go(report, state) && errno == EMSGSIZE) {
+    return refused("state", "the annotations are too long for hooks to get (" +
+                                std::to_string(state.size()) + " bytes)");
+  }
+  return {};
 }
 
 }  // namespace
@@ -188,23 +164,29 @@ std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request) {
   if (!spec.has_namespace(NamespaceType::mount)) {
     return refused("namespace", "a rootfs needs a mount namespace");
   }
-  CGW_ASSIGN(const LaunchPlan plan, plan_launch(spec));
+  CGW_ASSIGN(const LaunchPlan plan, plan_launch(request));
   CGW_ASSIGN(Channels channels, open_channels(spec.init));
   const BlockedSignals blocked;
-  CGW_ASSIGN(Spawned spawned, clone_child(request, plan, channels));
+  CGW_ASSIGN(Spawned spawned, make_child(request, plan, channels));
   channels.child_report.reset();
   channels.status_write.reset();
-  if (spec.has_namespace(NamespaceType::user)) {
-    if (Step mapped = write_id_maps(spec, spawned.pid); !mapped) {
-      return abandon(spawned, std::move(mapped).error());
-    }
-    ::send(channels.parent_report.get(), "m", 1, MSG_NOSIGNAL);
+  const int report = channels.parent_report.get();
+  if (Step done = prepare_child(request, spawned, report); !done) {
+    return abandon(spawned, std::move(done).error());
   }
-  LaunchOutcome outcome = receive_outcome(channels.parent_report.get());
+  const bool gated = request.start_gate >= 0;
+  LaunchOutcome outcome = receive_outcome(report, gated);
   if (outcome.error) return abandon(spawned, std::move(*outcome.error));
   if (outcome.main_pid < 0) return abandon(spawned, silent_death(spawned));
   spawned.main_pid = spec.init ? outcome.main_pid : spawned.pid;
   spawned.status_fd = std::move(channels.status_read);
+  if (!gated) return spawned;
+  if (request.ready) {
+    if (Step done = request.ready(spawned); !done) {
+      return abandon(spawned, std::move(done).error());
+    }
+  }
+  if (!send_go(report, {})) return abandon(spawned, silent_death(spawned));
   return spawned;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -26,12 +27,19 @@ struct LaunchError {
   [[nodiscard]] int exit_code() const;
 };
 
+// One step of a launch: done, or the LaunchError that ends it. Works with CGW_TRY and CGW_ASSIGN.
+using Step = std::expected<void, LaunchError>;
+template <typename T>
+using StepResult = std::expected<T, LaunchError>;
+
 // What waitid(2) says: CLD_EXITED with the exit code, CLD_KILLED or CLD_DUMPED with the signal. A
 // program that itself exits 137 stays CLD_EXITED 137.
 struct WaitStatus {
   int code = 0;
   int status = 0;
 };
+
+struct Spawned;
 
 struct SpawnRequest {
   const Spec* spec = nullptr;
@@ -40,6 +48,24 @@ struct SpawnRequest {
   int stdin_fd = 0;  // borrowed; become 0, 1, 2 of the command
   int stdout_fd = 1;
   int stderr_fd = 2;
+  // The caller's descriptors 3 to 2+preserve_fds stay open in the command; all must be open.
+  unsigned preserve_fds = 0;
+  // Connected AF_UNIX socket that gets the master of process.terminal; -1: no terminal is made.
+  int console_socket = -1;
+  // Connected AF_UNIX socket that gets the seccomp listener (linux.seccomp.listenerPath).
+  int seccomp_socket = -1;
+  // Listening socket (start_gate.h): before execve(2) the command waits there to be let through,
+  // and its errors go to whoever opens the gate.
+  int start_gate = -1;
+  // Directory of compiled seccomp programs (seccomp_config.h); empty: none.
+  std::string seccomp_cache = {};
+  // Called in the parent once the child (host pid given) stands in its namespaces and before it
+  // mounts anything. Its answer is the state (OCI runtime-spec runtime.md "State", JSON) that hooks
+  // run by the child get on stdin.
+  std::function<StepResult<std::string>(pid_t child)> prepare = {};
+  // Called in the parent when the command stands before its gate. Until it has returned, the death
+  // of the parent ends the command.
+  std::function<Step(const Spawned& spawned)> ready = {};
 };
 
 struct Spawned {

@@ -59,7 +59,9 @@ TEST(LaunchErrors, CommandNotFoundNotExecutableAndDirectory) {
     return refused_launch(spec);
   };
   EXPECT_EQ(outcome_of("serverd"),
-            (Outcome{"cannot start: exec: serverd is in no directory of PATH (/bin:/usr/bin) "
+            (Outcome{"cannot start: exec: serverd: executable file not found in $PATH: it is in no "
+                     "directory of PATH "
+                     "(/bin:/usr/bin) "
                      "inside the root file system: No such file or directory",
                      127}));
   EXPECT_EQ(outcome_of("/bin/serverd"),

@@ -1,0 +1,134 @@
+#include "launcher/clone_child.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "launcher/launch_report.h"
+#include "launcher/namespaces.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+std::string clone_remedy(int errno_value, bool user_namespace) {
+  switch (errno_value) {
+    case EPERM:
+      return user_namespace ? "user namespaces are not permitted here (sysctl "
+                              "kernel.unprivileged_userns_clone, user.max_user_namespaces)"
+                            : "new namespaces need CAP_SYS_ADMIN; run as root or map a user "
+                              "namespace";
+    case ENOSPC:
+      return "the limit of namespaces is reached (sysctl user.max_*_namespaces)";
+    case EAGAIN:
+      return "the limit of processes is reached (pids.max of the cgroup, RLIMIT_NPROC)";
+    case EBUSY:
+      return "the cgroup has controllers in cgroup.subtree_control, so it may not hold processes";
+    case ENODEV:
+      return "the cgroup has been removed";
+    case EACCES:
+      return "no permission to place a process in the cgroup";
+    default:
+      return "clone3";
+  }
+}
+
+// `parent`: CLONE_PARENT, with which the kernel takes the exit signal of the caller.
+StepResult<pid_t> clone_now(const Spec& spec, int cgroup_fd, bool parent,
+                            const std::function<void()>& child) {
+  clone_args arguments{};
+  arguments.flags = clone_flags(spec) | (parent ? CLONE_PARENT : 0U);
+  arguments.exit_signal = parent ? 0 : SIGCHLD;
+  if (cgroup_fd >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(cgroup_fd);
+  }
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (pid == 0) {
+    child();
+    ::_exit(125);
+  }
+  if (pid < 0) {
+    return failed("clone", clone_remedy(errno, makes_namespace(spec, NamespaceType::user)));
+  }
+  return static_cast<pid_t>(pid);
+}
+
+struct Answer {
+  pid_t pid = -1;
+  int errno_value = 0;
+  std::array<char, 32> stage{};
+  std::array<char, 512> text{};
+};
+
+// Runs in the process in between.
+StepResult<pid_t> join_and_clone(const Spec& spec, int cgroup_fd,
+                                 const std::function<void()>& child) {
+  CGW_TRY(join_user_namespace(spec));
+  CGW_TRY(join_pid_namespace(spec));
+  return clone_now(spec, cgroup_fd, true, child);
+}
+
+Answer answer_of(const StepResult<pid_t>& result) {
+  Answer answer;
+  if (result) {
+    answer.pid = *result;
+    return answer;
+  }
+  answer.errno_value = result.error().errno_value;
+  result.error().stage.copy(answer.stage.data(), answer.stage.size() - 1);
+  result.error().text.copy(answer.text.data(), answer.text.size() - 1);
+  return answer;
+}
+
+StepResult<pid_t> clone_in_joined(const Spec& spec, int cgroup_fd,
+                                  const std::function<void()>& child) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed("clone", "no pipe");
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const pid_t between = plain_fork();
+  if (between < 0) return failed("clone", "fork");
+  if (between == 0) {
+    const Answer answer = answer_of(join_and_clone(spec, cgroup_fd, child));
+    const ssize_t written = ::write(write_end.get(), &answer, sizeof(answer));
+    ::_exit(written == static_cast<ssize_t>(sizeof(answer)) ? 0 : 1);
+  }
+  write_end.reset();
+  Answer answer;
+  ssize_t count = 0;
+  do {
+    count = ::read(read_end.get(), &answer, sizeof(answer));
+  } while (count < 0 && errno == EINTR);
+  siginfo_t ignored{};
+  while (::waitid(P_PID, static_cast<id_t>(between), &ignored, WEXITED) != 0 && errno == EINTR) {
+  }
+  if (count != static_cast<ssize_t>(sizeof(answer))) {
+    return refused("clone", "the process that joins namespaces ended without an answer");
+  }
+  if (answer.pid > 0) return answer.pid;
+  return std::unexpected(LaunchError{answer.stage.data(), answer.errno_value, answer.text.data()});
+}
+
+}  // namespace
+
+pid_t plain_fork() {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+}
+
+StepResult<pid_t> clone_child(const Spec& spec, int cgroup_fd, const std::function<void()>& child) {
+  if (joins_namespace(spec, NamespaceType::user) || joins_namespace(spec, NamespaceType::pid)) {
+    return clone_in_joined(spec, cgroup_fd, child);
+  }
+  return clone_now(spec, cgroup_fd, false, child);
+}
+
+}  // namespace cgwarden::launcher
