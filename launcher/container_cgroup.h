@@ -24,6 +24,12 @@ struct ContainerCgroup {
   std::string unit;  // systemd: "crun-ID.scope"
 };
 
+// Where the cgroup of `id` will be, without making it: written down first, so that a runtime that is
+// killed in between leaves nothing that nobody knows of. Refuses a malformed linux.cgroupsPath.
+[[nodiscard]] StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec,
+                                                                const std::string& id,
+                                                                CgroupDriver driver);
+
 // Makes the cgroup for `id` with every controller its resources need enabled on the way down, and
 // applies linux.resources and the device rules. With CgroupDriver::systemd the scope is made for
 // `pid` (a scope needs a process), resources that systemd has properties for are given to it, and

@@ -180,13 +180,13 @@ std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request) {
   if (outcome.main_pid < 0) return abandon(spawned, silent_death(spawned));
   spawned.main_pid = spec.init ? outcome.main_pid : spawned.pid;
   spawned.status_fd = std::move(channels.status_read);
-  if (!gated) return spawned;
+  std::string state;
   if (request.ready) {
-    if (Step done = request.ready(spawned); !done) {
-      return abandon(spawned, std::move(done).error());
-    }
+    auto answer = request.ready(spawned);
+    if (!answer) return abandon(spawned, std::move(answer).error());
+    state = std::move(*answer);
   }
-  if (!send_go(report, {})) return abandon(spawned, silent_death(spawned));
+  if (gated && !send_go(report, state)) return abandon(spawned, silent_death(spawned));
   return spawned;
 }
 

@@ -4,6 +4,12 @@
 
 namespace cgwarden::launcher {
 
+bool is_bind(const Mount& mount) {
+  return mount.type == "bind" || std::ranges::any_of(mount.options, [](const std::string& option) {
+           return option == "bind" || option == "rbind";
+         });
+}
+
 bool Spec::has_namespace(NamespaceType type) const {
   return std::ranges::any_of(namespaces,
                              [type](const Namespace& entry) { return entry.type == type; });

@@ -39,6 +39,9 @@ struct Mount {
   std::vector<IdMapping> gid_mappings = {};
 };
 
+// By type or by option ("bind", "rbind").
+[[nodiscard]] bool is_bind(const Mount& mount);
+
 struct User {
   uid_t uid = 0;
   gid_t gid = 0;

@@ -1,0 +1,65 @@
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "launcher/oci/create.h"
+
+namespace cgwarden::launcher::oci {
+
+Outcome<Bundle> read_bundle(const std::string& path) {
+  Bundle bundle;
+  std::array<char, PATH_MAX> absolute{};
+  if (::realpath(path.c_str(), absolute.data()) == nullptr) {
+    return std::unexpected(Failure(Error::from_errno(errno, "open the bundle", path)));
+  }
+  bundle.path = absolute.data();
+  const std::string file = bundle.path + "/config.json";
+  CGW_ASSIGN(bundle.config_text, read_file(file, limits::kStateFileBytes));
+  CGW_ASSIGN(bundle.spec, parse_config(bundle.config_text, file));
+  const auto below = [&](std::string& inside) {
+    if (!inside.starts_with('/')) inside = bundle.path + "/" + inside;
+  };
+  below(bundle.spec.root_path);
+  for (auto& mount : bundle.spec.mounts) {
+    if (!mount.source.empty() && is_bind(mount)) below(mount.source);
+  }
+  return bundle;
+}
+
+Outcome<void> write_pid_file(const std::string& path, pid_t pid) {
+  const std::string temporary = path + "." + std::to_string(::getpid());
+  auto fd = open_at(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (!fd) return std::unexpected(Failure(fd.error()));
+  CGW_TRY(write_all(fd->get(), std::to_string(pid), temporary));
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int errno_value = errno;
+    ::unlink(temporary.c_str());
+    return std::unexpected(Failure(Error::from_errno(errno_value, "write the pid file", path)));
+  }
+  return {};
+}
+
+Outcome<UniqueFd> connect_socket(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return refuse("the socket path " + path + " is longer than the 107 bytes that the kernel takes");
+  }
+  path.copy(static_cast<char*>(address.sun_path), sizeof(address.sun_path) - 1);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid() ||
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return std::unexpected(Failure(Error::from_errno(errno, "connect to", path)));
+  }
+  return socket;
+}
+
+}  // namespace cgwarden::launcher::oci

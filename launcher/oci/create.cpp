@@ -1,0 +1,172 @@
+#include "launcher/oci/create.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "launcher/hooks.h"
+#include "launcher/oci/destroy.h"
+#include "launcher/oci/log.h"
+#include "launcher/process_attributes.h"
+#include "launcher/start_gate.h"
+#include "launcher/state.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+// One container being made: what has been made so far, to be undone when the next thing fails.
+class Creation {
+ public:
+  Creation(const Global& global, const CreateOptions& options, bool gated, int console)
+      : global_(global), options_(options), gated_(gated), console_(console) {}
+  Outcome<CreatedContainer> run();
+
+ private:
+  Outcome<void> open_channels();
+  Outcome<void> write_first_record();
+  Outcome<void> launch();
+  StepResult<std::string> prepare(pid_t child);
+  StepResult<std::string> ready(const Spawned& spawned);
+  Step keep(const Outcome<void>& done) const;
+  void undo();
+
+  const Global& global_;
+  const CreateOptions& options_;
+  bool gated_;
+  int console_;
+  CreatedContainer made_;
+  UniqueFd console_socket_;
+  UniqueFd seccomp_socket_;
+  UniqueFd gate_;
+  UniqueFd cgroup_;
+  bool hooks_began_ = false;
+};
+
+// A step's callback can only answer with a LaunchError.
+Step Creation::keep(const Outcome<void>& done) const {
+  if (done) return {};
+  return refused("state", done.error().text);
+}
+
+Outcome<void> Creation::open_channels() {
+  const Spec& spec = made_.spec;
+  if (spec.process.terminal && console_ < 0) {
+    if (options_.console_socket.empty()) {
+      return refuse("process.terminal is true: a console socket is needed (--console-socket)");
+    }
+    CGW_ASSIGN(console_socket_, connect_socket(options_.console_socket));
+    console_ = console_socket_.get();
+  }
+  if (spec.seccomp_config && !spec.seccomp_config->listener_path.empty()) {
+    CGW_ASSIGN(seccomp_socket_, connect_socket(spec.seccomp_config->listener_path));
+  }
+  if (gated_) {
+    CGW_ASSIGN(gate_, make_gate(made_.container.directory()));
+  }
+  return {};
+}
+
+// Written before anything exists that a later command would have to find and clear away.
+Outcome<void> Creation::write_first_record() {
+  CGW_ASSIGN(Bundle bundle, read_bundle(options_.bundle));
+  made_.spec = std::move(bundle.spec);
+  ContainerRecord& record = made_.record;
+  record.oci_version = made_.spec.oci_version;
+  record.id = options_.id;
+  record.bundle = bundle.path;
+  record.rootfs = made_.spec.root_path;
+  record.created = timestamp();
+  record.owner = ::geteuid();
+  record.annotations = made_.spec.annotations;
+  CGW_ASSIGN(record.cgroup,
+             plan_container_cgroup(made_.spec, options_.id, global_.cgroup_driver));
+  CGW_TRY(made_.container.keep_config(bundle.config_text));
+  return made_.container.write_record(record);
+}
+
+StepResult<std::string> Creation::prepare(pid_t child) {
+  const Spec& spec = made_.spec;
+  made_.record.pid = child;
+  CGW_TRY(write_time_offsets(spec, child));
+  if (global_.cgroup_driver == CgroupDriver::systemd) {
+    CGW_ASSIGN(made_.record.cgroup, make_container_cgroup(spec, options_.id, global_.cgroup_driver,
+                                                          child));
+  }
+  const std::string state = state_json(made_.record, ContainerStatus::creating);
+  hooks_began_ = true;
+  CGW_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
+  CGW_TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state));
+  return state;
+}
+
+StepResult<std::string> Creation::ready(const Spawned& spawned) {
+  ContainerRecord& record = made_.record;
+  record.pid = spawned.pid;
+  const auto start_time = process_start_time(spawned.pid);
+  if (!start_time) return refused("state", start_time.error().sentence());
+  record.start_time = *start_time;
+  record.started = !gated_;
+  CGW_TRY(keep(made_.container.write_record(record)));
+  if (!options_.pid_file.empty()) CGW_TRY(keep(write_pid_file(options_.pid_file, spawned.pid)));
+  return state_json(record, ContainerStatus::created);
+}
+
+Outcome<void> Creation::launch() {
+  const Spec& spec = made_.spec;
+  if (global_.cgroup_driver == CgroupDriver::cgroupfs) {
+    CGW_ASSIGN(made_.record.cgroup,
+               make_container_cgroup(spec, options_.id, global_.cgroup_driver, -1));
+    if (!made_.record.cgroup.path.empty()) {
+      CGW_ASSIGN(cgroup_, open_container_cgroup(made_.record.cgroup));
+    }
+  }
+  SpawnRequest request;
+  request.spec = &spec;
+  request.cgroup_fd = cgroup_.get();
+  request.preserve_fds = options_.preserve_fds;
+  request.console_socket = console_;
+  request.seccomp_socket = seccomp_socket_.get();
+  request.start_gate = gate_.get();
+  request.seccomp_cache = global_.root + "/.seccomp";
+  request.new_keyring = !options_.no_new_keyring;
+  request.prepare = [this](pid_t child) { return prepare(child); };
+  request.ready = [this](const Spawned& spawned) { return ready(spawned); };
+  CGW_ASSIGN(made_.spawned, spawn(request));
+  return {};
+}
+
+void Creation::undo() {
+  const auto& hooks = made_.spec.hooks.poststop;
+  const auto undone =
+      destroy(made_.container, made_.record, hooks_began_ ? hooks : std::vector<Hook>{});
+  if (!undone) log_warning(undone.error().text);
+}
+
+Outcome<CreatedContainer> Creation::run() {
+  CGW_ASSIGN(made_.container, Container::claim(global_.root, options_.id));
+  Outcome<void> done = write_first_record();
+  if (done) done = open_channels();
+  if (done) done = launch();
+  if (!done) {
+    undo();
+    return std::unexpected(done.error());
+  }
+  return std::move(made_);
+}
+
+}  // namespace
+
+Outcome<CreatedContainer> create_container(const Global& global, const CreateOptions& options,
+                                           bool gated, int console) {
+  for (unsigned i = 0; i < options.preserve_fds; ++i) {
+    if (::fcntl(static_cast<int>(3 + i), F_GETFD) < 0) {
+      return refuse("--preserve-fds " + std::to_string(options.preserve_fds) + ": descriptor " +
+                    std::to_string(3 + i) + " is not open");
+    }
+  }
+  return Creation(global, options, gated, console).run();
+}
+
+}  // namespace cgwarden::launcher::oci

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "launcher/oci/command_line.h"
+#include "launcher/oci/container.h"
+#include "launcher/spawn.h"
+
+namespace cgwarden::launcher::oci {
+
+// What `create` and `run` are told.
+struct CreateOptions {
+  std::string id;
+  std::string bundle = ".";
+  std::string console_socket;
+  std::string pid_file;
+  unsigned preserve_fds = 0;
+  bool no_new_keyring = false;
+};
+
+struct CreatedContainer {
+  Container container;
+  ContainerRecord record;
+  Spec spec;
+  Spawned spawned;
+};
+
+// Makes the container up to the point where `start` lets its command through (`gated`), or all the way
+// to execve(2). When it fails nothing is left: no process, cgroup, mount, namespace or file.
+// `console` of a terminal: -1 means through options.console_socket.
+[[nodiscard]] Outcome<CreatedContainer> create_container(const Global& global,
+                                                         const CreateOptions& options, bool gated,
+                                                         int console = -1);
+
+// The bundle's config.json with its paths made absolute.
+struct Bundle {
+  std::string path;  // absolute, no symbolic links
+  std::string config_text;
+  Spec spec;
+};
+[[nodiscard]] Outcome<Bundle> read_bundle(const std::string& path);
+
+// A pid as decimal text, replaced by rename(2).
+[[nodiscard]] Outcome<void> write_pid_file(const std::string& path, pid_t pid);
+
+// Connected AF_UNIX stream socket.
+[[nodiscard]] Outcome<UniqueFd> connect_socket(const std::string& path);
+
+}  // namespace cgwarden::launcher::oci

@@ -1,0 +1,33 @@
+#include "launcher/oci/commands.h"
+#include "launcher/oci/create.h"
+#include "launcher/oci/create_options.h"
+
+namespace cgwarden::launcher::oci {
+
+std::vector<Option> create_option_table(CreateOptions& options) {
+  return {
+      {"bundle", 'b', "DIR", "directory with config.json (default: .)", into(options.bundle)},
+      {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
+      {"pid-file", 0, "FILE", "write the container's host pid there", into(options.pid_file)},
+      {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
+      {"no-new-keyring", 0, nullptr, "keep the caller's session key ring",
+       into(options.no_new_keyring)},
+  };
+}
+
+Outcome<int> create(const Global& global, const Words& words) {
+  CreateOptions options;
+  bool help = false;
+  auto known = create_option_table(options);
+  known.push_back({"help", 'h', nullptr, "this text", into(help)});
+  CGW_ASSIGN(const Words positional, parse_options("create", words, known));
+  if (help) {
+    return print_help("create [OPTION...] ID",
+                      "Makes a container whose command waits for `start`.", known);
+  }
+  CGW_ASSIGN(options.id, only_id("create", positional));
+  CGW_ASSIGN(const CreatedContainer made, create_container(global, options, true));
+  return 0;
+}
+
+}  // namespace cgwarden::launcher::oci

@@ -1,0 +1,52 @@
+#include "launcher/oci/commands.h"
+#include "launcher/oci/container.h"
+#include "launcher/oci/destroy.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+// The hooks of a container whose config cannot be read any more are lost; the rest can still go.
+std::vector<Hook> poststop_hooks(const Container& container, const ContainerRecord& record) {
+  const auto spec = container.spec(record);
+  return spec ? spec->hooks.poststop : std::vector<Hook>{};
+}
+
+Outcome<void> delete_container(Container& container, const std::string& id, bool force) {
+  CGW_TRY(container.lock());
+  const auto record = container.record();
+  if (!record) {
+    // Its `create` was killed before there was anything but the directory.
+    return container.remove();
+  }
+  const ContainerStatus status = status_of(*record);
+  if (!force && (status == ContainerStatus::running || status == ContainerStatus::paused)) {
+    return refuse("container \"" + id + "\" cannot be deleted: it is " +
+                  std::string(to_string(status)) + "; kill it first, or use --force");
+  }
+  return destroy(container, *record, poststop_hooks(container, *record));
+}
+
+}  // namespace
+
+Outcome<int> remove(const Global& global, const Words& words) {
+  bool help = false;
+  bool force = false;
+  const std::vector<Option> options{
+      {"force", 'f', nullptr, "kill it if it runs; no error if there is none", into(force)},
+      {"help", 'h', nullptr, "this text", into(help)}};
+  CGW_ASSIGN(const Words positional, parse_options("delete", words, options));
+  if (help) {
+    return print_help("delete [--force] ID", "Removes a stopped container and all it holds.",
+                      options);
+  }
+  CGW_ASSIGN(const std::string id, only_id("delete", positional));
+  auto container = Container::open(global.root, id);
+  if (!container) {
+    if (force) return 0;
+    return std::unexpected(container.error());
+  }
+  CGW_TRY(delete_container(*container, id, force));
+  return 0;
+}
+
+}  // namespace cgwarden::launcher::oci

@@ -1,0 +1,66 @@
+#include "launcher/oci/destroy.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "launcher/hooks.h"
+#include "launcher/oci/log.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+// A process in an uninterruptible sleep (a dead NFS server) dies when that ends.
+constexpr int kDeathMsec = 10'000;
+
+Outcome<void> kill_process(const ContainerRecord& record) {
+  const UniqueFd pidfd = open_process(record);
+  if (!pidfd.valid()) return {};
+  ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  pollfd ended{pidfd.get(), POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&ended, 1, kDeathMsec);
+  } while (ready < 0 && errno == EINTR);
+  if (ready == 0) {
+    return refuse("the process " + std::to_string(record.pid) +
+                  " does not die of SIGKILL: it sleeps in the kernel (state D)");
+  }
+  // In case it is ours (`run`); nobody else's zombie is touched.
+  siginfo_t info{};
+  (void)::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG);
+  return {};
+}
+
+}  // namespace
+
+Outcome<void> release_resources(const ContainerRecord& record) {
+  if (!record.cgroup.path.empty()) {
+    if (const Status killed = kill_all(record.cgroup);
+        !killed && killed.error().kind != ErrorKind::vanished) {
+      return std::unexpected(Failure(killed.error()));
+    }
+  }
+  CGW_TRY(kill_process(record));
+  if (record.cgroup.path.empty() && record.cgroup.unit.empty()) return {};
+  CGW_TRY(launcher::remove(record.cgroup));
+  return {};
+}
+
+Outcome<void> destroy(const Container& container, const ContainerRecord& record,
+                      const std::vector<Hook>& poststop) {
+  CGW_TRY(release_resources(record));
+  const std::string state = state_json(record, ContainerStatus::stopped);
+  for (const auto& hook : poststop) {
+    if (const Step ran = run_hooks({hook}, "poststop", state); !ran) {
+      log_warning(ran.error().sentence());
+    }
+  }
+  return container.remove();
+}
+
+}  // namespace cgwarden::launcher::oci

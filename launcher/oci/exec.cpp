@@ -1,0 +1,210 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "launcher/cgroup_host.h"
+#include "launcher/oci/commands.h"
+#include "launcher/oci/container.h"
+#include "launcher/oci/create.h"
+#include "launcher/oci/exec_process.h"
+#include "launcher/oci/foreground.h"
+#include "launcher/process_attributes.h"
+#include "launcher/spawn.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+struct ExecOptions {
+  ProcessOptions process;
+  std::string console_socket;
+  std::string pid_file;
+  unsigned preserve_fds = 0;
+  bool detach = false;
+  bool ignore_paused = false;
+  bool help = false;
+};
+
+std::vector<Option> table(ExecOptions& options) {
+  ProcessOptions& process = options.process;
+  return {
+      {"process", 'p', "FILE", "the OCI process object (JSON)", into(process.file)},
+      {"tty", 't', nullptr, "with a terminal", into(process.tty)},
+      {"user", 'u', "UID[:GID]", "as this user", into(process.user)},
+      {"additional-gids", 'g', "GID", "one more group", into(process.additional_gids)},
+      {"cwd", 0, "DIR", "working directory in the container", into(process.cwd)},
+      {"env", 'e', "KEY=VALUE", "one more environment variable", into(process.env)},
+      {"cap", 'c', "CAP_NAME", "one more capability", into(process.capabilities)},
+      {"no-new-privs", 0, nullptr, "set no_new_privs", into(process.no_new_privileges)},
+      {"process-label", 0, "LABEL", "SELinux label", into(process.selinux_label)},
+      {"apparmor", 0, "PROFILE", "AppArmor profile", into(process.apparmor_profile)},
+      {"detach", 'd', nullptr, "do not wait for it", into(options.detach)},
+      {"pid-file", 0, "FILE", "write its host pid there", into(options.pid_file)},
+      {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
+      {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
+      {"ignore-paused", 0, nullptr, "allow it in a paused container", into(options.ignore_paused)},
+      {"help", 'h', nullptr, "this text", into(options.help)},
+  };
+}
+
+bool is_own(NamespaceType type, int fd) {
+  struct stat theirs{};
+  struct stat ours{};
+  const std::string path = std::string("/proc/self/ns/") + namespace_file(type);
+  return ::fstat(fd, &theirs) == 0 && ::stat(path.c_str(), &ours) == 0 &&
+         theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
+// The namespaces of the container's process as open files: what is joined is what was checked.
+struct OpenNamespaces {
+  std::vector<UniqueFd> files;
+  std::vector<Namespace> entries;
+};
+
+Outcome<OpenNamespaces> open_namespaces(const ContainerRecord& record) {
+  OpenNamespaces result;
+  for (const auto type : kNamespaceTypes) {
+    const std::string path =
+        "/proc/" + std::to_string(record.pid) + "/ns/" + namespace_file(type);
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid()) {
+      if (errno == ENOENT && type == NamespaceType::time) continue;
+      return std::unexpected(Failure(Error::from_errno(errno, "open", path)));
+    }
+    if (is_own(type, fd.get())) continue;
+    result.entries.push_back({type, "/proc/self/fd/" + std::to_string(fd.get())});
+    result.files.push_back(std::move(fd));
+  }
+  // The pid was still the container's when its files were opened.
+  if (!open_process(record).valid()) {
+    return refuse("container \"" + record.id + "\" is not running");
+  }
+  return result;
+}
+
+// The cgroup of the container's process, which may have moved itself into one below its own (systemd
+// as init does).
+Outcome<ContainerCgroup> current_cgroup(const ContainerRecord& record) {
+  ContainerCgroup cgroup = record.cgroup;
+  if (cgroup.path.empty()) return cgroup;
+  CGW_ASSIGN(const std::string text,
+             read_file("/proc/" + std::to_string(record.pid) + "/cgroup", limits::kControlFileBytes));
+  CGW_ASSIGN(const std::string path, unified_path(text));
+  if (path.starts_with(cgroup.path + "/")) cgroup.path = path;
+  return cgroup;
+}
+
+class Execution {
+ public:
+  Execution(const Global& global, const ExecOptions& options) : global_(global), options_(options) {}
+  Outcome<int> run(const std::string& id, const Words& command);
+
+ private:
+  Outcome<void> look_up(const std::string& id);
+  Outcome<Spawned> launch(int console);
+
+  const Global& global_;
+  const ExecOptions& options_;
+  ContainerRecord record_;
+  Spec spec_;
+  OpenNamespaces namespaces_;
+  ContainerCgroup cgroup_;
+};
+
+Outcome<void> Execution::look_up(const std::string& id) {
+  CGW_ASSIGN(const Container container, Container::open(global_.root, id));
+  CGW_ASSIGN(record_, container.record());
+  const ContainerStatus status = status_of(record_);
+  if (status == ContainerStatus::paused && !options_.ignore_paused) {
+    return refuse("container \"" + id + "\" is paused; resume it first, or use --ignore-paused");
+  }
+  if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
+    return refuse("container \"" + id + "\" is not running: it is " +
+                  std::string(to_string(status)));
+  }
+  CGW_ASSIGN(spec_, container.spec(record_));
+  CGW_ASSIGN(namespaces_, open_namespaces(record_));
+  CGW_ASSIGN(cgroup_, current_cgroup(record_));
+  return {};
+}
+
+Outcome<Spawned> Execution::launch(int console) {
+  spec_.namespaces = namespaces_.entries;
+  UniqueFd cgroup_fd;
+  const bool other_user =
+      std::ranges::any_of(spec_.namespaces, [](const Namespace& entry) {
+        return entry.type == NamespaceType::user;
+      });
+  if (!cgroup_.path.empty() && !other_user) {
+    CGW_ASSIGN(cgroup_fd, open_container_cgroup(cgroup_));
+  }
+  SpawnRequest request;
+  request.spec = &spec_;
+  request.cgroup_fd = cgroup_fd.get();
+  request.preserve_fds = options_.preserve_fds;
+  request.console_socket = console;
+  request.seccomp_cache = global_.root + "/.seccomp";
+  // A user namespace that is joined has no say over our cgroups: the parent moves the child.
+  request.prepare = [&](pid_t child) -> StepResult<std::string> {
+    if (other_user && !cgroup_.path.empty()) CGW_TRY(move_into(cgroup_, child));
+    return state_json(record_, ContainerStatus::running);
+  };
+  request.ready = [&](const Spawned& spawned) -> StepResult<std::string> {
+    if (options_.pid_file.empty()) return std::string();
+    if (const auto written = write_pid_file(options_.pid_file, spawned.pid); !written) {
+      return refused("state", written.error().text);
+    }
+    return std::string();
+  };
+  CGW_ASSIGN(Spawned spawned, spawn(request));
+  return spawned;
+}
+
+Outcome<int> Execution::run(const std::string& id, const Words& command) {
+  CGW_TRY(look_up(id));
+  CGW_TRY(use_process(spec_, options_.process, command));
+  if (const auto& affinity = spec_.process.exec_cpu_affinity) {
+    CGW_TRY(set_cpu_affinity(affinity->initial));
+  }
+  const auto launch_in = [this](int console) { return launch(console); };
+  if (!options_.detach) return run_in_foreground(spec_.process.terminal, launch_in);
+  UniqueFd console;
+  if (spec_.process.terminal) {
+    if (options_.console_socket.empty()) {
+      return refuse("a terminal needs --console-socket when exec is detached");
+    }
+    CGW_ASSIGN(console, connect_socket(options_.console_socket));
+  }
+  CGW_ASSIGN(const Spawned spawned, launch(console.get()));
+  return 0;
+}
+
+}  // namespace
+
+Outcome<int> exec(const Global& global, const Words& words) {
+  ExecOptions options;
+  const auto known = table(options);
+  CGW_ASSIGN(const Words positional, parse_options("exec", words, known, true));
+  if (options.help) {
+    return print_help("exec [OPTION...] ID [COMMAND [ARG...]]",
+                      "Runs one more process in a container.", known);
+  }
+  if (positional.empty()) return refuse("exec needs a container id", kUsage);
+  const Words command(positional.begin() + 1, positional.end());
+  if (command.empty() == options.process.file.empty()) {
+    return refuse("exec needs either a command or --process FILE", kUsage);
+  }
+  auto done = Execution(global, options).run(positional.front(), command);
+  // 255: no shell gives it by itself, so callers can tell our failure from the command's.
+  if (!done && done.error().exit_code == 1) {
+    return std::unexpected(Failure(done.error().text, 255));
+  }
+  return done;
+}
+
+}  // namespace cgwarden::launcher::oci

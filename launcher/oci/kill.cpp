@@ -1,0 +1,87 @@
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <optional>
+
+#include "base/text.h"
+#include "launcher/oci/commands.h"
+#include "launcher/oci/container.h"
+#include "launcher/oci/signal_name.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+Outcome<void> signal_one(const ContainerRecord& record, int number) {
+  const UniqueFd pidfd = open_process(record);
+  if (pidfd.valid() &&
+      ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0) {
+    return {};
+  }
+  if (!pidfd.valid() || errno == ESRCH) {
+    return refuse("container \"" + record.id + "\" is not running");
+  }
+  return std::unexpected(Failure(
+      Error::from_errno(errno, "send the signal to", "process " + std::to_string(record.pid))));
+}
+
+// Frozen meanwhile, so that none forks away from under the list.
+Outcome<void> signal_all(const ContainerRecord& record, int number) {
+  if (record.cgroup.path.empty()) return signal_one(record, number);
+  if (number == SIGKILL) {
+    CGW_TRY(kill_all(record.cgroup));
+    return {};
+  }
+  const bool was_frozen = is_frozen(record.cgroup);
+  if (!was_frozen) CGW_TRY(freeze(record.cgroup));
+  const auto pids = processes(record.cgroup);
+  if (pids) {
+    for (const pid_t pid : *pids) ::kill(pid, number);
+  }
+  if (!was_frozen) CGW_TRY(thaw(record.cgroup));
+  if (!pids) return std::unexpected(Failure(pids.error()));
+  return {};
+}
+
+}  // namespace
+
+Outcome<int> kill(const Global& global, const Words& words) {
+  bool help = false;
+  bool all = false;
+  const std::vector<Option> options{
+      {"all", 'a', nullptr, "every process of the container", into(all)},
+      {"help", 'h', nullptr, "this text", into(help)}};
+  CGW_ASSIGN(const Words positional, parse_options("kill", words, options));
+  if (help) {
+    return print_help("kill [--all] ID [SIGNAL]",
+                      "Sends a signal (name or number; default TERM) to the container's process.",
+                      options);
+  }
+  if (positional.empty() || positional.size() > 2) {
+    return refuse("kill needs a container id and at most one signal", kUsage);
+  }
+  const std::string& name = positional.size() == 2 ? positional[1] : "TERM";
+  const auto number = signal_number(name);
+  if (!number) return refuse("\"" + printable(name) + "\" is not a signal");
+  CGW_ASSIGN(const Container container, Container::open(global.root, positional.front()));
+  CGW_ASSIGN(const ContainerRecord record, container.record());
+  const ContainerStatus status = status_of(record);
+  // With --all, processes may be left after the first one has ended.
+  if (all && status == ContainerStatus::stopped && !record.cgroup.path.empty()) {
+    CGW_TRY(signal_all(record, *number));
+    return 0;
+  }
+  if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
+    return refuse("container \"" + record.id + "\" is not running: it is " +
+                  std::string(to_string(status)));
+  }
+  if (all) {
+    CGW_TRY(signal_all(record, *number));
+  } else {
+    CGW_TRY(signal_one(record, *number));
+  }
+  return 0;
+}
+
+}  // namespace cgwarden::launcher::oci

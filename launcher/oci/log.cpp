@@ -1,0 +1,75 @@
+#include "launcher/oci/log.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+// One log per process, as its stderr is one: open from the first command line word to the exit.
+struct Log {
+  UniqueFd file;
+  bool json = false;
+  bool debug = false;
+};
+Log& log() {
+  static Log instance;
+  return instance;
+}
+
+std::string line_of(std::string_view level, std::string_view message) {
+  if (!log().json) {
+    return timestamp() + " " + std::string(level) + ": " + printable(message) + "\n";
+  }
+  const nlohmann::json entry{{"level", level}, {"msg", message}, {"time", timestamp()}};
+  return entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void say(std::string_view level, std::string_view message) {
+  // Nobody is left to be told when these fail.
+  if (log().file.valid()) {
+    (void)write_all(log().file.get(), line_of(level, message), "--log");
+  }
+  (void)write_all(STDERR_FILENO, "cgwarden-oci: " + printable(message) + "\n", "stderr");
+}
+
+}  // namespace
+
+Outcome<void> open_log(const Global& global) {
+  log().json = global.log_json;
+  log().debug = global.debug;
+  if (global.log.empty()) return {};
+  auto file = open_at(AT_FDCWD, global.log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (!file) return std::unexpected(Failure(file.error()));
+  log().file = std::move(*file);
+  return {};
+}
+
+void log_error(std::string_view message) { say("error", message); }
+void log_warning(std::string_view message) { say("warning", message); }
+void log_debug(std::string_view message) {
+  if (log().debug) say("debug", message);
+}
+
+std::string timestamp() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ",
+                parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                parts.tm_sec, now.tv_nsec);
+  return text.data();
+}
+
+}  // namespace cgwarden::launcher::oci

@@ -1,0 +1,114 @@
+#include <nlohmann/json.hpp>
+
+#include <utility>
+
+#include "launcher/json.h"
+#include "launcher/oci/container.h"
+
+namespace cgwarden::launcher::oci {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kRecordVersion = 1;
+
+std::string text_of(const json& document) {
+  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+template <typename T>
+bool take(const json& document, const char* name, T& to) {
+  const auto found = document.find(name);
+  if (found == document.end()) return false;
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (!found->is_string()) return false;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (!found->is_boolean()) return false;
+  } else {
+    if (!found->is_number_integer()) return false;
+  }
+  to = found->get<T>();
+  return true;
+}
+
+}  // namespace
+
+std::string_view to_string(ContainerStatus status) {
+  switch (status) {
+    case ContainerStatus::creating:
+      return "creating";
+    case ContainerStatus::created:
+      return "created";
+    case ContainerStatus::running:
+      return "running";
+    case ContainerStatus::paused:
+      return "paused";
+    case ContainerStatus::stopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+std::string to_json(const ContainerRecord& record) {
+  return text_of(
+      {{"version", kRecordVersion},
+       {"ociVersion", record.oci_version},
+       {"id", record.id},
+       {"pid", record.pid},
+       {"startTime", record.start_time},
+       {"started", record.started},
+       {"bundle", record.bundle},
+       {"rootfs", record.rootfs},
+       {"created", record.created},
+       {"owner", record.owner},
+       {"cgroup",
+        {{"driver", record.cgroup.driver == CgroupDriver::systemd ? "systemd" : "cgroupfs"},
+         {"path", record.cgroup.path},
+         {"unit", record.cgroup.unit}}},
+       {"annotations", record.annotations}});
+}
+
+Result<ContainerRecord> parse_container_record(const std::string& text, const std::string& where) {
+  CGW_ASSIGN(const json document, parse_json_object(text, "read the state", where));
+  ContainerRecord record;
+  int version = 0;
+  if (!take(document, "version", version) || version != kRecordVersion) {
+    return fail(Error::malformed("read the state", where, "it is of another version"));
+  }
+  std::string driver;
+  const auto cgroup = document.find("cgroup");
+  const bool complete =
+      take(document, "ociVersion", record.oci_version) && take(document, "id", record.id) &&
+      take(document, "pid", record.pid) && take(document, "startTime", record.start_time) &&
+      take(document, "started", record.started) && take(document, "bundle", record.bundle) &&
+      take(document, "rootfs", record.rootfs) && take(document, "created", record.created) &&
+      take(document, "owner", record.owner) && cgroup != document.end() && cgroup->is_object() &&
+      take(*cgroup, "driver", driver) && take(*cgroup, "path", record.cgroup.path) &&
+      take(*cgroup, "unit", record.cgroup.unit);
+  if (!complete) {
+    return fail(Error::malformed("read the state", where, "a property is missing or malformed"));
+  }
+  record.cgroup.driver = driver == "systemd" ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
+  if (const auto notes = document.find("annotations");
+      notes != document.end() && notes->is_object()) {
+    for (const auto& [name, value] : notes->items()) {
+      if (value.is_string()) record.annotations[name] = value.get<std::string>();
+    }
+  }
+  return record;
+}
+
+std::string state_json(const ContainerRecord& record, ContainerStatus status) {
+  json document{{"ociVersion", record.oci_version},
+                {"id", record.id},
+                {"status", to_string(status)},
+                {"bundle", record.bundle},
+                {"rootfs", record.rootfs},
+                {"created", record.created},
+                {"owner", record.owner == 0 ? "root" : std::to_string(record.owner)},
+                {"pid", status == ContainerStatus::stopped || record.pid < 0 ? 0 : record.pid}};
+  document["annotations"] = record.annotations;
+  return text_of(document);
+}
+
+}  // namespace cgwarden::launcher::oci
