@@ -84,7 +84,7 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan) {
   ::umask(process.user.umask.value_or(022));
   CGW_TRY(limit_bounding_set(plan.capabilities));
   // Without no_new_privs only CAP_SYS_ADMIN may load a filter: before capabilities go.
-  if (!process.no_new_privileges) CGW_TRY(load_filter(plan.filter.program));
+  if (!process.no_new_privileges) CGW_TRY(load_filter(plan.filter.program, plan.filter.flags));
   CGW_TRY(change_user(process.user));
   CGW_TRY(apply_capabilities(plan.capabilities));
   CGW_TRY(enter_working_directory(process));
@@ -92,7 +92,7 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan) {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
       return failed("no_new_privs", "it cannot be set");
     }
-    CGW_TRY(load_filter(plan.filter.program));
+    CGW_TRY(load_filter(plan.filter.program, plan.filter.flags));
   }
   return {};
 }
