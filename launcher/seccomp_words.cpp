@@ -52,7 +52,10 @@ std::optional<std::uint32_t> word_value(std::span<const SeccompWord> words, std:
 
 std::string word_list(std::span<const SeccompWord> words) {
   std::string list;
-  for (const auto& word : words) list += (list.empty() ? "" : ", ") + std::string(word.name);
+  for (const auto& word : words) {
+    if (!list.empty()) list += ", ";
+    list += word.name;
+  }
   return list;
 }
 
