@@ -20,6 +20,7 @@
 #include "launcher/namespaces.h"
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"
+#include "launcher/seccomp_config.h"
 #include "launcher/start_gate.h"
 
 namespace cgwarden::launcher {
@@ -106,26 +107,27 @@ Step build_root(const ChildContext& context) {
   return enter_rootfs(root.get(), spec);
 }
 
+// Loads the filter; a listener goes to whoever reads the reports, and the command waits until it has
+// been taken.
+Step confine(int report, const LaunchPlan& plan) {
+  CGW_ASSIGN(const UniqueFd listener, load_filter(plan.filter.program, plan.filter.flags));
+  if (!listener.valid()) return {};
+  report_listener(report, listener.get());
+  if (!receive_go(report)) return refused("seccomp", "nobody took the listener");
+  return {};
+}
+
 // Up to the point where everything can still be answered to the caller of `create`.
-Step restrict_command(const Spec& spec, const LaunchPlan& plan) {
+Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
   const Process& process = spec.process;
   CGW_TRY(set_rlimits(process));
   ::umask(process.user.umask.value_or(022));
   CGW_TRY(limit_bounding_set(plan.capabilities));
   // Without no_new_privs only CAP_SYS_ADMIN may load a filter: before capabilities go.
-  if (!process.no_new_privileges) CGW_TRY(load_filter(plan.filter.program));
+  if (!process.no_new_privileges) CGW_TRY(load_filter(plan.filter.program, plan.filter.flags));
   CGW_TRY(change_user(process.user));
   CGW_TRY(apply_capabilities(plan.capabilities));
   return enter_working_directory(process);
-}
-
-// As late as can be: what stands after it must be allowed by the filter.
-Step confine(const Process& process, const LaunchPlan& plan) {
-  if (!process.no_new_privileges) return {};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return failed("no_new_privs", "it cannot be set");
-  }
-  return load_filter(plan.filter.program);
 }
 
 // With a gate: announces itself, waits until the parent has written the state, then for `start`.
@@ -140,13 +142,22 @@ Step pass_gate(const ChildContext& context, UniqueFd& report) {
   return {};
 }
 
+// As late as can be: what stands after it must be allowed by the filter.
+Step finish_restriction(const ChildContext& context, int report) {
+  if (!context.request->spec->process.no_new_privileges) return {};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return failed("no_new_privs", "it cannot be set");
+  }
+  return confine(report, *context.plan);
+}
+
 LaunchError start_command(const ChildContext& context, UniqueFd& report) {
   const Spec& spec = *context.request->spec;
   ::setsid();
-  if (Step done = restrict_command(spec, *context.plan); !done) return done.error();
+  if (Step done = restrict_command(spec, *context.plan, report.get()); !done) return done.error();
   if (auto missing = find_command(spec.process.args, spec.process.env)) return *missing;
   if (Step done = pass_gate(context, report); !done) return done.error();
-  if (Step done = confine(spec.process, *context.plan); !done) return done.error();
+  if (Step done = finish_restriction(context, report.get()); !done) return done.error();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -165,7 +176,11 @@ StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
   const Spec& spec = *request.spec;
   LaunchPlan plan;
   CGW_ASSIGN(plan.capabilities, capability_sets(spec.process.capabilities));
-  CGW_ASSIGN(plan.filter, seccomp_filter(spec.seccomp, plan.capabilities.bounding));
+  if (spec.seccomp_config) {
+    CGW_ASSIGN(plan.filter, compile_seccomp(*spec.seccomp_config, request.seccomp_cache));
+  } else {
+    CGW_ASSIGN(plan.filter, seccomp_filter(spec.seccomp, plan.capabilities.bounding));
+  }
   if (spec.process.args.empty()) return refused("exec", "no command is given");
   return plan;
 }

@@ -1,20 +1,26 @@
 #include "launcher/launch_report.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <utility>
+
+#include "launcher/launch_step.h"
 
 namespace cgwarden::launcher {
 namespace {
 
-enum class MessageKind : int { exec = 1, error = 2 };
+enum class MessageKind : int { exec = 1, error = 2, listener = 3 };
 
 struct Message {
   MessageKind kind = MessageKind::error;
   int errno_value = 0;
+  int listener_fd = -1;
   std::array<char, 32> stage{};
   std::array<char, 1024> text{};
 };
@@ -39,6 +45,31 @@ pid_t sender_of(msghdr& header) {
   return -1;
 }
 
+// False at the end of the socket.
+bool receive_message(int socket, Message& message, pid_t& sender) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
+  iovec part{&message, sizeof(message)};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  ssize_t count = 0;
+  do {
+    count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  } while (count < 0 && errno == EINTR);
+  sender = sender_of(header);
+  return count == static_cast<ssize_t>(sizeof(message));
+}
+
+Step take_listener(const ReportReader& reader, pid_t pid, int number) {
+  if (!reader.listener) return refused("seccomp", "nobody waits for the profile's listener");
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  UniqueFd listener(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+  if (!listener.valid()) return failed("seccomp", "the listener cannot be taken from the command");
+  return reader.listener(pid, std::move(listener));
+}
+
 }  // namespace
 
 void report_error(int socket, const LaunchError& error) {
@@ -55,25 +86,33 @@ void report_exec(int socket) {
   send_message(socket, message);
 }
 
-LaunchOutcome receive_outcome(int socket, bool until_ready) {
+void report_listener(int socket, int listener_fd) {
+  Message message;
+  message.kind = MessageKind::listener;
+  message.listener_fd = listener_fd;
+  [[maybe_unused]] const ssize_t written = ::write(socket, &message, sizeof(message));
+}
+
+LaunchOutcome receive_outcome(int socket, const ReportReader& reader) {
   LaunchOutcome outcome;
   for (;;) {
     Message message;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
-    iovec part{&message, sizeof(message)};
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    const ssize_t count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-    if (count < 0 && errno == EINTR) continue;
-    if (count != static_cast<ssize_t>(sizeof(message))) return outcome;
-    if (message.kind == MessageKind::exec) {
-      outcome.main_pid = sender_of(header);
-      if (until_ready) return outcome;
+    pid_t sender = -1;
+    if (!receive_message(socket, message, sender)) return outcome;
+    if (message.kind == MessageKind::error) {
+      if (!outcome.error) {
+        outcome.error = LaunchError{message.stage.data(), message.errno_value, message.text.data()};
+      }
+    } else if (message.kind == MessageKind::exec) {
+      outcome.main_pid = sender;
+      if (reader.until_ready) return outcome;
+    } else if (Step taken = take_listener(reader, sender, message.listener_fd); taken) {
+      (void)send_go(socket, {});
     } else if (!outcome.error) {
-      outcome.error = LaunchError{message.stage.data(), message.errno_value, message.text.data()};
+      outcome.error = std::move(taken).error();
+      // The child waits for a word that will not come.
+      ::shutdown(socket, SHUT_RDWR);
+      return outcome;
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 namespace cgwarden::launcher {
 namespace {
@@ -33,14 +34,23 @@ StepResult<SeccompFilter> seccomp_filter(SeccompProfile profile, std::uint64_t b
   return filter;
 }
 
-Step load_filter(std::span<const sock_filter> program) {
-  if (program.empty()) return {};
+StepResult<UniqueFd> load_filter(std::span<const sock_filter> program, unsigned flags) {
+  if (program.empty()) return UniqueFd();
+  if (program.size() > BPF_MAXINSNS) {
+    return refused("seccomp", "the filter has " + std::to_string(program.size()) +
+                                  " instructions, the kernel takes " +
+                                  std::to_string(BPF_MAXINSNS));
+  }
   sock_fprog raw{static_cast<unsigned short>(program.size()),
                  const_cast<sock_filter*>(program.data())};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &raw) != 0) {
-    return failed("seccomp", "the kernel refuses the filter");
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &raw);
+  if (result < 0) return failed("seccomp", "the kernel refuses the filter");
+  if ((flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0) return UniqueFd(static_cast<int>(result));
+  // SECCOMP_FILTER_FLAG_TSYNC alone: the first thread that cannot follow.
+  if (result > 0) {
+    return refused("seccomp", "thread " + std::to_string(result) + " has another filter");
   }
-  return {};
+  return UniqueFd();
 }
 
 }  // namespace cgwarden::launcher

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "launcher/launch_step.h"
 #include "launcher/spec.h"
 
@@ -15,6 +16,7 @@ namespace cgwarden::launcher {
 struct SeccompFilter {
   std::vector<sock_filter> compiled;
   std::span<const sock_filter> program;  // empty: unconfined
+  unsigned flags = 0;                    // SECCOMP_FILTER_FLAG_*, for load_filter
 };
 
 // The bits of a bounding set on which the default profile depends.
@@ -29,7 +31,10 @@ struct SeccompFilter {
 [[nodiscard]] StepResult<std::vector<sock_filter>> compile_default_profile(std::uint64_t bounding);
 
 // seccomp(2) SECCOMP_SET_MODE_FILTER; needs no_new_privs or CAP_SYS_ADMIN. Nothing to do for an
-// empty program.
-[[nodiscard]] Step load_filter(std::span<const sock_filter> program);
+// empty program. `flags` are SECCOMP_FILTER_FLAG_*; the result is the listener's descriptor with
+// SECCOMP_FILTER_FLAG_NEW_LISTENER, else invalid. A listener that is closed answers its calls with
+// ENOSYS.
+[[nodiscard]] StepResult<UniqueFd> load_filter(std::span<const sock_filter> program,
+                                               unsigned flags = 0);
 
 }  // namespace cgwarden::launcher

@@ -341,6 +341,10 @@ constexpr std::array kNewSyscalls{NumberedSyscall{"cachestat", 451},
                                   NumberedSyscall{"file_getattr", 468},
                                   NumberedSyscall{"file_setattr", 469}};
 
+constexpr std::array kOtherNewSyscalls{
+    NumberedSyscall{"statmount", 457}, NumberedSyscall{"listmount", 458},
+    NumberedSyscall{"lsm_set_self_attr", 460}, NumberedSyscall{"open_tree_attr", 467}};
+
 constexpr std::array<std::uint32_t, 5> kPersonalities{0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF};
 
 }  // namespace
@@ -348,6 +352,7 @@ constexpr std::array<std::uint32_t, 5> kPersonalities{0x0, 0x8, 0x20000, 0x20008
 std::span<const SyscallGroup> allowed_syscalls() { return kGroups; }
 std::span<const CapabilitySyscalls> capability_syscalls() { return kCapabilitySyscalls; }
 std::span<const NumberedSyscall> allowed_new_syscalls() { return kNewSyscalls; }
+std::span<const NumberedSyscall> other_new_syscalls() { return kOtherNewSyscalls; }
 std::span<const std::uint32_t> allowed_personalities() { return kPersonalities; }
 
 }  // namespace cgwarden::launcher

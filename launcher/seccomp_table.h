@@ -29,6 +29,8 @@ struct NumberedSyscall {
   int number;
 };
 [[nodiscard]] std::span<const NumberedSyscall> allowed_new_syscalls();
+// Such calls that the default profile leaves out: other profiles may name them.
+[[nodiscard]] std::span<const NumberedSyscall> other_new_syscalls();
 inline constexpr int kHighestKnownSyscall = 469;  // file_setattr, Linux 6.17
 
 // personality(2): Linux, 32-bit address layout, uname 2.6, both, and "only tell me".

@@ -52,8 +52,8 @@ struct SpawnRequest {
   unsigned preserve_fds = 0;
   // Connected AF_UNIX socket that gets the master of process.terminal; -1: no terminal is made.
   int console_socket = -1;
-  // Connected AF_UNIX socket that gets the seccomp listener (linux.seccomp.listenerPath).
-  int seccomp_socket = -1;
+  // Gets the listener of a seccomp profile with SCMP_ACT_NOTIFY and the host pid it speaks of.
+  std::function<Step(pid_t pid, UniqueFd listener)> seccomp_listener = {};
   // Listening socket (start_gate.h): before execve(2) the command waits there to be let through,
   // and its errors go to whoever opens the gate.
   int start_gate = -1;

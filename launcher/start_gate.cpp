@@ -46,15 +46,18 @@ StepResult<UniqueFd> wait_at_gate(int gate) {
   }
 }
 
-std::optional<LaunchError> open_gate(int directory) {
+std::optional<LaunchError> open_gate(
+    int directory, const std::function<Step(pid_t pid, UniqueFd listener)>& listener) {
   const UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   const sockaddr_un address = address_below(directory);
+  const int on = 1;
   if (!socket.valid() ||
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
       ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       !send_go(socket.get(), {})) {
     return LaunchError{"start", errno, "nobody waits to be started"};
   }
-  return receive_outcome(socket.get()).error;
+  return receive_outcome(socket.get(), {.until_ready = false, .listener = listener}).error;
 }
 
 }  // namespace cgwarden::launcher

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -20,7 +21,8 @@ inline constexpr const char* kGateName = "start.sock";
 [[nodiscard]] StepResult<UniqueFd> wait_at_gate(int gate);
 
 // In `start`: opens the gate and waits for the execve(2). nullopt: the command runs. Stage "start"
-// when nobody waits there.
-[[nodiscard]] std::optional<LaunchError> open_gate(int directory);
+// when nobody waits there. `listener` as in launch_report.h.
+[[nodiscard]] std::optional<LaunchError> open_gate(
+    int directory, const std::function<Step(pid_t pid, UniqueFd listener)>& listener);
 
 }  // namespace cgwarden::launcher
