@@ -71,6 +71,8 @@ bool has(std::uint64_t mask, unsigned number) { return (mask >> number & 1U) != 
 
 }  // namespace
 
+std::vector<std::string> capability_names() { return {kNames.begin(), kNames.end()}; }
+
 int capability_number(const std::string& name) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     if (name == kNames[i]) return static_cast<int>(i);

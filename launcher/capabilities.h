@@ -12,6 +12,9 @@ namespace cgwarden::launcher {
 // Number of a capability of capabilities(7) ("CAP_KILL" -> 5); -1 for an unknown name.
 [[nodiscard]] int capability_number(const std::string& name);
 
+// All of them, by number.
+[[nodiscard]] std::vector<std::string> capability_names();
+
 // One bit per capability.
 struct CapabilitySets {
   std::uint64_t bounding = 0;

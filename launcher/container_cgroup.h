@@ -24,8 +24,8 @@ struct ContainerCgroup {
   std::string unit;  // systemd: "crun-ID.scope"
 };
 
-// Where the cgroup of `id` will be, without making it: written down first, so that a runtime that is
-// killed in between leaves nothing that nobody knows of. Refuses a malformed linux.cgroupsPath.
+// Where the cgroup of `id` will be, without making it: written down first, so that a runtime that
+// is killed in between leaves nothing that nobody knows of. Refuses a malformed linux.cgroupsPath.
 [[nodiscard]] StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec,
                                                                 const std::string& id,
                                                                 CgroupDriver driver);

@@ -107,8 +107,8 @@ Step build_root(const ChildContext& context) {
   return enter_rootfs(root.get(), spec);
 }
 
-// Loads the filter; a listener goes to whoever reads the reports, and the command waits until it has
-// been taken.
+// Loads the filter; a listener goes to whoever reads the reports, and the command waits until it
+// has been taken.
 Step confine(int report, const LaunchPlan& plan) {
   CGW_ASSIGN(const UniqueFd listener, load_filter(plan.filter.program, plan.filter.flags));
   if (!listener.valid()) return {};
@@ -196,7 +196,7 @@ Step isolate(const ChildContext& context) {
   // Until execve(2) this is a copy of a host program: no process of a joined namespace may look
   // into it or open its /proc/PID/exe (CVE-2019-5736).
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");
-  CGW_TRY(leave_session_keyring());
+  if (request.new_keyring) CGW_TRY(leave_session_keyring());
   CGW_TRY(join_namespaces(spec));
   CGW_TRY(make_cgroup_namespace(spec));
   CGW_TRY(bring_up_loopback(spec));

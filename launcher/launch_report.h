@@ -18,8 +18,8 @@ void report_error(int socket, const LaunchError& error);
 // "execve(2) comes next", or with a start gate "I stand before it": from the command itself.
 void report_exec(int socket);
 
-// "My seccomp listener is this descriptor of mine"; by write(2), the one call that a profile may not
-// hand to a listener. Then receive_go() tells that it has been taken.
+// "My seccomp listener is this descriptor of mine"; by write(2), the one call that a profile may
+// not hand to a listener. Then receive_go() tells that it has been taken.
 void report_listener(int socket, int listener_fd);
 
 struct LaunchOutcome {

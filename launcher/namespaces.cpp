@@ -18,16 +18,18 @@ namespace {
 struct NamespaceRow {
   NamespaceType type;
   const char* name;
+  const char* file;
   std::uint64_t flag;
 };
-constexpr std::array<NamespaceRow, 7> kNamespaces{{
-    {NamespaceType::pid, "pid", CLONE_NEWPID},
-    {NamespaceType::network, "network", CLONE_NEWNET},
-    {NamespaceType::mount, "mount", CLONE_NEWNS},
-    {NamespaceType::ipc, "ipc", CLONE_NEWIPC},
-    {NamespaceType::uts, "uts", CLONE_NEWUTS},
-    {NamespaceType::user, "user", CLONE_NEWUSER},
-    {NamespaceType::cgroup, "cgroup", CLONE_NEWCGROUP},
+constexpr std::array<NamespaceRow, 8> kNamespaces{{
+    {NamespaceType::pid, "pid", "pid", CLONE_NEWPID},
+    {NamespaceType::network, "network", "net", CLONE_NEWNET},
+    {NamespaceType::mount, "mount", "mnt", CLONE_NEWNS},
+    {NamespaceType::ipc, "ipc", "ipc", CLONE_NEWIPC},
+    {NamespaceType::uts, "uts", "uts", CLONE_NEWUTS},
+    {NamespaceType::user, "user", "user", CLONE_NEWUSER},
+    {NamespaceType::cgroup, "cgroup", "cgroup", CLONE_NEWCGROUP},
+    {NamespaceType::time, "time", "time", CLONE_NEWTIME},
 }};
 
 const NamespaceRow& row_of(NamespaceType type) {
@@ -72,6 +74,7 @@ Step join_one(const Spec& spec, NamespaceType type) {
 
 std::uint64_t clone_flag(NamespaceType type) { return row_of(type).flag; }
 const char* namespace_name(NamespaceType type) { return row_of(type).name; }
+const char* namespace_file(NamespaceType type) { return row_of(type).file; }
 
 std::uint64_t clone_flags(const Spec& spec) {
   std::uint64_t flags = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/unique_fd.h"
@@ -12,6 +13,14 @@ namespace cgwarden::launcher {
 [[nodiscard]] std::uint64_t clone_flag(NamespaceType type);
 // "pid", "network", ...: the names of OCI runtime-spec 1.2 config-linux.md.
 [[nodiscard]] const char* namespace_name(NamespaceType type);
+
+// Every type, in the order in which a process can join them: the user namespace gives the right to
+// enter the others.
+inline constexpr std::array<NamespaceType, 8> kNamespaceTypes{
+    NamespaceType::user, NamespaceType::pid,    NamespaceType::network, NamespaceType::ipc,
+    NamespaceType::uts,  NamespaceType::cgroup, NamespaceType::time,    NamespaceType::mount};
+// "pid", "net", "mnt", ...: the names in /proc/PID/ns (namespaces(7)).
+[[nodiscard]] const char* namespace_file(NamespaceType type);
 
 // Flags for clone3(2): every new namespace but the cgroup one, which is rooted where the caller
 // is and therefore has to be made by the child once it stands in its cgroup.

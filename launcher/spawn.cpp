@@ -175,8 +175,8 @@ std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request) {
     return abandon(spawned, std::move(done).error());
   }
   const bool gated = request.start_gate >= 0;
-  LaunchOutcome outcome = receive_outcome(
-      report, {.until_ready = gated, .listener = request.seccomp_listener});
+  LaunchOutcome outcome =
+      receive_outcome(report, {.until_ready = gated, .listener = request.seccomp_listener});
   if (outcome.error) return abandon(spawned, std::move(*outcome.error));
   if (outcome.main_pid < 0) return abandon(spawned, silent_death(spawned));
   spawned.main_pid = spec.init ? outcome.main_pid : spawned.pid;

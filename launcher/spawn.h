@@ -63,9 +63,9 @@ struct SpawnRequest {
   // mounts anything. Its answer is the state (OCI runtime-spec runtime.md "State", JSON) that hooks
   // run by the child get on stdin.
   std::function<StepResult<std::string>(pid_t child)> prepare = {};
-  // Called in the parent when the command stands before its gate, or without one as soon as execve(2)
-  // has succeeded. Its answer is the state that startContainer hooks get. Until it has returned, the
-  // death of the parent ends the command that waits.
+  // Called in the parent when the command stands before its gate, or without one as soon as
+  // execve(2) has succeeded. Its answer is the state that startContainer hooks get. Until it has
+  // returned, the death of the parent ends the command that waits.
   std::function<StepResult<std::string>(const Spawned& spawned)> ready = {};
   // keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: the host's session key ring is left.
   bool new_keyring = true;

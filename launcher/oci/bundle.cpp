@@ -51,7 +51,8 @@ Outcome<UniqueFd> connect_socket(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return refuse("the socket path " + path + " is longer than the 107 bytes that the kernel takes");
+    return refuse("the socket path " + path +
+                  " is longer than the 107 bytes that the kernel takes");
   }
   path.copy(static_cast<char*>(address.sun_path), sizeof(address.sun_path) - 1);
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -28,11 +28,13 @@ struct Option {
   std::function<Outcome<void>(const std::string& value)> take;
 };
 
-// getopt_long(3) over `words`. The words that are no options are returned. `stop_at_first`: what follows
-// the first of them is not looked at (the command line of `exec`). Errors have the exit code kUsage.
-[[nodiscard]] Outcome<std::vector<std::string>> parse_options(
-    const std::string& command, const std::vector<std::string>& words,
-    const std::vector<Option>& options, bool stop_at_first = false);
+// getopt_long(3) over `words`. The words that are no options are returned. `stop_at_first`: what
+// follows the first of them is not looked at (the command line of `exec`). Errors have the exit
+// code kUsage.
+[[nodiscard]] Outcome<std::vector<std::string>> parse_options(const std::string& command,
+                                                              const std::vector<std::string>& words,
+                                                              const std::vector<Option>& options,
+                                                              bool stop_at_first = false);
 
 // Takers for the usual kinds of values.
 [[nodiscard]] std::function<Outcome<void>(const std::string&)> into(std::string& to);

@@ -6,8 +6,8 @@
 #include "launcher/oci/command_line.h"
 #include "launcher/oci/failure.h"
 
-// The commands of the OCI runtime command line, one .cpp each. `words` follow the command; the answer is
-// the exit status. A command prints its result on stdout and nothing else.
+// The commands of the OCI runtime command line, one .cpp each. `words` follow the command; the
+// answer is the exit status. A command prints its result on stdout and nothing else.
 namespace cgwarden::launcher::oci {
 
 using Words = std::vector<std::string>;

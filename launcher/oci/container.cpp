@@ -88,7 +88,8 @@ Outcome<Container> Container::claim(const std::string& root, const std::string& 
     const auto record = container.record();
     const bool unfinished = locked && (!record || record->pid < 0);
     if (!unfinished) {
-      return refuse("container \"" + printable(id) + "\" already exists; delete it or choose another id");
+      return refuse("container \"" + printable(id) +
+                    "\" already exists; delete it or choose another id");
     }
     if (record) CGW_TRY(release_resources(*record));
     CGW_TRY(container.remove());

@@ -18,8 +18,8 @@ namespace cgwarden::launcher::oci {
 enum class ContainerStatus { creating, created, running, paused, stopped };
 [[nodiscard]] std::string_view to_string(ContainerStatus status);
 
-// state.json of a container in <root>/<id>/: what later commands need to know. Replaced by rename(2),
-// so it is whole at every moment; it does not outlive a reboot and is not synced.
+// state.json of a container in <root>/<id>/: what later commands need to know. Replaced by
+// rename(2), so it is whole at every moment; it does not outlive a reboot and is not synced.
 struct ContainerRecord {
   std::string oci_version;
   std::string id;
@@ -38,8 +38,8 @@ struct ContainerRecord {
 [[nodiscard]] Result<ContainerRecord> parse_container_record(const std::string& json,
                                                              const std::string& where);
 
-// OCI runtime-spec 1.2 runtime.md "State", as hooks and `state` show it. `state` adds what callers of
-// the field read: rootfs, created, owner.
+// OCI runtime-spec 1.2 runtime.md "State", as hooks and `state` show it. `state` adds what callers
+// of the field read: rootfs, created, owner.
 [[nodiscard]] std::string state_json(const ContainerRecord& record, ContainerStatus status);
 
 // The directory of one container, open and, where a command changes the container, locked.

@@ -80,8 +80,7 @@ Outcome<void> Creation::write_first_record() {
   record.created = timestamp();
   record.owner = ::geteuid();
   record.annotations = made_.spec.annotations;
-  CGW_ASSIGN(record.cgroup,
-             plan_container_cgroup(made_.spec, options_.id, global_.cgroup_driver));
+  CGW_ASSIGN(record.cgroup, plan_container_cgroup(made_.spec, options_.id, global_.cgroup_driver));
   CGW_TRY(made_.container.keep_config(bundle.config_text));
   return made_.container.write_record(record);
 }
@@ -91,8 +90,8 @@ StepResult<std::string> Creation::prepare(pid_t child) {
   made_.record.pid = child;
   CGW_TRY(write_time_offsets(spec, child));
   if (global_.cgroup_driver == CgroupDriver::systemd) {
-    CGW_ASSIGN(made_.record.cgroup, make_container_cgroup(spec, options_.id, global_.cgroup_driver,
-                                                          child));
+    CGW_ASSIGN(made_.record.cgroup,
+               make_container_cgroup(spec, options_.id, global_.cgroup_driver, child));
   }
   const std::string state = state_json(made_.record, ContainerStatus::creating);
   hooks_began_ = true;

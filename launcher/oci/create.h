@@ -25,8 +25,8 @@ struct CreatedContainer {
   Spawned spawned;
 };
 
-// Makes the container up to the point where `start` lets its command through (`gated`), or all the way
-// to execve(2). When it fails nothing is left: no process, cgroup, mount, namespace or file.
+// Makes the container up to the point where `start` lets its command through (`gated`), or all the
+// way to execve(2). When it fails nothing is left: no process, cgroup, mount, namespace or file.
 // `console` of a terminal: -1 means through options.console_socket.
 [[nodiscard]] Outcome<CreatedContainer> create_container(const Global& global,
                                                          const CreateOptions& options, bool gated,

@@ -22,8 +22,8 @@ Outcome<int> create(const Global& global, const Words& words) {
   known.push_back({"help", 'h', nullptr, "this text", into(help)});
   CGW_ASSIGN(const Words positional, parse_options("create", words, known));
   if (help) {
-    return print_help("create [OPTION...] ID",
-                      "Makes a container whose command waits for `start`.", known);
+    return print_help("create [OPTION...] ID", "Makes a container whose command waits for `start`.",
+                      known);
   }
   CGW_ASSIGN(options.id, only_id("create", positional));
   CGW_ASSIGN(const CreatedContainer made, create_container(global, options, true));

@@ -1,7 +1,10 @@
-#include <unistd.h>
+#include <chrono>
+#include <thread>
 
+#include "base/text.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
+#include "launcher/oci/quantity.h"
 
 namespace cgwarden::launcher::oci {
 
@@ -19,7 +22,10 @@ Outcome<int> events(const Global& global, const Words& words) {
                       "Prints what the container's cgroup counts, a JSON object a line.", options);
   }
   CGW_ASSIGN(const std::string id, only_id("events", positional));
-  CGW_ASSIGN(const useconds_t pause_usec, duration_usec(interval));
+  const auto pause_usec = duration_usec(interval);
+  if (!pause_usec || *pause_usec == 0) {
+    return refuse("--interval \"" + printable(interval) + "\" is not a time such as 5s", kUsage);
+  }
   CGW_ASSIGN(const Container container, Container::open(global.root, id));
   CGW_ASSIGN(const ContainerRecord record, container.record());
   if (status_of(record) == ContainerStatus::stopped) {
@@ -32,7 +38,7 @@ Outcome<int> events(const Global& global, const Words& words) {
     CGW_ASSIGN(const std::string text, stats_json(record.cgroup, id));
     CGW_TRY(print(text + "\n"));
     if (once) return 0;
-    ::usleep(pause_usec);
+    std::this_thread::sleep_for(std::chrono::microseconds(*pause_usec));
     if (status_of(record) == ContainerStatus::stopped) return 0;
   }
 }

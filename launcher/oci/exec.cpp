@@ -69,8 +69,7 @@ struct OpenNamespaces {
 Outcome<OpenNamespaces> open_namespaces(const ContainerRecord& record) {
   OpenNamespaces result;
   for (const auto type : kNamespaceTypes) {
-    const std::string path =
-        "/proc/" + std::to_string(record.pid) + "/ns/" + namespace_file(type);
+    const std::string path = "/proc/" + std::to_string(record.pid) + "/ns/" + namespace_file(type);
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) {
       if (errno == ENOENT && type == NamespaceType::time) continue;
@@ -87,13 +86,13 @@ Outcome<OpenNamespaces> open_namespaces(const ContainerRecord& record) {
   return result;
 }
 
-// The cgroup of the container's process, which may have moved itself into one below its own (systemd
-// as init does).
+// The cgroup of the container's process, which may have moved itself into one below its own
+// (systemd as init does).
 Outcome<ContainerCgroup> current_cgroup(const ContainerRecord& record) {
   ContainerCgroup cgroup = record.cgroup;
   if (cgroup.path.empty()) return cgroup;
-  CGW_ASSIGN(const std::string text,
-             read_file("/proc/" + std::to_string(record.pid) + "/cgroup", limits::kControlFileBytes));
+  CGW_ASSIGN(const std::string text, read_file("/proc/" + std::to_string(record.pid) + "/cgroup",
+                                               limits::kControlFileBytes));
   CGW_ASSIGN(const std::string path, unified_path(text));
   if (path.starts_with(cgroup.path + "/")) cgroup.path = path;
   return cgroup;
@@ -101,7 +100,8 @@ Outcome<ContainerCgroup> current_cgroup(const ContainerRecord& record) {
 
 class Execution {
  public:
-  Execution(const Global& global, const ExecOptions& options) : global_(global), options_(options) {}
+  Execution(const Global& global, const ExecOptions& options)
+      : global_(global), options_(options) {}
   Outcome<int> run(const std::string& id, const Words& command);
 
  private:
@@ -136,10 +136,8 @@ Outcome<void> Execution::look_up(const std::string& id) {
 Outcome<Spawned> Execution::launch(int console) {
   spec_.namespaces = namespaces_.entries;
   UniqueFd cgroup_fd;
-  const bool other_user =
-      std::ranges::any_of(spec_.namespaces, [](const Namespace& entry) {
-        return entry.type == NamespaceType::user;
-      });
+  const bool other_user = std::ranges::any_of(
+      spec_.namespaces, [](const Namespace& entry) { return entry.type == NamespaceType::user; });
   if (!cgroup_.path.empty() && !other_user) {
     CGW_ASSIGN(cgroup_fd, open_container_cgroup(cgroup_));
   }

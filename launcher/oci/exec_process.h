@@ -22,8 +22,8 @@ struct ProcessOptions {
   std::string apparmor_profile;
 };
 
-// Turns the spec of a container into that of one more process in it: `process` from the file, or the
-// container's own with what the options change; all that belongs to the making of a container
+// Turns the spec of a container into that of one more process in it: `process` from the file, or
+// the container's own with what the options change; all that belongs to the making of a container
 // (mounts, hooks, hostname, devices, sysctl) is dropped.
 [[nodiscard]] Outcome<void> use_process(Spec& spec, const ProcessOptions& options,
                                         const std::vector<std::string>& command);

@@ -17,8 +17,9 @@ struct Failure {
   explicit Failure(std::string sentence, int code = 1)
       : text(std::move(sentence)), exit_code(code) {}
   // Implicit, so that CGW_TRY and CGW_ASSIGN pass both kinds of errors on.
-  Failure(const Error& error) : text(error.sentence()) {}         // NOLINT(google-explicit-constructor)
-  Failure(const LaunchError& error) : text(error.sentence()) {}  // NOLINT(google-explicit-constructor)
+  Failure(const Error& error) : text(error.sentence()) {}  // NOLINT(google-explicit-constructor)
+  Failure(const LaunchError& error)
+      : text(error.sentence()) {}  // NOLINT(google-explicit-constructor)
 };
 
 template <typename T>

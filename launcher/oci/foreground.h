@@ -8,8 +8,8 @@
 namespace cgwarden::launcher::oci {
 
 // Starts a command by `launch` (which gets the socket for the terminal's master, -1 without a
-// terminal), passes signals on to it, relays its terminal, and answers with its exit status: its code,
-// or 128+N when signal N ended it.
+// terminal), passes signals on to it, relays its terminal, and answers with its exit status: its
+// code, or 128+N when signal N ended it.
 [[nodiscard]] Outcome<int> run_in_foreground(bool terminal,
                                              const std::function<Outcome<Spawned>(int)>& launch);
 

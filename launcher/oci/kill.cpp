@@ -15,8 +15,7 @@ namespace {
 
 Outcome<void> signal_one(const ContainerRecord& record, int number) {
   const UniqueFd pidfd = open_process(record);
-  if (pidfd.valid() &&
-      ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0) {
+  if (pidfd.valid() && ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0) {
     return {};
   }
   if (!pidfd.valid() || errno == ESRCH) {

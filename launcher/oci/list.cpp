@@ -1,5 +1,6 @@
-#include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include <cstdio>
 
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"

@@ -1,12 +1,12 @@
 #include "launcher/oci/log.h"
 
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "base/text.h"

@@ -5,8 +5,8 @@
 
 #include "launcher/oci/command_line.h"
 
-// What the runtime says beside its results: on stderr, and in the file of --log as text or as one JSON
-// object a line {"level", "msg", "time"}, which is where callers of OCI runtimes look for it.
+// What the runtime says beside its results: on stderr, and in the file of --log as text or as one
+// JSON object a line {"level", "msg", "time"}, which is where callers of OCI runtimes look for it.
 namespace cgwarden::launcher::oci {
 
 // Opens the file of --log for appending. Before this, and without a file, stderr gets everything.

@@ -100,7 +100,8 @@ std::string help_text(const std::vector<Option>& options) {
   }
   text += "\nOptions:\n" + describe(options);
   text +=
-      "\n`cgwarden-oci COMMAND --help` says more. Exit status: 0 ok, 1 failed, 2 wrong usage; `run` and\n"
+      "\n`cgwarden-oci COMMAND --help` says more. Exit status: 0 ok, 1 failed, 2 wrong usage; "
+      "`run` and\n"
       "`exec` exit as the command does, `exec` with 255 when it cannot be started.\n\n"
       "Example:\n"
       "  mkdir -p box/rootfs/bin && cp /bin/busybox box/rootfs/bin/sh\n"

@@ -15,8 +15,9 @@ Outcome<int> set_frozen(const Global& global, const Words& words, const std::str
   CGW_TRY(container.lock());
   CGW_ASSIGN(const ContainerRecord record, container.record());
   const ContainerStatus status = status_of(record);
-  const bool fits = frozen ? status == ContainerStatus::running || status == ContainerStatus::created
-                           : status == ContainerStatus::paused;
+  const bool fits = frozen
+                        ? status == ContainerStatus::running || status == ContainerStatus::created
+                        : status == ContainerStatus::paused;
   if (!fits) {
     return refuse("container \"" + id + "\" cannot be " + (frozen ? "paused" : "resumed") +
                   ": it is " + std::string(to_string(status)));

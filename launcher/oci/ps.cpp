@@ -1,9 +1,9 @@
+#include <nlohmann/json.hpp>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
@@ -49,7 +49,8 @@ Outcome<int> ps(const Global& global, const Words& words) {
       {"format", 'f', "FORMAT", "table (default) or json: a list of pids", into(format)},
       {"help", 'h', nullptr, "this text", into(help)}};
   CGW_ASSIGN(Words positional, parse_options("ps", words, options, true));
-  if (help) return print_help("ps [--format FORMAT] ID [PS-OPTION...]", "Lists processes.", options);
+  if (help)
+    return print_help("ps [--format FORMAT] ID [PS-OPTION...]", "Lists processes.", options);
   if (positional.empty()) return refuse("ps needs a container id", kUsage);
   if (format != "table" && format != "json") {
     return refuse("ps has the formats table and json", kUsage);

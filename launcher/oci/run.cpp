@@ -42,7 +42,8 @@ Outcome<int> run(const Global& global, const Words& words) {
   RunOptions options;
   auto known = create_option_table(options.create);
   known.push_back({"detach", 'd', nullptr, "do not wait for it", into(options.detach)});
-  known.push_back({"keep", 0, nullptr, "keep the container after it has ended", into(options.keep)});
+  known.push_back(
+      {"keep", 0, nullptr, "keep the container after it has ended", into(options.keep)});
   known.push_back({"help", 'h', nullptr, "this text", into(options.help)});
   CGW_ASSIGN(const Words positional, parse_options("run", words, known));
   if (options.help) {
@@ -59,8 +60,7 @@ Outcome<int> run(const Global& global, const Words& words) {
   }
   // Read twice, once to know whether a terminal is wanted: the second reading counts.
   CGW_ASSIGN(const Bundle bundle, read_bundle(options.create.bundle));
-  const bool own_terminal =
-      bundle.spec.process.terminal && options.create.console_socket.empty();
+  const bool own_terminal = bundle.spec.process.terminal && options.create.console_socket.empty();
   return run_and_remove(global, options, own_terminal);
 }
 

@@ -30,8 +30,7 @@ bool is_sealed() {
 
 UniqueFd readonly_mount() {
   const UniqueFd self(::open(kSelf, O_PATH | O_CLOEXEC));
-  UniqueFd copy(
-      ::open_tree(self.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  UniqueFd copy(::open_tree(self.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
   if (!copy.valid() ||

@@ -6,7 +6,8 @@ namespace cgwarden::launcher::oci {
 
 // Runs this program anew from a read-only copy of its mount, if it does not already: a process in a
 // container that gets hold of /proc/PID/exe of a runtime cannot write the host's file through it
-// (CVE-2019-5736). Where mounts are not permitted a sealed copy in memory serves. Returns once sealed.
+// (CVE-2019-5736). Where mounts are not permitted a sealed copy in memory serves. Returns once
+// sealed.
 [[nodiscard]] Outcome<void> seal_program(char** argv);
 
 }  // namespace cgwarden::launcher::oci

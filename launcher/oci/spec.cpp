@@ -1,8 +1,9 @@
+#include "launcher/spec.h"
+
 #include <fcntl.h>
 
 #include "base/file.h"
 #include "launcher/oci/commands.h"
-#include "launcher/spec.h"
 
 namespace cgwarden::launcher::oci {
 namespace {

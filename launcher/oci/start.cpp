@@ -1,10 +1,11 @@
+#include "launcher/oci/start.h"
+
 #include <unistd.h>
 
 #include "launcher/hooks.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
 #include "launcher/oci/destroy.h"
-#include "launcher/oci/start.h"
 #include "launcher/start_gate.h"
 
 namespace cgwarden::launcher::oci {
