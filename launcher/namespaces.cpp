@@ -18,7 +18,7 @@ struct NamespaceRow {
   const char* name;
   std::uint64_t flag;
 };
-constexpr std::array<NamespaceRow, 7> kNamespaces{{
+constexpr std::array<NamespaceRow, 8> kNamespaces{{
     {NamespaceType::pid, "pid", CLONE_NEWPID},
     {NamespaceType::network, "network", CLONE_NEWNET},
     {NamespaceType::mount, "mount", CLONE_NEWNS},
@@ -26,6 +26,7 @@ constexpr std::array<NamespaceRow, 7> kNamespaces{{
     {NamespaceType::uts, "uts", CLONE_NEWUTS},
     {NamespaceType::user, "user", CLONE_NEWUSER},
     {NamespaceType::cgroup, "cgroup", CLONE_NEWCGROUP},
+    {NamespaceType::time, "time", CLONE_NEWTIME},
 }};
 
 const NamespaceRow& row_of(NamespaceType type) {
