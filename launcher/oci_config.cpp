@@ -1,418 +1,130 @@
-#include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <limits>
-#include <utility>
-
-#include "launcher/capabilities.h"
+#include "base/text.h"
 #include "launcher/json.h"
-#include "launcher/namespaces.h"
-#include "launcher/rlimits.h"
-#include "launcher/spec.h"
+#include "launcher/oci_sections.h"
 
-// config.json of OCI runtime-spec 1.2 (config.md, config-linux.md) <-> Spec.
+// config.json of OCI runtime-spec 1.2 (config.md, config-linux.md) <-> Spec: the document itself.
 namespace cgwarden::launcher {
 namespace {
 
 using nlohmann::json;
 
+constexpr const char* kOperation = "use the OCI config";
 constexpr const char* kInitAnnotation = "io.github.cgwarden.init";
 constexpr const char* kSeccompAnnotation = "io.github.cgwarden.seccomp";
 
-// One JSON object being read. Every property has to be taken; finish() refuses the first that was
-// not, by its full name. The first fault is kept, later ones are dropped.
-class ObjectReader {
- public:
-  ObjectReader(const json& object, std::string path, std::string& fault)
-      : object_(object), path_(std::move(path)), fault_(fault) {
-    if (!object_.is_object()) complain("", "must be an object");
-  }
+// Warnings kept of one document: a screen. More are usually the same mistake again.
+constexpr std::size_t kWarnings = 50;
 
-  // nullptr when the property is absent.
-  const json* take(const char* name) {
-    taken_.emplace_back(name);
-    if (!object_.is_object()) return nullptr;
-    const auto found = object_.find(name);
-    return found == object_.end() ? nullptr : &*found;
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// SemVer 2.0.0 with major version 1; "-dev" and "+build" may follow, the patch level may lack.
+bool version_is_supported(std::string_view version) {
+  const auto numbers = split(version.substr(0, version.find_first_of("-+")), '.');
+  return (numbers.size() == 2 || numbers.size() == 3) && numbers.front() == "1" &&
+         is_number(numbers[1]) && is_number(numbers.back());
+}
+
+// One of two words; anything else is a complaint.
+bool read_choice(ObjectReader& reader, const char* name, const std::string& text, const char* yes,
+                 const char* no) {
+  if (text != yes && text != no) {
+    reader.complain(name, std::string("must be \"") + yes + "\" or \"" + no + "\"");
   }
-  void string(const char* name, std::string& to) {
-    const json* value = take(name);
-    if (value == nullptr) return;
-    if (!value->is_string()) return complain(name, "must be a string");
-    to = value->get_ref<const std::string&>();
-    if (to.find('\0') != std::string::npos) complain(name, "may not contain a zero byte");
-  }
-  void boolean(const char* name, bool& to) {
-    const json* value = take(name);
-    if (value == nullptr) return;
-    if (!value->is_boolean()) return complain(name, "must be true or false");
-    to = value->get<bool>();
-  }
-  template <typename Integer>
-  bool integer(const char* name, Integer& to) {
-    const json* value = take(name);
-    if (value == nullptr) return false;
-    if (!read_integer(*value, to)) {
-      complain(name, "must be a whole number in range");
-      return false;
-    }
-    return true;
-  }
-  template <typename Integer>
-  static bool read_integer(const json& value, Integer& to) {
-    if (value.is_number_unsigned()) {
-      const auto number = value.get<std::uint64_t>();
-      if (!std::in_range<Integer>(number)) return false;
-      to = static_cast<Integer>(number);
-      return true;
-    }
-    if (!value.is_number_integer()) return false;
-    const auto number = value.get<std::int64_t>();
-    if (!std::in_range<Integer>(number)) return false;
-    to = static_cast<Integer>(number);
-    return true;
-  }
-  void strings(const char* name, std::vector<std::string>& to) {
-    each(name, [&](const json& item, const std::string& path) {
-      if (!item.is_string() || item.get_ref<const std::string&>().find('\0') != std::string::npos) {
-        return complain_at(path, "must be a string without zero bytes");
-      }
-      to.push_back(item.get<std::string>());
+  return text == yes;
+}
+
+void read_annotations(ObjectReader& reader, Spec& spec) {
+  spec.seccomp = SeccompProfile::unconfined;  // OCI: no linux.seccomp, no filter
+  reader.string_map("annotations", spec.annotations);
+  if (const auto init = spec.annotations.extract(kInitAnnotation)) {
+    reader.object("annotations", [&](ObjectReader& part) {
+      spec.init = read_choice(part, kInitAnnotation, init.mapped(), "true", "false");
     });
   }
-  template <typename Function>
-  void each(const char* name, const Function& function) {
-    const json* value = take(name);
-    if (value == nullptr || value->is_null()) return;
-    if (!value->is_array()) return complain(name, "must be an array");
-    for (std::size_t i = 0; i < value->size(); ++i) {
-      function((*value)[i], name_of(name) + "[" + std::to_string(i) + "]");
-    }
+  if (const auto profile = spec.annotations.extract(kSeccompAnnotation)) {
+    reader.object("annotations", [&](ObjectReader& part) {
+      const bool chosen =
+          read_choice(part, kSeccompAnnotation, profile.mapped(), "default", "unconfined");
+      if (chosen && !spec.seccomp_config) spec.seccomp = SeccompProfile::container_default;
+    });
   }
-  // A property this launcher knows but does not carry out may stand there only if it asks for
-  // nothing (null, false, empty).
-  void finish() {
-    if (!object_.is_object()) return;
-    for (const auto& [name, value] : object_.items()) {
-      if (std::ranges::find(taken_, name) != taken_.end()) continue;
-      if (value.is_null() || value == false || ((value.is_structured()) && value.empty())) continue;
-      complain(name, "is not supported");
-    }
-  }
-  void complain(const std::string& name, const char* what) { complain_at(name_of(name), what); }
-  void complain_at(const std::string& path, const std::string& what) {
-    if (fault_.empty()) fault_ = path + " " + what;
-  }
-  [[nodiscard]] std::string name_of(const std::string& name) const {
-    if (path_.empty()) return name.empty() ? "the document" : name;
-    return name.empty() ? path_ : path_ + "." + name;
-  }
-  [[nodiscard]] std::string& fault() { return fault_; }
+}
 
- private:
-  const json& object_;
-  std::string path_;
-  std::string& fault_;
-  std::vector<std::string> taken_;
-};
-
-void read_user(const json& value, User& user, std::string& fault) {
-  ObjectReader reader(value, "process.user", fault);
-  reader.integer("uid", user.uid);
-  reader.integer("gid", user.gid);
-  mode_t umask = 0;
-  if (reader.integer("umask", umask)) {
-    if (umask > 0777) reader.complain("umask", "must be at most 0777");
-    user.umask = umask;
-  }
-  reader.each("additionalGids", [&](const json& item, const std::string& path) {
-    gid_t gid = 0;
-    if (!ObjectReader::read_integer(item, gid)) {
-      return reader.complain_at(path, "must be a whole number in range");
-    }
-    user.additional_gids.push_back(gid);
+void read_document(ObjectReader& reader, Spec& spec) {
+  reader.require(reader.string("ociVersion", spec.oci_version), "ociVersion");
+  if (!version_is_supported(spec.oci_version)) reader.complain("ociVersion", "must be 1.x");
+  spec.has_process =
+      reader.object("process", [&](ObjectReader& part) { read_process(part, spec.process); });
+  const bool has_root = reader.object("root", [&](ObjectReader& part) {
+    part.string("path", spec.root_path);
+    if (spec.root_path.empty()) part.complain("path", "is missing");
+    part.boolean("readonly", spec.root_readonly);
   });
-  reader.finish();
-}
-
-void read_capabilities(const json& value, Capabilities& capabilities, std::string& fault) {
-  ObjectReader reader(value, "process.capabilities", fault);
-  const std::array<std::pair<const char*, std::vector<std::string>*>, 5> sets{
-      {{"bounding", &capabilities.bounding},
-       {"effective", &capabilities.effective},
-       {"inheritable", &capabilities.inheritable},
-       {"permitted", &capabilities.permitted},
-       {"ambient", &capabilities.ambient}}};
-  for (const auto& [name, set] : sets) {
-    reader.strings(name, *set);
-    for (const auto& capability : *set) {
-      if (capability_number(capability) < 0) {
-        reader.complain_at(reader.name_of(name),
-                           "names " + capability + ", which is not a capability");
-      }
-    }
-  }
-  reader.finish();
-}
-
-void read_rlimit(const json& value, const std::string& path, Process& process, std::string& fault) {
-  ObjectReader reader(value, path, fault);
-  Rlimit limit;
-  reader.string("type", limit.type);
-  if (rlimit_number(limit.type) < 0) reader.complain("type", "is not a resource limit");
-  if (!reader.integer("soft", limit.soft)) reader.complain("soft", "is missing");
-  if (!reader.integer("hard", limit.hard)) reader.complain("hard", "is missing");
-  reader.finish();
-  for (const auto& other : process.rlimits) {
-    if (other.type == limit.type) reader.complain("type", "stands twice");
-  }
-  process.rlimits.push_back(std::move(limit));
-}
-
-void read_process(const json& value, Process& process, std::string& fault) {
-  ObjectReader reader(value, "process", fault);
-  reader.strings("args", process.args);
-  reader.strings("env", process.env);
-  reader.string("cwd", process.cwd);
-  if (!process.cwd.starts_with('/')) reader.complain("cwd", "must be an absolute path");
-  if (const json* user = reader.take("user")) read_user(*user, process.user, fault);
-  if (const json* sets = reader.take("capabilities")) {
-    read_capabilities(*sets, process.capabilities, fault);
-  }
-  reader.each("rlimits", [&](const json& item, const std::string& path) {
-    read_rlimit(item, path, process, fault);
-  });
-  process.no_new_privileges = false;  // OCI: absent is false
-  reader.boolean("noNewPrivileges", process.no_new_privileges);
-  int adjustment = 0;
-  if (reader.integer("oomScoreAdj", adjustment)) {
-    if (adjustment < -1000 || adjustment > 1000) {
-      reader.complain("oomScoreAdj", "must be between -1000 and 1000");
-    }
-    process.oom_score_adj = adjustment;
-  }
-  reader.finish();
-}
-
-void read_mount(const json& value, const std::string& path, Spec& spec, std::string& fault) {
-  ObjectReader reader(value, path, fault);
-  Mount mount;
-  reader.string("destination", mount.destination);
-  if (!mount.destination.starts_with('/')) {
-    reader.complain("destination", "must be an absolute path");
-  }
-  reader.string("type", mount.type);
-  reader.string("source", mount.source);
-  reader.strings("options", mount.options);
-  for (const auto& option : mount.options) {
-    if (option == "tmpcopyup" || option == "idmap" || option == "ridmap" ||
-        option.starts_with("context=")) {
-      reader.complain_at(reader.name_of("options"),
-                         "contains " + option + ", which is not supported");
-    }
-  }
-  const bool bind = mount.type == "bind" ||
-                    std::ranges::find(mount.options, "bind") != mount.options.end() ||
-                    std::ranges::find(mount.options, "rbind") != mount.options.end();
-  if (bind && !mount.source.starts_with('/')) {
-    reader.complain("source", "must be an absolute path for a bind mount");
-  }
-  if (!bind && mount.type.empty()) reader.complain("type", "is missing");
-  reader.finish();
-  spec.mounts.push_back(std::move(mount));
-}
-
-void read_namespace(const json& value, const std::string& path, Spec& spec, std::string& fault) {
-  ObjectReader reader(value, path, fault);
-  Namespace entry;
-  std::string type;
-  reader.string("type", type);
-  reader.string("path", entry.path);
-  bool known = false;
-  for (int i = 0; i <= static_cast<int>(NamespaceType::cgroup) && !known; ++i) {
-    entry.type = static_cast<NamespaceType>(i);
-    known = type == namespace_name(entry.type);
-  }
-  if (!known) {
-    reader.complain_at(path, "asks for the namespace \"" + type + "\", which is not supported");
-  } else if (spec.has_namespace(entry.type)) {
-    reader.complain_at(path, "repeats the namespace " + type);
-  }
-  if (!entry.path.empty() &&
-      (entry.type == NamespaceType::mount || entry.type == NamespaceType::user)) {
-    reader.complain("path", "is not supported for mount and user namespaces");
-  }
-  reader.finish();
-  if (known) spec.namespaces.push_back(std::move(entry));
-}
-
-void read_mapping(const json& value, const std::string& path, std::vector<IdMapping>& to,
-                  std::string& fault) {
-  ObjectReader reader(value, path, fault);
-  IdMapping mapping;
-  if (!reader.integer("containerID", mapping.container_id) ||
-      !reader.integer("hostID", mapping.host_id) || !reader.integer("size", mapping.size)) {
-    reader.complain("", "needs containerID, hostID and size");
-  }
-  reader.finish();
-  to.push_back(mapping);
-}
-
-void read_linux(const json& value, Spec& spec, std::string& fault) {
-  ObjectReader reader(value, "linux", fault);
-  reader.each("namespaces", [&](const json& item, const std::string& path) {
-    read_namespace(item, path, spec, fault);
-  });
-  reader.each("uidMappings", [&](const json& item, const std::string& path) {
-    read_mapping(item, path, spec.uid_mappings, fault);
-  });
-  reader.each("gidMappings", [&](const json& item, const std::string& path) {
-    read_mapping(item, path, spec.gid_mappings, fault);
-  });
-  reader.strings("maskedPaths", spec.masked_paths);
-  reader.strings("readonlyPaths", spec.readonly_paths);
-  reader.finish();
-}
-
-void read_annotations(const json& value, Spec& spec, std::string& fault) {
-  ObjectReader reader(value, "annotations", fault);
-  if (!value.is_object()) return;
-  for (const auto& [name, text] : value.items()) {
-    if (!text.is_string()) return reader.complain(name, "must be a string");
-    const auto& content = text.get_ref<const std::string&>();
-    if (name == kInitAnnotation) {
-      if (content != "true" && content != "false") {
-        reader.complain(name, "must be \"true\" or \"false\"");
-      }
-      spec.init = content == "true";
-    } else if (name == kSeccompAnnotation) {
-      if (content != "default" && content != "unconfined") {
-        reader.complain(name, "must be \"default\" or \"unconfined\"");
-      }
-      spec.seccomp =
-          content == "default" ? SeccompProfile::container_default : SeccompProfile::unconfined;
-    } else {
-      spec.annotations[name] = content;
-    }
-  }
-}
-
-void read_root(const json& value, Spec& spec, std::string& fault) {
-  ObjectReader reader(value, "root", fault);
-  reader.string("path", spec.root_path);
-  if (spec.root_path.empty()) reader.complain("path", "is missing");
-  reader.boolean("readonly", spec.root_readonly);
-  reader.finish();
-}
-
-void read_document(const json& document, Spec& spec, std::string& fault) {
-  ObjectReader reader(document, "", fault);
-  spec.oci_version.clear();
-  reader.string("ociVersion", spec.oci_version);
-  if (!spec.oci_version.starts_with("1.")) reader.complain("ociVersion", "must be 1.x");
-  if (const json* process = reader.take("process")) {
-    read_process(*process, spec.process, fault);
-  } else {
-    reader.complain("process", "is missing");
-  }
-  if (const json* root = reader.take("root")) {
-    read_root(*root, spec, fault);
-  } else {
-    reader.complain("root", "is missing");
-  }
+  reader.require(has_root, "root");
   reader.string("hostname", spec.hostname);
-  reader.each("mounts", [&](const json& item, const std::string& path) {
-    read_mount(item, path, spec, fault);
-  });
-  if (const json* section = reader.take("linux")) read_linux(*section, spec, fault);
-  spec.seccomp = SeccompProfile::unconfined;  // OCI: no linux.seccomp, no filter
-  if (const json* notes = reader.take("annotations")) read_annotations(*notes, spec, fault);
-  reader.finish();
+  reader.string("domainname", spec.domainname);
+  reader.objects("mounts", spec.mounts, read_mount);
+  reader.object("hooks", [&](ObjectReader& part) { read_hooks(part, spec.hooks); });
+  reader.object("linux", [&](ObjectReader& part) { read_linux(part, spec); });
+  read_annotations(reader, spec);
 }
 
-json write_mappings(const std::vector<IdMapping>& mappings) {
-  json list = json::array();
-  for (const auto& mapping : mappings) {
-    list.push_back({{"containerID", mapping.container_id},
-                    {"hostID", mapping.host_id},
-                    {"size", mapping.size}});
+// `read` fills a T from the document; `path` is its name inside config.json.
+template <typename T, typename Read>
+Result<T> parse(const std::string& text, const std::string& where, const char* path,
+                const Read& read, std::vector<std::string>* warnings) {
+  CGW_ASSIGN(const json document, parse_json_object(text, kOperation, where));
+  T result;
+  Findings findings;
+  ObjectReader reader(document, path, findings);
+  read(reader, result);
+  if (!findings.fault.empty()) {
+    return fail(Error::invalid(kOperation, where, std::move(findings.fault)));
   }
-  return list;
-}
-
-json write_process(const Process& process) {
-  json user{{"uid", process.user.uid}, {"gid", process.user.gid}};
-  if (!process.user.additional_gids.empty()) {
-    user["additionalGids"] = process.user.additional_gids;
-  }
-  if (process.user.umask) user["umask"] = *process.user.umask;
-  const Capabilities& sets = process.capabilities;
-  json result{{"user", std::move(user)},
-              {"args", process.args},
-              {"env", process.env},
-              {"cwd", process.cwd},
-              {"capabilities",
-               {{"bounding", sets.bounding},
-                {"effective", sets.effective},
-                {"inheritable", sets.inheritable},
-                {"permitted", sets.permitted},
-                {"ambient", sets.ambient}}},
-              {"noNewPrivileges", process.no_new_privileges}};
-  for (const auto& limit : process.rlimits) {
-    result["rlimits"].push_back({{"type", limit.type}, {"soft", limit.soft}, {"hard", limit.hard}});
-  }
-  if (process.oom_score_adj) result["oomScoreAdj"] = *process.oom_score_adj;
+  if (findings.warnings.size() > kWarnings) findings.warnings.resize(kWarnings);
+  if (warnings != nullptr) *warnings = std::move(findings.warnings);
   return result;
 }
 
-json write_linux(const Spec& spec) {
-  json result{{"maskedPaths", spec.masked_paths}, {"readonlyPaths", spec.readonly_paths}};
-  result["namespaces"] = json::array();
-  for (const auto& entry : spec.namespaces) {
-    json item{{"type", namespace_name(entry.type)}};
-    if (!entry.path.empty()) item["path"] = entry.path;
-    result["namespaces"].push_back(std::move(item));
-  }
-  if (!spec.uid_mappings.empty()) result["uidMappings"] = write_mappings(spec.uid_mappings);
-  if (!spec.gid_mappings.empty()) result["gidMappings"] = write_mappings(spec.gid_mappings);
-  return result;
+// Bytes that are not UTF-8 (an argument may hold any) cannot stand in JSON: replaced, not thrown.
+std::string text_of(const json& document) {
+  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
 
-Result<Spec> parse_config(const std::string& text, const std::string& where) {
-  CGW_ASSIGN(const json document, parse_json_object(text, "use the OCI config", where));
-  Spec spec;
-  std::string fault;
-  read_document(document, spec, fault);
-  if (!fault.empty()) return fail(Error::invalid("use the OCI config", where, std::move(fault)));
-  return spec;
+Result<Spec> parse_config(const std::string& text, const std::string& where,
+                          std::vector<std::string>* warnings) {
+  return parse<Spec>(text, where, "", read_document, warnings);
+}
+
+Result<Process> parse_process(const std::string& text, const std::string& where,
+                              std::vector<std::string>* warnings) {
+  return parse<Process>(text, where, "process", read_process, warnings);
+}
+
+Result<Resources> parse_resources(const std::string& text, const std::string& where,
+                                  std::vector<std::string>* warnings) {
+  return parse<Resources>(text, where, "linux.resources", read_resources, warnings);
 }
 
 std::string to_config(const Spec& spec) {
-  json mounts = json::array();
-  for (const auto& mount : spec.mounts) {
-    json item{{"destination", mount.destination}};
-    if (!mount.type.empty()) item["type"] = mount.type;
-    if (!mount.source.empty()) item["source"] = mount.source;
-    if (!mount.options.empty()) item["options"] = mount.options;
-    mounts.push_back(std::move(item));
-  }
   json annotations = spec.annotations;
   annotations[kInitAnnotation] = spec.init ? "true" : "false";
   annotations[kSeccompAnnotation] =
       spec.seccomp == SeccompProfile::container_default ? "default" : "unconfined";
   json document{{"ociVersion", spec.oci_version},
-                {"process", write_process(spec.process)},
                 {"root", {{"path", spec.root_path}, {"readonly", spec.root_readonly}}},
-                {"mounts", std::move(mounts)},
                 {"linux", write_linux(spec)},
                 {"annotations", std::move(annotations)}};
-  if (!spec.hostname.empty()) document["hostname"] = spec.hostname;
-  // Bytes that are not UTF-8 (an argument may hold any) cannot stand in JSON: replaced, not thrown.
-  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  if (spec.has_process) document["process"] = write_process(spec.process);
+  put_unless_empty(document, "hostname", spec.hostname);
+  put_unless_empty(document, "domainname", spec.domainname);
+  for (const auto& mount : spec.mounts) document["mounts"].push_back(write_mount(mount));
+  put_unless_empty(document, "hooks", write_hooks(spec.hooks));
+  return text_of(document);
 }
 
 }  // namespace cgwarden::launcher

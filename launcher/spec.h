@@ -11,8 +11,7 @@
 #include "base/result.h"
 
 // The one internal model of "an isolated process": config.json of OCI runtime-spec 1.2 (config.md,
-// config-linux.md). Workload YAML compiles to it, config.json parses to it; a property outside it
-// is refused by name.
+// config-linux.md). Workload YAML compiles to it, config.json parses to it.
 namespace cgwarden::launcher {
 
 enum class NamespaceType { pid, network, mount, ipc, uts, user, cgroup, time };
@@ -20,23 +19,26 @@ enum class NamespaceType { pid, network, mount, ipc, uts, user, cgroup, time };
 struct Namespace {
   NamespaceType type = NamespaceType::pid;
   std::string path;  // join this one; empty: make a new one
+  bool operator==(const Namespace&) const = default;
 };
 
 struct IdMapping {  // linux.uidMappings / gidMappings
   std::uint32_t container_id = 0;
   std::uint32_t host_id = 0;
   std::uint32_t size = 0;
+  bool operator==(const IdMapping&) const = default;
 };
 
 struct Mount {
   std::string destination;
-  std::string type;  // "bind" or a file system type
-  std::string source;
+  std::string type;    // "bind" or a file system type
+  std::string source;  // of a bind mount: absolute, or relative to the bundle
   std::vector<std::string> options;
   // With option "idmap" or "ridmap", or by themselves: an id-mapped mount (mount_setattr(2)
   // MOUNT_ATTR_IDMAP). Empty with the option: the maps of the container.
-  std::vector<IdMapping> uid_mappings = {};
-  std::vector<IdMapping> gid_mappings = {};
+  std::vector<IdMapping> uid_mappings{};
+  std::vector<IdMapping> gid_mappings{};
+  bool operator==(const Mount&) const = default;
 };
 
 // By type or by option ("bind", "rbind").
@@ -47,12 +49,14 @@ struct User {
   gid_t gid = 0;
   std::vector<gid_t> additional_gids;
   std::optional<mode_t> umask;
+  bool operator==(const User&) const = default;
 };
 
 struct Rlimit {
   std::string type;  // "RLIMIT_NOFILE"
   std::uint64_t soft = 0;
   std::uint64_t hard = 0;
+  bool operator==(const Rlimit&) const = default;
 };
 
 // Names as in capabilities(7): "CAP_KILL".
@@ -62,6 +66,7 @@ struct Capabilities {
   std::vector<std::string> inheritable;
   std::vector<std::string> permitted;
   std::vector<std::string> ambient;
+  bool operator==(const Capabilities&) const = default;
 };
 
 struct Scheduler {     // process.scheduler, sched_setattr(2)
@@ -73,21 +78,25 @@ struct Scheduler {     // process.scheduler, sched_setattr(2)
   std::uint64_t runtime_nsec = 0;
   std::uint64_t deadline_nsec = 0;
   std::uint64_t period_nsec = 0;
+  bool operator==(const Scheduler&) const = default;
 };
 
 struct IoPriority {           // process.ioPriority, ioprio_set(2)
   std::string io_class;       // "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"
   std::int32_t priority = 0;  // 0 to 7
+  bool operator==(const IoPriority&) const = default;
 };
 
 struct CpuAffinity {    // process.execCPUAffinity: of `exec` only; lists as in cpuset(7)
   std::string initial;  // until the process has been moved into the container's cgroup
   std::string settled;  // "final": afterwards
+  bool operator==(const CpuAffinity&) const = default;
 };
 
 struct ConsoleSize {
   unsigned height = 0;
   unsigned width = 0;
+  bool operator==(const ConsoleSize&) const = default;
 };
 
 // Annotation io.github.cgwarden.seccomp: a profile of our own, when linux.seccomp is absent.
@@ -101,6 +110,7 @@ struct SeccompArgument {  // linux.seccomp.syscalls[].args[]
   std::uint64_t value = 0;
   std::uint64_t value_two = 0;  // of SCMP_CMP_MASKED_EQ
   std::string op;               // "SCMP_CMP_EQ", ...
+  bool operator==(const SeccompArgument&) const = default;
 };
 
 struct SeccompRule {
@@ -108,6 +118,7 @@ struct SeccompRule {
   std::string action;  // "SCMP_ACT_ALLOW", ...
   std::optional<std::uint32_t> errno_ret;
   std::vector<SeccompArgument> args;
+  bool operator==(const SeccompRule&) const = default;
 };
 
 struct Seccomp {  // linux.seccomp
@@ -118,6 +129,7 @@ struct Seccomp {  // linux.seccomp
   std::string listener_path;
   std::string listener_metadata;
   std::vector<SeccompRule> syscalls;
+  bool operator==(const Seccomp&) const = default;
 };
 
 struct Process {
@@ -137,6 +149,7 @@ struct Process {
   std::optional<Scheduler> scheduler;
   std::optional<IoPriority> io_priority;
   std::optional<CpuAffinity> exec_cpu_affinity;
+  bool operator==(const Process&) const = default;
 };
 
 struct Hook {
@@ -144,6 +157,7 @@ struct Hook {
   std::vector<std::string> args;
   std::vector<std::string> env;
   std::optional<unsigned> timeout_sec;
+  bool operator==(const Hook&) const = default;
 };
 
 struct Hooks {
@@ -153,6 +167,7 @@ struct Hooks {
   std::vector<Hook> start_container;
   std::vector<Hook> poststart;
   std::vector<Hook> poststop;
+  bool operator==(const Hooks&) const = default;
 };
 
 struct Device {  // linux.devices[]
@@ -163,6 +178,7 @@ struct Device {  // linux.devices[]
   std::optional<mode_t> file_mode;
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
+  bool operator==(const Device&) const = default;
 };
 
 struct DeviceRule {  // linux.resources.devices[]
@@ -171,18 +187,21 @@ struct DeviceRule {  // linux.resources.devices[]
   std::optional<std::int64_t> major;  // absent (or -1): every
   std::optional<std::int64_t> minor;
   std::string access;  // of "rwm"
+  bool operator==(const DeviceRule&) const = default;
 };
 
 struct DeviceRate {  // linux.resources.blockIO.throttle*
   std::int64_t major = 0;
   std::int64_t minor = 0;
   std::uint64_t rate = 0;
+  bool operator==(const DeviceRate&) const = default;
 };
 
 struct DeviceWeight {
   std::int64_t major = 0;
   std::int64_t minor = 0;
   std::optional<std::uint16_t> weight;
+  bool operator==(const DeviceWeight&) const = default;
 };
 
 // linux.resources. Numbers are as config-linux.md gives them (cgroup v1 words); cgroup_resources.h
@@ -194,6 +213,7 @@ struct Resources {
     std::optional<std::int64_t> reservation;
     std::optional<std::int64_t> swap;  // memory and swap together
     bool check_before_update = false;
+    bool operator==(const Memory&) const = default;
   } memory;
   struct Cpu {
     std::optional<std::uint64_t> shares;
@@ -203,6 +223,7 @@ struct Resources {
     std::optional<std::int64_t> idle;
     std::string cpus;
     std::string mems;
+    bool operator==(const Cpu&) const = default;
   } cpu;
   std::optional<std::int64_t> pids_limit;
   struct BlockIo {
@@ -212,27 +233,33 @@ struct Resources {
     std::vector<DeviceRate> write_bps;
     std::vector<DeviceRate> read_iops;
     std::vector<DeviceRate> write_iops;
+    bool operator==(const BlockIo&) const = default;
   } block_io;
   std::map<std::string, std::uint64_t> hugepage_limits;  // "2MB" -> bytes
   struct Rdma {
     std::optional<std::uint32_t> hca_handles;
     std::optional<std::uint32_t> hca_objects;
+    bool operator==(const Rdma&) const = default;
   };
   std::map<std::string, Rdma> rdma;
   std::map<std::string, std::string> unified;  // control file -> text
+  bool operator==(const Resources&) const = default;
 };
 
 struct TimeOffset {
   std::int64_t secs = 0;
   std::uint32_t nanosecs = 0;
+  bool operator==(const TimeOffset&) const = default;
 };
 
 struct Personality {
   std::string domain;  // "LINUX" or "LINUX32"
+  bool operator==(const Personality&) const = default;
 };
 
 struct NetDevice {   // linux.netDevices (1.3): a host interface moved into the namespace
   std::string name;  // in the container; empty: as on the host
+  bool operator==(const NetDevice&) const = default;
 };
 
 struct Spec {
@@ -268,6 +295,7 @@ struct Spec {
   std::map<std::string, std::string> annotations;
 
   [[nodiscard]] bool has_namespace(NamespaceType type) const;
+  bool operator==(const Spec&) const = default;
 };
 
 // The default of runc, crun and podman: new pid, network, mount, ipc, uts, cgroup namespaces,
@@ -278,14 +306,20 @@ struct Spec {
 // The OCI default capability set (14 names).
 [[nodiscard]] const std::vector<std::string>& default_capabilities();
 
-// config.json text <-> Spec. Parsing is strict: malformed JSON, a wrong type or a property that
-// this launcher does not carry out is an error whose `detail` names the property ("linux.intelRdt
-// is not supported").
-[[nodiscard]] Result<Spec> parse_config(const std::string& json, const std::string& where);
+// config.json text <-> Spec. Malformed JSON, a duplicate key, a wrong type, a value out of range
+// and a property of the specification that this launcher does not carry out are errors whose
+// `detail` names the property in full ("linux.intelRdt is not supported"). Properties that the
+// specification does not define, and those of other platforms, are ignored (config.md,
+// "Extensibility"). `warnings` receives sentences on what was let pass and belongs into the log:
+// unknown capabilities, relative mount destinations, knobs that cgroup v2 does not have.
+[[nodiscard]] Result<Spec> parse_config(const std::string& json, const std::string& where,
+                                        std::vector<std::string>* warnings = nullptr);
 [[nodiscard]] std::string to_config(const Spec& spec);
 // The "process" object alone, as `exec --process FILE` and shims pass it; and "linux.resources"
 // alone, as `update --resources FILE` does.
-[[nodiscard]] Result<Process> parse_process(const std::string& json, const std::string& where);
-[[nodiscard]] Result<Resources> parse_resources(const std::string& json, const std::string& where);
+[[nodiscard]] Result<Process> parse_process(const std::string& json, const std::string& where,
+                                            std::vector<std::string>* warnings = nullptr);
+[[nodiscard]] Result<Resources> parse_resources(const std::string& json, const std::string& where,
+                                                std::vector<std::string>* warnings = nullptr);
 
 }  // namespace cgwarden::launcher

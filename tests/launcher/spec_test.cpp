@@ -5,133 +5,171 @@
 
 #include <string>
 
+#include "tests/launcher/config_text.h"
+
 namespace cgwarden::launcher {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string document(const std::string& process, const std::string& rest) {
-  return R"({"ociVersion":"1.2.0","process":{"cwd":"/","args":["a"])" + process +
-         R"(},"root":{"path":"/r"})" + rest + "}";
+TEST(SpecTest, WithoutSeccompAndNoNewPrivilegesOciMeansNone) {
+  const Spec spec = parsed(document("", ""));
+  EXPECT_EQ(spec.seccomp, SeccompProfile::unconfined);
+  EXPECT_FALSE(spec.seccomp_config);
+  EXPECT_FALSE(spec.process.no_new_privileges);
+  EXPECT_TRUE(spec.namespaces.empty());
 }
 
-std::string refusal(const std::string& json) {
-  const auto spec = parse_config(json, "config.json");
-  return spec ? "accepted" : spec.error().sentence();
-}
-
-TEST(SpecTest, EverythingSurvivesTheRoundTrip) {
+TEST(SpecTest, TheDefaultSurvivesTheRoundTrip) {
   Spec spec = default_spec();
   spec.process.args = {"/bin/server", "--name", "häßlich \"x\" \\"};
-  spec.process.env.emplace_back("A=b=c");
-  spec.process.cwd = "/srv";
-  spec.process.user = {.uid = 7, .gid = 8, .additional_gids = {9, 10}, .umask = 027};
-  spec.process.rlimits = {{"RLIMIT_NOFILE", 1024, 4096}, {"RLIMIT_CORE", 0, ~0ULL}};
-  spec.process.no_new_privileges = false;
-  spec.process.oom_score_adj = -5;
-  spec.process.capabilities.ambient = {"CAP_KILL"};
-  spec.process.capabilities.inheritable = {"CAP_KILL"};
-  spec.root_path = "/srv/rootfs";
-  spec.root_readonly = true;
-  spec.hostname = "box";
-  spec.namespaces.push_back({NamespaceType::user, ""});
-  spec.namespaces[1].path = "/proc/1/ns/net";
-  spec.uid_mappings = {{0, 100000, 65536}};
-  spec.gid_mappings = {{0, 200000, 65536}};
-  spec.init = true;
-  spec.seccomp = SeccompProfile::container_default;
-  spec.annotations = {{"a", "b"}};
-  const std::string text = to_config(spec);
-  const auto parsed = parse_config(text, "config.json");
-  ASSERT_TRUE(parsed) << parsed.error().sentence();
-  EXPECT_EQ(to_config(*parsed), text);
-  EXPECT_EQ(parsed->process.args, spec.process.args);
-  EXPECT_EQ(parsed->process.user.additional_gids, spec.process.user.additional_gids);
-  EXPECT_EQ(parsed->process.user.umask, spec.process.user.umask);
-  EXPECT_EQ(parsed->process.oom_score_adj, -5);
-  EXPECT_EQ(parsed->process.rlimits[1].hard, ~0ULL);
-  EXPECT_EQ(parsed->namespaces[1].path, "/proc/1/ns/net");
-  EXPECT_EQ(parsed->gid_mappings[0].host_id, 200000U);
-  EXPECT_EQ(parsed->annotations, spec.annotations);
-  EXPECT_TRUE(parsed->init);
-  EXPECT_TRUE(parsed->root_readonly);
-  EXPECT_FALSE(parsed->process.no_new_privileges);
-  EXPECT_EQ(parsed->seccomp, SeccompProfile::container_default);
+  spec.root_path = "rootfs";
+  EXPECT_EQ(parsed(to_config(spec)), spec);
 }
 
-TEST(SpecTest, WithoutSeccompAndNoNewPrivilegesOciMeansNone) {
-  const auto spec = parse_config(document("", ""), "config.json");
-  ASSERT_TRUE(spec) << spec.error().sentence();
-  EXPECT_EQ(spec->seccomp, SeccompProfile::unconfined);
-  EXPECT_FALSE(spec->process.no_new_privileges);
-  EXPECT_TRUE(spec->namespaces.empty());
+TEST(SpecTest, OurSeccompAnnotationCountsOnlyWithoutLinuxSeccomp) {
+  const std::string annotation = R"(,"annotations":{"io.github.cgwarden.seccomp":"default"})";
+  EXPECT_EQ(parsed(document("", annotation)).seccomp, SeccompProfile::container_default);
+  const Spec both = parsed(
+      document("", R"(,"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}})" + annotation));
+  EXPECT_EQ(both.seccomp, SeccompProfile::unconfined);
+  ASSERT_TRUE(both.seccomp_config);
+  EXPECT_EQ(both.seccomp_config->default_action, "SCMP_ACT_ALLOW");
+  EXPECT_EQ(refusal(document("", R"(,"annotations":{"io.github.cgwarden.seccomp":"mine"})")),
+            says(R"(annotations.io.github.cgwarden.seccomp must be "default" or "unconfined")"));
 }
 
-struct Refusal {
-  std::string process;
-  std::string rest;
-  std::string says;
-};
+TEST(SpecTest, OurAnnotationsAreNotPassedOn) {
+  const Spec spec =
+      parsed(document("", R"(,"annotations":{"io.github.cgwarden.init":"true","a":"b"})"));
+  EXPECT_TRUE(spec.init);
+  EXPECT_EQ(spec.annotations, (std::map<std::string, std::string>{{"a", "b"}}));
+  EXPECT_EQ(refusal(document("", R"(,"annotations":{"io.github.cgwarden.init":"yes"})")),
+            says(R"(annotations.io.github.cgwarden.init must be "true" or "false")"));
+  EXPECT_EQ(refusal(document("", R"(,"annotations":{"a":1})")),
+            says("annotations.a must be a string"));
+}
 
-TEST(SpecTest, WhatIsNotCarriedOutIsRefusedByName) {
+TEST(SpecTest, UnknownPropertiesAndOtherPlatformsAreIgnored) {
+  EXPECT_EQ(
+      refusal(document(
+          R"(,"commandLine":"x","com.example":[1],"user":{"username":"x","x":{}})",
+          R"(,"windows":{"layerFolders":["x"]},"solaris":{"milestone":"x"},"vm":{"kernel":{"path":"/k"}},
+            "zos":{"namespaces":[{"type":"pid"}]},"freebsd":{"jail":{}},"tomorrow":true,
+            "mounts":[{"destination":"/t","type":"tmpfs","tomorrow":1}],
+            "linux":{"tomorrow":{"a":1},"resources":{"tomorrow":1,"memory":{"tomorrow":1}}})")),
+      "accepted");
+}
+
+TEST(SpecTest, NullCountsAsAbsent) {
+  EXPECT_EQ(parsed(R"({"ociVersion":"1.2.0","process":null,"root":{"path":"/r","readonly":null},
+    "hostname":null,"mounts":null,"hooks":null,"annotations":{"a":null},
+    "linux":{"namespaces":null,"resources":{"memory":{"limit":null},"devices":null},
+      "seccomp":null,"intelRdt":null}})"),
+            parsed(R"({"ociVersion":"1.2.0","root":{"path":"/r"}})"));
+}
+
+TEST(SpecTest, WithoutAProcessAContainerCanBeCreated) {
+  const Spec spec = parsed(R"({"ociVersion":"1.2.0","root":{"path":"/r"}})");
+  EXPECT_FALSE(spec.has_process);
+  EXPECT_EQ(to_config(spec).find("\"process\""), std::string::npos);
+  EXPECT_TRUE(parsed(document("", "")).has_process);
+}
+
+TEST(SpecTest, VersionsOfTheFirstMajorAreAccepted) {
+  for (const auto* version : {"1.0.0", "1.0.2", "1.0.2-dev", "1.0.0-rc5", "1.1.0", "1.1.0+dev",
+                              "1.2.0", "1.2.1", "1.3.0", "1.2", "1.3.0-rc.1+build.5"}) {
+    EXPECT_EQ(refusal(std::string(R"({"ociVersion":")") + version + R"(","root":{"path":"/r"}})"),
+              "accepted")
+        << version;
+  }
+  for (const auto* version : {"", "1", "1.", "1.x", "1.2.", "2.0.0", "0.1.0", "10.2.0", "1.2.3.4",
+                              "v1.2.0", "1.-2.0", "-1.0.0"}) {
+    EXPECT_EQ(refusal(std::string(R"({"ociVersion":")") + version + R"(","root":{"path":"/r"}})"),
+              says("ociVersion must be 1.x"))
+        << version;
+  }
+  EXPECT_EQ(refusal(R"({"root":{"path":"/r"}})"), says("ociVersion is missing"));
+}
+
+TEST(SpecTest, ARootIsRequired) {
+  EXPECT_EQ(refusal(R"({"ociVersion":"1.2.0"})"), says("root is missing"));
+  EXPECT_EQ(refusal(R"({"ociVersion":"1.2.0","root":{}})"), says("root.path is missing"));
+  EXPECT_EQ(refusal(R"({"ociVersion":"1.2.0","root":"/r"})"), says("root must be an object"));
+  EXPECT_EQ(refusal(R"({"ociVersion":"1.2.0","root":{"path":"/r","readonly":1}})"),
+            says("root.readonly must be true or false"));
+}
+
+TEST(SpecTest, RelativeMountDestinationsAreTakenFromTheRoot) {
+  const std::string text =
+      document("", R"(,"mounts":[{"destination":"a/b","type":"tmpfs","source":"tmpfs"}])");
+  EXPECT_EQ(parsed(text).mounts.at(0).destination, "/a/b");
+  EXPECT_THAT(warnings_of(text), ElementsAre(HasSubstr("mounts[0].destination is relative")));
+}
+
+TEST(SpecTest, RelativeBindSourcesAreKeptForTheBundle) {
+  const Spec spec = parsed(
+      document("", R"(,"mounts":[{"destination":"/a","source":"data","options":["rbind","idmap"],
+      "uidMappings":[{"containerID":0,"hostID":1000,"size":1}],
+      "gidMappings":[{"containerID":0,"hostID":2000,"size":1}]}])"));
+  EXPECT_EQ(spec.mounts.at(0), (Mount{.destination = "/a",
+                                      .type = "",
+                                      .source = "data",
+                                      .options = {"rbind", "idmap"},
+                                      .uid_mappings = {{0, 1000, 1}},
+                                      .gid_mappings = {{0, 2000, 1}}}));
+}
+
+TEST(SpecTest, BadMountsAreRefusedByName) {
   const Refusal cases[] = {
-      {"", R"(,"linux":{"intelRdt":{"closID":"x"}})", "linux.intelRdt is not supported"},
-      {"", R"(,"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW"}})",
-       "linux.seccomp is not supported"},
-      {"", R"(,"linux":{"resources":{"pids":{"limit":3}}})", "linux.resources is not supported"},
-      {"", R"(,"linux":{"sysctl":{"a":"b"}})", "linux.sysctl is not supported"},
-      {"", R"(,"hooks":{"poststop":[{"path":"/x"}]})", "hooks is not supported"},
-      {"", R"(,"windows":{"x":1})", "windows is not supported"},
-      {"", R"(,"domainname":"x")", "domainname is not supported"},
-      {R"(,"terminal":true)", "", "process.terminal is not supported"},
-      {R"(,"apparmorProfile":"x")", "", "process.apparmorProfile is not supported"},
-      {R"(,"scheduler":{"policy":"SCHED_FIFO"})", "", "process.scheduler is not supported"},
-      {R"(,"user":{"uid":1,"name":"x"})", "", "process.user.name is not supported"},
-      {R"(,"rlimits":[{"type":"RLIMIT_X","soft":1,"hard":1}])", "",
-       "process.rlimits[0].type is not a resource limit"},
-      {R"(,"capabilities":{"bounding":["CAP_KILL","CAP_FLY"]})", "",
-       "process.capabilities.bounding names CAP_FLY, which is not a capability"},
-      {"", R"(,"linux":{"namespaces":[{"type":"time"}]})",
-       "linux.namespaces[0] asks for the namespace \"time\", which is not supported"},
-      {"", R"(,"linux":{"namespaces":[{"type":"pid"},{"type":"pid"}]})",
-       "linux.namespaces[1] repeats the namespace pid"},
-      {"", R"(,"linux":{"namespaces":[{"type":"mount","path":"/x"}]})",
-       "linux.namespaces[0].path is not supported"},
-      {"", R"(,"mounts":[{"destination":"/a","type":"tmpfs","options":["tmpcopyup"]}])",
-       "mounts[0].options contains tmpcopyup, which is not supported"},
-      {"", R"(,"mounts":[{"destination":"a","type":"tmpfs"}])",
-       "mounts[0].destination must be an absolute path"},
-      {"", R"(,"mounts":[{"destination":"/a"}])", "mounts[0].type is missing"},
-      {"", R"(,"annotations":{"io.github.cgwarden.init":"yes"})", "must be \"true\" or \"false\""},
+      {R"({"type":"tmpfs"})", "mounts[0].destination is missing"},
+      {R"({"destination":"","type":"tmpfs"})", "mounts[0].destination may not be empty"},
+      {R"({"destination":"/a"})", "mounts[0].type is missing"},
+      {R"({"destination":"/a","type":"bind"})", "mounts[0].source is missing"},
+      {R"({"destination":"/a","type":"none","options":["rbind"]})", "mounts[0].source is missing"},
+      {R"({"destination":"/a","type":"tmpfs","options":[1]})",
+       "mounts[0].options[0] must be a string"},
+      {R"({"destination":"/a","type":"tmpfs","uidMappings":[{"containerID":0,"hostID":0,"size":1}]})",
+       "mounts[0].gidMappings is missing: both have to be given"},
+      {R"({"destination":"/a","type":"tmpfs","gidMappings":[{"containerID":0,"hostID":0}]})",
+       "mounts[0].gidMappings[0].size is missing"},
+      {"7", "mounts[0] must be an object"},
   };
   for (const auto& one : cases) {
-    EXPECT_THAT(refusal(document(one.process, one.rest)), HasSubstr(one.says));
+    EXPECT_EQ(refusal(document("", R"(,"mounts":[)" + one.json + "]")), says(one.fault));
   }
 }
 
-TEST(SpecTest, PropertiesThatAskForNothingAreAccepted) {
-  EXPECT_EQ(refusal(document(R"(,"terminal":false,"apparmorProfile":null)",
-                             R"(,"hooks":{},"linux":{"devices":[]})")),
-            "accepted");
+TEST(SpecTest, AllSixKindsOfHooksAreRead) {
+  const Spec spec = parsed(document("", R"(,"hooks":{"prestart":[{"path":"/1"}],
+    "createRuntime":[{"path":"/2","args":["two","x"],"env":["A=b"],"timeout":30}],
+    "createContainer":[{"path":"/3"}],"startContainer":[{"path":"/4"}],
+    "poststart":[{"path":"/5"},{"path":"/6"}],"poststop":[{"path":"/7"}]})"));
+  EXPECT_EQ(
+      spec.hooks.create_runtime,
+      (std::vector<Hook>{{.path = "/2", .args = {"two", "x"}, .env = {"A=b"}, .timeout_sec = 30}}));
+  EXPECT_EQ(spec.hooks.prestart.at(0).path, "/1");
+  EXPECT_FALSE(spec.hooks.prestart.at(0).timeout_sec);
+  EXPECT_EQ(spec.hooks.create_container.at(0).path, "/3");
+  EXPECT_EQ(spec.hooks.start_container.at(0).path, "/4");
+  EXPECT_EQ(spec.hooks.poststart.at(1).path, "/6");
+  EXPECT_EQ(spec.hooks.poststop.at(0).path, "/7");
 }
 
-TEST(SpecTest, WrongTypesAndMissingPropertiesAreNamed) {
-  EXPECT_THAT(refusal(R"({"ociVersion":"1.2.0","root":{"path":"/r"}})"),
-              HasSubstr("process is missing"));
-  EXPECT_THAT(refusal(R"({"ociVersion":"1.2.0","process":{"cwd":"/"}})"),
-              HasSubstr("root is missing"));
-  EXPECT_THAT(refusal(R"({"ociVersion":"2.0","process":{"cwd":"/"},"root":{"path":"/"}})"),
-              HasSubstr("ociVersion must be 1.x"));
-  EXPECT_THAT(refusal(document(R"(,"env":[1])", "")), HasSubstr("process.env[0] must be a string"));
-  EXPECT_THAT(refusal(document(R"(,"user":{"uid":-1})", "")),
-              HasSubstr("process.user.uid must be a whole number in range"));
-  EXPECT_THAT(refusal(document(R"(,"user":{"uid":4294967296})", "")),
-              HasSubstr("process.user.uid must be a whole number in range"));
-  EXPECT_THAT(refusal(document(R"(,"user":{"uid":1.0})", "")),
-              HasSubstr("process.user.uid must be a whole number in range"));
-  EXPECT_THAT(refusal(document(R"(,"oomScoreAdj":1001)", "")),
-              HasSubstr("process.oomScoreAdj must be between -1000 and 1000"));
-  EXPECT_THAT(refusal(document(R"(,"env":["A=\u0000"])", "")), HasSubstr("zero byte"));
+TEST(SpecTest, BadHooksAreRefusedByName) {
+  const Refusal cases[] = {
+      {R"({"path":"x"})", "hooks.poststop[0].path must be an absolute path"},
+      {R"({"args":["x"]})", "hooks.poststop[0].path is missing"},
+      {R"({"path":"/x","timeout":0})", "hooks.poststop[0].timeout must be more than 0 seconds"},
+      {R"({"path":"/x","timeout":-1})",
+       "hooks.poststop[0].timeout must be a whole number in range"},
+      {R"({"path":"/x","env":"A=b"})", "hooks.poststop[0].env must be an array"},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(refusal(document("", R"(,"hooks":{"poststop":[)" + one.json + "]}")),
+              says(one.fault));
+  }
 }
 
 TEST(SpecTest, BrokenJsonIsRefused) {
@@ -140,8 +178,15 @@ TEST(SpecTest, BrokenJsonIsRefused) {
   EXPECT_THAT(refusal("[]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(refusal(document("", R"(,"root":{"path":"/other"})")),
               HasSubstr("the property root stands twice"));
+  EXPECT_THAT(refusal(linux_document(R"("sysctl":{"a":"1","a":"2"})")),
+              HasSubstr("the property a stands twice"));
   EXPECT_THAT(refusal(document("", R"(,"x":)" + std::string(40, '[') + std::string(40, ']'))),
               HasSubstr("nested too deeply"));
+}
+
+TEST(SpecTest, ComplaintsCannotDriveTheTerminal) {
+  EXPECT_EQ(refusal(document("", R"(,"annotations":{"\u001b[2J":1})")).find('\x1b'),
+            std::string::npos);
 }
 
 TEST(SpecTest, TheDefaultHasTheFourteenCapabilitiesAndNoInheritableOnes) {
