@@ -105,18 +105,15 @@ class Emitter {
  public:
   // *(u32*)(context + offset)
   void load(std::uint8_t to, std::size_t offset) {
-    code_.push_back(
-        {BPF_LDX | BPF_W | BPF_MEM, to, kContext, static_cast<std::int16_t>(offset), 0});
+    emit(BPF_LDX | BPF_W | BPF_MEM, to, kContext, static_cast<std::int16_t>(offset), 0);
   }
-  void copy(std::uint8_t to, std::uint8_t from) {
-    code_.push_back({BPF_ALU | BPF_MOV | BPF_X, to, from, 0, 0});
-  }
-  void alu(std::uint8_t operation, std::uint8_t to, std::int32_t value) {
-    code_.push_back({static_cast<std::uint8_t>(BPF_ALU | operation | BPF_K), to, 0, 0, value});
+  void copy(std::uint8_t to, std::uint8_t from) { emit(BPF_ALU | BPF_MOV | BPF_X, to, from, 0, 0); }
+  void alu(unsigned operation, std::uint8_t to, std::int32_t value) {
+    emit(BPF_ALU | operation | BPF_K, to, 0, 0, value);
   }
   // The jump's target is set by land().
-  [[nodiscard]] std::size_t jump_if(std::uint8_t condition, std::uint8_t left, std::int32_t right) {
-    code_.push_back({static_cast<std::uint8_t>(BPF_JMP32 | condition | BPF_K), left, 0, 0, right});
+  [[nodiscard]] std::size_t jump_if(unsigned condition, std::uint8_t left, std::int32_t right) {
+    emit(BPF_JMP32 | condition | BPF_K, left, 0, 0, right);
     return code_.size() - 1;
   }
   void land(std::size_t jump) {
@@ -124,11 +121,22 @@ class Emitter {
   }
   void answer(bool allowed) {
     alu(BPF_MOV, kAnswer, allowed ? 1 : 0);
-    code_.push_back({BPF_JMP | BPF_EXIT, 0, 0, 0, 0});
+    emit(BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
   }
   [[nodiscard]] DeviceProgram take() { return std::move(code_); }
 
  private:
+  void emit(unsigned code, std::uint8_t to, std::uint8_t from, std::int16_t offset,
+            std::int32_t value) {
+    bpf_insn instruction{};
+    instruction.code = static_cast<std::uint8_t>(code);
+    instruction.dst_reg = to & 0xf;
+    instruction.src_reg = from & 0xf;
+    instruction.off = offset;
+    instruction.imm = value;
+    code_.push_back(instruction);
+  }
+
   DeviceProgram code_;
 };
 

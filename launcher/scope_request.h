@@ -18,12 +18,12 @@ enum class ScopeVerb {
 
 struct ScopeRequest {
   ScopeVerb verb = ScopeVerb::start;
-  bool user = false;  // the manager of the user, not of the system
-  std::string unit;   // "libpod-ID.scope"
-  std::string slice;  // of start
-  std::string description;
-  std::vector<std::uint32_t> pids;
-  std::vector<UnitProperty> properties;
+  bool user = false;       // the manager of the user, not of the system
+  std::string unit = {};   // "libpod-ID.scope"
+  std::string slice = {};  // of start
+  std::string description = {};
+  std::vector<std::uint32_t> pids = {};
+  std::vector<UnitProperty> properties = {};
   bool operator==(const ScopeRequest&) const = default;
 };
 
