@@ -31,6 +31,8 @@ struct ContainerRecord {
   std::string created;           // RFC 3339
   uid_t owner = 0;
   ContainerCgroup cgroup;
+  // False until the cgroup has been made by us: one that is only planned may be somebody else's.
+  bool cgroup_made = false;
   std::map<std::string, std::string> annotations;
 };
 

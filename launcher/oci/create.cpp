@@ -8,6 +8,7 @@
 
 #include "launcher/hooks.h"
 #include "launcher/oci/destroy.h"
+#include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
 #include "launcher/process_attributes.h"
 #include "launcher/start_gate.h"
@@ -38,7 +39,6 @@ class Creation {
   int console_;
   CreatedContainer made_;
   UniqueFd console_socket_;
-  UniqueFd seccomp_socket_;
   UniqueFd gate_;
   UniqueFd cgroup_;
   bool hooks_began_ = false;
@@ -58,9 +58,6 @@ Outcome<void> Creation::open_channels() {
     }
     CGW_ASSIGN(console_socket_, connect_socket(options_.console_socket));
     console_ = console_socket_.get();
-  }
-  if (spec.seccomp_config && !spec.seccomp_config->listener_path.empty()) {
-    CGW_ASSIGN(seccomp_socket_, connect_socket(spec.seccomp_config->listener_path));
   }
   if (gated_) {
     CGW_ASSIGN(gate_, make_gate(made_.container.directory()));
@@ -117,7 +114,8 @@ Outcome<void> Creation::launch() {
   if (global_.cgroup_driver == CgroupDriver::cgroupfs) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, -1));
-    if (!made_.record.cgroup.path.empty()) {
+    made_.record.cgroup_made = !made_.record.cgroup.path.empty();
+    if (made_.record.cgroup_made) {
       CGW_ASSIGN(cgroup_, open_container_cgroup(made_.record.cgroup));
     }
   }
@@ -126,7 +124,9 @@ Outcome<void> Creation::launch() {
   request.cgroup_fd = cgroup_.get();
   request.preserve_fds = options_.preserve_fds;
   request.console_socket = console_;
-  request.seccomp_socket = seccomp_socket_.get();
+  request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
+    return hand_over_listener(made_.spec, made_.record, pid, listener);
+  };
   request.start_gate = gate_.get();
   request.seccomp_cache = global_.root + "/.seccomp";
   request.new_keyring = !options_.no_new_keyring;

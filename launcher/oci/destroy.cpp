@@ -36,17 +36,28 @@ Outcome<void> kill_process(const ContainerRecord& record) {
   return {};
 }
 
+bool is_populated(const ContainerCgroup& cgroup) {
+  const auto pids = processes(cgroup);
+  return pids && !pids->empty();
+}
+
 }  // namespace
 
 Outcome<void> release_resources(const ContainerRecord& record) {
-  if (!record.cgroup.path.empty()) {
-    if (const Status killed = kill_all(record.cgroup);
-        !killed && killed.error().kind != ErrorKind::vanished) {
-      return std::unexpected(Failure(killed.error()));
+  if (!record.cgroup_made) {
+    CGW_TRY(kill_process(record));
+    // Made or not, by us or not: an empty one at that place is no loss, one in use stays. A scope of
+    // systemd goes by itself when it is empty.
+    if (!record.cgroup.path.empty() && !is_populated(record.cgroup)) {
+      (void)launcher::remove(record.cgroup);
     }
+    return {};
+  }
+  if (const Status killed = kill_all(record.cgroup);
+      !killed && killed.error().kind != ErrorKind::vanished) {
+    return std::unexpected(Failure(killed.error()));
   }
   CGW_TRY(kill_process(record));
-  if (record.cgroup.path.empty() && record.cgroup.unit.empty()) return {};
   CGW_TRY(launcher::remove(record.cgroup));
   return {};
 }

@@ -14,6 +14,7 @@
 #include "launcher/oci/create.h"
 #include "launcher/oci/exec_process.h"
 #include "launcher/oci/foreground.h"
+#include "launcher/oci/listener.h"
 #include "launcher/process_attributes.h"
 #include "launcher/spawn.h"
 
@@ -147,6 +148,9 @@ Outcome<Spawned> Execution::launch(int console) {
   request.preserve_fds = options_.preserve_fds;
   request.console_socket = console;
   request.seccomp_cache = global_.root + "/.seccomp";
+  request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
+    return hand_over_listener(spec_, record_, pid, listener);
+  };
   // A user namespace that is joined has no say over our cgroups: the parent moves the child.
   request.prepare = [&](pid_t child) -> StepResult<std::string> {
     if (other_user && !cgroup_.path.empty()) CGW_TRY(move_into(cgroup_, child));

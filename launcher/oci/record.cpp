@@ -64,7 +64,8 @@ std::string to_json(const ContainerRecord& record) {
        {"cgroup",
         {{"driver", record.cgroup.driver == CgroupDriver::systemd ? "systemd" : "cgroupfs"},
          {"path", record.cgroup.path},
-         {"unit", record.cgroup.unit}}},
+         {"unit", record.cgroup.unit},
+         {"made", record.cgroup_made}}},
        {"annotations", record.annotations}});
 }
 
@@ -84,7 +85,7 @@ Result<ContainerRecord> parse_container_record(const std::string& text, const st
       take(document, "rootfs", record.rootfs) && take(document, "created", record.created) &&
       take(document, "owner", record.owner) && cgroup != document.end() && cgroup->is_object() &&
       take(*cgroup, "driver", driver) && take(*cgroup, "path", record.cgroup.path) &&
-      take(*cgroup, "unit", record.cgroup.unit);
+      take(*cgroup, "unit", record.cgroup.unit) && take(*cgroup, "made", record.cgroup_made);
   if (!complete) {
     return fail(Error::malformed("read the state", where, "a property is missing or malformed"));
   }

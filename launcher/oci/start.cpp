@@ -6,6 +6,7 @@
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
 #include "launcher/oci/destroy.h"
+#include "launcher/oci/listener.h"
 #include "launcher/start_gate.h"
 
 namespace cgwarden::launcher::oci {
@@ -42,7 +43,10 @@ Outcome<int> start(const Global& global, const Words& words) {
   // Before the gate opens: a command that starts and asks `state` at once is running.
   record.started = true;
   CGW_TRY(container.write_record(record));
-  if (const auto error = open_gate(container.directory())) {
+  const auto listener = [&](pid_t pid, const UniqueFd& fd) {
+    return hand_over_listener(spec, record, pid, fd);
+  };
+  if (const auto error = open_gate(container.directory(), listener)) {
     return std::unexpected(Failure(*error));
   }
   ::unlinkat(container.directory(), kGateName, 0);

@@ -18,7 +18,7 @@ _INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 _HOMES = [
     ("yaml-cpp/*", ["policy/*.cpp"]),
     ("spdlog/*", ["base/log.cpp"]),
-    ("sdbus-c++/*", ["agent/*.cpp", "cli/agent_client.cpp"]),
+    ("sdbus-c++/*", ["agent/*.cpp", "cli/agent_client.cpp", "launcher/scope_bus.cpp"]),
     ("prometheus/*", ["exporters/*.cpp"]),
     ("microhttpd.h", ["exporters/http*.cpp"]),
     ("sqlite3.h", ["diagnosis/*.cpp"]),

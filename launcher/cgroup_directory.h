@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cgroup/tree.h"
+
+namespace cgwarden::launcher {
+
+// A cgroup and those above it that had to be made; removed again unless kept.
+class NewCgroups {
+ public:
+  explicit NewCgroups(const cgroup::Tree& tree) : tree_(tree) {}
+  NewCgroups(const NewCgroups&) = delete;
+  NewCgroups& operator=(const NewCgroups&) = delete;
+  ~NewCgroups();
+
+  // mkdir -p.
+  [[nodiscard]] Status make(std::string_view path);
+  void keep() { made_.clear(); }
+
+ private:
+  const cgroup::Tree& tree_;
+  std::vector<std::string> made_;
+};
+
+// Enables controllers in cgroup.subtree_control of every cgroup above `path`: the usual ones where
+// it goes, `needed` as a must. not_supported or busy, naming the controller, the cgroup and what to
+// do, when one of those does not arrive.
+[[nodiscard]] Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path,
+                                           const std::vector<std::string>& needed);
+
+}  // namespace cgwarden::launcher

@@ -1,0 +1,264 @@
+#include "launcher/container_cgroup.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "cgroup/control_file.h"
+#include "cgroup/format.h"
+#include "cgroup/mount.h"
+#include "launcher/cgroup_directory.h"
+#include "launcher/cgroup_host.h"
+#include "launcher/cgroup_path.h"
+#include "launcher/cgroup_resources.h"
+#include "launcher/control_writer.h"
+#include "launcher/device_filter.h"
+#include "launcher/scope_request.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+struct Wanted {
+  std::vector<ControlWrite> writes;
+  DeviceProgram devices;
+};
+
+StepResult<cgroup::Tree> open_host_tree() {
+  auto tree = host_tree();
+  if (!tree) return cgroup_failure(tree.error());
+  if (!*tree) return refused("cgroup", "/sys/fs/cgroup is not a cgroup v2 file system");
+  return **std::move(tree);
+}
+
+// Device rules are the bars of a process that can make device nodes.
+bool needs_device_filter(const Spec& spec) {
+  if (spec.resources.devices.empty() || spec.has_namespace(NamespaceType::user)) return false;
+  const auto& bounding = spec.process.capabilities.bounding;
+  return !is_rootless() && std::ranges::find(bounding, "CAP_MKNOD") != bounding.end();
+}
+
+StepResult<ContainerCgroup> without_tree(const Spec& spec, const Wanted& wanted,
+                                         CgroupDriver driver) {
+  const bool devices = needs_device_filter(spec);
+  if (wanted.writes.empty() && !devices) return ContainerCgroup{driver, "", ""};
+  const auto report = cgroup::detect_mounts();
+  const std::string what = wanted.writes.empty()
+                               ? "linux.resources.devices (for a process with CAP_MKNOD)"
+                               : "linux.resources (" + wanted.writes.front().file + ")";
+  return refused("cgroup", what + " needs cgroup v2 at /sys/fs/cgroup" +
+                               (report ? ": " + report->explanation : ""));
+}
+
+Step apply(const cgroup::Tree& tree, const std::string& path, const Wanted& wanted) {
+  const auto needed = needed_controllers(wanted.writes);
+  if (const Status done = hand_down_controllers(tree, path, needed); !done) {
+    return cgroup_failure(done.error());
+  }
+  CGW_TRY(apply_writes(tree, path, wanted.writes));
+  if (wanted.devices.empty()) return {};
+  const auto opened = tree.open_cgroup(path);
+  if (!opened) return cgroup_failure(opened.error());
+  // bpf(2) does not take an O_PATH fd.
+  const auto directory = open_at(opened->get(), ".", O_RDONLY | O_DIRECTORY);
+  if (!directory) return cgroup_failure(directory.error());
+  return attach_device_filter(directory->get(), wanted.devices);
+}
+
+// A cgroup that exists already may be left over from a crash; one with processes is somebody's.
+Step check_unused(const cgroup::Tree& tree, const std::string& path) {
+  const auto text = tree.read(path, "cgroup.events");
+  if (!text) return cgroup_failure(text.error());
+  const auto events = cgroup::parse_cgroup_events(*text);
+  if (!events) return cgroup_failure(events.error());
+  if (!events->populated.value_or(false)) return {};
+  return refused("cgroup", tree.root() + path +
+                               " holds processes already; give the container another "
+                               "linux.cgroupsPath or end them");
+}
+
+StepResult<std::string> directory_base() {
+  if (!is_rootless()) return "/";
+  const auto own = own_cgroup();
+  if (!own) return cgroup_failure(own.error());
+  // Our own cgroup has a process in it, us, and so cannot have controllers below: the one above.
+  return own->substr(0, own->rfind('/'));
+}
+
+StepResult<ContainerCgroup> make_directory(const cgroup::Tree& tree, const Spec& spec,
+                                           const std::string& id, const Wanted& wanted) {
+  CGW_ASSIGN(const std::string base, directory_base());
+  CGW_ASSIGN(const std::string path, cgroupfs_path(spec.cgroups_path, id, base));
+  NewCgroups made(tree);
+  if (const Status done = made.make(path); !done) {
+    if (done.error().kind == ErrorKind::not_permitted && is_rootless()) {
+      if (wanted.writes.empty()) return ContainerCgroup{CgroupDriver::cgroupfs, "", ""};
+      auto failure = cgroup_failure(done.error());
+      failure.error().text +=
+          ": no cgroup is delegated to this user here; use the systemd cgroup driver, or start "
+          "from 'systemd-run --user --scope -p Delegate=yes'";
+      return failure;
+    }
+    return cgroup_failure(done.error());
+  }
+  CGW_TRY(check_unused(tree, path));
+  CGW_TRY(apply(tree, path, wanted));
+  made.keep();
+  return ContainerCgroup{CgroupDriver::cgroupfs, path, ""};
+}
+
+Result<std::string> cgroup_of(pid_t pid) {
+  const std::string file = "/proc/" + std::to_string(pid) + "/cgroup";
+  CGW_ASSIGN(const std::string text, read_file(file, limits::kControlFileBytes));
+  return unified_path(text);
+}
+
+// The process goes back first: stopping a unit ends what is in it.
+void undo_scope(const cgroup::Tree& tree, const ScopeRequest& started, const std::string& before) {
+  for (const std::uint32_t pid : started.pids) {
+    const Status moved = cgroup::move_process(tree, before, static_cast<int>(pid));
+    // Left where it is, it keeps the scope alive until it ends itself.
+    if (!moved && moved.error().kind != ErrorKind::vanished) return;
+  }
+  (void)ask_systemd({.verb = ScopeVerb::stop, .user = started.user, .unit = started.unit});
+}
+
+StepResult<ContainerCgroup> make_scope(const cgroup::Tree& tree, const Spec& spec,
+                                       const std::string& id, const Wanted& wanted, pid_t pid) {
+  const bool user = is_rootless();
+  CGW_ASSIGN(const ScopeName name, scope_name(spec.cgroups_path, id, user));
+  ScopeRequest request{.verb = ScopeVerb::start,
+                       .user = user,
+                       .unit = name.unit,
+                       .slice = name.slice,
+                       .description = "container " + id,
+                       .pids = {static_cast<std::uint32_t>(pid)},
+                       .properties = unit_properties(wanted.writes)};
+  CGW_ASSIGN(const auto annotated, unit_properties(spec.annotations));
+  request.properties.insert(request.properties.end(), annotated.begin(), annotated.end());
+  const auto before = cgroup_of(pid);
+  if (!before) return cgroup_failure(before.error());
+  const auto path = ask_systemd(request);
+  if (!path) return cgroup_failure(path.error());
+  if (Step applied = apply(tree, *path, wanted); !applied) {
+    undo_scope(tree, request, *before);
+    return std::unexpected(std::move(applied).error());
+  }
+  return ContainerCgroup{CgroupDriver::systemd, *path, name.unit};
+}
+
+StepResult<std::int64_t> bytes_now(const cgroup::Tree& tree, const std::string& path,
+                                   const std::string& file) {
+  const auto text = tree.read(path, file);
+  if (!text) return cgroup_failure(text.error());
+  const auto limit = cgroup::parse_limit(*text, file);
+  if (!limit) return cgroup_failure(limit.error());
+  if (is_max(*limit)) return -1;
+  return static_cast<std::int64_t>(std::get<std::uint64_t>(*limit));
+}
+
+// What an update leaves out but its conversion needs is taken from the cgroup.
+StepResult<Resources> completed(const cgroup::Tree& tree, const std::string& path,
+                                Resources resources) {
+  auto& memory = resources.memory;
+  if (memory.swap.value_or(0) > 0 && memory.limit.value_or(0) == 0) {
+    CGW_ASSIGN(memory.limit, bytes_now(tree, path, "memory.max"));
+  }
+  auto& cpu = resources.cpu;
+  if (cpu.quota_usec.value_or(0) == 0 && cpu.period_usec.value_or(0) == 0) return resources;
+  if (cpu.quota_usec.value_or(0) != 0 && cpu.period_usec.value_or(0) != 0) return resources;
+  const auto text = tree.read(path, "cpu.max");
+  if (!text) return resources;  // the write will say what is wrong
+  const auto now = cgroup::parse_cpu_max(*text);
+  if (!now) return cgroup_failure(now.error());
+  if (cpu.period_usec.value_or(0) == 0) cpu.period_usec = now->period.count();
+  if (cpu.quota_usec.value_or(0) == 0 && !is_max(now->quota)) {
+    cpu.quota_usec = static_cast<std::int64_t>(std::get<Usec>(now->quota).count());
+  }
+  return resources;
+}
+
+Step check_usage(const cgroup::Tree& tree, const std::string& path, const Resources& resources) {
+  const std::int64_t limit = resources.memory.limit.value_or(0);
+  if (!resources.memory.check_before_update || limit <= 0) return {};
+  CGW_ASSIGN(const std::int64_t used, bytes_now(tree, path, "memory.current"));
+  if (limit >= used) return {};
+  return refused("resources", "linux.resources.memory.limit is " + std::to_string(limit) +
+                                  ", but the container uses " + std::to_string(used) +
+                                  " bytes and checkBeforeUpdate is set");
+}
+
+}  // namespace
+
+StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec, const std::string& id,
+                                                  CgroupDriver driver) {
+  const auto tree = host_tree();
+  if (!tree) return cgroup_failure(tree.error());
+  if (!*tree) return ContainerCgroup{driver, "", ""};
+  if (driver == CgroupDriver::systemd) {
+    CGW_ASSIGN(const ScopeName name, scope_name(spec.cgroups_path, id, is_rootless()));
+    return ContainerCgroup{driver, "", name.unit};
+  }
+  CGW_ASSIGN(const std::string base, directory_base());
+  CGW_ASSIGN(const std::string path, cgroupfs_path(spec.cgroups_path, id, base));
+  return ContainerCgroup{driver, path, ""};
+}
+
+Step move_into(const ContainerCgroup& cgroup, pid_t pid) {
+  CGW_ASSIGN(const cgroup::Tree tree, open_host_tree());
+  if (const Status moved = cgroup::move_process(tree, cgroup.path, pid); !moved) {
+    return cgroup_failure(moved.error());
+  }
+  return {};
+}
+
+StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec, const std::string& id,
+                                                  CgroupDriver driver, pid_t pid) {
+  Wanted wanted;
+  CGW_ASSIGN(wanted.writes, control_writes(spec.resources));
+  CGW_ASSIGN(wanted.devices, compile_device_filter(spec.resources.devices));
+  const auto tree = host_tree();
+  if (!tree) return cgroup_failure(tree.error());
+  if (!*tree) return without_tree(spec, wanted, driver);
+  if (driver == CgroupDriver::systemd) return make_scope(**tree, spec, id, wanted, pid);
+  return make_directory(**tree, spec, id, wanted);
+}
+
+Result<UniqueFd> open_container_cgroup(const ContainerCgroup& cgroup) {
+  CGW_ASSIGN(const auto tree, host_tree());
+  if (!tree || cgroup.path.empty()) {
+    return fail(Error{ErrorKind::not_supported, 0, "open", "the container's cgroup",
+                      "the container has none"});
+  }
+  return tree->open_cgroup(cgroup.path);
+}
+
+Step update_resources(const ContainerCgroup& cgroup, const Resources& resources) {
+  if (cgroup.path.empty()) {
+    CGW_ASSIGN(const auto writes, control_writes(resources));
+    if (writes.empty() && resources.devices.empty()) return {};
+    return refused("cgroup", "the container has no cgroup, so its resources cannot be changed");
+  }
+  CGW_ASSIGN(const cgroup::Tree tree, open_host_tree());
+  CGW_ASSIGN(const Resources complete, completed(tree, cgroup.path, resources));
+  Wanted wanted;
+  CGW_ASSIGN(wanted.writes, control_writes(complete));
+  if (!resources.devices.empty()) {
+    CGW_ASSIGN(wanted.devices, compile_device_filter(resources.devices));
+  }
+  CGW_TRY(check_usage(tree, cgroup.path, complete));
+  auto properties = unit_properties(wanted.writes);
+  if (cgroup.driver == CgroupDriver::systemd && !properties.empty()) {
+    const auto set = ask_systemd({.verb = ScopeVerb::set,
+                                  .user = is_rootless(),
+                                  .unit = cgroup.unit,
+                                  .properties = std::move(properties)});
+    if (!set) return cgroup_failure(set.error());
+  }
+  return apply(tree, cgroup.path, wanted);
+}
+
+}  // namespace cgwarden::launcher
