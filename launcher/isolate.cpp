@@ -13,10 +13,10 @@
 #include <csignal>
 #include <string>
 
+#include "launcher/container_mounts.h"
 #include "launcher/exec.h"
 #include "launcher/launch_report.h"
 #include "launcher/masks.h"
-#include "launcher/mounts.h"
 #include "launcher/namespaces.h"
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"

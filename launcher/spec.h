@@ -35,8 +35,8 @@ struct Mount {
   std::vector<std::string> options;
   // With option "idmap" or "ridmap", or by themselves: an id-mapped mount (mount_setattr(2)
   // MOUNT_ATTR_IDMAP). Empty with the option: the maps of the container.
-  std::vector<IdMapping> uid_mappings;
-  std::vector<IdMapping> gid_mappings;
+  std::vector<IdMapping> uid_mappings = {};
+  std::vector<IdMapping> gid_mappings = {};
 };
 
 struct User {
