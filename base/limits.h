@@ -32,6 +32,8 @@ inline constexpr std::size_t kWorkloadNameBytes = 64;
 // JSON documents between agent, shim and launcher (OCI config.json with a large seccomp profile is
 // ~100 KiB).
 inline constexpr std::size_t kStateFileBytes = 4U * 1024U * 1024U;
+// /etc/passwd of an image: those of universities have 100,000 lines of about 80 bytes.
+inline constexpr std::size_t kPasswdFileBytes = 16U * 1024U * 1024U;
 // The last words of a workload kept with its death (bytes of stderr).
 inline constexpr std::size_t kStderrTailBytes = 8U * 1024U;
 // An output log of a workload before it becomes .1: two of them for two streams are 64 MiB at most,

@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <climits>
 #include <string>
 
 #include "launcher/mounts.h"
@@ -14,18 +18,18 @@
 namespace cgwarden::launcher {
 namespace {
 
-struct Device {
+struct DefaultDevice {
   const char* name;
   unsigned major;
   unsigned minor;
 };
 // Documentation/admin-guide/devices.txt.
-constexpr std::array<Device, 6> kDevices{{{"null", 1, 3},
-                                          {"zero", 1, 5},
-                                          {"full", 1, 7},
-                                          {"random", 1, 8},
-                                          {"urandom", 1, 9},
-                                          {"tty", 5, 0}}};
+constexpr std::array<DefaultDevice, 6> kDevices{{{"null", 1, 3},
+                                                 {"zero", 1, 5},
+                                                 {"full", 1, 7},
+                                                 {"random", 1, 8},
+                                                 {"urandom", 1, 9},
+                                                 {"tty", 5, 0}}};
 
 struct Link {
   const char* name;
@@ -37,44 +41,95 @@ constexpr std::array<Link, 5> kLinks{{{"fd", "/proc/self/fd"},
                                       {"stderr", "/proc/self/fd/2"},
                                       {"ptmx", "pts/ptmx"}}};
 
-StepResult<UniqueFd> open_host_device(const Device& device) {
-  const std::string path = std::string("/dev/") + device.name;
-  UniqueFd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+// A node of an image that works here: in a /dev that is a directory of the rootfs.
+bool is_there(int dev, const DefaultDevice& device) {
+  const UniqueFd fd(::openat(dev, device.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
-    return failed("dev", "the host's " + path + " cannot be opened");
-  }
-  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(device.major, device.minor)) {
-    return refused("dev", "the host's " + path + " is not the character device " +
-                              std::to_string(device.major) + ":" + std::to_string(device.minor));
-  }
-  return fd;
+  struct statfs file_system{};
+  return fd.valid() && ::fstat(fd.get(), &status) == 0 && S_ISCHR(status.st_mode) &&
+         status.st_rdev == makedev(device.major, device.minor) &&
+         ::fstatfs(fd.get(), &file_system) == 0 && (file_system.f_flags & ST_NODEV) == 0;
 }
 
-Step add_device(int dev, const Device& device) {
-  CGW_ASSIGN(const UniqueFd source, open_host_device(device));
-  const UniqueFd target(
-      ::openat(dev, device.name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0666));
-  if (!target.valid()) return failed("dev", std::string("/dev/") + device.name);
-  const UniqueFd copy(
-      ::open_tree(source.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-  if (!copy.valid() || !attach(copy.get(), target.get())) {
-    return failed("dev", std::string("/dev/") + device.name + " cannot be bound");
+bool is_listed(const Spec& spec, const std::string& path) {
+  return std::ranges::any_of(spec.devices,
+                             [&path](const Device& device) { return device.path == path; });
+}
+
+Step add_device(int dev, const DefaultDevice& device) {
+  const std::string path = std::string("/dev/") + device.name;
+  CGW_ASSIGN(const UniqueFd source,
+             open_host_device(path, S_IFCHR, makedev(device.major, device.minor)));
+  return bind_device(source.get(), dev, device.name, path);
+}
+
+Step add_link(int dev, const Link& link) {
+  if (::symlinkat(link.target, dev, link.name) == 0) return {};
+  // A /dev of the rootfs keeps what an earlier container got; anything else there is refused.
+  std::array<char, PATH_MAX> target{};
+  if (errno == EEXIST) {
+    const ssize_t size = ::readlinkat(dev, link.name, target.data(), target.size() - 1);
+    if (size > 0 && std::string(target.data()) == link.target) return {};
+    // A device node "ptmx" of an image serves the same devpts since Linux 4.7.
+    if (std::string(link.name) == "ptmx") return {};
+    errno = EEXIST;
   }
+  return failed("dev", std::string("/dev/") + link.name);
+}
+
+Step add_console_file(int dev) {
+  const UniqueFd console(
+      ::openat(dev, "console", O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0620));
+  if (!console.valid() && errno != EEXIST) return failed("dev", "/dev/console");
   return {};
 }
 
 }  // namespace
 
-StepResult<UniqueFd> open_null_device() { return open_host_device(kDevices.front()); }
+StepResult<UniqueFd> open_host_device(const std::string& path, mode_t type, dev_t number) {
+  UniqueFd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+    return failed("dev", "the host's " + path + " cannot be opened");
+  }
+  if ((status.st_mode & S_IFMT) != type || status.st_rdev != number) {
+    return refused("dev", "the host's " + path + " is not the " +
+                              (type == S_IFBLK ? "block" : "character") + " device " +
+                              std::to_string(major(number)) + ":" + std::to_string(minor(number)));
+  }
+  return fd;
+}
 
-Step fill_dev(int dev) {
-  for (const auto& device : kDevices) CGW_TRY(add_device(dev, device));
-  for (const auto& link : kLinks) {
-    if (::symlinkat(link.target, dev, link.name) != 0) {
-      return failed("dev", std::string("/dev/") + link.name);
+StepResult<UniqueFd> open_null_device() {
+  return open_host_device("/dev/null", S_IFCHR, makedev(1, 3));
+}
+
+Step bind_device(int source, int directory, const std::string& name, const std::string& shown) {
+  UniqueFd target(::openat(directory, name.c_str(),
+                           O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0666));
+  if (!target.valid() && errno == EEXIST) {
+    target.reset(::openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status{};
+    if (target.valid() && ::fstat(target.get(), &status) == 0 &&
+        (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))) {
+      return refused("dev", shown + " is in the rootfs already and is no device");
     }
   }
+  if (!target.valid()) return failed("dev", shown);
+  const UniqueFd copy(::open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!copy.valid() || !attach(copy.get(), target.get())) {
+    return failed("dev", shown + " cannot be bound");
+  }
+  return {};
+}
+
+Step fill_dev(int dev, const Spec& spec) {
+  for (const auto& device : kDevices) {
+    if (is_listed(spec, std::string("/dev/") + device.name) || is_there(dev, device)) continue;
+    CGW_TRY(add_device(dev, device));
+  }
+  for (const auto& link : kLinks) CGW_TRY(add_link(dev, link));
+  if (spec.process.terminal) CGW_TRY(add_console_file(dev));
   return {};
 }
 

@@ -13,11 +13,15 @@
 #include <csignal>
 #include <string>
 
+#include "launcher/console.h"
+#include "launcher/container_mounts.h"
 #include "launcher/exec.h"
+#include "launcher/home.h"
+#include "launcher/hooks.h"
 #include "launcher/launch_report.h"
 #include "launcher/masks.h"
-#include "launcher/mounts.h"
 #include "launcher/namespaces.h"
+#include "launcher/process_attributes.h"
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"
 #include "launcher/seccomp_config.h"
@@ -94,6 +98,40 @@ Step become_root(const Spec& spec) {
   return {};
 }
 
+// By a procfs of our own: the one in the rootfs may be anything (CVE-2025-52881).
+Step write_kernel_settings(const Spec& spec) {
+  if (spec.sysctl.empty()) return {};
+  CGW_ASSIGN(const UniqueFd procfs, open_procfs());
+  return write_sysctls(procfs.get(), spec);
+}
+
+Step set_label(const Process& process) {
+  if (process.apparmor_profile.empty() && process.selinux_label.empty()) return {};
+  CGW_ASSIGN(const UniqueFd procfs, open_procfs());
+  return set_exec_label(procfs.get(), process);
+}
+
+Step open_session(const ChildContext& context) {
+  const SpawnRequest& request = *context.request;
+  const Process& process = request.spec->process;
+  if (!process.terminal || request.console_socket < 0) {
+    ::setsid();
+    return {};
+  }
+  const bool own_root = !joins_namespace(*request.spec, NamespaceType::mount);
+  CGW_ASSIGN(const UniqueFd master, open_terminal(process, own_root));
+  return send_terminal(request.console_socket, master.get());
+}
+
+Step schedule(const Spec& spec) {
+  CGW_TRY(set_scheduler(spec.process));
+  CGW_TRY(set_io_priority(spec.process));
+  if (spec.process.exec_cpu_affinity) {
+    CGW_TRY(set_cpu_affinity(spec.process.exec_cpu_affinity->settled));
+  }
+  return set_personality(spec);
+}
+
 Step build_root(const ChildContext& context) {
   const Spec& spec = *context.request->spec;
   if (joins_namespace(spec, NamespaceType::mount)) {
@@ -101,10 +139,12 @@ Step build_root(const ChildContext& context) {
     return {};
   }
   CGW_ASSIGN(const UniqueFd root, open_rootfs(spec));
-  CGW_TRY(mount_all(root.get(), spec));
+  CGW_TRY(mount_all(root.get(), spec, &context.plan->sources));
   CGW_TRY(mask_paths(root.get(), spec));
   CGW_TRY(make_paths_readonly(root.get(), spec));
-  return enter_rootfs(root.get(), spec);
+  CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", *context.state));
+  CGW_TRY(enter_rootfs(root.get(), spec));
+  return write_kernel_settings(spec);
 }
 
 // Loads the filter; a listener goes to whoever reads the reports, and the command waits until it
@@ -124,7 +164,7 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
   ::umask(process.user.umask.value_or(022));
   CGW_TRY(limit_bounding_set(plan.capabilities));
   // Without no_new_privs only CAP_SYS_ADMIN may load a filter: before capabilities go.
-  if (!process.no_new_privileges) CGW_TRY(load_filter(plan.filter.program, plan.filter.flags));
+  if (!process.no_new_privileges) CGW_TRY(confine(report, plan));
   CGW_TRY(change_user(process.user));
   CGW_TRY(apply_capabilities(plan.capabilities));
   return enter_working_directory(process);
@@ -134,16 +174,21 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
 // `report` becomes the connection of whoever opened the gate.
 Step pass_gate(const ChildContext& context, UniqueFd& report) {
   report_exec(report.get());
-  if (context.request->start_gate < 0) return {};
+  if (context.request->start_gate < 0) {
+    return run_hooks(context.request->spec->hooks.start_container, "startContainer",
+                     *context.state);
+  }
+  const auto state = receive_go(report.get());
   // The parent is gone before it could write down that there is a container: it never existed.
-  if (!receive_go(report.get())) ::_exit(125);
+  if (!state) ::_exit(125);
   report.reset();
   CGW_ASSIGN(report, wait_at_gate(context.request->start_gate));
-  return {};
+  return run_hooks(context.request->spec->hooks.start_container, "startContainer", *state);
 }
 
 // As late as can be: what stands after it must be allowed by the filter.
 Step finish_restriction(const ChildContext& context, int report) {
+  CGW_TRY(set_label(context.request->spec->process));
   if (!context.request->spec->process.no_new_privileges) return {};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return failed("no_new_privs", "it cannot be set");
@@ -153,15 +198,17 @@ Step finish_restriction(const ChildContext& context, int report) {
 
 LaunchError start_command(const ChildContext& context, UniqueFd& report) {
   const Spec& spec = *context.request->spec;
-  ::setsid();
+  if (Step done = open_session(context); !done) return done.error();
+  if (Step done = schedule(spec); !done) return done.error();
   if (Step done = restrict_command(spec, *context.plan, report.get()); !done) return done.error();
-  if (auto missing = find_command(spec.process.args, spec.process.env)) return *missing;
+  const auto env = with_home(spec.process.env, spec.process.user.uid);
+  if (auto missing = find_command(spec.process.args, env)) return *missing;
   if (Step done = pass_gate(context, report); !done) return done.error();
   if (Step done = finish_restriction(context, report.get()); !done) return done.error();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  return exec_command(spec.process.args, spec.process.env);
+  return exec_command(spec.process.args, env);
 }
 
 }  // namespace
@@ -182,6 +229,8 @@ StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
     CGW_ASSIGN(plan.filter, seccomp_filter(spec.seccomp, plan.capabilities.bounding));
   }
   if (spec.process.args.empty()) return refused("exec", "no command is given");
+  CGW_TRY(check_sysctls(spec));
+  CGW_ASSIGN(plan.sources, open_mount_sources(spec));
   return plan;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "launcher/capabilities.h"
+#include "launcher/container_mounts.h"
 #include "launcher/launch_step.h"
 #include "launcher/seccomp.h"
 #include "launcher/spawn.h"
@@ -14,6 +15,7 @@ namespace cgwarden::launcher {
 struct LaunchPlan {
   CapabilitySets capabilities;
   SeccompFilter filter;
+  MountSources sources;
 };
 [[nodiscard]] StepResult<LaunchPlan> plan_launch(const SpawnRequest& request);
 

@@ -21,12 +21,13 @@ namespace cgwarden::launcher {
 [[nodiscard]] StepResult<UniqueFd> bind_mount(int directory, const std::string& source,
                                               const MountOptions& options);
 
+// Changes the mount and, with data, the file system at the mount point `target` (option remount).
+[[nodiscard]] Step remount(int target, const Mount& mount, const MountOptions& options);
+
 // Attaches a detached mount on what `target` refers to. errno(3) is the kernel's.
 [[nodiscard]] bool attach(int mount, int target);
 
-// Carries out spec.mounts in order below the rootfs `root`. Missing destinations are made; one that
-// lies in procfs is refused but for the files that are replaced on purpose (CVE-2019-16884), and
-// proc and sysfs themselves go only onto a real directory.
-[[nodiscard]] Step mount_all(int root, const Spec& spec);
+// mount_setattr(2) of a propagation type (MS_*). errno(3) is the kernel's.
+[[nodiscard]] bool set_propagation(int mount, Propagation propagation);
 
 }  // namespace cgwarden::launcher

@@ -25,6 +25,9 @@ namespace cgwarden::launcher {
 // linux.sysctl into /proc/sys of the container: only names that are namespaced and whose namespace
 // is the container's own, others are refused by name. Stage "sysctl".
 [[nodiscard]] Step write_sysctls(int procfs, const Spec& spec);
+// The same refusals by the parent before there is a child, where a namespace joined by path can be
+// told from the caller's own. Stage "sysctl".
+[[nodiscard]] Step check_sysctls(const Spec& spec);
 // /proc/PID/timens_offsets of a child in a new time namespace, by the parent; stage "timeOffsets".
 [[nodiscard]] Step write_time_offsets(const Spec& spec, pid_t child);
 // A fresh, detached procfs mount of the current pid namespace, checked to be one: for writes that

@@ -10,18 +10,49 @@
 #include <climits>
 #include <cstring>
 
+#include "base/text.h"
+#include "launcher/mount_options.h"
 #include "launcher/mounts.h"
+#include "launcher/path_in_root.h"
 
 namespace cgwarden::launcher {
 namespace {
 
-Step cut_propagation() {
+// What the mounts of the host's tree are in here until pivot_root(2) leaves them behind: private,
+// or slaves, or as they were. "unbindable" would forbid to bind anything from them.
+Step set_host_propagation(Propagation wanted) {
+  if (wanted.flag == MS_SHARED) return {};
   mount_attr attributes{};
-  attributes.propagation = MS_PRIVATE;
+  attributes.propagation = wanted.flag == MS_SLAVE ? MS_SLAVE : MS_PRIVATE;
   if (::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) != 0) {
     return failed("rootfs", "mount propagation to the host cannot be cut");
   }
   return {};
+}
+
+// With the host's mounts still shared: what is mounted on the rootfs directory must not appear
+// there on the host too, and pivot_root(2) refuses a shared parent.
+Step make_parent_private(const std::string& path) {
+  UniqueFd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  while (directory.valid()) {
+    struct statx status{};
+    if (::statx(directory.get(), "", AT_EMPTY_PATH, STATX_TYPE, &status) != 0) break;
+    if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
+      if (set_propagation(directory.get(), {.flag = MS_PRIVATE, .recursive = false})) return {};
+      break;
+    }
+    directory.reset(::openat(directory.get(), "..", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  }
+  return failed("rootfs", "the mount that holds " + path + " cannot be made private");
+}
+
+StepResult<Propagation> rootfs_propagation(const Spec& spec) {
+  const Propagation wanted = propagation_of(spec.rootfs_propagation);
+  if (wanted.flag == 0 && !spec.rootfs_propagation.empty()) {
+    return refused("rootfs", "linux.rootfsPropagation \"" + printable(spec.rootfs_propagation) +
+                                 "\" is not shared, slave, private or unbindable");
+  }
+  return wanted;
 }
 
 Step check_rootfs(const std::string& path) {
@@ -46,14 +77,25 @@ Step check_rootfs(const std::string& path) {
 
 StepResult<UniqueFd> open_rootfs(const Spec& spec) {
   CGW_TRY(check_rootfs(spec.root_path));
-  CGW_TRY(cut_propagation());
+  CGW_ASSIGN(const Propagation wanted, rootfs_propagation(spec));
+  CGW_TRY(set_host_propagation(wanted));
   MountOptions options;
   options.recursive = true;
-  options.recursive_set = MOUNT_ATTR_NODEV;
+  // A node in the rootfs (of the image, or made with CAP_MKNOD, which the default set has) opens a
+  // device of the host. The cgroup's device rules are what OCI has against that, and with them
+  // nodes work as under runc; without any there is only nodev. A container whose /dev is a
+  // directory of the rootfs still gets its devices: they are bound (make_devices).
+  if (spec.resources.devices.empty()) options.recursive_set = MOUNT_ATTR_NODEV;
   auto root = bind_mount(AT_FDCWD, spec.root_path, options);
   if (!root) {
     root.error().stage = "rootfs";
     return root;
+  }
+  if (wanted.flag == MS_SHARED) {
+    CGW_TRY(make_parent_private(spec.root_path));
+    if (!set_propagation(root->get(), {.flag = MS_PRIVATE, .recursive = true})) {
+      return failed("rootfs", spec.root_path + " cannot be made private");
+    }
   }
   if (::move_mount(root->get(), "", AT_FDCWD, spec.root_path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) !=
       0) {
@@ -63,6 +105,9 @@ StepResult<UniqueFd> open_rootfs(const Spec& spec) {
 }
 
 Step enter_rootfs(int root, const Spec& spec) {
+  CGW_ASSIGN(const Propagation wanted, rootfs_propagation(spec));
+  // As runc and crun do; when it is not possible chdir(2) says so (enter_working_directory).
+  (void)make_in_root(root, spec.process.cwd, TargetKind::directory);
   if (spec.root_readonly) {
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY;
@@ -70,15 +115,28 @@ Step enter_rootfs(int root, const Spec& spec) {
       return failed("rootfs", spec.root_path + " cannot be made read-only");
     }
   }
-  if (::fchdir(root) != 0) return failed("pivot_root", spec.root_path);
+  const UniqueFd old_root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!old_root.valid() || ::fchdir(root) != 0) return failed("pivot_root", spec.root_path);
   // pivot_root(".", ".") stacks the old root on the new one, from where it is detached by ".".
   if (::syscall(SYS_pivot_root, ".", ".") != 0) {
     return failed(
         "pivot_root",
         spec.root_path + (errno == EINVAL ? " (the host's root may not be an initramfs)" : ""));
   }
+  // Detaching a mount that is shared with the host would unmount the host's file systems.
+  if (wanted.flag == MS_SHARED &&
+      !set_propagation(old_root.get(), {.flag = MS_SLAVE, .recursive = true})) {
+    return failed("pivot_root", "the old root cannot be cut off from the host");
+  }
   if (::umount2(".", MNT_DETACH) != 0) return failed("pivot_root", "the old root stays mounted");
   if (::chdir("/") != 0) return failed("pivot_root", "/");
+  if (wanted.flag == 0) return {};
+  // What is mounted below has its own already (mount_all); unbindable could not be given earlier,
+  // since read-only paths are binds.
+  const bool below = wanted.recursive && wanted.flag == MS_UNBINDABLE;
+  if (!set_propagation(root, {.flag = wanted.flag, .recursive = below})) {
+    return failed("rootfs", "linux.rootfsPropagation " + spec.rootfs_propagation);
+  }
   return {};
 }
 

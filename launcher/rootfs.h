@@ -6,12 +6,15 @@
 
 namespace cgwarden::launcher {
 
-// In a new mount namespace: cuts propagation from the host, mounts the rootfs onto itself (nodev)
-// and gives its directory fd. A missing directory is refused with a remedy.
+// In a new mount namespace: cuts propagation to the host as linux.rootfsPropagation says (all of it
+// by default), mounts the rootfs onto itself and gives its directory fd; nodev unless
+// linux.resources.devices has rules for what a node may open. A missing directory is refused with a
+// remedy.
 [[nodiscard]] StepResult<UniqueFd> open_rootfs(const Spec& spec);
 
 // Makes the rootfs "/" (pivot_root(2), with the old root detached at once) and the working
-// directory, read-only when the spec says so. Nothing of the host's tree stays mounted.
+// directory, read-only when the spec says so and with linux.rootfsPropagation. process.cwd is made
+// before that when it is missing. Nothing of the host's tree stays mounted.
 [[nodiscard]] Step enter_rootfs(int root, const Spec& spec);
 
 // chdir(2) to process.cwd, then asks the kernel where that is: outside of the root it answers

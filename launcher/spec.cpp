@@ -32,11 +32,16 @@ Spec default_spec() {
       .bounding = names, .effective = names, .inheritable = {}, .permitted = names, .ambient = {}};
   spec.mounts = {
       {"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
-      {"/dev", "tmpfs", "tmpfs", {"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}},
+      // nodev: the nodes are binds, and the default capabilities have CAP_MKNOD. devpts has none:
+      // it makes the terminals.
+      {"/dev",
+       "tmpfs",
+       "tmpfs",
+       {"nosuid", "noexec", "nodev", "strictatime", "mode=755", "size=65536k"}},
       {"/dev/pts",
        "devpts",
        "devpts",
-       {"nosuid", "noexec", "dev", "newinstance", "ptmxmode=0666", "mode=0620"}},
+       {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
       {"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
       {"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
       {"/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},

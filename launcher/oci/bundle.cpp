@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "launcher/container_mounts.h"
 #include "launcher/oci/create.h"
 
 namespace cgwarden::launcher::oci {
@@ -24,13 +26,7 @@ Outcome<Bundle> read_bundle(const std::string& path) {
   const std::string file = bundle.path + "/config.json";
   CGW_ASSIGN(bundle.config_text, read_file(file, limits::kStateFileBytes));
   CGW_ASSIGN(bundle.spec, parse_config(bundle.config_text, file));
-  const auto below = [&](std::string& inside) {
-    if (!inside.starts_with('/')) inside = bundle.path + "/" + inside;
-  };
-  below(bundle.spec.root_path);
-  for (auto& mount : bundle.spec.mounts) {
-    if (!mount.source.empty() && is_bind(mount)) below(mount.source);
-  }
+  resolve_in_bundle(bundle.spec, bundle.path);
   return bundle;
 }
 

@@ -46,8 +46,8 @@ bool is_populated(const ContainerCgroup& cgroup) {
 Outcome<void> release_resources(const ContainerRecord& record) {
   if (!record.cgroup_made) {
     CGW_TRY(kill_process(record));
-    // Made or not, by us or not: an empty one at that place is no loss, one in use stays. A scope of
-    // systemd goes by itself when it is empty.
+    // Made or not, by us or not: an empty one at that place is no loss, one in use stays. A scope
+    // of systemd goes by itself when it is empty.
     if (!record.cgroup.path.empty() && !is_populated(record.cgroup)) {
       (void)launcher::remove(record.cgroup);
     }

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 
-#include "launcher/mount_options.h"
 #include "launcher/rlimits.h"
 #include "launcher/shim.h"
 
@@ -46,34 +45,6 @@ TEST(RlimitsTest, NamesAreTheKernels) {
   EXPECT_EQ(rlimit_number("RLIMIT_NOFILE"), 7);
   EXPECT_EQ(rlimit_number("RLIMIT_AS"), 9);
   EXPECT_EQ(rlimit_number("NOFILE"), -1);
-}
-
-constexpr std::uint64_t kReadOnly = 1;
-constexpr std::uint64_t kNoDev = 4;
-constexpr std::uint64_t kAtimeField = 0x70;
-constexpr std::uint64_t kStrictAtime = 0x20;
-
-TEST(MountOptionsTest, AreSortedByWhereTheKernelTakesThem) {
-  const auto sorted =
-      sort_options({"/x", "tmpfs", "t", {"ro", "strictatime", "size=1m", "noswap", "rprivate"}});
-  EXPECT_EQ(sorted.attributes_set, kReadOnly | kNoDev | kStrictAtime);
-  EXPECT_EQ(sorted.attributes_clear & kAtimeField, kAtimeField);
-  EXPECT_EQ(sorted.propagation, 1U << 18U);
-  EXPECT_TRUE(sorted.recursive_propagation);
-  ASSERT_EQ(sorted.data.size(), 2U);
-  EXPECT_EQ(sorted.data[0].first, "size");
-  EXPECT_EQ(sorted.data[0].second, "1m");
-  EXPECT_EQ(sorted.data[1].second, std::nullopt);
-}
-
-TEST(MountOptionsTest, DevicesAreOffUnlessAskedForAndTheLaterOptionWins) {
-  EXPECT_EQ(sort_options({"/x", "tmpfs", "t", {}}).attributes_set, kNoDev);
-  EXPECT_EQ(sort_options({"/x", "tmpfs", "t", {"dev"}}).attributes_set, 0U);
-  EXPECT_EQ(sort_options({"/x", "tmpfs", "t", {"ro", "rw"}}).attributes_set, kNoDev);
-  const auto bind = sort_options({"/x", "", "/y", {"rbind", "rro"}});
-  EXPECT_TRUE(bind.bind);
-  EXPECT_TRUE(bind.recursive);
-  EXPECT_EQ(bind.recursive_set, kReadOnly);
 }
 
 TEST(ShimOptionsTest, AllSixAreNeededOnce) {

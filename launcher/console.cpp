@@ -1,0 +1,184 @@
+#include "launcher/console.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "launcher/mounts.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+UniqueFd open_without_symlinks(int directory, const char* path, int flags) {
+  open_how how{};
+  how.flags = static_cast<unsigned long long>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof(how))));
+}
+
+bool is_on(int fd, unsigned long magic) {
+  struct statfs file_system{};
+  return ::fstatfs(fd, &file_system) == 0 &&
+         static_cast<unsigned long>(file_system.f_type) == magic;
+}
+
+StepResult<UniqueFd> open_master() {
+  UniqueFd master = open_without_symlinks(AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+  if (!master.valid()) {
+    return failed("console", "a terminal needs a devpts of the container's own on /dev/pts");
+  }
+  if (!is_on(master.get(), DEVPTS_SUPER_MAGIC)) {
+    return refused("console", "/dev/pts/ptmx is not of a devpts; the rootfs has put a file there");
+  }
+  return master;
+}
+
+StepResult<UniqueFd> open_slave(int master) {
+  const int unlocked = 0;
+  if (::ioctl(master, TIOCSPTLCK, &unlocked) != 0) {
+    return failed("console", "the new terminal stays locked");
+  }
+  UniqueFd slave(::ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!slave.valid()) return failed("console", "the new terminal cannot be opened");
+  return slave;
+}
+
+Step prepare(int slave, const Process& process) {
+  if (process.console_size) {
+    winsize size{};
+    size.ws_row = static_cast<unsigned short>(process.console_size->height);
+    size.ws_col = static_cast<unsigned short>(process.console_size->width);
+    if (::ioctl(slave, TIOCSWINSZ, &size) != 0) return failed("console", "consoleSize");
+  }
+  // The group is devpts' own option (gid=5).
+  struct stat status{};
+  if (::fstat(slave, &status) == 0 && status.st_uid == process.user.uid) return {};
+  if (::fchown(slave, process.user.uid, static_cast<gid_t>(-1)) != 0) {
+    return failed("console",
+                  "the terminal cannot be given to uid " + std::to_string(process.user.uid));
+  }
+  return {};
+}
+
+Step bind_on_console(int slave) {
+  const UniqueFd dev = open_without_symlinks(AT_FDCWD, "/dev", O_PATH | O_DIRECTORY);
+  if (!dev.valid()) return failed("console", "/dev");
+  UniqueFd target = open_without_symlinks(dev.get(), "console", O_PATH);
+  if (!target.valid() && errno == ENOENT) {
+    target.reset(
+        ::openat(dev.get(), "console", O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0620));
+  }
+  if (!target.valid()) {
+    return failed("console", errno == ELOOP ? "/dev/console is a symbolic link in the rootfs"
+                                            : "/dev/console cannot be made");
+  }
+  struct stat status{};
+  if (::fstat(target.get(), &status) != 0 || S_ISDIR(status.st_mode) ||
+      is_on(target.get(), PROC_SUPER_MAGIC)) {
+    return refused("console", "/dev/console is not a file that can be bound on");
+  }
+  const UniqueFd copy(::open_tree(slave, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!copy.valid() || !attach(copy.get(), target.get())) {
+    return failed("console", "the terminal cannot be bound on /dev/console");
+  }
+  return {};
+}
+
+Step become_controlling(int slave) {
+  // Fails for the leader of a session only, who is where this wants to be.
+  ::setsid();
+  if (::ioctl(slave, TIOCSCTTY, 0) != 0) {
+    return failed("console", "the terminal cannot become the controlling one");
+  }
+  for (int fd = 0; fd < 3; ++fd) {
+    if (::dup2(slave, fd) < 0) return failed("console", "descriptor " + std::to_string(fd));
+  }
+  return {};
+}
+
+// sun_path has 108 bytes; a longer path goes through a descriptor of its directory.
+StepResult<std::string> short_path(const std::string& path, UniqueFd& directory) {
+  if (path.size() < sizeof(sockaddr_un::sun_path)) return path;
+  const std::size_t slash = path.rfind('/');
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  directory.reset(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return failed("console", "the directory of the socket " + path);
+  std::string result = "/proc/self/fd/" + std::to_string(directory.get()) + "/" +
+                       path.substr(slash == std::string::npos ? 0 : slash + 1);
+  if (result.size() >= sizeof(sockaddr_un::sun_path)) {
+    return refused("console", "the name of the socket " + path + " is too long");
+  }
+  return result;
+}
+
+}  // namespace
+
+StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console) {
+  CGW_ASSIGN(UniqueFd master, open_master());
+  CGW_ASSIGN(UniqueFd slave, open_slave(master.get()));
+  CGW_TRY(prepare(slave.get(), process));
+  if (bind_console) CGW_TRY(bind_on_console(slave.get()));
+  CGW_TRY(become_controlling(slave.get()));
+  // A caller without stdio may have got it as one of the three.
+  if (slave.get() < 3) (void)slave.release();
+  if (master.get() < 3) return refused("console", "stdin, stdout and stderr have to be open");
+  return master;
+}
+
+StepResult<UniqueFd> connect_console_socket(const std::string& path) {
+  UniqueFd directory;
+  CGW_ASSIGN(const std::string reachable, short_path(path, directory));
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  reachable.copy(static_cast<char*>(address.sun_path), sizeof(address.sun_path) - 1);
+  if (!socket.valid() ||
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return failed("console", "the console socket " + path + " cannot be connected to");
+  }
+  return socket;
+}
+
+Step send_terminal(int socket, int master) {
+  unsigned number = 0;
+  if (::ioctl(master, TIOCGPTN, &number) != 0) return failed("console", "it is no terminal");
+  std::string name = "/dev/pts/" + std::to_string(number);
+  iovec payload{.iov_base = name.data(), .iov_len = name.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &payload;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* part = CMSG_FIRSTHDR(&message);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(part), &master, sizeof(int));
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent != static_cast<ssize_t>(name.size())) {
+    return failed("console", "the terminal cannot be sent over the console socket");
+  }
+  return {};
+}
+
+Step send_terminal(const std::string& path, int master) {
+  CGW_ASSIGN(const UniqueFd socket, connect_console_socket(path));
+  return send_terminal(socket.get(), master);
+}
+
+}  // namespace cgwarden::launcher

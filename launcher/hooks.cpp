@@ -1,0 +1,210 @@
+#include "launcher/hooks.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "launcher/helper_process.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+// Of stderr: enough for the last line of any message.
+constexpr std::size_t kKeptBytes = 4096;
+
+struct HookProcess {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  UniqueFd errors;   // its stderr
+  UniqueFd failure;  // errno of execve(2), or end of file
+};
+
+// A file and not a pipe: a hook that does not read it cannot stop the launch, and one that ends
+// early raises no SIGPIPE.
+StepResult<UniqueFd> state_file(const std::string& stage, const std::string& state_json) {
+  UniqueFd file(::memfd_create("state", MFD_CLOEXEC));
+  if (!file.valid() || !write_all(file.get(), state_json, "state") ||
+      ::lseek(file.get(), 0, SEEK_SET) != 0) {
+    return failed(stage, "the state for the hooks cannot be written");
+  }
+  return file;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> result;
+  result.reserve(words.size() + 1);
+  for (const auto& word : words) result.push_back(const_cast<char*>(word.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+struct ChildFiles {
+  int input;
+  int output;
+  int errors;
+  int failure;
+};
+
+[[noreturn]] void become_hook(const Hook& hook, char* const* argv, char* const* envp,
+                              const ChildFiles& files) {
+  ::setpgid(0, 0);
+  struct sigaction action{};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number <= SIGRTMAX; ++number) ::sigaction(number, &action, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::dup2(files.input, 0);
+  ::dup2(files.output, 1);
+  ::dup2(files.errors, 2);
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::execve(hook.path.c_str(), argv, envp);
+  const int errno_value = errno;
+  [[maybe_unused]] const ssize_t written =
+      ::write(files.failure, &errno_value, sizeof(errno_value));
+  ::_exit(127);
+}
+
+// Above 2, so that placing stdio cannot overwrite one of the others.
+UniqueFd high(int fd) {
+  UniqueFd low(fd);
+  return UniqueFd(::fcntl(low.get(), F_DUPFD_CLOEXEC, 3));
+}
+
+StepResult<HookProcess> start(const Hook& hook, const std::string& stage,
+                              const std::string& state_json) {
+  CGW_ASSIGN(UniqueFd file, state_file(stage, state_json));
+  const UniqueFd state = high(file.release());
+  const UniqueFd null = high(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed(stage, "no pipe to a hook");
+  HookProcess process;
+  process.errors.reset(ends[0]);
+  const UniqueFd errors = high(ends[1]);
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed(stage, "no pipe to a hook");
+  process.failure.reset(ends[0]);
+  const UniqueFd failure = high(ends[1]);
+  if (!state.valid() || !errors.valid() || !failure.valid()) {
+    return failed(stage, "no descriptors for a hook");
+  }
+  const auto argv = pointers(hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args);
+  const auto envp = pointers(hook.env);
+  const ChildFiles files{.input = state.get(),
+                         .output = null.valid() ? null.get() : errors.get(),
+                         .errors = errors.get(),
+                         .failure = failure.get()};
+  process.pid = ::fork();
+  if (process.pid == 0) become_hook(hook, argv.data(), envp.data(), files);
+  if (process.pid < 0) return failed(stage, hook.path + " cannot be forked");
+  process.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+  if (!process.pidfd.valid()) {
+    const int errno_value = errno;
+    ::kill(process.pid, SIGKILL);
+    (void)wait_for_exit(process.pid);
+    errno = errno_value;
+    return failed(stage, hook.path + " cannot be watched");
+  }
+  ::fcntl(process.errors.get(), F_SETFL, O_NONBLOCK);
+  return process;
+}
+
+// Keeps the end of what is there to read; never waits.
+void read_errors(int fd, std::string& kept) {
+  std::array<char, 1024> buffer{};
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count <= 0) return;
+    kept.append(buffer.data(), static_cast<std::size_t>(count));
+    if (kept.size() > kKeptBytes) kept.erase(0, kept.size() - kKeptBytes);
+  }
+}
+
+std::string last_line(const std::string& text) {
+  const std::string_view trimmed = trim(text);
+  if (trimmed.empty()) return {};
+  return ": " + printable(trim(trimmed.substr(trimmed.rfind('\n') + 1)));
+}
+
+// True when the hook has ended within its time.
+bool wait_for_hook(const HookProcess& process, const UniqueFd& timer, std::string& errors) {
+  bool errors_open = true;
+  for (;;) {
+    std::array<pollfd, 3> watched{{{process.pidfd.get(), POLLIN, 0},
+                                   {timer.get(), POLLIN, 0},
+                                   {errors_open ? process.errors.get() : -1, POLLIN, 0}}};
+    if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+    if (watched[2].revents != 0) {
+      read_errors(process.errors.get(), errors);
+      errors_open = (watched[2].revents & POLLHUP) == 0;
+    }
+    if (watched[0].revents != 0) return true;
+    if (watched[1].revents != 0) return false;
+  }
+}
+
+StepResult<UniqueFd> start_timer(const Hook& hook, const std::string& stage) {
+  UniqueFd timer;
+  if (!hook.timeout_sec) return timer;
+  timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  itimerspec when{};
+  when.it_value.tv_sec = *hook.timeout_sec;
+  if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &when, nullptr) != 0) {
+    return failed(stage, "no timer for a hook");
+  }
+  return timer;
+}
+
+Step run_hook(const Hook& hook, const std::string& stage, const std::string& state_json) {
+  const std::string name = "the hook " + printable(hook.path);
+  if (!hook.path.starts_with('/')) return refused(stage, name + " is not an absolute path");
+  if (hook.timeout_sec == 0U) return refused(stage, name + " has a timeout of 0 seconds");
+  CGW_ASSIGN(const UniqueFd timer, start_timer(hook, stage));
+  CGW_ASSIGN(const HookProcess process, start(hook, stage, state_json));
+  std::string errors;
+  const bool in_time = wait_for_hook(process, timer, errors);
+  if (!in_time) {
+    ::kill(-process.pid, SIGKILL);
+    ::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
+  }
+  const WaitStatus status = wait_for_exit(process.pid);
+  read_errors(process.errors.get(), errors);
+  int exec_errno = 0;
+  if (::read(process.failure.get(), &exec_errno, sizeof(exec_errno)) == sizeof(exec_errno)) {
+    errno = exec_errno;
+    return failed(stage, name + " cannot be executed");
+  }
+  if (!in_time) {
+    return refused(stage, name + " was killed after its timeout of " +
+                              std::to_string(*hook.timeout_sec) + " s" + last_line(errors));
+  }
+  if (status.code != CLD_EXITED) {
+    return refused(
+        stage, name + " was killed by signal " + std::to_string(status.status) + last_line(errors));
+  }
+  if (status.status != 0) {
+    return refused(
+        stage, name + " ended with exit code " + std::to_string(status.status) + last_line(errors));
+  }
+  return {};
+}
+
+}  // namespace
+
+Step run_hooks(const std::vector<Hook>& hooks, const std::string& stage,
+               const std::string& state_json) {
+  for (const auto& hook : hooks) CGW_TRY(run_hook(hook, stage, state_json));
+  return {};
+}
+
+}  // namespace cgwarden::launcher

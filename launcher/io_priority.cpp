@@ -1,0 +1,43 @@
+#include <linux/ioprio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "launcher/process_attributes.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, int>, 3> kClasses{
+    {{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
+     {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
+     {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}}};
+
+}  // namespace
+
+Step set_io_priority(const Process& process) {
+  if (!process.io_priority) return {};
+  const IoPriority& wanted = *process.io_priority;
+  int number = IOPRIO_CLASS_NONE;
+  for (const auto& [name, value] : kClasses) {
+    if (wanted.io_class == name) number = value;
+  }
+  if (number == IOPRIO_CLASS_NONE) {
+    return refused("ioPriority", "\"" + wanted.io_class + "\" is not an I/O scheduling class");
+  }
+  if (wanted.priority < 0 || wanted.priority > 7) {
+    return refused("ioPriority",
+                   "the priority " + std::to_string(wanted.priority) + " is not in 0 to 7");
+  }
+  const int value = (number << IOPRIO_CLASS_SHIFT) | wanted.priority;
+  if (::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, value) != 0) {
+    return failed("ioPriority", wanted.io_class + " " + std::to_string(wanted.priority) +
+                                    (errno == EPERM ? " (real time needs CAP_SYS_NICE)" : ""));
+  }
+  return {};
+}
+
+}  // namespace cgwarden::launcher

@@ -1,0 +1,74 @@
+#include "launcher/kernel_mount.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "launcher/mounts.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+constexpr const char* kCgroups = "/sys/fs/cgroup";
+
+struct View {
+  std::string_view type;
+  NamespaceType shows;
+  const char* host_path;
+};
+constexpr std::array<View, 4> kViews{{{"proc", NamespaceType::pid, "/proc"},
+                                      {"sysfs", NamespaceType::network, "/sys"},
+                                      {"mqueue", NamespaceType::ipc, "/dev/mqueue"},
+                                      {"cgroup2", NamespaceType::cgroup, kCgroups}}};
+
+bool is_new(const Spec& spec, NamespaceType type) {
+  return std::ranges::any_of(spec.namespaces, [type](const Namespace& entry) {
+    return entry.type == type && entry.path.empty();
+  });
+}
+
+// Every mount of the host's tree gets the options: those below would stay writable.
+StepResult<UniqueFd> bind_view(const View& view, MountOptions options) {
+  options.bind = true;
+  options.recursive = true;
+  options.recursive_set |= options.attributes_set;
+  options.data.clear();
+  return bind_mount(AT_FDCWD, view.host_path, options);
+}
+
+// Mounted there is cgroup2, or the tmpfs of a host with v1 hierarchies.
+bool has_host_cgroups() {
+  struct statfs file_system{};
+  return ::statfs(kCgroups, &file_system) == 0 &&
+         (file_system.f_type == CGROUP2_SUPER_MAGIC || file_system.f_type == TMPFS_MAGIC);
+}
+
+}  // namespace
+
+StepResult<UniqueFd> kernel_mount(const Mount& mount, const MountOptions& options,
+                                  const Spec& spec) {
+  const bool cgroup = mount.type == "cgroup" || mount.type == "cgroup2";
+  const std::string type = cgroup ? "cgroup2" : mount.type;
+  const auto* const view = std::ranges::find(kViews, type, &View::type);
+  MountOptions adjusted = options;
+  if (cgroup) adjusted.data.clear();  // v1 hierarchies named by options have no v2 counterpart
+  if (type == "devpts" && !spec.mount_label.empty() && !options.has_data("context")) {
+    adjusted.data.emplace_back("context", spec.mount_label);
+  }
+  if (view == kViews.end()) return new_mount(type, mount.source, adjusted);
+  const bool shared = !is_new(spec, view->shows);
+  if (cgroup && !spec.has_namespace(NamespaceType::cgroup) && has_host_cgroups()) {
+    return bind_view(*view, adjusted);
+  }
+  auto fresh = new_mount(type, mount.source, adjusted);
+  // Of a namespace that belongs to another user namespace. Never for a new one: the host's view
+  // would show what the namespace is there to hide.
+  if (!fresh && shared && fresh.error().errno_value == EPERM) return bind_view(*view, adjusted);
+  return fresh;
+}
+
+}  // namespace cgwarden::launcher

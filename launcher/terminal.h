@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+
+#include "launcher/launch_step.h"
+
+namespace cgwarden::launcher {
+
+// The caller's own terminal in raw mode while alive; for foreground `run` and `exec` with a
+// terminal. A descriptor that is no terminal is left alone.
+class RawTerminal {
+ public:
+  [[nodiscard]] static StepResult<RawTerminal> enter(int fd);
+  RawTerminal(RawTerminal&& other) noexcept;
+  RawTerminal& operator=(RawTerminal&&) = delete;
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+  ~RawTerminal();
+
+ private:
+  struct Saved;
+  RawTerminal();
+  int fd_ = -1;
+  std::unique_ptr<Saved> saved_;
+};
+
+// Copies both ways between stdio and the master until the master hangs up or the process of `pidfd`
+// has ended and what it wrote is out. A new size of the terminal at `input` (SIGWINCH) is passed on
+// to the master; every other signal that arrives, SIGCHLD apart, is sent to the process. The caller
+// has all signals blocked and reaps the process itself. Stage "console".
+[[nodiscard]] Step relay_terminal(int master, int input, int output, int pidfd);
+
+}  // namespace cgwarden::launcher
