@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/text.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -52,8 +53,8 @@ Result<nlohmann::json> parse_json_object(const std::string& text, const std::str
   }
   if (watch.too_deep) return fail(Error::malformed(operation, where, "it is nested too deeply"));
   if (!watch.duplicate.empty()) {
-    return fail(
-        Error::malformed(operation, where, "the property " + watch.duplicate + " stands twice"));
+    return fail(Error::malformed(operation, where,
+                                 "the property " + printable(watch.duplicate) + " stands twice"));
   }
   if (!parsed.is_object()) {
     return fail(Error::malformed(operation, where, "it is not a JSON object"));

@@ -187,6 +187,7 @@ TEST(SpecTest, BrokenJsonIsRefused) {
 TEST(SpecTest, ComplaintsCannotDriveTheTerminal) {
   EXPECT_EQ(refusal(document("", R"(,"annotations":{"\u001b[2J":1})")).find('\x1b'),
             std::string::npos);
+  EXPECT_EQ(refusal(R"({"\u001b[2J":1,"\u001b[2J":1})").find('\x1b'), std::string::npos);
 }
 
 TEST(SpecTest, TheDefaultHasTheFourteenCapabilitiesAndNoInheritableOnes) {
