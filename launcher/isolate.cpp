@@ -248,6 +248,7 @@ Step isolate(const ChildContext& context) {
   if (request.new_keyring) CGW_TRY(leave_session_keyring());
   CGW_TRY(join_namespaces(spec));
   CGW_TRY(make_cgroup_namespace(spec));
+  CGW_TRY(make_time_namespace(spec));
   CGW_TRY(bring_up_loopback(spec));
   CGW_TRY(become_root(spec));
   CGW_TRY(build_root(context));

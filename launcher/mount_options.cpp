@@ -145,4 +145,18 @@ MountOptions sort_options(const Mount& mount) {
   return sorted;
 }
 
+std::vector<std::string> mount_option_names() {
+  std::vector<std::string> names{"defaults", "bind", "rbind", "tmpcopyup", "idmap", "ridmap"};
+  for (const auto& row : kAttributes) {
+    names.emplace_back(row.name);
+    names.push_back("r" + std::string(row.name));
+  }
+  for (const auto& row : kPropagation) {
+    names.emplace_back(row.name);
+    names.push_back("r" + std::string(row.name));
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace cgwarden::launcher

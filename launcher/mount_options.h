@@ -45,4 +45,7 @@ struct Propagation {
 };
 [[nodiscard]] Propagation propagation_of(std::string_view name);
 
+// Every option that is not a file system's own, for `features`.
+[[nodiscard]] std::vector<std::string> mount_option_names();
+
 }  // namespace cgwarden::launcher

@@ -79,7 +79,10 @@ const char* namespace_file(NamespaceType type) { return row_of(type).file; }
 std::uint64_t clone_flags(const Spec& spec) {
   std::uint64_t flags = 0;
   for (const auto& entry : spec.namespaces) {
-    if (entry.path.empty() && entry.type != NamespaceType::cgroup) flags |= clone_flag(entry.type);
+    if (entry.path.empty() && entry.type != NamespaceType::cgroup &&
+        entry.type != NamespaceType::time) {
+      flags |= clone_flag(entry.type);
+    }
   }
   return flags;
 }

@@ -22,8 +22,9 @@ inline constexpr std::array<NamespaceType, 8> kNamespaceTypes{
 // "pid", "net", "mnt", ...: the names in /proc/PID/ns (namespaces(7)).
 [[nodiscard]] const char* namespace_file(NamespaceType type);
 
-// Flags for clone3(2): every new namespace but the cgroup one, which is rooted where the caller
-// is and therefore has to be made by the child once it stands in its cgroup.
+// Flags for clone3(2): every new namespace but two that the child has to make itself. The cgroup
+// one is rooted where its maker is, so he must stand in his cgroup; the time one takes offsets only
+// as long as nobody is inside.
 [[nodiscard]] std::uint64_t clone_flags(const Spec& spec);
 
 // True when the spec makes a new namespace of this type; false when it joins one or has none.

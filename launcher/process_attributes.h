@@ -28,8 +28,10 @@ namespace cgwarden::launcher {
 // The same refusals by the parent before there is a child, where a namespace joined by path can be
 // told from the caller's own. Stage "sysctl".
 [[nodiscard]] Step check_sysctls(const Spec& spec);
-// /proc/PID/timens_offsets of a child in a new time namespace, by the parent; stage "timeOffsets".
-[[nodiscard]] Step write_time_offsets(const Spec& spec, pid_t child);
+// A new time namespace with linux.timeOffsets, entered at once: by the child itself while it sees
+// the host's /proc, because the kernel takes offsets only before the first process is inside. Stage
+// "timeOffsets".
+[[nodiscard]] Step make_time_namespace(const Spec& spec);
 // A fresh, detached procfs mount of the current pid namespace, checked to be one: for writes that
 // must not be redirected by what the rootfs mounts on /proc.
 [[nodiscard]] StepResult<UniqueFd> open_procfs();

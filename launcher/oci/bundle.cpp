@@ -25,7 +25,7 @@ Outcome<Bundle> read_bundle(const std::string& path) {
   bundle.path = absolute.data();
   const std::string file = bundle.path + "/config.json";
   CGW_ASSIGN(bundle.config_text, read_file(file, limits::kStateFileBytes));
-  CGW_ASSIGN(bundle.spec, parse_config(bundle.config_text, file));
+  CGW_ASSIGN(bundle.spec, parse_config(bundle.config_text, file, &bundle.warnings));
   resolve_in_bundle(bundle.spec, bundle.path);
   return bundle;
 }

@@ -10,7 +10,6 @@
 #include "launcher/oci/destroy.h"
 #include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
-#include "launcher/process_attributes.h"
 #include "launcher/start_gate.h"
 #include "launcher/state.h"
 
@@ -68,6 +67,7 @@ Outcome<void> Creation::open_channels() {
 // Written before anything exists that a later command would have to find and clear away.
 Outcome<void> Creation::write_first_record() {
   CGW_ASSIGN(Bundle bundle, read_bundle(options_.bundle));
+  for (const auto& warning : bundle.warnings) log_warning(warning);
   made_.spec = std::move(bundle.spec);
   ContainerRecord& record = made_.record;
   record.oci_version = made_.spec.oci_version;
@@ -85,7 +85,6 @@ Outcome<void> Creation::write_first_record() {
 StepResult<std::string> Creation::prepare(pid_t child) {
   const Spec& spec = made_.spec;
   made_.record.pid = child;
-  CGW_TRY(write_time_offsets(spec, child));
   if (global_.cgroup_driver == CgroupDriver::systemd) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, child));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "launcher/oci/command_line.h"
 #include "launcher/oci/container.h"
@@ -37,6 +38,7 @@ struct Bundle {
   std::string path;  // absolute, no symbolic links
   std::string config_text;
   Spec spec;
+  std::vector<std::string> warnings;  // of parse_config
 };
 [[nodiscard]] Outcome<Bundle> read_bundle(const std::string& path);
 

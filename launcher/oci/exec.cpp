@@ -2,13 +2,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "launcher/cgroup_host.h"
+#include "launcher/namespaces.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
 #include "launcher/oci/create.h"

@@ -64,16 +64,16 @@ Outcome<int> features(const Global& /*global*/, const Words& words) {
   CGW_ASSIGN(const Words positional, parse_options("features", words, options));
   if (help) return print_help("features", "Prints what this runtime supports as JSON.", options);
   if (!positional.empty()) return refuse("features takes no container id", kUsage);
-  const json document{
-      {"ociVersionMin", "1.0.0"},
-      {"ociVersionMax", "1.2.0"},
-      {"hooks",
-       {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}},
-      {"mountOptions", mount_option_names()},
-      {"linux", linux_features()},
-      {"annotations", {{"io.github.cgwarden.version", CGWARDEN_VERSION}}},
-      {"potentiallyUnsafeConfigAnnotations",
-       {"io.github.cgwarden.init", "io.github.cgwarden.seccomp"}}};
+  const json hooks = json::array(
+      {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"});
+  const json unsafe = json::array({"io.github.cgwarden.init", "io.github.cgwarden.seccomp"});
+  const json document{{"ociVersionMin", "1.0.0"},
+                      {"ociVersionMax", "1.2.0"},
+                      {"hooks", hooks},
+                      {"mountOptions", mount_option_names()},
+                      {"linux", linux_features()},
+                      {"annotations", {{"io.github.cgwarden.version", CGWARDEN_VERSION}}},
+                      {"potentiallyUnsafeConfigAnnotations", unsafe}};
   return print(document.dump(2) + "\n");
 }
 
