@@ -252,7 +252,7 @@ TEST(Relay, PassesTheSizeAndSignalsOn) {
   winsize size{.ws_row = 20, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
   ASSERT_EQ(::ioctl(user.slave.get(), TIOCSWINSZ, &size), 0);
   // Ends only when the size that the terminal began with has arrived.
-  EXPECT_EQ(relayed("until [ \"$(stty size)\" = '20 80' ]; do :; done; echo sized",
+  EXPECT_EQ(relayed("until [ \"$(stty size 2>&-)\" = '20 80' ]; do :; done; echo sized",
                     user.slave.get(), [](int output, pid_t) { return read_to_end(output); }),
             "sized\r\n[end]");
   const std::string text = relayed(
