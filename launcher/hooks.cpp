@@ -98,7 +98,9 @@ StepResult<HookProcess> start(const Hook& hook, const std::string& stage,
   if (!state.valid() || !errors.valid() || !failure.valid()) {
     return failed(stage, "no descriptors for a hook");
   }
-  const auto argv = pointers(hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args);
+  const std::vector<std::string> words =
+      hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
+  const auto argv = pointers(words);
   const auto envp = pointers(hook.env);
   const ChildFiles files{.input = state.get(),
                          .output = null.valid() ? null.get() : errors.get(),

@@ -93,7 +93,9 @@ TEST_F(HooksTest, ADaemonThatKeepsStderrIsNotWaitedFor) {
   Hook hook = shell("sleep 1000 & echo $! > " + file("pid"));
   hook.env = {"PATH=/bin:/usr/bin"};
   EXPECT_EQ(run({hook}), "done");
-  ASSERT_EQ(::kill(static_cast<pid_t>(std::atol(text("pid").c_str())), SIGKILL), 0);
+  const auto daemon = static_cast<pid_t>(std::atol(text("pid").c_str()));
+  ASSERT_GT(daemon, 1) << text("pid");
+  EXPECT_EQ(::kill(daemon, SIGKILL), 0);
 }
 
 TEST_F(HooksTest, NoDescriptorOfTheCallerIsInherited) {

@@ -89,6 +89,49 @@ TEST(Attack, MountsOverProcfsAreRefused) {
             "cannot start: mount: /proc/self/attr is inside procfs and may not be mounted over");
 }
 
+// CVE-2024-45310: directories for a mount below a volume are made where the container sees them,
+// not where a symlink in the volume points on the host.
+TEST(Attack, DirectoriesBelowAVolumeAreMadeInsideTheRootfs) {
+  const HostDirectory victim;
+  const HostDirectory volume;
+  fs::create_directory_symlink(victim.path(), volume.path() + "/link");
+  const Rootfs rootfs;
+  fs::create_directories(rootfs.path(victim.path()));
+  Spec spec = shell_spec(rootfs, "ls /data/link; ls " + victim.path());
+  spec.mounts.push_back({"/data", "bind", volume.path(), {"bind"}});
+  spec.mounts.push_back({"/data/link/new/deep", "tmpfs", "tmpfs", {"mode=755"}});
+  const auto run = launch(spec);
+  EXPECT_TRUE(victim.untouched());
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_EQ(run.output, "new\nnew\n");
+}
+
+// The same for device nodes and the working directory, which are made in the rootfs too.
+TEST(Attack, DevicesAndTheWorkingDirectoryAreMadeInsideTheRootfs) {
+  const HostDirectory victim;
+  const Rootfs rootfs;
+  fs::create_directories(rootfs.path(victim.path()));
+  fs::create_directory_symlink(victim.path(), rootfs.path("/out"));
+  fs::create_symlink(victim.path() + "/node", rootfs.path("/data/node"));
+  Spec spec = shell_spec(rootfs, "ls " + victim.path());
+  spec.devices = {{.path = "/out/dev/own",
+                   .type = 'c',
+                   .major = 1,
+                   .minor = 3,
+                   .file_mode = {},
+                   .uid = 1,
+                   .gid = {}}};
+  spec.process.cwd = "/out/work";
+  const auto run = launch(spec);
+  EXPECT_TRUE(victim.untouched());
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_EQ(run.output, "dev\nwork\n");
+  spec.devices[0].path = "/data/node";
+  EXPECT_EQ(launch(spec).error.sentence(),
+            "cannot start: dev: /data/node is in the rootfs already and is no device");
+  EXPECT_TRUE(victim.untouched());
+}
+
 TEST(Attack, MaskedPathsUseTheRealNullDevice) {
   const Rootfs rootfs;
   rootfs.write("/etc/fake", "host secret");

@@ -90,10 +90,9 @@ TEST(LaunchErrors, EveryOtherStageNamesItsObject) {
   const Rootfs rootfs;
   const Spec good = shell_spec(rootfs, "true");
   Spec spec = good;
-  spec.process.cwd = "/nowhere";
+  spec.process.cwd = "/bin/busybox";
   EXPECT_EQ(refused_launch(spec),
-            (Outcome{"cannot start: cwd: /nowhere inside the root file system: No such file or "
-                     "directory",
+            (Outcome{"cannot start: cwd: /bin/busybox inside the root file system: Not a directory",
                      125}));
   spec = good;
   spec.mounts.push_back({"/data", "bind", "/no/such/source", {"bind"}});
@@ -174,7 +173,7 @@ TEST(LaunchErrors, TwoHundredLaunchesLeaveNothingBehind) {
   Spec no_command = good;
   no_command.process.args = {"nothing"};
   Spec no_cwd = good;
-  no_cwd.process.cwd = "/nowhere";
+  no_cwd.process.cwd = "/bin/busybox";
   Spec bad_mount = good;
   bad_mount.mounts.push_back({"/data", "nosuchfs", "x", {}});
   Spec with_init = no_command;

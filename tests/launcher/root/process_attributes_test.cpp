@@ -1,0 +1,194 @@
+#include "launcher/process_attributes.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/ioprio.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "launcher/procfs.h"
+#include "tests/launcher/root/in_child.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+std::string text_below(int procfs, const std::string& path) {
+  const UniqueFd fd = open_in_procfs(procfs, path, O_RDONLY);
+  return fd.valid() ? read_all(fd.get(), path, 4096).value_or("(unreadable)") : "(absent)";
+}
+
+TEST(ProcessAttributes, Scheduler) {
+  EXPECT_EQ(in_child([] {
+              Process process;
+              process.scheduler = Scheduler{};
+              process.scheduler->policy = "SCHED_BATCH";
+              process.scheduler->nice = 7;
+              process.scheduler->flags = {"SCHED_FLAG_RESET_ON_FORK"};
+              const std::string result = said(set_scheduler(process));
+              return result + " " + std::to_string(::sched_getscheduler(0)) + " " +
+                     std::to_string(::getpriority(PRIO_PROCESS, 0));
+            }),
+            "done " + std::to_string(SCHED_BATCH | SCHED_RESET_ON_FORK) + " 7");
+  EXPECT_EQ(in_child([] {
+              Process process;
+              process.scheduler = Scheduler{};
+              process.scheduler->policy = "SCHED_FIFO";
+              process.scheduler->priority = 1000;
+              return said(set_scheduler(process));
+            }),
+            "cannot start: scheduler: SCHED_FIFO (the kernel refuses these values together): "
+            "Invalid argument");
+}
+
+TEST(ProcessAttributes, IoPriorityPersonalityAndCpus) {
+  EXPECT_EQ(in_child([] {
+              Process process;
+              process.io_priority = IoPriority{.io_class = "IOPRIO_CLASS_BE", .priority = 6};
+              const std::string result = said(set_io_priority(process));
+              return result + " " +
+                     std::to_string(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0));
+            }),
+            "done " + std::to_string((IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT) | 6));
+  EXPECT_EQ(in_child([] {
+              Spec spec;
+              spec.personality = Personality{.domain = "LINUX32"};
+              const std::string result = said(set_personality(spec));
+              utsname name{};
+              ::uname(&name);
+              return result + " " + static_cast<const char*>(name.machine);
+            }),
+            "done i686");
+  EXPECT_EQ(in_child([] {
+              const std::string result = said(set_cpu_affinity(" 0 "));
+              cpu_set_t set;
+              ::sched_getaffinity(0, sizeof(set), &set);
+              return result + " " + std::to_string(CPU_COUNT(&set)) +
+                     std::to_string(CPU_ISSET(0, &set) ? 1 : 0);
+            }),
+            "done 11");
+  EXPECT_EQ(in_child([] { return said(set_cpu_affinity("8000-8191")); }),
+            "cannot start: execCPUAffinity: 8000-8191 (none of them is online and in the cpuset): "
+            "Invalid argument");
+}
+
+TEST(ProcessAttributes, SysctlsOfTheContainer) {
+  const std::string host = read_file("/proc/sys/kernel/shmmni", 100).value();
+  EXPECT_EQ(in_child([] {
+              Spec spec;
+              spec.namespaces = {{NamespaceType::network, ""}, {NamespaceType::ipc, ""}};
+              spec.sysctl = {{"net.ipv4.ip_forward", "1"}, {"kernel.shmmni", "77"}};
+              if (::unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0) return std::string("unshare");
+              const auto procfs = open_procfs();
+              if (!procfs) return procfs.error().sentence();
+              const std::string result = said(write_sysctls(procfs->get(), spec));
+              return result + "\n" + text_below(procfs->get(), "sys/net/ipv4/ip_forward") +
+                     text_below(procfs->get(), "sys/kernel/shmmni");
+            }),
+            "done\n1\n77\n");
+  EXPECT_EQ(read_file("/proc/sys/kernel/shmmni", 100).value(), host);
+  EXPECT_EQ(in_child([] {
+              Spec spec;
+              spec.namespaces = {{NamespaceType::network, ""}};
+              spec.sysctl = {{"net.no_such", "1"}};
+              const auto procfs = open_procfs();
+              return said(write_sysctls(procfs->get(), spec));
+            }),
+            "cannot start: sysctl: net.no_such is not a sysctl of this kernel: No such file or "
+            "directory");
+}
+
+// CVE-2025-52881: what is mounted on /proc must not take the writes.
+TEST(ProcessAttributes, AForgedProcTakesNoWrites) {
+  EXPECT_EQ(in_child([] {
+              if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 ||
+                  ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                  ::mount("tmpfs", "/proc/sys/net", "tmpfs", 0, nullptr) != 0 ||
+                  !make_directories("/proc/sys/net/ipv4") ||
+                  !write_file_atomically("/proc/sys/net/ipv4/ip_forward", "forged")) {
+                return std::string("cannot forge");
+              }
+              Spec spec;
+              spec.namespaces = {{NamespaceType::network, ""}};
+              spec.sysctl = {{"net.ipv4.ip_forward", "1"}};
+              const UniqueFd seen(::open("/proc", O_PATH | O_DIRECTORY));
+              const std::string redirected = said(write_sysctls(seen.get(), spec));
+              const auto procfs = open_procfs();
+              const std::string result = said(write_sysctls(procfs->get(), spec));
+              return redirected + "\n" + result + "\n" +
+                     read_file("/proc/sys/net/ipv4/ip_forward", 100).value() +
+                     text_below(procfs->get(), "sys/net/ipv4/ip_forward");
+            }),
+            "cannot start: sysctl: net.ipv4.ip_forward cannot be opened: Invalid cross-device "
+            "link\ndone\nforged1\n");
+}
+
+TEST(ProcessAttributes, ADirectoryIsNoProcfs) {
+  EXPECT_EQ(in_child([] {
+              // Without CAP_SYS_ADMIN there is no fresh one, and /proc is what somebody put there.
+              if (::unshare(CLONE_NEWNS) != 0 ||
+                  ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                  ::mount("tmpfs", "/proc", "tmpfs", 0, nullptr) != 0 ||
+                  ::setresuid(1, 1, 1) != 0) {
+                return std::string("cannot forge");
+              }
+              const auto procfs = open_procfs();
+              return procfs ? std::string("opened") : procfs.error().sentence();
+            }),
+            "cannot start: procfs: /proc is not a procfs");
+}
+
+TEST(ProcessAttributes, LabelsWithoutTheModuleAreRefused) {
+  const auto procfs = open_procfs();
+  ASSERT_TRUE(procfs) << procfs.error().sentence();
+  Process process;
+  process.apparmor_profile = "no-such-profile";
+  const std::string refusal = said(set_exec_label(procfs->get(), process));
+  const auto enabled = read_file("/sys/module/apparmor/parameters/enabled", 10);
+  if (enabled && enabled->starts_with('Y')) {
+    EXPECT_EQ(refusal,
+              "cannot start: apparmorProfile: \"no-such-profile\" is not loaded in this kernel: No "
+              "such file or directory");
+  } else {
+    EXPECT_EQ(refusal,
+              "cannot start: apparmorProfile: \"no-such-profile\" is asked for, and this host has "
+              "no AppArmor");
+  }
+  if (read_file("/proc/filesystems", 1U << 16U).value().find("selinuxfs") == std::string::npos) {
+    process = {};
+    process.selinux_label = "system_u:system_r:container_t:s0";
+    EXPECT_EQ(said(set_exec_label(procfs->get(), process)),
+              "cannot start: selinuxLabel: \"system_u:system_r:container_t:s0\" is asked for, and "
+              "this host has no SELinux");
+  }
+}
+
+TEST(ProcessAttributes, TimeOffsets) {
+  Spec spec;
+  spec.time_offsets = {{"boottime", {.secs = 1000, .nanosecs = 5}},
+                       {"monotonic", {.secs = -1, .nanosecs = 0}}};
+  EXPECT_EQ(said(write_time_offsets(spec, ::getpid())),
+            "cannot start: timeOffsets: /proc/" + std::to_string(::getpid()) +
+                "/timens_offsets refuses the offsets (the namespace is the host's or already in "
+                "use): Permission denied");
+  const auto with_namespace = [&spec] {
+    if (::unshare(CLONE_NEWTIME) != 0) return std::string("unshare");
+    const std::string result = said(write_time_offsets(spec, ::getpid()));
+    std::string offsets = read_file("/proc/self/timens_offsets", 4096).value();
+    std::erase(offsets, ' ');
+    return result + "\n" + offsets;
+  };
+  EXPECT_EQ(in_child(with_namespace), "done\nmonotonic-10\nboottime10005\n");
+}
+
+}  // namespace
+}  // namespace cgwarden::launcher
