@@ -403,14 +403,18 @@ def test_without_a_bus_or_the_program_it_says_so(scope):
 @pytest.mark.systemd
 def test_rootless_with_the_manager_of_the_user(scope):
     guest = scope.guest
+    # What a login and the package dbus-user-session would have made.
     run = "/run/ocitest-user"
+    units = f"{run}/.config/systemd/user"
+    guest.run(f"mkdir -p {units}/sockets.target.wants && ln -s ../dbus.socket {units}/sockets.target.wants/",
+              check=True)
+    guest.write_file(f"{units}/dbus.socket", "[Socket]\nListenStream=%t/bus\n")
+    guest.write_file(f"{units}/dbus.service", "[Service]\nType=notify\nExecStart=/usr/bin/dbus-daemon --session "
+                     "--address=systemd: --nofork --nopidfile --systemd-activation\n")
     guest.run(
-        f"mkdir -p {run} && chown 65534 {run} && systemd-run --unit=ocitest-user --uid=65534 -p Delegate=yes "
-        f"-p KillMode=control-group --setenv=XDG_RUNTIME_DIR={run} --setenv=HOME={run} "
-        f"--setenv=DBUS_SESSION_BUS_ADDRESS=unix:path={run}/bus sh -c "
-        f"'dbus-daemon --session --address=unix:path={run}/bus --fork --nopidfile; exec /lib/systemd/systemd --user'",
-        check=True)
-    session = ["env", f"XDG_RUNTIME_DIR={run}", f"DBUS_SESSION_BUS_ADDRESS=unix:path={run}/bus"]
+        f"chown -R 65534 {run} && systemd-run --unit=ocitest-user --uid=65534 -p Delegate=yes "
+        f"--setenv=XDG_RUNTIME_DIR={run} --setenv=HOME={run} /lib/systemd/systemd --user", check=True)
+    session = ["env", f"XDG_RUNTIME_DIR={run}"]
     try:
         until(lambda: guest.run([*NOBODY, *session, "busctl", "--user", "status", "org.freedesktop.systemd1"])
               .returncode == 0)
