@@ -89,14 +89,16 @@ Status NewCgroups::make(std::string_view path) {
   return {};
 }
 
-Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path, const Words& needed) {
+Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path, HandDown choice,
+                             const Words& needed) {
   Refusals refusals;
   for (const std::string& above : ancestors(path)) {
     CGW_ASSIGN(const Words available, read_list(tree, above, "cgroup.controllers"));
     CGW_ASSIGN(const Words enabled, read_list(tree, above, "cgroup.subtree_control"));
     Words wanted;
     for (const std::string& controller : available) {
-      const bool usual = std::find(kUsual.begin(), kUsual.end(), controller) != kUsual.end();
+      const bool usual = choice == HandDown::usual &&
+                         std::find(kUsual.begin(), kUsual.end(), controller) != kUsual.end();
       if ((usual || contains(needed, controller)) && !contains(enabled, controller)) {
         wanted.push_back(controller);
       }

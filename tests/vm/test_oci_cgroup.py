@@ -152,6 +152,13 @@ def test_a_value_the_kernel_refuses_leaves_nothing(container):
 
 
 @pytest.mark.fast
+def test_a_leftover_is_taken_over_thawed(container):
+    container.guest.run(f"mkdir -p {TREE}/ocitest/box && echo 1 > {TREE}/ocitest/box/cgroup.freeze", check=True)
+    assert container.make("/ocitest/box").returncode == 0
+    assert container.read("cgroup.freeze") == "0"
+
+
+@pytest.mark.fast
 def test_processes_above_are_named_as_the_reason(container):
     container.guest.run(f"mkdir {TREE}/ocitest", check=True)
     sleeper = container.guest.spawn(["sh", "-c", f"echo $$ > {TREE}/ocitest/cgroup.procs; exec sleep 1000"])
@@ -340,6 +347,10 @@ def test_a_scope_with_limits_in_a_nested_slice(scope):
     assert (scope.read("memory.max"), scope.read("pids.max")) == ("33554432", "30")
     assert opens(scope, "/dev/kmsg") and not opens(scope, "/dev/mem")
     assert shown(scope.guest, scope.unit, "MemoryMax", "TasksMax") == {"MemoryMax": "33554432", "TasksMax": "30"}
+    for idle in ("1", "0"):
+        scope.must("update", f"cpu.idle={idle}")
+        scope.guest.run(["systemctl", "daemon-reload"], check=True)
+        assert scope.read("cpu.idle") == idle
     scope.must("freeze")
     assert scope.must("frozen") == "yes\n"
     scope.must("kill")
