@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 
 #include "cgroup/control_file.h"
@@ -37,11 +38,33 @@ Words ancestors(std::string_view path) {
 
 using Refusals = std::map<std::string, Error>;
 
+// Whether processes sit in the cgroup itself. Threaded controllers (cpu, pids) could be enabled for
+// its children nevertheless, which would make those "domain invalid", unable to hold a process. The
+// root may have both.
+bool has_processes(const cgroup::Tree& tree, const std::string& path) {
+  if (path == "/") return false;
+  const auto processes = tree.read(path, "cgroup.procs");
+  return processes && !processes->empty();
+}
+
+Error internal_processes(const cgroup::Tree& tree, const std::string& path) {
+  return Error::from_errno(EBUSY, "enable controllers in", tree.root() + path,
+                           "the cgroup has processes of its own; move them into a child cgroup "
+                           "first, or give the container a linux.cgroupsPath elsewhere");
+}
+
 // All at once, which is one write; one by one when the kernel refuses, so that a controller that
 // cannot be had keeps no other from being enabled.
 void enable(const cgroup::Tree& tree, const std::string& path, const Words& wanted,
             Refusals& refusals) {
-  if (wanted.empty() || cgroup::enable_controllers(tree, path, wanted)) return;
+  if (wanted.empty()) return;
+  if (has_processes(tree, path)) {
+    for (const std::string& controller : wanted) {
+      refusals.emplace(controller, internal_processes(tree, path));
+    }
+    return;
+  }
+  if (cgroup::enable_controllers(tree, path, wanted)) return;
   for (const std::string& controller : wanted) {
     const Status enabled = cgroup::enable_controllers(tree, path, {controller});
     if (!enabled) refusals.emplace(controller, enabled.error());
@@ -66,14 +89,16 @@ Status NewCgroups::make(std::string_view path) {
   return {};
 }
 
-Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path, const Words& needed) {
+Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path, HandDown choice,
+                             const Words& needed) {
   Refusals refusals;
   for (const std::string& above : ancestors(path)) {
     CGW_ASSIGN(const Words available, read_list(tree, above, "cgroup.controllers"));
     CGW_ASSIGN(const Words enabled, read_list(tree, above, "cgroup.subtree_control"));
     Words wanted;
     for (const std::string& controller : available) {
-      const bool usual = std::find(kUsual.begin(), kUsual.end(), controller) != kUsual.end();
+      const bool usual = choice == HandDown::usual &&
+                         std::find(kUsual.begin(), kUsual.end(), controller) != kUsual.end();
       if ((usual || contains(needed, controller)) && !contains(enabled, controller)) {
         wanted.push_back(controller);
       }

@@ -26,10 +26,14 @@ class NewCgroups {
   std::vector<std::string> made_;
 };
 
-// Enables controllers in cgroup.subtree_control of every cgroup above `path`: the usual ones where
-// it goes, `needed` as a must. not_supported or busy, naming the controller, the cgroup and what to
-// do, when one of those does not arrive.
+enum class HandDown {
+  usual,        // cpu, cpuset, io, memory, pids, hugetlb where it goes, and the needed ones
+  only_needed,  // the cgroups above are somebody else's: no more than there must be
+};
+
+// Enables controllers in cgroup.subtree_control of every cgroup above `path`. not_supported or
+// busy, naming the controller, the cgroup and what to do, when a needed one does not arrive.
 [[nodiscard]] Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path,
-                                           const std::vector<std::string>& needed);
+                                           HandDown choice, const std::vector<std::string>& needed);
 
 }  // namespace cgwarden::launcher

@@ -53,9 +53,10 @@ StepResult<ContainerCgroup> without_tree(const Spec& spec, const Wanted& wanted,
                                (report ? ": " + report->explanation : ""));
 }
 
-Step apply(const cgroup::Tree& tree, const std::string& path, const Wanted& wanted) {
+Step apply(const cgroup::Tree& tree, const std::string& path, HandDown choice,
+           const Wanted& wanted) {
   const auto needed = needed_controllers(wanted.writes);
-  if (const Status done = hand_down_controllers(tree, path, needed); !done) {
+  if (const Status done = hand_down_controllers(tree, path, choice, needed); !done) {
     return cgroup_failure(done.error());
   }
   CGW_TRY(apply_writes(tree, path, wanted.writes));
@@ -69,12 +70,13 @@ Step apply(const cgroup::Tree& tree, const std::string& path, const Wanted& want
 }
 
 // A cgroup that exists already may be left over from a crash; one with processes is somebody's.
-Step check_unused(const cgroup::Tree& tree, const std::string& path) {
+Step take_over(const cgroup::Tree& tree, const std::string& path) {
   const auto text = tree.read(path, "cgroup.events");
   if (!text) return cgroup_failure(text.error());
   const auto events = cgroup::parse_cgroup_events(*text);
   if (!events) return cgroup_failure(events.error());
-  if (!events->populated.value_or(false)) return {};
+  // Nor may the leftover freeze its new processes.
+  if (!events->populated.value_or(false)) return apply_writes(tree, path, {{"cgroup.freeze", "0"}});
   return refused("cgroup", tree.root() + path +
                                " holds processes already; give the container another "
                                "linux.cgroupsPath or end them");
@@ -104,8 +106,8 @@ StepResult<ContainerCgroup> make_directory(const cgroup::Tree& tree, const Spec&
     }
     return cgroup_failure(done.error());
   }
-  CGW_TRY(check_unused(tree, path));
-  CGW_TRY(apply(tree, path, wanted));
+  CGW_TRY(take_over(tree, path));
+  CGW_TRY(apply(tree, path, HandDown::usual, wanted));
   made.keep();
   return ContainerCgroup{CgroupDriver::cgroupfs, path, ""};
 }
@@ -143,7 +145,7 @@ StepResult<ContainerCgroup> make_scope(const cgroup::Tree& tree, const Spec& spe
   if (!before) return cgroup_failure(before.error());
   const auto path = ask_systemd(request);
   if (!path) return cgroup_failure(path.error());
-  if (Step applied = apply(tree, *path, wanted); !applied) {
+  if (Step applied = apply(tree, *path, HandDown::only_needed, wanted); !applied) {
     undo_scope(tree, request, *before);
     return std::unexpected(std::move(applied).error());
   }
@@ -258,7 +260,7 @@ Step update_resources(const ContainerCgroup& cgroup, const Resources& resources)
                                   .properties = std::move(properties)});
     if (!set) return cgroup_failure(set.error());
   }
-  return apply(tree, cgroup.path, wanted);
+  return apply(tree, cgroup.path, HandDown::only_needed, wanted);
 }
 
 }  // namespace cgwarden::launcher

@@ -97,9 +97,17 @@ Status write_file(const cgroup::WriteSite& site, std::string_view value) {
 // The bfq scheduler has a weight of its own and does not look at io.weight.
 bool has_bfq(int cgroup) { return ::faccessat(cgroup, "io.bfq.weight", W_OK, 0) == 0; }
 
+// Without swap (swapaccount=0) there is no file, and none is needed to have no or all swap.
+bool is_without_effect(int cgroup, const ControlWrite& write) {
+  return write.file == "memory.swap.max" && (write.value == "0" || write.value == "max") &&
+         ::faccessat(cgroup, "memory.swap.max", F_OK, 0) != 0 &&
+         ::faccessat(cgroup, "memory.max", F_OK, 0) == 0;
+}
+
 Status write_control(const cgroup::Tree& tree, std::string_view path, int cgroup,
                      const ControlWrite& write) {
   CGW_TRY(cgroup::check_file_name(write.file));
+  if (is_without_effect(cgroup, write)) return {};
   if (!write.bfq_value.empty() && has_bfq(cgroup)) {
     const std::string file = "io.bfq.weight";
     return write_file({tree, path, cgroup, file}, write.bfq_value);

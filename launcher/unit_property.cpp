@@ -1,5 +1,6 @@
 #include "launcher/unit_property.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -62,6 +63,18 @@ void add_io_weight(std::string_view text, std::vector<UnitProperty>& properties)
   if (text.starts_with("default ")) text.remove_prefix(8);
   if (const auto weight = parse_integer<std::uint64_t>(text)) {
     properties.push_back({"IOWeight", *weight});
+  }
+}
+
+// systemd writes cpu.idle itself, from a weight of 0 (since 252; systemd.resource-control(5)
+// "idle"). One that is no longer idle has the default weight unless another is given.
+void add_idle(std::string_view text, std::vector<UnitProperty>& properties) {
+  const auto weight = std::ranges::find(properties, "CPUWeight", &UnitProperty::name);
+  if (text == "1") {
+    if (weight != properties.end()) properties.erase(weight);
+    properties.push_back({"CPUWeight", std::uint64_t{0}});
+  } else if (text == "0" && weight == properties.end()) {
+    properties.push_back({"CPUWeight", std::uint64_t{100}});
   }
 }
 
@@ -165,6 +178,7 @@ std::vector<UnitProperty> unit_properties(const std::vector<ControlWrite>& write
     const std::string_view value = trim(write.value);
     add_limit(write, properties);
     if (write.file == "cpu.max") add_cpu_max(value, properties);
+    if (write.file == "cpu.idle") add_idle(value, properties);
     if (write.file == "io.weight") add_io_weight(value, properties);
     if (write.file == "cpuset.cpus") add_mask("AllowedCPUs", value, properties);
     if (write.file == "cpuset.mems") add_mask("AllowedMemoryNodes", value, properties);

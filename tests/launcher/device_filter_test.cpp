@@ -23,8 +23,9 @@ struct Access {
 std::uint32_t bits(const std::string& access) {
   std::uint32_t result = 0;
   for (const char letter : access) {
-    result |= letter == 'm' ? BPF_DEVCG_ACC_MKNOD
-                            : (letter == 'r' ? BPF_DEVCG_ACC_READ : BPF_DEVCG_ACC_WRITE);
+    if (letter == 'm') result |= BPF_DEVCG_ACC_MKNOD;
+    if (letter == 'r') result |= BPF_DEVCG_ACC_READ;
+    if (letter == 'w') result |= BPF_DEVCG_ACC_WRITE;
   }
   return result;
 }
@@ -33,8 +34,8 @@ std::uint32_t bits(const std::string& access) {
 // other, for a jump out of the program and for a read outside the context.
 std::optional<std::uint32_t> interpret(const DeviceProgram& program, const Access& access) {
   const std::array<std::uint32_t, 3> context{
-      bits(access.wanted) << 16 |
-          (access.type == 'b' ? std::uint32_t{BPF_DEVCG_DEV_BLOCK} : BPF_DEVCG_DEV_CHAR),
+      bits(access.wanted) << 16 | (access.type == 'b' ? std::uint32_t{BPF_DEVCG_DEV_BLOCK}
+                                                      : std::uint32_t{BPF_DEVCG_DEV_CHAR}),
       static_cast<std::uint32_t>(access.major), static_cast<std::uint32_t>(access.minor)};
   std::array<std::uint32_t, 11> registers{};
   for (std::size_t at = 0; at < program.size(); ++at) {

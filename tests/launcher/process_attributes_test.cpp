@@ -21,7 +21,7 @@ TEST(ProcessAttributesTest, NothingAskedForIsNothingDone) {
   EXPECT_EQ(said(set_cpu_affinity("")), "done");
   EXPECT_EQ(said(set_exec_label(-1, process)), "done");
   EXPECT_EQ(said(write_sysctls(-1, spec)), "done");
-  EXPECT_EQ(said(write_time_offsets(spec, ::getpid())), "done");
+  EXPECT_EQ(said(make_time_namespace(spec)), "done");
 }
 
 TEST(ProcessAttributesTest, UnknownWordsAreNamed) {
@@ -45,7 +45,10 @@ TEST(ProcessAttributesTest, UnknownWordsAreNamed) {
   spec.personality = Personality{.domain = "BSD"};
   EXPECT_EQ(said(set_personality(spec)), "personality: \"BSD\" is not an execution domain");
   spec.time_offsets["realtime"] = {};
-  EXPECT_EQ(said(write_time_offsets(spec, ::getpid())),
+  EXPECT_EQ(said(make_time_namespace(spec)),
+            "timeOffsets: linux.timeOffsets needs a new time namespace");
+  spec.namespaces = {{NamespaceType::time, {}}};
+  EXPECT_EQ(said(make_time_namespace(spec)),
             "timeOffsets: \"realtime\" is not a clock of a time namespace");
 }
 

@@ -41,6 +41,15 @@ TEST(UnitProperties, QuotaIsRoundedUpToAPercent) {
   EXPECT_EQ(quota("max 50000"), kInfinity);
 }
 
+TEST(UnitProperties, IdleIsAWeightOfZero) {
+  using Writes = std::vector<ControlWrite>;
+  EXPECT_THAT(unit_properties(Writes{{"cpu.weight", "50"}, {"cpu.idle", "1"}}),
+              ElementsAre(number("CPUWeight", 0)));
+  EXPECT_THAT(unit_properties(Writes{{"cpu.weight", "50"}, {"cpu.idle", "0"}}),
+              ElementsAre(number("CPUWeight", 50)));
+  EXPECT_THAT(unit_properties(Writes{{"cpu.idle", "0"}}), ElementsAre(number("CPUWeight", 100)));
+}
+
 TEST(UnitProperties, ValuesForTheKernelAloneAreLeftToIt) {
   EXPECT_THAT(unit_properties(std::vector<ControlWrite>{{"memory.max", "64M"},
                                                         {"cpu.max", "a b"},

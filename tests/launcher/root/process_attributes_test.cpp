@@ -174,20 +174,25 @@ TEST(ProcessAttributes, LabelsWithoutTheModuleAreRefused) {
 
 TEST(ProcessAttributes, TimeOffsets) {
   Spec spec;
-  spec.time_offsets = {{"boottime", {.secs = 1000, .nanosecs = 5}},
+  spec.namespaces = {{NamespaceType::time, {}}};
+  spec.time_offsets = {{"boottime", {.secs = 1'000'000, .nanosecs = 5}},
                        {"monotonic", {.secs = -1, .nanosecs = 0}}};
-  EXPECT_EQ(said(write_time_offsets(spec, ::getpid())),
-            "cannot start: timeOffsets: /proc/" + std::to_string(::getpid()) +
-                "/timens_offsets refuses the offsets (the namespace is the host's or already in "
-                "use): Permission denied");
-  const auto with_namespace = [&spec] {
-    if (::unshare(CLONE_NEWTIME) != 0) return std::string("unshare");
-    const std::string result = said(write_time_offsets(spec, ::getpid()));
+  const auto in_namespace = [&spec] {
+    timespec before{};
+    ::clock_gettime(CLOCK_BOOTTIME, &before);
+    const std::string result = said(make_time_namespace(spec));
+    timespec after{};
+    ::clock_gettime(CLOCK_BOOTTIME, &after);
     std::string offsets = read_file("/proc/self/timens_offsets", 4096).value();
     std::erase(offsets, ' ');
-    return result + "\n" + offsets;
+    return result + "\n" + offsets +
+           (after.tv_sec - before.tv_sec >= 1'000'000 ? "inside" : "outside");
   };
-  EXPECT_EQ(in_child(with_namespace), "done\nmonotonic-10\nboottime10005\n");
+  EXPECT_EQ(in_child(in_namespace), "done\nmonotonic-10\nboottime10000005\ninside");
+  spec.time_offsets = {{"monotonic", {.secs = -1'000'000'000, .nanosecs = 0}}};
+  EXPECT_EQ(in_child([&spec] { return said(make_time_namespace(spec)); }),
+            "cannot start: timeOffsets: /proc/self/timens_offsets refuses the offsets (the clock "
+            "would be negative or too far away): Numerical result out of range");
 }
 
 }  // namespace
