@@ -75,7 +75,8 @@ TEST_F(ExecTest, AFileWithoutPermissionIsPassedOverButRemembered) {
 
 TEST_F(ExecTest, NotFoundNamesThePathThatWasSearched) {
   EXPECT_EQ(run({"tool"}, {"PATH=/x:/y"}),
-            "cannot start: exec: tool is in no directory of PATH (/x:/y) inside the root file "
+            "cannot start: exec: tool: executable file not found in $PATH: it is in no directory "
+            "of PATH (/x:/y) inside the root file "
             "system: No such file or directory [127]");
   EXPECT_EQ(run({"/x/tool"}, {}),
             "cannot start: exec: /x/tool inside the root file system: No such file or directory "
