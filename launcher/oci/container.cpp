@@ -117,6 +117,10 @@ Outcome<void> Container::lock() {
   return {};
 }
 
+void Container::unlock() {
+  if (directory_.valid()) ::flock(directory_.get(), LOCK_UN);
+}
+
 bool Container::is_locked() const {
   // A second description: flock(2) locks belong to open file descriptions.
   const UniqueFd again(::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -170,6 +174,21 @@ Outcome<std::vector<std::string>> container_ids(const std::string& root) {
   return ids;
 }
 
+namespace {
+
+// A zombie that nobody reaps has ended, and so has the first process of a pid namespace that waits
+// for such a one: pidfds do not tell that yet.
+bool is_zombie(pid_t pid) {
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/stat", limits::kControlFileBytes);
+  if (!text) return true;
+  const std::size_t comm_end = text->rfind(')');
+  const char state =
+      comm_end == std::string::npos || comm_end + 2 >= text->size() ? 'X' : (*text)[comm_end + 2];
+  return state == 'Z' || state == 'X';
+}
+
+}  // namespace
+
 UniqueFd open_process(const ContainerRecord& record) {
   if (record.pid <= 0) return {};
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, record.pid, 0)));
@@ -178,7 +197,7 @@ UniqueFd open_process(const ContainerRecord& record) {
   const auto start_time = process_start_time(record.pid);
   if (!start_time || *start_time != record.start_time) return {};
   pollfd ended{pidfd.get(), POLLIN, 0};
-  if (::poll(&ended, 1, 0) == 1) return {};
+  if (::poll(&ended, 1, 0) == 1 || is_zombie(record.pid)) return {};
   return pidfd;
 }
 

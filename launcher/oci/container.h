@@ -54,6 +54,16 @@ class Container {
   [[nodiscard]] static Outcome<Container> open(const std::string& root, const std::string& id);
   // Waits for the lock. Fails when the container was deleted meanwhile.
   [[nodiscard]] Outcome<void> lock();
+  // Also ends with the object. Explicit, because a child that was born meanwhile shares the open
+  // directory and with it the lock (flock(2)).
+  void unlock();
+
+  Container() = default;
+  Container(Container&& other) noexcept = default;
+  Container& operator=(Container&& other) noexcept = default;
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+  ~Container() { unlock(); }
 
   [[nodiscard]] int directory() const { return directory_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -151,6 +151,7 @@ Outcome<CreatedContainer> Creation::run() {
     undo();
     return std::unexpected(done.error());
   }
+  made_.container.unlock();
   return std::move(made_);
 }
 

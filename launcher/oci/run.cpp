@@ -29,7 +29,8 @@ Outcome<int> run_and_remove(const Global& global, const RunOptions& options, boo
     return std::move(made->spawned);
   };
   auto ended = run_in_foreground(terminal, launch);
-  if (made && !options.keep) {
+  // Somebody may have deleted it meanwhile.
+  if (made && !options.keep && made->container.lock()) {
     const auto removed = destroy(made->container, made->record, made->spec.hooks.poststop);
     if (!removed) log_warning(removed.error().text);
   }

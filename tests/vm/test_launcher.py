@@ -40,8 +40,11 @@ class Bundle:
         self.guest.write_file(f"{CGROUPS}{self.cgroup}/{file}", value)
 
     def config(self, script, init=False):
-        config = json.loads(self.guest.run([OCI, "spec"], check=True).text)
-        config["root"]["path"] = f"{self.work}/rootfs"
+        self.guest.run([OCI, "spec", "--bundle", self.work], check=True)
+        config = json.loads(self.guest.read_file(f"{self.work}/config.json"))
+        self.guest.run(f"rm {self.work}/config.json", check=True)
+        config["process"]["terminal"] = False
+        config["root"] = {"path": f"{self.work}/rootfs", "readonly": False}
         config["process"]["args"] = ["/bin/sh", "-c", script]
         config["annotations"]["io.github.cgwarden.init"] = "true" if init else "false"
         return config

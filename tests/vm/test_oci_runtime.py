@@ -1,0 +1,228 @@
+"""cgwarden-oci on a real kernel, as the callers of OCI runtimes use it."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
+OCI = BUILD / "launcher" / "cgwarden-oci"
+TREE = "/sys/fs/cgroup"
+
+pytestmark = pytest.mark.fast
+
+
+class Runtime:
+    """A bundle, a state directory and the runtime."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.work = guest.run("mktemp -d /run/oci.XXXXXX", check=True).text.strip()
+        self.root = f"{self.work}/state"
+        guest.run(
+            f"cd {self.work} && mkdir -p rootfs/bin rootfs/etc && cp /bin/busybox rootfs/bin/ && "
+            "for a in sh sleep cat true id echo kill hostname; do ln -s busybox rootfs/bin/$a; done && "
+            "printf 'app:x:77:88::/home/app:/bin/sh\\n' > rootfs/etc/passwd",
+            check=True,
+        )
+        guest.run([OCI, "spec", "--bundle", self.work], check=True)
+        self.config = json.loads(guest.read_file(f"{self.work}/config.json"))
+        self.config["process"]["terminal"] = False
+        self.config["linux"]["cgroupsPath"] = "/ocirun/box"
+        self.config["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for name in self("list", "--quiet").text.split():
+            self("delete", "--force", name)
+        left = self.guest.run(f"ls {self.root}; ls -d {TREE}/ocirun/box").text
+        self.guest.run(f"rm -rf {self.work}; rmdir {TREE}/ocirun")
+        assert left == "", left
+
+    def __call__(self, *words, stdin=b""):
+        return self.guest.run([OCI, "--root", self.root, *words], stdin=stdin, timeout=120)
+
+    def must(self, *words, stdin=b""):
+        done = self(*words, stdin=stdin)
+        assert done.returncode == 0, done
+        return done.text
+
+    def command(self, *args):
+        self.config["process"]["args"] = list(args)
+        self.guest.write_file(f"{self.work}/config.json", json.dumps(self.config))
+
+    def create(self, *args, name="box"):
+        self.command(*args)
+        return self("create", "--bundle", self.work, name)
+
+    def run(self, *args):
+        self.command(*args)
+        return self("run", "--bundle", self.work, "box")
+
+    def state(self):
+        return json.loads(self.must("state", "box"))
+
+    def wait_stopped(self):
+        deadline = time.monotonic() + 60
+        while self.state()["status"] != "stopped":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def cgroup(self, file):
+        return self.guest.read_file(f"{TREE}/ocirun/box/{file}").decode().strip()
+
+
+@pytest.fixture
+def runtime(guest):
+    with Runtime(guest) as made:
+        yield made
+
+
+def test_the_life_of_a_container(runtime):
+    assert runtime.create("sh", "-c", "echo started > /dev/shm/f; sleep 1000").returncode == 0
+    state = runtime.state()
+    assert state["status"] == "created"
+    assert state["bundle"] == runtime.work
+    pid = state["pid"]
+    assert runtime.cgroup("cgroup.procs") == str(pid)
+    assert b"cgwarden-oci" in runtime.guest.read_file(f"/proc/{pid}/cmdline")
+    again = runtime("create", "--bundle", runtime.work, "box")
+    assert again.returncode == 1 and b"already exists" in again.stderr
+    runtime.must("start", "box")
+    assert runtime.state()["status"] == "running"
+    assert runtime("start", "box").returncode == 1
+    assert runtime("delete", "box").returncode == 1
+    assert json.loads(runtime.must("list", "--format", "json"))[0]["id"] == "box"
+    runtime.must("kill", "box", "SIGKILL")
+    runtime.wait_stopped()
+    assert runtime("kill", "box", "TERM").returncode == 1
+    runtime.must("delete", "box")
+    gone = runtime("state", "box")
+    assert gone.returncode == 1 and b"does not exist" in gone.stderr
+    runtime.must("delete", "--force", "box")
+
+
+def test_run_exits_as_its_command(runtime):
+    assert runtime.run("sh", "-c", "exit 7").returncode == 7
+    runtime.config["process"]["user"] = {"uid": 77, "gid": 88}
+    done = runtime.run("sh", "-c", "echo $(id -u) $(id -g) $HOME")
+    assert done.text == "77 88 /home/app\n"
+
+
+def test_exec_joins_the_container(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    done = runtime("exec", "--env", "A=b", "--cwd", "/bin", "box", "sh", "-c", "echo $A $PWD; cat /proc/1/cmdline; exit 9")
+    assert done.returncode == 9
+    assert done.text.startswith("b /bin\nsleep")
+    inside = runtime("exec", "box", "cat", "/proc/self/cgroup").text
+    assert inside == "0::/\n"
+    missing = runtime("exec", "box", "no-such-command")
+    assert missing.returncode == 255
+    assert b"executable file not found in $PATH" in missing.stderr
+    process = json.loads(json.dumps(runtime.config["process"]))
+    process.update(args=["id", "-u"], user={"uid": 5, "gid": 6})
+    runtime.guest.write_file(f"{runtime.work}/p.json", json.dumps(process))
+    assert runtime.must("exec", "--process", f"{runtime.work}/p.json", "box") == "5\n"
+    runtime.must("exec", "--detach", "--pid-file", f"{runtime.work}/pid", "box", "sleep", "500")
+    pid = int(runtime.guest.read_file(f"{runtime.work}/pid"))
+    assert pid in json.loads(runtime.must("ps", "--format", "json", "box"))
+
+
+def test_a_user_namespace_can_be_entered_too(runtime):
+    linux = runtime.config["linux"]
+    linux["namespaces"].append({"type": "user"})
+    linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    runtime.guest.run(f"chmod 755 {runtime.work} && chown -R 100000:100000 {runtime.work}/rootfs", check=True)
+    created = runtime.create("sleep", "1000")
+    assert created.returncode == 0, created
+    runtime.must("start", "box")
+    assert runtime.must("exec", "box", "cat", "/proc/self/uid_map").split() == ["0", "100000", "65536"]
+    assert len(runtime.cgroup("cgroup.procs").split()) == 1
+
+
+def test_limits_pause_update_and_events(runtime):
+    runtime.config["linux"]["resources"].update(
+        memory={"limit": 64 << 20, "swap": 64 << 20}, pids={"limit": 30}, cpu={"shares": 512, "quota": 20000, "period": 100000})
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    assert runtime.cgroup("memory.max") == str(64 << 20)
+    assert runtime.cgroup("cpu.max") == "20000 100000"
+    assert runtime.cgroup("pids.max") == "30"
+    runtime.must("pause", "box")
+    assert runtime.state()["status"] == "paused"
+    assert runtime("exec", "box", "true").returncode == 255
+    runtime.must("resume", "box")
+    runtime.must("update", "--memory", "128M", "--memory-swap", "128M", "--pids-limit", "-1", "box")
+    assert runtime.cgroup("memory.max") == str(128 << 20)
+    assert runtime.cgroup("pids.max") == "max"
+    runtime.must("update", "--resources", "-", "box", stdin=b'{"cpu": {"quota": 50000, "period": 100000}}')
+    assert runtime.cgroup("cpu.max") == "50000 100000"
+    stats = json.loads(runtime.must("events", "--stats", "box"))
+    assert stats["type"] == "stats" and stats["id"] == "box"
+    assert stats["data"]["memory"]["usage"]["limit"] == 128 << 20
+
+
+def test_hooks_run_in_order_with_the_state(runtime):
+    log = f"{runtime.work}/hooks"
+    stages = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+    runtime.config["hooks"] = {
+        stage: [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {stage} $(cat | grep -c status) >> {log}"]}]
+        for stage in stages
+    }
+    assert runtime.create("true").returncode == 0
+    runtime.must("start", "box")
+    runtime.wait_stopped()
+    runtime.must("delete", "box")
+    assert runtime.guest.read_file(log).decode().split("\n")[:-1] == [f"{stage} 1" for stage in stages]
+    runtime.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "echo why >&2; exit 3"]}]}
+    failed = runtime.create("true")
+    assert failed.returncode == 1 and b"createRuntime" in failed.stderr and b"why" in failed.stderr
+
+
+def test_failures_are_told_and_leave_nothing(runtime):
+    missing = runtime.create("no-such-command")
+    assert missing.returncode == 1 and b"executable file not found in $PATH" in missing.stderr
+    runtime.config["process"]["cwd"] = "/bin/busybox"
+    wrong = runtime.create("true")
+    assert wrong.returncode == 1 and b"/bin/busybox" in wrong.stderr
+    runtime.config["process"]["cwd"] = "/"
+    runtime.config["linux"]["intelRdt"] = {"closID": "x"}
+    refused = runtime.create("true")
+    assert refused.returncode == 1 and b"linux.intelRdt is not supported" in refused.stderr
+    log = f"{runtime.work}/log"
+    assert runtime("--log", log, "--log-format", "json", "state", "nobody").returncode == 1
+    entry = json.loads(runtime.guest.read_file(log))
+    assert entry["level"] == "error" and "does not exist" in entry["msg"] and entry["time"]
+    assert runtime("bogus").returncode == 2
+    assert runtime("delete").returncode == 2
+
+
+def test_a_create_that_is_killed_leaves_nothing(runtime):
+    runtime.config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "1000"]}]}
+    runtime.command("sleep", "1000")
+    creating = runtime.guest.spawn([OCI, "--root", runtime.root, "create", "--bundle", runtime.work, "box"])
+    deadline = time.monotonic() + 60
+    while not runtime.guest.run("pgrep -f 'sleep 1000'").text.strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    creating.kill(9)
+    creating.wait(30)
+    runtime.guest.run("pkill -f 'sleep 1000'")
+    runtime.config["hooks"] = {}
+    # The id is free again, without a word from anybody.
+    assert runtime.create("sleep", "1000").returncode == 0
+    assert len(runtime.cgroup("cgroup.procs").split()) == 1
+
+
+def test_features_are_those_of_the_specification(runtime):
+    features = json.loads(runtime.must("features"))
+    assert features["ociVersionMin"] == "1.0.0"
+    assert "time" in features["linux"]["namespaces"]
+    assert "SCMP_ACT_NOTIFY" in features["linux"]["seccomp"]["actions"]
+    assert features["linux"]["cgroup"] == {"rdma": True, "systemd": True, "systemdUser": True, "v1": False, "v2": True}
