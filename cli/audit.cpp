@@ -68,11 +68,18 @@ Result<std::optional<Container>> resolve(const Common& common, const PostureRead
   return find_container(reader, target);
 }
 
-Status look_at_all(const PostureReader& reader, AuditAnswer& answer) {
+// Ours are judged by their command, as when asked by name; process 1 may be the launcher's init.
+Container by_command(const Common& common, const Container& container) {
+  if (container.runtime != "cgwarden") return container;
+  const auto ours = find_workload(common.where.runtime_dir, container.name);
+  return ours && *ours ? **ours : container;
+}
+
+Status look_at_all(const Common& common, const PostureReader& reader, AuditAnswer& answer) {
   CGW_ASSIGN(const auto found, find_containers(reader.proc_fd()));
   answer.unseen = found.unseen;
   for (const auto& container : found.containers) {
-    auto audited = look(reader, container);
+    auto audited = look(reader, by_command(common, container));
     if (audited) {
       answer.list.push_back(*std::move(audited));
     } else if (audited.error().kind != ErrorKind::vanished) {  // ended: normal life
@@ -102,7 +109,8 @@ int audit(const Common& common, const AuditOptions& options) {
   AuditAnswer answer;
   answer.fail_on = diagnosis::audit::severity_from(options.fail_on);
   if (options.all) {
-    if (const Status looked = look_at_all(*reader, answer); !looked) return failed(looked.error());
+    if (const Status looked = look_at_all(common, *reader, answer); !looked)
+      return failed(looked.error());
   } else {
     const auto container = resolve(common, *reader, options.target);
     const auto give_up = [](const Error& error) {

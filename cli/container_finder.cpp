@@ -55,7 +55,7 @@ Look look_at(const Host& host, const std::string& name, pid_t pid) {
   const auto text = read_file_at(process->get(), "status", kFileBytes);
   if (!text) return {};
   const auto status = parse_status(*text, "/proc/" + name + "/status");
-  if (!status || status->state == 'Z' || status->state == 'X') return {};
+  if (!status || status->kernel_thread) return {};  // kdevtmpfs has a mount namespace of its own
   Candidate found{{"-", "pid " + name, pid}, "", false};
   found.first_of_namespace =
       status->namespace_pids.size() > 1 && status->namespace_pids.back() == 1;

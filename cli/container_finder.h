@@ -27,7 +27,8 @@ struct ContainerList {
 // - in a cgroup whose path is one of a container runtime (container_origin.h),
 // - else in a pid namespace that is not process 1's,
 // - else with a mount namespace and a root directory that are not process 1's.
-// `proc`: the directory of /proc. Processes that end meanwhile are left out.
+// `proc`: the directory of /proc. Kernel threads and processes that end meanwhile are left
+// out.
 [[nodiscard]] Result<ContainerList> find_containers(int proc);
 
 }  // namespace cgwarden::cli

@@ -84,6 +84,8 @@ Result<StatusText> parse_status(std::string_view text, const std::string& where)
                     .no_new_privs = fields.number<unsigned>("NoNewPrivs") != 0,
                     .seccomp = fields.find("Seccomp") ? fields.number<unsigned>("Seccomp") : 0};
   status.comm = fields.find("Name").value_or("");
+  // "Kthread" came with 6.8; these lines are left out without an address space in every version.
+  status.kernel_thread = !fields.find("VmSize");
   const auto state = fields.find("State");
   if (!fields.bad().empty() || !state || state->empty()) {
     return fail(Error::malformed("read", where,

@@ -14,6 +14,7 @@ struct StatusText {
   diagnosis::audit::ProcessStatus process;
   std::string comm;                   // Name, as the kernel escaped it
   char state = '?';                   // 'Z': it has ended and was not reaped
+  bool kernel_thread = false;         // no memory of its own; also a zombie
   std::vector<pid_t> namespace_pids;  // NSpid: the pid in each namespace, this one's first
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "cli/audit_report.h"
+#include "cli/container_finder.h"
 #include "diagnosis/audit/audit.h"
 #include "tests/cli/command.h"
 
@@ -85,6 +86,17 @@ TEST(PostureReader, WhoIsGoneOrAZombieHasEnded) {
     EXPECT_THAT(posture.error().sentence(), HasSubstr(std::to_string(pid)));
     EXPECT_THAT(posture.error().sentence(), HasSubstr(words));
   }
+}
+
+TEST(ContainerFinder, WhatIsAContainer) {
+  const auto list = find_containers(fixture().proc_fd()).value();
+  EXPECT_EQ(list.unseen, 0U);
+  std::vector<std::string> found;
+  for (const auto& one : list.containers) {
+    found.push_back(one.runtime + " " + one.name.substr(0, 12) + " " + std::to_string(one.pid));
+  }
+  // 2 is a kernel thread; 45 and 46 are one container, which shares the host's namespaces.
+  EXPECT_THAT(found, ElementsAre("- pid 42 42", "- pid 43 43", "docker 0123456789ab 45"));
 }
 
 TEST(PostureReader, ThisProcess) {
