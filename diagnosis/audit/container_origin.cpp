@@ -71,7 +71,7 @@ std::optional<ContainerOrigin> container_origin(std::string_view cgroup) {
     const auto component = components[i];
     kubernetes = kubernetes || component.starts_with("kubepods");
     const auto next = i + 1 < components.size() ? components[i + 1] : std::string_view();
-    if (parent == "cgwarden.slice" && component.ends_with(".scope")) {
+    if (parent == "cgwarden.slice" && component.ends_with(".scope") && component.size() > 6) {
       if (next != "payload") return std::nullopt;
       innermost = {"cgwarden", std::string(component.substr(0, component.size() - 6))};
     } else if (auto found = by_component(component)) {

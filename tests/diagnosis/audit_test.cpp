@@ -543,7 +543,8 @@ TEST(ContainerOrigin, TheRuntimesPaths) {
   }
   for (const auto* path :
        {"", "/", "/system.slice/docker.service", "/cgwarden.slice/web.scope/supervisor",
-        "/lxc.monitor.web", "/machine.slice/systemd-nspawn@web.service/supervisor",
+        "/lxc.monitor.web", "/cgwarden.slice/.scope/payload",
+        "/machine.slice/systemd-nspawn@web.service/supervisor",
         "/machine.slice/libpod-conmon-aaaa.scope", "/system.slice/docker-short.scope"}) {
     EXPECT_FALSE(container_origin(path)) << path;
   }
