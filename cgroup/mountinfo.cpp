@@ -28,6 +28,12 @@ std::string decode_octal(std::string_view text) {
   return out;
 }
 
+std::vector<std::string> options(std::string_view field) {
+  std::vector<std::string> list;
+  for (const std::string_view option : split(field, ',')) list.push_back(decode_octal(option));
+  return list;
+}
+
 // "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE SUPEROPTIONS"
 std::optional<MountLine> parse_line(std::string_view text) {
   static constexpr std::size_t kMountPoint = 4;
@@ -41,11 +47,22 @@ std::optional<MountLine> parse_line(std::string_view text) {
       fields[separator + 1].empty()) {
     return std::nullopt;
   }
-  MountLine line{decode_octal(fields[kMountPoint]), decode_octal(fields[separator + 1]), {}};
-  for (const std::string_view option : split(fields[separator + 3], ',')) {
-    line.super_options.push_back(decode_octal(option));
-  }
-  return line;
+  const auto id = parse_integer<std::uint64_t>(fields[0]);
+  const auto parent = parse_integer<std::uint64_t>(fields[1]);
+  const auto device = split(fields[2], ':');
+  if (!id || !parent || device.size() != 2) return std::nullopt;
+  const auto major = parse_integer<unsigned>(device[0]);
+  const auto minor = parse_integer<unsigned>(device[1]);
+  if (!major || !minor) return std::nullopt;
+  return MountLine{.mount_point = decode_octal(fields[kMountPoint]),
+                   .fs_type = decode_octal(fields[separator + 1]),
+                   .super_options = options(fields[separator + 3]),
+                   .options = options(fields[kMountPoint + 1]),
+                   .root = decode_octal(fields[kMountPoint - 1]),
+                   .id = *id,
+                   .parent = *parent,
+                   .device_major = *major,
+                   .device_minor = *minor};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,11 +9,17 @@
 
 namespace cgwarden::cgroup {
 
-// One line of /proc/PID/mountinfo (proc(5)), as far as cgroups need it.
+// One line of /proc/PID/mountinfo (proc(5)); octal escapes are decoded.
 struct MountLine {
-  std::string mount_point;  // octal escapes decoded
+  std::string mount_point;
   std::string fs_type;
   std::vector<std::string> super_options;
+  std::vector<std::string> options;  // of this mount: rw, nosuid, ...
+  std::string root;                  // what of the file system is mounted
+  std::uint64_t id = 0;
+  std::uint64_t parent = 0;  // its id; of the root mount possibly one that is not shown
+  unsigned device_major = 0;
+  unsigned device_minor = 0;
 };
 
 // Every line, in the kernel's order: a later mount hides an earlier one on the same point. A line

@@ -26,6 +26,7 @@ struct Values {
   Common common;
   LogsOptions logs;
   WhyOptions why;
+  AuditOptions audit;
   std::string file;
   std::string name;
   std::vector<std::string> paths;
@@ -142,6 +143,30 @@ void add_workload_commands(CLI::App& app, Values& values) {
   add_json(*reason, values);
 }
 
+void add_audit(CLI::App& app, Values& values) {
+  AuditOptions& options = values.audit;
+  auto* command =
+      add_command(app, values, "audit", "Say how well a container is isolated, ours or not",
+                  "cgwarden audit web --fail-on critical", [&values] {
+                    if (values.audit.all == values.audit.target.empty()) {
+                      return audit(values.common, values.audit);
+                    }
+                    complain("say what to audit: NAME or --all; see cgwarden audit --help");
+                    return kUsage;
+                  });
+  auto* all = command->add_flag("--all", options.all, "Every container on this node");
+  command->add_option("NAME", options.target, "A workload, a container id or a pid")
+      ->excludes(all)
+      ->type_name("");
+  command
+      ->add_option("--fail-on", options.fail_on,
+                   "Exit with 1 from this severity on: info, low, medium, high, critical or never")
+      ->capture_default_str()
+      ->type_name("SEVERITY")
+      ->check(CLI::IsMember({"info", "low", "medium", "high", "critical", "never"}));
+  add_json(*command, values);
+}
+
 void add_paths(CLI::App& command, Values& values) {
   command.add_option("PATH", values.paths, "YAML files, or directories of *.yaml")
       ->required()
@@ -228,6 +253,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);
+  add_audit(app, values);
   add_policy_commands(app, values);
   add_other_commands(app, values);
   try {

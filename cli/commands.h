@@ -48,6 +48,13 @@ struct WhyOptions {
 };
 int why(const Common& common, const WhyOptions& options);
 
+struct AuditOptions {
+  std::string target;            // a workload, a container's id or the start of one, or a pid
+  bool all = false;              // every container of the node; then there is no target
+  std::string fail_on = "high";  // the name of a severity, or "never"
+};
+int audit(const Common& common, const AuditOptions& options);
+
 // Files or directories of policies.
 int policy_check(const std::vector<std::string>& paths);
 int policy_plan(const Common& common, const std::vector<std::string>& paths,
