@@ -111,22 +111,16 @@ bool Daemon::death_is_known(const launcher::ExitRecord& record) {
 diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
                                          std::vector<diagnosis::OwnAction> own_actions,
                                          std::vector<std::string> lost) {
-  std::vector<diagnosis::OomRecord> kills;
-  const std::uint64_t lost_before = kernel_log_lost_;
+  KernelLogExtract log;
   if (kernel_log_ && kernel_log_fault_.empty()) {
-    if (const Status drained = kernel_log_->drain(); !drained) {
-      lost.push_back("kernel log: " + drained.error().sentence());
-    }
-    kills = kernel_log_->between(record.started.boottime, record.ended.boottime);
-    if (kernel_log_->lost_records() > lost_before) {
-      lost.push_back("kernel log: " + std::to_string(kernel_log_->lost_records() - lost_before) +
-                     " records were overwritten before they were read");
-    }
+    const Status drained = kernel_log_->drain();
+    log = kernel_log_->between(record.started.boottime, record.ended.boottime);
+    if (!drained) log.fault = drained.error().sentence();
   } else {
-    lost.push_back("kernel log: " + kernel_log_fault_);
+    log.fault = kernel_log_fault_;
   }
   const diagnosis::Verdict verdict =
-      diagnosis::diagnose(evidence_of(record, kills, std::move(own_actions), std::move(lost)));
+      diagnosis::diagnose(evidence_of(record, log, std::move(own_actions), std::move(lost)));
   store_verdict(verdict);
   counters_.died(verdict);
   counters_.set_running(record.name, false);

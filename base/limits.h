@@ -45,6 +45,8 @@ inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
 // OOM records kept for attribution; an incident needs one, a storm of 100 a second keeps ten
 // seconds.
 inline constexpr std::size_t kOomRecords = 1024;
+// Gaps of the kernel log remembered one by one; a log that is flooded for an hour has a few.
+inline constexpr std::size_t kKernelLogGaps = 64;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;

@@ -22,25 +22,16 @@ namespace {
 // A death that no agent has diagnosed: the shim's record and the kernel log are still there.
 diagnosis::Verdict diagnose_here(const agent::WorkloadFiles& files) {
   const launcher::ExitRecord& record = *files.exit;
-  std::vector<std::string> lost;
-  std::vector<diagnosis::OomRecord> kills;
+  agent::KernelLogExtract extract;
   auto log = agent::KernelLog::open();
   const Status drained = log ? log->drain() : fail(log.error());
-  if (drained) {
-    kills = log->between(record.started.boottime, record.ended.boottime);
-    if (log->lost_records() > 0) {
-      lost.push_back("kernel log: " + std::to_string(log->lost_records()) +
-                     " records were overwritten before they were read");
-    }
-  } else {
-    lost.push_back("kernel log: " + drained.error().sentence());
-  }
+  if (log) extract = log->between(record.started.boottime, record.ended.boottime);
+  if (!drained) extract.fault = drained.error().sentence();
   std::vector<diagnosis::OwnAction> own_actions;
   if (files.note && !files.note->wanted && !files.note->stop_reason.empty()) {
     own_actions.push_back({SIGTERM, files.note->stop_reason, Usec(files.note->stop_boottime_usec)});
   }
-  return diagnosis::diagnose(
-      agent::evidence_of(record, kills, std::move(own_actions), std::move(lost)));
+  return diagnosis::diagnose(agent::evidence_of(record, extract, std::move(own_actions), {}));
 }
 
 int tell(const Common& common, const std::string& name, const diagnosis::Verdict& verdict,

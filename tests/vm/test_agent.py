@@ -75,6 +75,36 @@ def test_a_kill_from_user_space_is_not_an_oom(scenario):
     assert "SIGKILL" in text
 
 
+def test_a_childs_oom_kill_that_it_outlived_does_not_explain_a_kill_from_user_space(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "parent", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+        resources="{memory: {max: 32MiB, swap.max: 0}}")
+    pid = scenario.wait_running("parent")["main_pid"]
+    scenario.until(lambda: "oom_kill workload=parent" in scenario.log(), "the child to be killed")
+    # The agent that comes back finds nothing of it in the kernel log, only the counters.
+    scenario.kill_agent()
+    flood_kernel_log(scenario.guest)
+    scenario.guest.run("sleep 3")
+    scenario.start_agent()
+    scenario.guest.run(f"kill -9 {pid}", check=True)
+    scenario.wait_died("parent")
+    verdict, text = scenario.why("parent")
+    assert verdict["class"] == "KILLED_BY_USER", text
+    assert verdict["victim"] is None
+    assert any("outlived" in line for line in verdict["ruled_out"]), text
+    assert any("overwritten before they were read" in line for line in verdict["evidence_lost"]), text
+
+
+def flood_kernel_log(guest):
+    """Writes until the ring has nothing left of any OOM kill."""
+    guest.run(
+        "echo on > /proc/sys/kernel/printk_devkmsg; line=$(printf '%0200d' 0); "
+        "while dmesg | grep -q 'Killed process'; do "
+        'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "flood $line" > /dev/kmsg; done; done',
+        check=True, timeout=120)
+
+
 def test_a_child_that_is_oom_killed_does_not_explain_the_programs_exit(scenario):
     scenario.start_agent()
     scenario.add_workload(
