@@ -18,6 +18,7 @@
 #include "agent/service_manager.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cgroup/mount.h"
 
 namespace cgwarden::agent {
@@ -35,6 +36,11 @@ Result<cgroup::Tree> open_tree(const Options& options) {
                       mounts.explanation});
   }
   return cgroup::Tree::open(mounts.cgroup2_mount_point);
+}
+
+std::uint64_t this_boot() {
+  const auto id = read_file("/proc/sys/kernel/random/boot_id", 4096);
+  return id ? boot_number(trim(*id)) : 0;
 }
 
 }  // namespace
@@ -73,6 +79,7 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
 Status Daemon::open_runtime() {
   CGW_ASSIGN(loop_, EventLoop::create());
   CGW_TRY(open_signals());
+  counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
   // A bad policy file keeps a new agent from starting: there are no old policies to stay in force.
   CGW_ASSIGN(PolicySet set, load_policy_directory(options_.policy_dir));

@@ -56,7 +56,8 @@ class Daemon final : public Control, private SupervisorListener {
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
-  void store_verdict(const diagnosis::Verdict& verdict);
+  void count_kernel(const std::string& name, const KernelCounts& counts);
+  void store_death(const diagnosis::Verdict& verdict);
   void save_counters();
   void signal_received();
 
@@ -67,7 +68,8 @@ class Daemon final : public Control, private SupervisorListener {
                                    std::vector<std::string> lost) override;
   bool death_is_known(const launcher::ExitRecord& record) override;
   void workload_restarting(const std::string& name, const std::string& reason) override;
-  void oom_kills_seen(const std::string& name, std::uint64_t count) override;
+  void oom_kills_counted(const std::string& name, const std::string& payload,
+                         std::uint64_t count) override;
 
   Options options_;
   SystemClock clock_;

@@ -145,10 +145,7 @@ void Supervisor::memory_events_changed(Managed& managed) {
   if (!text) return;
   const auto events = cgroup::parse_memory_events(*text);
   if (!events || !events->oom_kill) return;
-  if (*events->oom_kill <= managed.oom_kills_seen) return;
-  const std::uint64_t fresh = *events->oom_kill - managed.oom_kills_seen;
-  managed.oom_kills_seen = *events->oom_kill;
-  parts_.listener->oom_kills_seen(managed.name(), fresh);
+  parts_.listener->oom_kills_counted(managed.name(), managed.payload, *events->oom_kill);
 }
 
 void Supervisor::shim_ended(Managed& managed) {

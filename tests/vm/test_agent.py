@@ -166,6 +166,35 @@ def test_agent_killed_in_the_middle_loses_nothing(scenario):
     assert scenario.log().count("workload_died") == 0
 
 
+def test_an_adopted_workloads_counters_are_the_kernels(scenario):
+    def kernel(name, file, key):
+        text = scenario.guest.read_file(f"{scenario.payload(name)}/{file}").decode()
+        return int(dict(line.split() for line in text.splitlines())[key])
+
+    def throttled():
+        return kernel("busy", "cpu.stat", "throttled_usec") / 1e6
+
+    throttled_metric = 'cgwarden_workload_throttled_seconds_total{workload="busy"}'
+    kills_metric = 'cgwarden_workload_oom_kills_total{workload="parent"}'
+    scenario.start_agent()
+    scenario.add_workload("busy", ["/bin/sh", "-c", "while :; do :; done"], resources="{cpu: {max: 0.1}}")
+    scenario.add_workload(
+        "parent", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+        resources="{memory: {max: 32MiB, swap.max: 0}}")
+    scenario.until(lambda: "oom_kill workload=parent" in scenario.log(), "the child to be killed")
+    scenario.until(lambda: scenario.metrics().get(throttled_metric, 0) > 1, "throttling in the metrics")
+    # A clean end saves the counters, a kill loses what came after the last save: both go on from it.
+    for end in (scenario.stop_agent, scenario.kill_agent, scenario.kill_agent):
+        end()
+        before = throttled()
+        scenario.start_agent()
+        metrics = scenario.until(
+            lambda: (m := scenario.metrics()) and m.get(throttled_metric, 0) >= before and m,  # noqa: B023
+            "the counters to catch up")
+        assert metrics[throttled_metric] <= throttled()
+        assert metrics[kills_metric] == kernel("parent", "memory.events", "oom_kill") == 1
+
+
 def test_agent_stopped_cleanly_leaves_workloads_running(scenario):
     scenario.start_agent()
     scenario.add_workload("stays", ["/bin/sleep", "1000"])
