@@ -4,7 +4,6 @@
 
 #include "agent/daemon.h"
 #include "agent/incident.h"
-#include "agent/service_manager.h"
 #include "base/log.h"
 #include "diagnosis/diagnose.h"
 
@@ -46,7 +45,6 @@ void Daemon::tick() {
                      snapshot->dropped(), count_unreadable(*snapshot));
   publish(std::move(snapshot));
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
-  service_manager::alive();
 }
 
 // The directory's policies and, below them all, each workload's own resources: one engine repairs

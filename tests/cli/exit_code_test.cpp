@@ -145,9 +145,16 @@ TEST_F(ExitCode, DoctorNamesEachThingAndItsCost) {
   }
   EXPECT_EQ(outcome.exit_code, broken ? 1 : 0);
   for (const auto* subject :
-       {"cgroup v2 mount", "pressure (PSI)", "kernel log", "agent", "bus", "store"}) {
+       {"cgroup v2 mount", "pressure (PSI)", "kernel log", "agent", "bus", "store", "policies"}) {
     EXPECT_THAT(subjects, testing::Contains(subject));
   }
+}
+
+TEST_F(ExitCode, DoctorSaysThatPoliciesOfNowWereRefused) {
+  file("policies.refused", "cannot load policies from /etc/p:\n/etc/p/bad.yaml:5:3: error: x\n");
+  const Outcome outcome = cgwarden({"doctor", "--state-dir", directory_});
+  EXPECT_THAT(outcome.out, HasSubstr("/etc/p/bad.yaml:5:3"));
+  EXPECT_THAT(outcome.out, HasSubstr("the last good policies"));
 }
 
 }  // namespace

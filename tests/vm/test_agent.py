@@ -361,6 +361,43 @@ def test_error_bad_yaml_keeps_the_agent_from_starting(scenario):
     assert "bad.yaml:5:" in text and "pids: {max: -1}" in text
 
 
+def test_a_bad_policy_does_not_keep_an_agent_from_coming_back(scenario):
+    good = ("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+            "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
+    path = f"{scenario.work}/policies/p.yaml"
+    scenario.guest.write_file(path, good)
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"])
+    scenario.until(lambda: scenario.read_control_or_none("web", "pids.max") == "20", "pids.max")
+    scenario.guest.write_file(path, good.replace("max: 20", "max: -1"))
+    scenario.kill_agent()
+    scenario.start_agent()
+    # Loudly, and with the old limit held against a change by hand.
+    assert "policies_refused" in scenario.log() and "p.yaml:5:" in scenario.log()
+    assert "workload_adopted workload=web" in scenario.log()
+    scenario.guest.write_file(f"{scenario.payload('web')}/pids.max", "25")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "the last good policy")
+    metrics = scenario.metrics()
+    assert metrics['cgwarden_agent_policy_reloads_total{result="failure"}'] == 1
+    assert "p.yaml:5:" in scenario.cli("doctor").text
+    scenario.guest.write_file(path, good.replace("max: 20", "max: 30"))
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "30", "the mended file")
+    assert "p.yaml:5:" not in scenario.cli("doctor").text
+
+
+def test_a_policy_directory_made_after_the_start_is_watched(scenario):
+    scenario.guest.run(f"rmdir {scenario.work}/policies", check=True)
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"])
+    scenario.wait_running("web")
+    scenario.guest.run(f"mkdir {scenario.work}/policies", check=True)
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/p.yaml",
+        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+        "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "the policy")
+
+
 def test_error_second_agent_and_address_in_use(scenario):
     scenario.start_agent()
     code, lines = failure(scenario.guest.run(scenario.agent_command()))

@@ -33,6 +33,20 @@ def run(scenario, name, command, **kwargs):
     return scenario.cli("run", path)
 
 
+def test_the_watchdog_is_fed_also_when_ticks_are_rarer(scenario):
+    scenario.guest.run(
+        ["systemd-run", "--unit=slow-agent", "-p", "Type=notify", "-p", "WatchdogSec=3s",
+         *scenario.agent_command("--interval", "60", "--bus", "off")], check=True)
+    try:
+        scenario.guest.run("sleep 10")
+        shown = scenario.guest.run(
+            ["systemctl", "show", "slow-agent", "-p", "ActiveState,Result"], check=True).text
+        assert "ActiveState=active" in shown and "Result=success" in shown
+    finally:
+        scenario.guest.run(["systemctl", "stop", "slow-agent"])
+        scenario.guest.run(["systemctl", "reset-failed", "slow-agent"])
+
+
 def test_run_ps_stop_over_the_bus(scenario):
     start(scenario)
     assert run(scenario, "web", ["/bin/sleep", "1000"], resources="{memory: {max: 64MiB}}").returncode == 0
