@@ -34,6 +34,10 @@ Result<cgroup::Tree> open_tree(const Options& options) {
     return fail(Error{ErrorKind::not_supported, 0, "use the cgroups of this machine", "",
                       mounts.explanation});
   }
+  if (!mounts.limitation.empty()) {
+    log::warning("controllers_missing", {{"explanation", mounts.limitation},
+                                         {"effect", "its limits are skipped, its series absent"}});
+  }
   return cgroup::Tree::open(mounts.cgroup2_mount_point);
 }
 

@@ -41,7 +41,13 @@ class CaptureParser {
   void read(const Texts& texts, const std::string& file, std::optional<T>& out, Parse parse) {
     const auto text = texts.find(file);
     if (text == texts.end()) return;
-    auto value = parse(text->second);
+    auto value = [&] {
+      if constexpr (requires { parse(text->second, file); }) {
+        return parse(text->second, file);
+      } else {
+        return parse(text->second);
+      }
+    }();
     if (value) {
       out = *value;
     } else {

@@ -57,7 +57,8 @@ void look_at_mounts(const std::string& cgroup_root, std::vector<Finding>& findin
   if (mounts->missing.empty()) {
     findings.push_back({"controllers", good, there, ""});
   } else {
-    findings.push_back({"controllers", broken, mounts->explanation,
+    findings.push_back({"controllers", mounts->usable() ? limited : broken,
+                        mounts->usable() ? mounts->limitation : mounts->explanation,
                         "limits of " + joined(mounts->missing) + " cannot be set"});
   }
 }
