@@ -298,6 +298,12 @@ std::string Supervisor::yaml_of(const std::string& name) const {
   return found == workloads_.end() ? std::string() : found->second->note.yaml;
 }
 
+std::map<std::string, std::string> Supervisor::labels_of(const std::string& name) const {
+  const auto found = workloads_.find(name);
+  return found == workloads_.end() ? std::map<std::string, std::string>{}
+                                   : found->second->workload.labels;
+}
+
 std::vector<WorkloadSummary> Supervisor::list() const {
   std::vector<WorkloadSummary> list;
   for (const auto& [name, managed] : workloads_) {

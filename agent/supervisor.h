@@ -70,6 +70,8 @@ class Supervisor {
   [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }
   // The YAML text a known workload was launched from.
   [[nodiscard]] std::string yaml_of(const std::string& name) const;
+  // metadata.labels; none for an unknown one.
+  [[nodiscard]] std::map<std::string, std::string> labels_of(const std::string& name) const;
   [[nodiscard]] std::vector<WorkloadSummary> list() const;
 
   struct Running {
