@@ -46,7 +46,8 @@ int why_incarnation(const Common& common, const WhyOptions& options, const Histo
   for (const auto* list : {&history.deaths, &history.stalls}) {
     for (const auto& verdict : *list) {
       if (verdict.incarnation == *options.incarnation) {
-        return tell(common, options.name, verdict, std::nullopt, {});
+        // Whoever asks for a start by its number asks for what was.
+        return tell(common, options.name, diagnosis::as_past(verdict), std::nullopt, {});
       }
     }
   }
@@ -57,11 +58,13 @@ int why_incarnation(const Common& common, const WhyOptions& options, const Histo
 
 int why_running(const Common& common, const agent::WorkloadFiles& files, const History& history) {
   RunningNow now = look_now(files, common.where.cgroup_root);
-  if (const auto stall = stall_of(files, now, history)) {
+  if (const auto stall = stall_of(files, now, history, common.where.cgroup_root)) {
     return tell(common, files.name, *stall, now, history.deaths);
   }
-  print(common.json ? why_json(files.name, std::nullopt, now, history.deaths)
-                    : running_text(now, history.deaths, report_style()));
+  std::vector<diagnosis::Verdict> earlier = history.deaths;
+  if (now.past_stall) earlier.insert(earlier.begin(), *now.past_stall);
+  print(common.json ? why_json(files.name, std::nullopt, now, earlier)
+                    : running_text(now, earlier, report_style()));
   return kOk;
 }
 
@@ -101,7 +104,8 @@ int why(const Common& common, const WhyOptions& options) {
   }
   // Known, not running, and no death of it was ever seen.
   return files ? why_running(common, *files, *history)
-               : tell(common, options.name, history->stalls.front(), std::nullopt, {});
+               : tell(common, options.name, diagnosis::as_past(history->stalls.front()),
+                      std::nullopt, {});
 }
 
 }  // namespace cgwarden::cli

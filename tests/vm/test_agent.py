@@ -129,6 +129,29 @@ def test_throttled_server_while_it_runs(scenario):
     assert "nr_throttled" in text
 
 
+def test_throttling_that_is_over_is_told_as_past(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "calm", ["/bin/sh", "-c", "while [ ! -e /tmp/enough ]; do :; done; exec sleep 1000"],
+        resources="{cpu: {max: 20ms/100ms}}")
+    scenario.wait_running("calm")
+    scenario.until(lambda: "workload_stalled workload=calm" in scenario.log(), "a stall verdict")
+    assert scenario.why("calm")[0]["class"] == "THROTTLED"
+    # Without the agent the kernel's own counters answer, between two looks.
+    scenario.kill_agent()
+    scenario.guest.run("sleep 12")
+    verdict, text = scenario.why("calm")
+    assert verdict["class"] == "THROTTLED" and "is throttled" in text.splitlines()[0], text
+    scenario.guest.run(f"touch {scenario.rootfs}/tmp/enough", check=True)
+    scenario.guest.run("sleep 12")
+    document = json.loads(scenario.cli("why", "calm", "--json", check=True).stdout)
+    assert document["verdict"] is None, document
+    assert document["earlier"][0]["class"] == "THROTTLED"
+    text = scenario.cli("why", "calm", check=True).text
+    assert "not stalled now" in text.splitlines()[0], text
+    assert "was throttled until" in text and "is throttled" not in text
+
+
 def test_agent_killed_in_the_middle_loses_nothing(scenario):
     scenario.start_agent()
     scenario.add_workload("stays", ["/bin/sleep", "1000"])
@@ -426,7 +449,10 @@ def test_error_no_such_workload(scenario):
 
 def test_metrics_pass_promtool_and_match_the_kernel(scenario):
     scenario.start_agent()
-    scenario.add_workload("web", ["/bin/steady"], resources="{memory: {max: 64MiB}, pids: {max: 9}}")
+    scenario.guest.write_file(
+        f"{scenario.work}/workloads/web.yaml",
+        workload("web", ["/bin/steady"], scenario.rootfs, resources="{memory: {max: 64MiB}, pids: {max: 9}}")
+        .replace("{name: web}", '{name: web, labels: {tier: front, "app.org/x": "a\\"b"}}'))
     scenario.wait_running("web")
     label = 'cgroup="/cgwarden.slice/web.scope/payload"'
     metrics = scenario.until(
@@ -436,6 +462,7 @@ def test_metrics_pass_promtool_and_match_the_kernel(scenario):
     assert of_web["cgwarden_cgroup_pids_max"] == 9
     assert len([key for key in metrics if label in key]) >= 30
     assert metrics['cgwarden_workload_starts_total{workload="web"}'] == 1
+    assert metrics['cgwarden_workload_info{workload="web",label_app_org_x="a\\"b",label_tier="front"}'] == 1
     checked = scenario.guest.run(
         f"curl -sf http://127.0.0.1:{PORT}/metrics | promtool check metrics", timeout=120)
     assert checked.returncode == 0, checked.stdout + checked.stderr
