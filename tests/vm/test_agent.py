@@ -320,6 +320,17 @@ def test_plan_and_apply_without_an_agent(scenario):
         scenario.guest.run(f"rmdir {group}")
 
 
+def test_apply_warns_of_what_plan_warns_of(scenario):
+    path = f"{scenario.work}/p.yaml"
+    scenario.guest.write_file(
+        path, "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+              "match: {cgroups: [/nobody-here]}\ncpu: {weight: 50}\n")
+    warning = [line for line in scenario.cli("policy", "plan", path, check=True).text.splitlines()
+               if "warning" in line]
+    assert warning
+    assert warning[0] in scenario.cli("policy", "apply", path, check=True).text
+
+
 # --- errors: one sentence, the right exit code
 
 

@@ -157,6 +157,9 @@ def test_policy_leaves_systemds_own_cgroups_alone(scenario):
     scenario.until(lambda: "policy_skipped" in scenario.log(), "the refusal")
     assert "systemd" in scenario.log()
     assert scenario.guest.read_file("/sys/fs/cgroup/system.slice/pids.max") == before
+    plan = scenario.cli("policy", "plan", f"{scenario.work}/policies", check=True).text
+    assert "skipped: systemd owns it" in plan
+    assert "where systemd runs, nothing that /system.slice matches is written" in plan
 
 
 def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):
