@@ -24,7 +24,6 @@ struct Supervisor::Managed {
   std::string scope;    // cgroup paths; empty before the scope is made
   std::string payload;
   std::optional<cgroup::EventsWatch> memory_events;
-  std::uint64_t oom_kills_seen = 0;
   std::optional<Error> start_error;  // why the go message was never sent
 
   EventLoop::Watch shim_watch;

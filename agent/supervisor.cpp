@@ -145,10 +145,7 @@ void Supervisor::memory_events_changed(Managed& managed) {
   if (!text) return;
   const auto events = cgroup::parse_memory_events(*text);
   if (!events || !events->oom_kill) return;
-  if (*events->oom_kill <= managed.oom_kills_seen) return;
-  const std::uint64_t fresh = *events->oom_kill - managed.oom_kills_seen;
-  managed.oom_kills_seen = *events->oom_kill;
-  parts_.listener->oom_kills_seen(managed.name(), fresh);
+  parts_.listener->oom_kills_counted(managed.name(), managed.payload, *events->oom_kill);
 }
 
 void Supervisor::shim_ended(Managed& managed) {
@@ -299,6 +296,12 @@ void Supervisor::answer_stops(Managed& managed) {
 std::string Supervisor::yaml_of(const std::string& name) const {
   const auto found = workloads_.find(name);
   return found == workloads_.end() ? std::string() : found->second->note.yaml;
+}
+
+std::map<std::string, std::string> Supervisor::labels_of(const std::string& name) const {
+  const auto found = workloads_.find(name);
+  return found == workloads_.end() ? std::map<std::string, std::string>{}
+                                   : found->second->workload.labels;
 }
 
 std::vector<WorkloadSummary> Supervisor::list() const {

@@ -39,8 +39,10 @@ class SupervisorListener {
   // Has this death been dealt with by an agent before us?
   virtual bool death_is_known(const launcher::ExitRecord& record) = 0;
   virtual void workload_restarting(const std::string& name, const std::string& reason) = 0;
-  // memory.events of the payload's subtree counted more OOM kills.
-  virtual void oom_kills_seen(const std::string& name, std::uint64_t count) = 0;
+  // memory.events of the payload's subtree changed; `count` is the kernel's oom_kill, which an
+  // adopted workload brings along.
+  virtual void oom_kills_counted(const std::string& name, const std::string& payload,
+                                 std::uint64_t count) = 0;
 };
 
 // Starts, watches, stops and restarts workloads, each through a shim of its own, and takes over
@@ -68,6 +70,8 @@ class Supervisor {
   [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }
   // The YAML text a known workload was launched from.
   [[nodiscard]] std::string yaml_of(const std::string& name) const;
+  // metadata.labels; none for an unknown one.
+  [[nodiscard]] std::map<std::string, std::string> labels_of(const std::string& name) const;
   [[nodiscard]] std::vector<WorkloadSummary> list() const;
 
   struct Running {

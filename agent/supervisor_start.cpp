@@ -32,7 +32,6 @@ constexpr Usec kStartTimeout{60'000'000};
 void Supervisor::start(Managed& managed) {
   managed.state = WorkloadState::starting;
   managed.own_actions.clear();
-  managed.oom_kills_seen = 0;
   ++managed.note.incarnation;
   save_note(managed);
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());

@@ -18,6 +18,8 @@ inline constexpr std::size_t kCgroupDepth = 64;
 inline constexpr std::size_t kCgroupsWatched = 100000;
 // A policy or workload file is written by people; 1 MiB is far beyond any real one.
 inline constexpr std::size_t kYamlFileBytes = 1024U * 1024U;
+// The copy of the last good policy files: thousands of real ones.
+inline constexpr std::size_t kPolicyCopyBytes = 16U * 1024U * 1024U;
 // YAML nesting: the schema needs 5; more is an attack on the recursive parser.
 inline constexpr std::size_t kYamlDepth = 32;
 // Nodes of all documents of one YAML file: the largest real ones have a few hundred. 50,000 are
@@ -45,6 +47,8 @@ inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
 // OOM records kept for attribution; an incident needs one, a storm of 100 a second keeps ten
 // seconds.
 inline constexpr std::size_t kOomRecords = 1024;
+// Gaps of the kernel log remembered one by one; a log that is flooded for an hour has a few.
+inline constexpr std::size_t kKernelLogGaps = 64;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;

@@ -98,6 +98,8 @@ Verdict diagnose(const DeathEvidence& evidence) {
   Verdict verdict = found ? std::move(*found) : unknown(death);
   add_throttling(death, verdict);
   add_own_actions(death, verdict);
+  verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost_earlier.begin(),
+                               evidence.lost_earlier.end());
   verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost.begin(),
                                evidence.lost.end());
   // What could not be seen cannot have been weighed; only a launcher's own report needs no other

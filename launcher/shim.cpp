@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "cgroup/tree.h"
 #include "launcher/capture.h"
+#include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
 #include "launcher/spawn.h"
 #include "launcher/state.h"
@@ -177,15 +178,19 @@ void Shim::reply(const std::optional<LaunchError>& error) {
 }
 
 void Shim::hold() {
+  OomWatch oom(*tree_, record_.cgroups, {spawned_.pid, spawned_.main_pid}, record_.started);
   for (;;) {
-    std::array<pollfd, 3> waits{{{spawned_.pidfd.get(), POLLIN, 0},
-                                 {stdout_->read_end(), POLLIN, 0},
-                                 {stderr_->read_end(), POLLIN, 0}}};
-    if (::poll(waits.data(), waits.size(), -1) < 0) continue;
+    std::vector<pollfd> waits{{spawned_.pidfd.get(), POLLIN, 0},
+                              {stdout_->read_end(), POLLIN, 0},
+                              {stderr_->read_end(), POLLIN, 0}};
+    oom.add_polls(waits);
+    if (::poll(waits.data(), waits.size(), oom.timeout_msec(clock_.now().boottime)) < 0) continue;
     if (waits[1].revents != 0) stdout_->pump();
     if (waits[2].revents != 0) stderr_->pump();
-    if (waits[0].revents != 0) return;
+    if (waits[0].revents != 0) break;
+    oom.look(waits, clock_.now());
   }
+  oom.write_to(record_);
 }
 
 // The zombie keeps its place in the cgroup until it is reaped: the counters are read before that.

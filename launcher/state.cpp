@@ -163,6 +163,7 @@ std::vector<CgroupCapture> read_captures(MemberReader& parent) {
     capture.path = reader.string("path");
     capture.id = CgroupId{reader.integer<std::uint64_t>("id")};
     capture.before = read_files(reader, "before");
+    capture.outlived = read_files(reader, "outlived");
     capture.after = read_files(reader, "after");
     captures.push_back(std::move(capture));
   }
@@ -220,6 +221,7 @@ std::string to_json(const ExitRecord& record) {
                 {"ended", write_time(record.ended)}, {"max_rss_bytes", record.max_rss.value},
                 {"user_usec", record.user.count()},  {"system_usec", record.system.count()},
                 {"stderr_tail", record.stderr_tail}, {"cgroups", json::array()}};
+  if (record.outlived) document["outlived"] = write_time(*record.outlived);
   if (record.wait) document["wait"] = write_wait(*record.wait);
   if (record.init_wait) document["init_wait"] = write_wait(*record.init_wait);
   if (record.launch_error) document["launch_error"] = write_launch_error(*record.launch_error);
@@ -227,6 +229,7 @@ std::string to_json(const ExitRecord& record) {
     document["cgroups"].push_back({{"path", capture.path},
                                    {"id", capture.id.value},
                                    {"before", write_files(capture.before)},
+                                   {"outlived", write_files(capture.outlived)},
                                    {"after", write_files(capture.after)}});
   }
   return dump(document);
@@ -245,6 +248,7 @@ Result<ExitRecord> parse_exit_record(const std::string& text, const std::string&
   record.main_pid = reader.integer<pid_t>("main_pid");
   record.started = read_time(reader, "started");
   record.ended = read_time(reader, "ended");
+  if (reader.find("outlived") != nullptr) record.outlived = read_time(reader, "outlived");
   record.wait = read_wait(reader, "wait");
   record.init_wait = read_wait(reader, "init_wait");
   record.launch_error = read_launch_error(reader, "launch_error");

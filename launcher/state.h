@@ -38,6 +38,8 @@ struct CgroupCapture {
   CgroupId id;
   std::map<std::string, std::string> before;  // just before the command was started
   std::map<std::string, std::string> after;   // after its death, before it was reaped
+  // memory.events and memory.events.local at ExitRecord::outlived; empty: not watched.
+  std::map<std::string, std::string> outlived = {};
 };
 
 // exit.json: written by the shim when the command has ended or could not be started.
@@ -48,6 +50,9 @@ struct ExitRecord {
   pid_t main_pid = -1;
   TimePoint started;
   TimePoint ended;
+  // The newest moment whose OOM counters the command is known to have outlived (oom_watch.h);
+  // absent: they were not watched.
+  std::optional<TimePoint> outlived;
   std::optional<WaitStatus>
       wait;  // of the command; absent when only init's death was seen or nothing was started
   std::optional<WaitStatus> init_wait;  // of the built-in init, when there was one
