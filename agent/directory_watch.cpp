@@ -81,10 +81,11 @@ bool DirectoryWatch::changed() {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
       at += static_cast<ssize_t>(sizeof event + event.len);
+      const auto is_of_event = [watch = event.wd](const Directory& directory) {
+        return directory.watch == watch;
+      };
       changed = changed || (event.mask & IN_Q_OVERFLOW) != 0 ||
-                std::ranges::any_of(directories_, [&](const Directory& directory) {
-                  return directory.watch == event.wd;
-                });
+                std::ranges::any_of(directories_, is_of_event);
       // What was moved away is not the directory of that name any more.
       if ((event.mask & IN_MOVE_SELF) != 0) ::inotify_rm_watch(fd_.get(), event.wd);
       if ((event.mask & (IN_MOVE_SELF | IN_IGNORED)) != 0) forget(event.wd);
