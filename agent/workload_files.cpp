@@ -105,9 +105,11 @@ Result<std::vector<std::string>> list_workload_names(const std::string& runtime_
   }
   for (const auto end = std::filesystem::directory_iterator(); entries != end;
        entries.increment(error)) {
-    if (error) return fail(Error::from_errno(error.value(), "list", directory));
-    if (entries->is_directory(error)) names.push_back(entries->path().filename().string());
+    std::error_code not_one;
+    if (entries->is_directory(not_one)) names.push_back(entries->path().filename().string());
   }
+  // A failed increment makes the iterator end: what was read is then only a part.
+  if (error) return fail(Error::from_errno(error.value(), "list", directory));
   std::ranges::sort(names);
   return names;
 }
