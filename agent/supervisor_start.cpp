@@ -54,7 +54,7 @@ void Supervisor::start(Managed& managed) {
 
 Status Supervisor::spawn_shim(Managed& managed) {
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  CGW_TRY(make_directories(directory, 0750));
+  CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
   launcher::Spec spec = compile(managed.workload);
   // A rootfs named through a symbolic link is what it points to; one that is not there is the
   // launcher's to report.

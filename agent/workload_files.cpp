@@ -1,8 +1,10 @@
 #include "agent/workload_files.h"
 
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -13,6 +15,8 @@ namespace cgwarden::agent {
 namespace {
 
 constexpr int kNoteVersion = 1;
+// The YAML may hold secrets (env).
+constexpr mode_t kNoteMode = 0600;
 
 // A file that is not there is nullopt; one that is there and bad is an error.
 template <typename T>
@@ -69,8 +73,12 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
 Status write_agent_note(const std::string& runtime_dir, const std::string& name,
                         const AgentNote& note) {
   const std::string directory = workload_directory(runtime_dir, name);
-  CGW_TRY(make_directories(directory));
-  return write_file_atomically(directory + "/agent.json", to_json(note));
+  CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
+  // One made by an earlier version, or under another umask.
+  if (::chmod(directory.c_str(), kWorkloadDirectoryMode) != 0) {
+    return fail(Error::from_errno(errno, "protect", directory));
+  }
+  return write_file_atomically(directory + "/agent.json", to_json(note), kNoteMode);
 }
 
 Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const std::string& name) {
@@ -79,7 +87,8 @@ Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const 
   files.directory = workload_directory(runtime_dir, name);
   std::error_code error;
   if (!std::filesystem::is_directory(files.directory, error)) {
-    return fail(Error::from_errno(ENOENT, "find workload", name));
+    const bool unreadable = error && error != std::errc::no_such_file_or_directory;
+    return fail(Error::from_errno(unreadable ? error.value() : ENOENT, "find workload", name));
   }
   CGW_ASSIGN(files.note,
              read_optional<AgentNote>(files.directory + "/agent.json", parse_agent_note));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,6 +34,8 @@ struct WorkloadFiles {
   bool shim_alive = false;  // status' shim_pid lives with the same start time
 };
 
+// Environment, last words and output of a workload are for root and the directory's group alone.
+inline constexpr mode_t kWorkloadDirectoryMode = 0750;
 [[nodiscard]] std::string workload_directory(const std::string& runtime_dir,
                                              const std::string& name);
 // vanished: no such workload.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -48,6 +49,17 @@ TEST_F(WorkloadFilesTest, TheNoteComesBackWhole) {
   EXPECT_FALSE(files->status);
   EXPECT_FALSE(files->exit);
   EXPECT_THAT(list_workload_names(directory_).value(), testing::ElementsAre("web"));
+}
+
+TEST_F(WorkloadFilesTest, TheNoteIsNotForEveryLocalUser) {
+  const std::string directory = workload_directory(directory_, "web");
+  ASSERT_TRUE(make_directories(directory, 0755));  // of an earlier version
+  ASSERT_TRUE(write_agent_note(directory_, "web", {}));
+  struct stat status{};
+  ASSERT_EQ(::stat(directory.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0750U);
+  ASSERT_EQ(::stat((directory + "/agent.json").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600U);
 }
 
 TEST_F(WorkloadFilesTest, ADamagedFileIsAnErrorThatNamesIt) {
