@@ -157,11 +157,14 @@ std::optional<LaunchError> Shim::announce() {
   const auto start_time = process_start_time(status.shim_pid);
   if (start_time) status.shim_start_time = *start_time;
   status.pid = spawned_.pid;
+  // Not reaped before this: the pid cannot be another's.
+  if (const auto born = process_start_time(spawned_.pid)) status.pid_start_time = *born;
   status.main_pid = spawned_.main_pid;
   status.started = record_.started;
   status.cgroup = record_.cgroups.front().path;
-  const Status written = start_time ? write_file_atomically(path("status.json"), to_json(status))
-                                    : Status(fail(start_time.error()));
+  const Status written =
+      start_time ? write_file_atomically(path("status.json"), to_json(status), kStateFileMode)
+                 : Status(fail(start_time.error()));
   if (written) return std::nullopt;
   ::syscall(SYS_pidfd_send_signal, spawned_.pidfd.get(), SIGKILL, nullptr, 0);
   collect_end();
@@ -216,13 +219,15 @@ void Shim::collect_end() {
 }
 
 int Shim::record(int tries) {
+  if (stdout_) record_.stdout_dropped = Bytes{stdout_->dropped_bytes()};
+  if (stderr_) record_.stderr_dropped = Bytes{stderr_->dropped_bytes()};
   if (stderr_) record_.stderr_tail = printable_lines(stderr_->tail());
   const std::string text = to_json(record_);
   Status written;
   for (int i = 0; i < tries; ++i) {
     if (i > 0) ::usleep(kRecordPauseUsec);
     ::unlink(path("exit.json.reserved").c_str());
-    written = write_file_atomically(path("exit.json"), text);
+    written = write_file_atomically(path("exit.json"), text, kStateFileMode);
     if (written) return 0;
   }
   const WaitStatus wait = record_.wait.value_or(WaitStatus{});
