@@ -31,6 +31,9 @@ class CounterBook {
   void observe(const std::string& workload, const cgroup::Sample& payload);
   void set_running(const std::string& workload, bool running);
 
+  // Its series end, also for the next agent; if it ever comes back, it begins at 0.
+  [[nodiscard]] Status forget(const std::string& workload, diagnosis::StoreWriter& store);
+
   [[nodiscard]] std::vector<exporters::WorkloadCounters> all() const;
   // Stores what changed since the last save.
   [[nodiscard]] Status save(diagnosis::StoreWriter& store);

@@ -58,6 +58,8 @@ class Daemon final : public Control, private SupervisorListener {
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
   void store_verdict(const diagnosis::Verdict& verdict);
   void save_counters();
+  void forget_counters(const std::string& name);
+  void forget_strange_counters();
   void signal_received();
 
   void workload_known(const std::string& name) override;
@@ -65,6 +67,7 @@ class Daemon final : public Control, private SupervisorListener {
   diagnosis::Verdict workload_died(const launcher::ExitRecord& record,
                                    std::vector<diagnosis::OwnAction> own_actions,
                                    std::vector<std::string> lost) override;
+  void workload_forgotten(const std::string& name) override;
   bool death_is_known(const launcher::ExitRecord& record) override;
   void workload_restarting(const std::string& name, const std::string& reason) override;
   void oom_kills_seen(const std::string& name, std::uint64_t count) override;

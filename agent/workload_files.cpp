@@ -46,7 +46,15 @@ std::string to_json(const AgentNote& note) {
                         {"restarts", note.restarts},
                         {"wanted", note.wanted},
                         {"stop_reason", note.stop_reason},
-                        {"stop_boottime_usec", note.stop_boottime_usec}}
+                        {"stop_boottime_usec", note.stop_boottime_usec},
+                        {"unconfirmed", note.unconfirmed},
+                        {"decided_incarnation", note.decided_incarnation},
+                        {"restart_boottime_usec", note.restart_boottime_usec},
+                        {"failures_in_row", note.failures_in_row},
+                        {"launch_failures_in_row", note.launch_failures_in_row},
+                        {"shim_pid", note.shim_pid},
+                        {"shim_start_time", note.shim_start_time},
+                        {"scope", note.scope}}
       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -64,6 +72,15 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
     note.wanted = document.at("wanted").get<bool>();
     note.stop_reason = document.at("stop_reason").get<std::string>();
     note.stop_boottime_usec = document.at("stop_boottime_usec").get<std::uint64_t>();
+    // Younger than the first notes.
+    note.unconfirmed = document.value("unconfirmed", false);
+    note.decided_incarnation = document.value("decided_incarnation", 0U);
+    note.restart_boottime_usec = document.value("restart_boottime_usec", std::uint64_t{0});
+    note.failures_in_row = document.value("failures_in_row", 0U);
+    note.launch_failures_in_row = document.value("launch_failures_in_row", 0U);
+    note.shim_pid = document.value("shim_pid", pid_t{-1});
+    note.shim_start_time = document.value("shim_start_time", std::uint64_t{0});
+    note.scope = document.value("scope", "");
     return note;
   } catch (const nlohmann::json::exception& error) {
     return fail(Error::malformed("read", where, error.what()));

@@ -69,6 +69,8 @@ class StoreWriter {
     std::uint64_t value = 0;
   };
   [[nodiscard]] Result<std::vector<Counter>> counters() const;
+  // Its verdicts stay.
+  [[nodiscard]] Status remove_counters(std::string_view workload);
 
  private:
   struct Impl;

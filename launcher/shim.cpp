@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -61,6 +62,9 @@ class Shim {
 
  private:
   std::optional<std::string> receive_go() const;
+  std::optional<LaunchError> lock();
+  [[nodiscard]] bool agent_is_gone() const;
+  int hold_workload(const std::string& message);
   std::optional<LaunchError> prepare(const std::string& cgroup);
   std::optional<LaunchError> start();
   std::optional<LaunchError> announce();
@@ -73,6 +77,7 @@ class Shim {
 
   const ShimOptions& options_;
   SystemClock clock_;
+  UniqueFd lock_;
   Spec spec_;
   std::optional<cgroup::Tree> tree_;
   std::optional<OutputLog> stdout_;
@@ -91,6 +96,25 @@ std::optional<std::string> Shim::receive_go() const {
   if (count <= 0) return std::nullopt;
   message.resize(static_cast<std::size_t>(count));
   return message;
+}
+
+// One shim at a time writes the files of a workload and holds its command. The kernel ends the lock
+// with the process.
+std::optional<LaunchError> Shim::lock() {
+  auto file = open_at(AT_FDCWD, path("shim.lock"), O_RDWR | O_CREAT, 0600);
+  if (!file) return as_launch_error("state", file.error());
+  if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) {
+    return LaunchError{"state", errno, "another shim still holds " + path("shim.lock")};
+  }
+  lock_ = std::move(*file);
+  return std::nullopt;
+}
+
+// An agent that says go and dies before the command runs does not know whether it runs. The next
+// one starts it again, so this one must not.
+bool Shim::agent_is_gone() const {
+  pollfd control{options_.control_fd, POLLRDHUP, 0};
+  return ::poll(&control, 1, 0) > 0 && (control.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 // Everything that can fail without a process: the spec, the state directory, the cgroup.
@@ -255,8 +279,20 @@ void Shim::drain() {
 
 int Shim::run() {
   const auto message = receive_go();
-  if (!message) return 0;
-  auto error = prepare(*message);
+  if (!message || agent_is_gone()) return 0;
+  if (const auto error = lock()) {
+    reply(error);  // the record is the other shim's to write
+    return 1;
+  }
+  return hold_workload(*message);
+}
+
+int Shim::hold_workload(const std::string& message) {
+  auto error = prepare(message);
+  if (!error && agent_is_gone()) {
+    ::unlink(path("exit.json.reserved").c_str());
+    return 0;
+  }
   if (!error) error = start();
   if (!error) error = announce();
   if (error) {

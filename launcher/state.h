@@ -15,6 +15,7 @@
 // The files through which a shim speaks to whoever comes later: <runtime
 // dir>/workloads/<name>/{config.json, status.json, exit.json, stdout.log, stderr.log}. All are JSON
 // with a "version", written atomically, so an agent that was killed and restarted finds them whole.
+// The shim that writes them holds flock(2) on shim.lock beside them.
 namespace cgwarden::launcher {
 
 inline constexpr int kStateVersion = 1;
