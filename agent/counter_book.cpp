@@ -122,6 +122,13 @@ void CounterBook::set_running(const std::string& workload, bool running) {
   entry(workload).running = running;
 }
 
+Status CounterBook::forget(const std::string& workload, diagnosis::StoreWriter& store) {
+  counters_.erase(workload);
+  seen_.erase(workload);
+  std::erase_if(saved_, [&](const auto& entry) { return entry.first.first == workload; });
+  return store.remove_counters(workload);
+}
+
 std::vector<exporters::WorkloadCounters> CounterBook::all() const {
   std::vector<exporters::WorkloadCounters> list;
   list.reserve(counters_.size());

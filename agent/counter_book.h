@@ -48,6 +48,9 @@ class CounterBook {
   std::uint64_t observe(const std::string& workload, const KernelCounts& payload);
   void set_running(const std::string& workload, bool running);
 
+  // Its series end, also for the next agent; if it ever comes back, it begins at 0.
+  [[nodiscard]] Status forget(const std::string& workload, diagnosis::StoreWriter& store);
+
   [[nodiscard]] std::vector<exporters::WorkloadCounters> all() const;
   // Stores `verdicts` and what changed since the last save, in one transaction.
   [[nodiscard]] Status save(diagnosis::StoreWriter& store,

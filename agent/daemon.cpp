@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "agent/ownership.h"
@@ -277,12 +278,16 @@ void Daemon::launch_new_workloads() {
     log::error("workload_directory", {{"error", files.error().sentence()}});
     return;
   }
+  std::set<std::string> names;
+  bool all_good = true;
   for (const auto& file : *files) {
     const auto workload = parse_workload(file.yaml, file.path);
     if (!workload) {
       log::error("workload_refused", {{"error", workload.error().sentence()}});
+      all_good = false;
       continue;
     }
+    names.insert(workload->name);
     if (supervisor_->knows(workload->name)) {
       if (supervisor_->yaml_of(workload->name) != file.yaml) {
         log::info("workload_file_changed",
@@ -291,17 +296,22 @@ void Daemon::launch_new_workloads() {
       }
       continue;
     }
-    supervisor_->launch(file.yaml, file.path, [name = workload->name](const Status& launched) {
-      if (!launched) {
-        log::error("launch_failed", {{"workload", name}, {"error", launched.error().sentence()}});
-      }
-    });
+    supervisor_->launch(file.yaml, file.path, Supervisor::Asked::by_directory,
+                        [name = workload->name](const Status& launched) {
+                          if (!launched) {
+                            log::error("launch_failed", {{"workload", name},
+                                                         {"error", launched.error().sentence()}});
+                          }
+                        });
   }
+  // A refused file does not say which workload it was.
+  if (all_good) supervisor_->keep(std::move(names));
 }
 
 Status Daemon::run() {
   supervisor_->adopt();
   launch_new_workloads();
+  forget_strange_counters();
   CGW_ASSIGN(tick_timer_, loop_->timer(Usec{0}, options_.interval, [this] { tick(); }));
   // Not from the tick: the interval may be longer than the service manager's patience.
   if (const auto watchdog = service_manager::watchdog_interval()) {
@@ -321,7 +331,7 @@ Status Daemon::run() {
 std::vector<WorkloadSummary> Daemon::list() const { return supervisor_->list(); }
 
 void Daemon::launch(const std::string& yaml, const std::string& origin, Done done) {
-  supervisor_->launch(yaml, origin, std::move(done));
+  supervisor_->launch(yaml, origin, Supervisor::Asked::by_caller, std::move(done));
 }
 
 void Daemon::stop(const std::string& name, const std::string& reason, Done done) {

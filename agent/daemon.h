@@ -65,6 +65,8 @@ class Daemon final : public Control, private SupervisorListener {
   void count_kernel(const std::string& name, const KernelCounts& counts);
   void store_death(const diagnosis::Verdict& verdict);
   void save_counters();
+  void forget_counters(const std::string& name);
+  void forget_strange_counters();
   void signal_received();
 
   void workload_known(const std::string& name) override;
@@ -72,6 +74,7 @@ class Daemon final : public Control, private SupervisorListener {
   diagnosis::Verdict workload_died(const launcher::ExitRecord& record,
                                    std::vector<diagnosis::OwnAction> own_actions,
                                    std::vector<std::string> lost) override;
+  void workload_forgotten(const std::string& name) override;
   bool death_is_known(const launcher::ExitRecord& record) override;
   void workload_restarting(const std::string& name, const std::string& reason) override;
   void oom_kills_counted(const std::string& name, const std::string& payload,

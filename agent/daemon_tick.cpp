@@ -44,6 +44,7 @@ void Daemon::tick() {
   self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
                      snapshot->dropped(), count_unreadable(*snapshot));
   publish(std::move(snapshot));
+  supervisor_->forget_finished();
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
 
@@ -119,6 +120,23 @@ void Daemon::save_counters() {
     log::error("counters_not_stored", {{"error", saved.error().sentence()}});
   }
 }
+
+void Daemon::forget_counters(const std::string& name) {
+  if (const Status forgotten = counters_.forget(name, store_); !forgotten) {
+    self_metrics_.store_error();
+    log::error("counters_not_stored", {{"error", forgotten.error().sentence()}});
+  }
+}
+
+// After a reboot nothing else remembers the one-shot workloads of before it.
+void Daemon::forget_strange_counters() {
+  if (!supervisor_->keeps()) return;  // a refused file of the directory may be one of them
+  for (const auto& counters : counters_.all()) {
+    if (!supervisor_->knows(counters.workload)) forget_counters(counters.workload);
+  }
+}
+
+void Daemon::workload_forgotten(const std::string& name) { forget_counters(name); }
 
 void Daemon::workload_known(const std::string& name) { counters_.born(name); }
 

@@ -157,6 +157,8 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
   evidence.own_actions = std::move(own_actions);
   evidence.max_rss = record.max_rss;
   evidence.stderr_tail = record.stderr_tail;
+  evidence.output_dropped = Bytes{record.stdout_dropped.value_or(Bytes{}).value +
+                                  record.stderr_dropped.value_or(Bytes{}).value};
   evidence.lost = std::move(lost);
   for (const auto& capture : record.cgroups) {
     evidence.cgroups.push_back(evidence_of_cgroup(capture, evidence.lost));

@@ -20,12 +20,13 @@ Result<std::vector<std::string>> yaml_files(const std::string& directory) {
   }
   for (const auto end = std::filesystem::directory_iterator(); entries != end;
        entries.increment(error)) {
-    if (error) return fail(Error::from_errno(error.value(), "list", directory));
     const auto& path = entries->path();
     // A leading dot is an editor's temporary file.
     if (path.filename().string().starts_with('.')) continue;
     if (path.extension() == ".yaml" || path.extension() == ".yml") files.push_back(path.string());
   }
+  // A failed increment makes the iterator end: what was read is then only a part.
+  if (error) return fail(Error::from_errno(error.value(), "list", directory));
   std::ranges::sort(files);
   return files;
 }

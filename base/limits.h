@@ -66,6 +66,15 @@ inline constexpr std::size_t kHttpRequestBytes = 16U * 1024U;
 // Elements read of an Accept header; Prometheus 3 sends 6.
 inline constexpr std::size_t kHttpAcceptElements = 32;
 
+// Launches that fail one after the other before `restart: on-failure` without maxRestarts gives up:
+// with the default backoff four minutes, long enough for a mount or an image that comes late.
+inline constexpr unsigned kLaunchFailuresInRow = 10;
+// Workloads that have ended, are not in the workload directory and will not be restarted: what they
+// leave in the runtime directory (output logs above all) and their series are kept of the newest
+// 100, and for a day, so that 10,000 one-shot runs do not fill memory. Their verdicts stay.
+inline constexpr std::size_t kFinishedWorkloads = 100;
+inline constexpr std::uint64_t kFinishedWorkloadSeconds = 24U * 3600U;
+
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.
 inline constexpr std::size_t kVerdictsPerWorkload = 1000;

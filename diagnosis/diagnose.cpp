@@ -107,6 +107,11 @@ Verdict diagnose(const DeathEvidence& evidence) {
   if (!evidence.lost.empty() && verdict.verdict != VerdictClass::exec_failed) {
     verdict.confidence = one_step_lower(verdict.confidence);
   }
+  if (evidence.output_dropped.value > 0) {
+    verdict.evidence_lost.push_back(human_bytes(evidence.output_dropped) +
+                                    " of its output are missing in its logs: they could not be "
+                                    "written (is the disk full?)");
+  }
   make_sentences_printable(verdict);
   return verdict;
 }

@@ -82,6 +82,7 @@ struct DeathEvidence {
   std::vector<OwnAction> own_actions;
   Bytes max_rss{0};
   std::string stderr_tail;
+  Bytes output_dropped{0};  // output its logs did not take; weakens no verdict
   std::vector<std::string>
       lost;  // what could not be seen: "kernel log: 12 records overwritten", ...
   // What could not be seen of the time before `outlived`: said, but nothing in it killed this one.

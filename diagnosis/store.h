@@ -68,6 +68,8 @@ class StoreWriter {
                                        Usec ended_wall) const;
 
   [[nodiscard]] Result<std::vector<Counter>> counters() const;
+  // Its verdicts stay.
+  [[nodiscard]] Status remove_counters(std::string_view workload);
 
  private:
   struct Impl;

@@ -155,4 +155,12 @@ Result<std::vector<StoreWriter::Counter>> StoreWriter::counters() const {
   }
 }
 
+Status StoreWriter::remove_counters(std::string_view workload) {
+  CGW_ASSIGN(auto statement, impl_->database.prepare("DELETE FROM counter WHERE workload=?1"));
+  statement.bind(workload);
+  CGW_ASSIGN(const bool row, statement.step());
+  (void)row;
+  return {};
+}
+
 }  // namespace cgwarden::diagnosis

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -62,6 +63,9 @@ class Shim {
 
  private:
   std::optional<std::string> receive_go() const;
+  std::optional<LaunchError> lock();
+  [[nodiscard]] bool agent_is_gone() const;
+  int hold_workload(const std::string& message);
   std::optional<LaunchError> prepare(const std::string& cgroup);
   std::optional<LaunchError> start();
   std::optional<LaunchError> announce();
@@ -74,6 +78,7 @@ class Shim {
 
   const ShimOptions& options_;
   SystemClock clock_;
+  UniqueFd lock_;
   Spec spec_;
   std::optional<cgroup::Tree> tree_;
   std::optional<OutputLog> stdout_;
@@ -92,6 +97,25 @@ std::optional<std::string> Shim::receive_go() const {
   if (count <= 0) return std::nullopt;
   message.resize(static_cast<std::size_t>(count));
   return message;
+}
+
+// One shim at a time writes the files of a workload and holds its command. The kernel ends the lock
+// with the process.
+std::optional<LaunchError> Shim::lock() {
+  auto file = open_at(AT_FDCWD, path("shim.lock"), O_RDWR | O_CREAT, 0600);
+  if (!file) return as_launch_error("state", file.error());
+  if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) {
+    return LaunchError{"state", errno, "another shim still holds " + path("shim.lock")};
+  }
+  lock_ = std::move(*file);
+  return std::nullopt;
+}
+
+// An agent that says go and dies before the command runs does not know whether it runs. The next
+// one starts it again, so this one must not.
+bool Shim::agent_is_gone() const {
+  pollfd control{options_.control_fd, POLLRDHUP, 0};
+  return ::poll(&control, 1, 0) > 0 && (control.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 // Everything that can fail without a process: the spec, the state directory, the cgroup.
@@ -158,11 +182,14 @@ std::optional<LaunchError> Shim::announce() {
   const auto start_time = process_start_time(status.shim_pid);
   if (start_time) status.shim_start_time = *start_time;
   status.pid = spawned_.pid;
+  // Not reaped before this: the pid cannot be another's.
+  if (const auto born = process_start_time(spawned_.pid)) status.pid_start_time = *born;
   status.main_pid = spawned_.main_pid;
   status.started = record_.started;
   status.cgroup = record_.cgroups.front().path;
-  const Status written = start_time ? write_file_atomically(path("status.json"), to_json(status))
-                                    : Status(fail(start_time.error()));
+  const Status written =
+      start_time ? write_file_atomically(path("status.json"), to_json(status), kStateFileMode)
+                 : Status(fail(start_time.error()));
   if (written) return std::nullopt;
   ::syscall(SYS_pidfd_send_signal, spawned_.pidfd.get(), SIGKILL, nullptr, 0);
   collect_end();
@@ -221,13 +248,15 @@ void Shim::collect_end() {
 }
 
 int Shim::record(int tries) {
+  if (stdout_) record_.stdout_dropped = Bytes{stdout_->dropped_bytes()};
+  if (stderr_) record_.stderr_dropped = Bytes{stderr_->dropped_bytes()};
   if (stderr_) record_.stderr_tail = printable_lines(stderr_->tail());
   const std::string text = to_json(record_);
   Status written;
   for (int i = 0; i < tries; ++i) {
     if (i > 0) ::usleep(kRecordPauseUsec);
     ::unlink(path("exit.json.reserved").c_str());
-    written = write_file_atomically(path("exit.json"), text);
+    written = write_file_atomically(path("exit.json"), text, kStateFileMode);
     if (written) return 0;
   }
   const WaitStatus wait = record_.wait.value_or(WaitStatus{});
@@ -255,8 +284,20 @@ void Shim::drain() {
 
 int Shim::run() {
   const auto message = receive_go();
-  if (!message) return 0;
-  auto error = prepare(*message);
+  if (!message || agent_is_gone()) return 0;
+  if (const auto error = lock()) {
+    reply(error);  // the record is the other shim's to write
+    return 1;
+  }
+  return hold_workload(*message);
+}
+
+int Shim::hold_workload(const std::string& message) {
+  auto error = prepare(message);
+  if (!error && agent_is_gone()) {
+    ::unlink(path("exit.json.reserved").c_str());
+    return 0;
+  }
   if (!error) error = start();
   if (!error) error = announce();
   if (error) {

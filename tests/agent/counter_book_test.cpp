@@ -168,6 +168,16 @@ TEST(CounterBookTest, SurvivesTheAgentThroughTheStore) {
   EXPECT_EQ(all[0].deaths.at(VerdictClass::oom_own_limit), 1U);
   EXPECT_EQ(all[0].restarts.at("oom"), 1U);
   EXPECT_EQ(all[0].throttled_usec, 105U);
+  // A forgotten workload has no series, now and for the next agent; others keep theirs.
+  book.started("other");
+  ASSERT_TRUE(book.save(*store));
+  ASSERT_TRUE(book.forget("web", *store));
+  ASSERT_TRUE(book.save(*store));
+  CounterBook next;
+  ASSERT_TRUE(next.load(*store));
+  ASSERT_EQ(next.all().size(), 1U);
+  EXPECT_EQ(next.all()[0].workload, "other");
+  EXPECT_EQ(book.all().size(), 1U);
   std::filesystem::remove_all(directory);
 }
 

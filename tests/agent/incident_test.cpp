@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+#include "diagnosis/diagnose.h"
+
 namespace cgwarden::agent {
 namespace {
 
@@ -94,6 +96,19 @@ TEST(IncidentTest, ReadsWhatItOutlived) {
   const auto evidence = evidence_of(seen, {}, {}, {});
   EXPECT_EQ(evidence.outlived->wall, Usec(6));
   EXPECT_EQ(evidence.cgroups[0].outlived.memory_events_local->oom_kill, 3U);
+}
+
+TEST(IncidentTest, OutputThatNoLogTookIsSaidAndWeakensNoVerdict) {
+  auto died = record();
+  const auto whole = diagnosis::diagnose(evidence_of(died, {}, {}, {}));
+  died.stdout_dropped = Bytes{1024};
+  died.stderr_dropped = Bytes{3072};
+  const auto evidence = evidence_of(died, {}, {}, {});
+  EXPECT_EQ(evidence.output_dropped.value, 4096U);
+  EXPECT_TRUE(evidence.lost.empty());
+  const auto verdict = diagnosis::diagnose(evidence);
+  EXPECT_EQ(verdict.confidence, whole.confidence);
+  EXPECT_THAT(verdict.evidence_lost, testing::Contains(testing::HasSubstr("4.0 KiB")));
 }
 
 TEST(IncidentTest, TheProgramsOwn137StaysAnExitCode) {

@@ -80,6 +80,33 @@ TEST(StateTest, RunningStatusSurvivesTheRoundTrip) {
   EXPECT_EQ(parsed->shim_start_time, 12345678901U);
 }
 
+TEST(StateTest, FilesOfAnOlderShimAreReadAndSayNothingOfWhatItDidNotRecord) {
+  RunningStatus status{.name = "web",
+                       .incarnation = 1,
+                       .shim_pid = 4,
+                       .shim_start_time = 1,
+                       .pid = 5,
+                       .pid_start_time = 77,
+                       .main_pid = 6,
+                       .started = {Usec{1}, Usec{2}},
+                       .cgroup = "/s/web.scope/payload"};
+  EXPECT_EQ(parse_running_status(to_json(status), "status.json")->pid_start_time, 77U);
+  status.pid_start_time.reset();
+  const auto old_status = parse_running_status(to_json(status), "status.json");
+  ASSERT_TRUE(old_status) << old_status.error().sentence();
+  EXPECT_FALSE(old_status->pid_start_time);
+  ExitRecord record = full_record();
+  const auto old_record = parse_exit_record(to_json(record), "exit.json");
+  ASSERT_TRUE(old_record);
+  EXPECT_FALSE(old_record->stdout_dropped);
+  record.stdout_dropped = Bytes{0};
+  record.stderr_dropped = Bytes{4096};
+  const auto newer = parse_exit_record(to_json(record), "exit.json");
+  ASSERT_TRUE(newer);
+  EXPECT_EQ(newer->stdout_dropped, Bytes{0});
+  EXPECT_EQ(newer->stderr_dropped, Bytes{4096});
+}
+
 TEST(StateTest, EveryMissingMemberIsNamed) {
   const std::string whole = to_json(full_record());
   for (const std::string name :
