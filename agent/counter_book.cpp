@@ -1,6 +1,7 @@
 #include "agent/counter_book.h"
 
 #include <array>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,7 @@ constexpr std::array<std::string_view, 4> kRestartReasons{"exit", "signal", "oom
                                                           "launch_failure"};
 constexpr std::string_view kDeathPrefix = "deaths/";
 constexpr std::string_view kRestartPrefix = "restarts/";
+constexpr std::string_view kSeenPrefix = "seen/";
 
 // Name in the store -> value, for one workload.
 std::vector<std::pair<std::string, std::uint64_t>> flatten(
@@ -47,15 +49,25 @@ void set_counter(exporters::WorkloadCounters& counters, std::string_view name,
   }
 }
 
-// Adds the growth of a kernel counter. A smaller value than before cannot happen within one cgroup
-// id; it would count as a new start.
+// Adds the growth of a kernel counter. Within one cgroup it never falls: a smaller value is an
+// older reading (the shim's record, read after the counter itself).
 void grow(std::uint64_t& total, std::uint64_t& seen, const cgroup::Count& now) {
-  if (!now) return;
-  total += *now >= seen ? *now - seen : *now;
+  if (!now || *now <= seen) return;
+  total += *now - seen;
   seen = *now;
 }
 
 }  // namespace
+
+KernelCounts counts_of(const cgroup::Sample& payload) {
+  KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
+  if (payload.cpu_stat) counts.throttled_usec = payload.cpu_stat->throttled_usec;
+  if (payload.memory_events) {
+    counts.high = payload.memory_events->high;
+    counts.oom_kill = payload.memory_events->oom_kill;
+  }
+  return counts;
+}
 
 exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
   auto [found, inserted] = counters_.try_emplace(workload);
@@ -72,7 +84,12 @@ exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
 Status CounterBook::load(const diagnosis::StoreWriter& store) {
   CGW_ASSIGN(const auto stored, store.counters());
   for (const auto& counter : stored) {
-    set_counter(entry(counter.workload), counter.counter, counter.value);
+    const std::string_view name = counter.counter;
+    if (name.starts_with(kSeenPrefix)) {
+      set_seen(seen_[counter.workload], name.substr(kSeenPrefix.size()), counter.value);
+    } else {
+      set_counter(entry(counter.workload), name, counter.value);
+    }
     saved_[{counter.workload, counter.counter}] = counter.value;
   }
   return {};
@@ -90,24 +107,26 @@ void CounterBook::restarted(const std::string& workload, const std::string& reas
   ++entry(workload).restarts[reason];
 }
 
-void CounterBook::oom_kills(const std::string& workload, std::uint64_t count) {
-  entry(workload).oom_kills += count;
-}
-
-void CounterBook::observe(const std::string& workload, const cgroup::Sample& payload) {
+std::uint64_t CounterBook::observe(const std::string& workload, const KernelCounts& payload) {
   auto& counters = entry(workload);
   Seen& seen = seen_[workload];
-  if (seen.id != payload.id) seen = Seen{.id = payload.id};
-  if (payload.cpu_stat) {
-    grow(counters.throttled_usec, seen.throttled_usec, payload.cpu_stat->throttled_usec);
-  }
-  if (payload.memory_events) {
-    grow(counters.memory_high_events, seen.high, payload.memory_events->high);
-  }
+  if (seen.id != payload.id || seen.boot != boot_) seen = Seen{.boot = boot_, .id = payload.id};
+  const std::uint64_t oom_kills_before = counters.oom_kills;
+  grow(counters.throttled_usec, seen.throttled_usec, payload.throttled_usec);
+  grow(counters.memory_high_events, seen.high, payload.high);
+  grow(counters.oom_kills, seen.oom_kill, payload.oom_kill);
+  return counters.oom_kills - oom_kills_before;
 }
 
 void CounterBook::set_running(const std::string& workload, bool running) {
   entry(workload).running = running;
+}
+
+Status CounterBook::forget(const std::string& workload, diagnosis::StoreWriter& store) {
+  counters_.erase(workload);
+  seen_.erase(workload);
+  std::erase_if(saved_, [&](const auto& entry) { return entry.first.first == workload; });
+  return store.remove_counters(workload);
 }
 
 std::vector<exporters::WorkloadCounters> CounterBook::all() const {
@@ -117,16 +136,57 @@ std::vector<exporters::WorkloadCounters> CounterBook::all() const {
   return list;
 }
 
-Status CounterBook::save(diagnosis::StoreWriter& store) {
-  for (const auto& [workload, counters] : counters_) {
-    for (const auto& [name, value] : flatten(counters)) {
-      auto [saved, inserted] = saved_.try_emplace({workload, name}, 0);
-      if (!inserted && saved->second == value) continue;
-      CGW_TRY(store.put_counter(workload, name, value));
-      saved->second = value;
-    }
+CounterBook::Flat CounterBook::flatten(const Seen& seen) {
+  const std::string prefix(kSeenPrefix);
+  return {{prefix + "boot", seen.boot},
+          {prefix + "cgroup", seen.id.value},
+          {prefix + "throttled_usec", seen.throttled_usec},
+          {prefix + "memory_high_events", seen.high},
+          {prefix + "oom_kills", seen.oom_kill}};
+}
+
+void CounterBook::set_seen(Seen& seen, std::string_view name, std::uint64_t value) {
+  if (name == "boot") {
+    seen.boot = value;
+  } else if (name == "cgroup") {
+    seen.id = CgroupId{value};
+  } else if (name == "throttled_usec") {
+    seen.throttled_usec = value;
+  } else if (name == "memory_high_events") {
+    seen.high = value;
+  } else if (name == "oom_kills") {
+    seen.oom_kill = value;
   }
+}
+
+Status CounterBook::save(diagnosis::StoreWriter& store,
+                         std::span<const diagnosis::Verdict> verdicts) {
+  std::vector<diagnosis::StoreWriter::Counter> changed;
+  const auto collect = [&](const std::string& workload, const Flat& flat) {
+    for (const auto& [name, value] : flat) {
+      const auto saved = saved_.find({workload, name});
+      if (saved == saved_.end() || saved->second != value)
+        changed.push_back({workload, name, value});
+    }
+  };
+  for (const auto& [workload, counters] : counters_) collect(workload, agent::flatten(counters));
+  for (const auto& [workload, seen] : seen_) collect(workload, flatten(seen));
+  CGW_TRY(store.put(verdicts, changed));
+  for (auto& counter : changed) saved_[{counter.workload, counter.counter}] = counter.value;
   return {};
+}
+
+std::uint64_t boot_number(std::string_view boot_id) {
+  constexpr std::size_t kDigits = 15;
+  std::string digits;
+  for (const char c : boot_id) {
+    if (c != '-' && digits.size() < kDigits) digits += c;
+  }
+  std::uint64_t number = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
+  const bool whole = error == std::errc{} && end == digits.data() + digits.size();
+  return whole && digits.size() == kDigits ? number : 0;
 }
 
 }  // namespace cgwarden::agent

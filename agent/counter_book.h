@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -13,10 +16,24 @@
 
 namespace cgwarden::agent {
 
+// What the kernel counted for one payload cgroup since it was made.
+struct KernelCounts {
+  CgroupId id;
+  cgroup::Count throttled_usec;
+  cgroup::Count high;
+  cgroup::Count oom_kill;
+};
+[[nodiscard]] KernelCounts counts_of(const cgroup::Sample& payload);
+
 // The workload counters that outlive cgroups, agents and reboots. Every series of a workload exists
 // at 0 before anything can happen to it, because increase() over a counter first seen at 1 is 0.
+// With each total it keeps what the kernel's counter was when it was added up, so that an agent
+// that adopts a cgroup goes on from there.
 class CounterBook {
  public:
+  // `boot` tells one boot from another: cgroup ids start anew at each.
+  explicit CounterBook(std::uint64_t boot = 0) : boot_(boot) {}
+
   // Takes up what an earlier agent stored.
   [[nodiscard]] Status load(const diagnosis::StoreWriter& store);
 
@@ -25,26 +42,41 @@ class CounterBook {
   void died(const diagnosis::Verdict& verdict);
   // `reason`: "exit", "signal", "oom", "launch_failure".
   void restarted(const std::string& workload, const std::string& reason);
-  void oom_kills(const std::string& workload, std::uint64_t count);
-  // Adds what this payload cgroup counted since its last sample; a cgroup seen first counts from 0,
-  // as it was made for this incarnation.
-  void observe(const std::string& workload, const cgroup::Sample& payload);
+  // Adds what this payload cgroup counted since it was last seen, by this agent or by one before; a
+  // cgroup seen first counts from 0, as it was made for this incarnation. Returns the new OOM
+  // kills.
+  std::uint64_t observe(const std::string& workload, const KernelCounts& payload);
   void set_running(const std::string& workload, bool running);
 
+  // Its series end, also for the next agent; if it ever comes back, it begins at 0.
+  [[nodiscard]] Status forget(const std::string& workload, diagnosis::StoreWriter& store);
+
   [[nodiscard]] std::vector<exporters::WorkloadCounters> all() const;
-  // Stores what changed since the last save.
-  [[nodiscard]] Status save(diagnosis::StoreWriter& store);
+  // Stores `verdicts` and what changed since the last save, in one transaction.
+  [[nodiscard]] Status save(diagnosis::StoreWriter& store,
+                            std::span<const diagnosis::Verdict> verdicts = {});
 
  private:
   struct Seen {
+    std::uint64_t boot = 0;
     CgroupId id;
     std::uint64_t throttled_usec = 0;
     std::uint64_t high = 0;
+    std::uint64_t oom_kill = 0;
   };
+  // Name in the store and value.
+  using Flat = std::vector<std::pair<std::string, std::uint64_t>>;
   exporters::WorkloadCounters& entry(const std::string& workload);
+  [[nodiscard]] static Flat flatten(const Seen& seen);
+  static void set_seen(Seen& seen, std::string_view name, std::uint64_t value);
+
+  std::uint64_t boot_;
   std::map<std::string, exporters::WorkloadCounters> counters_;
   std::map<std::string, Seen> seen_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> saved_;
 };
+
+// A number of /proc/sys/kernel/random/boot_id ("b3c9..-...."), 60 bits of it; 0 when it is not one.
+[[nodiscard]] std::uint64_t boot_number(std::string_view boot_id);
 
 }  // namespace cgwarden::agent

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "agent/ownership.h"
@@ -18,6 +18,7 @@
 #include "agent/service_manager.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cgroup/mount.h"
 
 namespace cgwarden::agent {
@@ -34,13 +35,25 @@ Result<cgroup::Tree> open_tree(const Options& options) {
     return fail(Error{ErrorKind::not_supported, 0, "use the cgroups of this machine", "",
                       mounts.explanation});
   }
+  if (!mounts.limitation.empty()) {
+    log::warning("controllers_missing", {{"explanation", mounts.limitation},
+                                         {"effect", "its limits are skipped, its series absent"}});
+  }
   return cgroup::Tree::open(mounts.cgroup2_mount_point);
+}
+
+std::uint64_t this_boot() {
+  const auto id = read_file("/proc/sys/kernel/random/boot_id", 4096);
+  return id ? boot_number(trim(*id)) : 0;
 }
 
 }  // namespace
 
 Daemon::Daemon(Options options, cgroup::Tree tree, diagnosis::StoreWriter store)
-    : options_(std::move(options)), tree_(std::move(tree)), store_(std::move(store)) {}
+    : options_(std::move(options)),
+      tree_(std::move(tree)),
+      store_(std::move(store)),
+      good_policies_(options_.state_dir) {}
 
 Daemon::~Daemon() = default;
 
@@ -73,10 +86,9 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
 Status Daemon::open_runtime() {
   CGW_ASSIGN(loop_, EventLoop::create());
   CGW_TRY(open_signals());
+  counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
-  // A bad policy file keeps a new agent from starting: there are no old policies to stay in force.
-  CGW_ASSIGN(PolicySet set, load_policy_directory(options_.policy_dir));
-  policies_ = std::move(set.policies);
+  CGW_TRY(load_first_policies());
   const bool systemd_running = systemd_is_running();
   enforcer_.emplace(tree_, self_metrics_, systemd_running);
   if (systemd_running) {
@@ -158,28 +170,20 @@ void Daemon::open_bus() {
 }
 
 void Daemon::watch_directories() {
-  inotify_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!inotify_.valid()) {
-    log::warning("directory_watch_off", {{"effect", "reload with SIGHUP"}});
+  auto opened = DirectoryWatch::open({options_.policy_dir, options_.workload_dir});
+  if (!opened) {
+    log::warning("directory_watch_off",
+                 {{"error", opened.error().sentence()}, {"effect", "reload with SIGHUP"}});
     return;
   }
-  for (const auto& directory : {options_.policy_dir, options_.workload_dir}) {
-    // IN_CLOSE_WRITE, not IN_MODIFY: a half-written file is nobody's policy.
-    if (::inotify_add_watch(inotify_.get(), directory.c_str(),
-                            IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) <
-        0) {
-      log::info("directory_not_watched", {{"directory", directory}});
-    }
-  }
+  directories_.emplace(std::move(*opened));
   auto watch =
-      loop_->add(inotify_.get(), EPOLLIN, [this](std::uint32_t) { directories_changed(); });
-  if (watch) inotify_watch_ = std::move(*watch);
+      loop_->add(directories_->fd(), EPOLLIN, [this](std::uint32_t) { directories_changed(); });
+  if (watch) directories_watch_ = std::move(*watch);
 }
 
 void Daemon::directories_changed() {
-  std::array<char, 4096> buffer{};
-  while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) {
-  }
+  if (!directories_->changed()) return;
   auto timer = loop_->timer(kReloadQuiet, Usec{0}, [this] {
     reload_timer_ = {};
     if (const Status reloaded = reload(); !reloaded) {
@@ -204,22 +208,62 @@ void Daemon::signal_received() {
   }
 }
 
+Status Daemon::load_policy_directory() {
+  CGW_ASSIGN(const auto files, read_yaml_directory(options_.policy_dir));
+  CGW_ASSIGN(PolicySet set, load_policies(files, options_.policy_dir));
+  policies_ = std::move(set.policies);
+  for (const auto& warning : set.warnings) {
+    log::warning("policy_warning", {{"at", warning.position.text()}, {"text", warning.message}});
+  }
+  if (const Status kept = good_policies_.keep(files); !kept) {
+    log::warning("policies_not_kept",
+                 {{"error", kept.error().sentence()},
+                  {"effect", "an agent that restarts beside a bad file has no policies to go on"}});
+  }
+  return {};
+}
+
+void Daemon::policies_refused(const Error& error) {
+  self_metrics_.policy_reload(false);
+  if (const Status noted = good_policies_.refuse(error.sentence()); !noted) {
+    log::warning("refusal_not_noted", {{"error", noted.error().sentence()}});
+  }
+}
+
+// A bad file keeps the very first agent from starting: somebody is there to read why, and no
+// policies are in force. Later it changes nothing, a crash of the agent in between included.
+Status Daemon::load_first_policies() {
+  const Status loaded = load_policy_directory();
+  if (loaded) return {};
+  const auto last = good_policies_.last();
+  if (!last) {
+    log::error("last_policies_unreadable", {{"error", last.error().sentence()}});
+    return loaded;
+  }
+  if (!*last) return loaded;
+  auto set = load_policies(**last, "the last good copy of " + options_.policy_dir);
+  if (!set) {  // of another version of cgwarden
+    log::error("last_policies_refused", {{"error", set.error().sentence()}});
+    return loaded;
+  }
+  policies_ = std::move(set->policies);
+  policies_refused(loaded.error());
+  log::error("policies_refused", {{"error", loaded.error().sentence()},
+                                  {"effect", "the policies of the last good load are in force: " +
+                                                 std::to_string(policies_.size())}});
+  return {};
+}
+
 Status Daemon::reload() {
   service_manager::reloading();
-  Status result;
-  auto set = load_policy_directory(options_.policy_dir);
-  if (set) {
-    policies_ = std::move(set->policies);
-    for (const auto& warning : set->warnings) {
-      log::warning("policy_warning", {{"at", warning.position.text()}, {"text", warning.message}});
-    }
+  Status result = load_policy_directory();
+  if (result) {
+    self_metrics_.policy_reload(true);
     log::info("policies_loaded", {{"count", std::to_string(policies_.size())}});
   } else {
-    result =
-        fail(Error{set.error().kind, set.error().errno_value, set.error().operation,
-                   set.error().where, set.error().detail + "\nThe old policies stay in force."});
+    policies_refused(result.error());
+    result.error().detail += "\nThe old policies stay in force.";
   }
-  self_metrics_.policy_reload(result.has_value());
   launch_new_workloads();
   service_manager::ready("watching");
   return result;
@@ -229,17 +273,21 @@ Status Daemon::reload() {
 // effect at the next launch; a removed one is left running: files come and go in upgrades, and
 // nothing here may stop a service by accident.
 void Daemon::launch_new_workloads() {
-  const auto files = read_workload_directory(options_.workload_dir);
+  const auto files = read_yaml_directory(options_.workload_dir);
   if (!files) {
     log::error("workload_directory", {{"error", files.error().sentence()}});
     return;
   }
+  std::set<std::string> names;
+  bool all_good = true;
   for (const auto& file : *files) {
     const auto workload = parse_workload(file.yaml, file.path);
     if (!workload) {
       log::error("workload_refused", {{"error", workload.error().sentence()}});
+      all_good = false;
       continue;
     }
+    names.insert(workload->name);
     if (supervisor_->knows(workload->name)) {
       if (supervisor_->yaml_of(workload->name) != file.yaml) {
         log::info("workload_file_changed",
@@ -248,18 +296,27 @@ void Daemon::launch_new_workloads() {
       }
       continue;
     }
-    supervisor_->launch(file.yaml, file.path, [name = workload->name](const Status& launched) {
-      if (!launched) {
-        log::error("launch_failed", {{"workload", name}, {"error", launched.error().sentence()}});
-      }
-    });
+    supervisor_->launch(file.yaml, file.path, Supervisor::Asked::by_directory,
+                        [name = workload->name](const Status& launched) {
+                          if (!launched) {
+                            log::error("launch_failed", {{"workload", name},
+                                                         {"error", launched.error().sentence()}});
+                          }
+                        });
   }
+  // A refused file does not say which workload it was.
+  if (all_good) supervisor_->keep(std::move(names));
 }
 
 Status Daemon::run() {
   supervisor_->adopt();
   launch_new_workloads();
+  forget_strange_counters();
   CGW_ASSIGN(tick_timer_, loop_->timer(Usec{0}, options_.interval, [this] { tick(); }));
+  // Not from the tick: the interval may be longer than the service manager's patience.
+  if (const auto watchdog = service_manager::watchdog_interval()) {
+    CGW_ASSIGN(watchdog_timer_, loop_->timer(Usec{0}, *watchdog / 2, service_manager::alive));
+  }
   log::info("agent_started", {{"cgroup_root", tree_.root()},
                               {"scopes", scopes_->kind()},
                               {"policies", std::to_string(policies_.size())},
@@ -274,7 +331,7 @@ Status Daemon::run() {
 std::vector<WorkloadSummary> Daemon::list() const { return supervisor_->list(); }
 
 void Daemon::launch(const std::string& yaml, const std::string& origin, Done done) {
-  supervisor_->launch(yaml, origin, std::move(done));
+  supervisor_->launch(yaml, origin, Supervisor::Asked::by_caller, std::move(done));
 }
 
 void Daemon::stop(const std::string& name, const std::string& reason, Done done) {

@@ -8,8 +8,10 @@
 #include "agent/control.h"
 #include "agent/counter_book.h"
 #include "agent/dbus_service.h"
+#include "agent/directory_watch.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/good_policies.h"
 #include "agent/kernel_log.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
@@ -48,6 +50,10 @@ class Daemon final : public Control, private SupervisorListener {
   Status open_endpoint();
   void open_kernel_log();
   void open_bus();
+  // The files of now, kept as the last good ones.
+  Status load_policy_directory();
+  Status load_first_policies();
+  void policies_refused(const Error& error);
   void watch_directories();
   void directories_changed();
   void launch_new_workloads();
@@ -56,8 +62,11 @@ class Daemon final : public Control, private SupervisorListener {
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
-  void store_verdict(const diagnosis::Verdict& verdict);
+  void count_kernel(const std::string& name, const KernelCounts& counts);
+  void store_death(const diagnosis::Verdict& verdict);
   void save_counters();
+  void forget_counters(const std::string& name);
+  void forget_strange_counters();
   void signal_received();
 
   void workload_known(const std::string& name) override;
@@ -65,9 +74,11 @@ class Daemon final : public Control, private SupervisorListener {
   diagnosis::Verdict workload_died(const launcher::ExitRecord& record,
                                    std::vector<diagnosis::OwnAction> own_actions,
                                    std::vector<std::string> lost) override;
+  void workload_forgotten(const std::string& name) override;
   bool death_is_known(const launcher::ExitRecord& record) override;
   void workload_restarting(const std::string& name, const std::string& reason) override;
-  void oom_kills_seen(const std::string& name, std::uint64_t count) override;
+  void oom_kills_counted(const std::string& name, const std::string& payload,
+                         std::uint64_t count) override;
 
   Options options_;
   SystemClock clock_;
@@ -78,6 +89,7 @@ class Daemon final : public Control, private SupervisorListener {
   exporters::SelfMetrics self_metrics_;
   CounterBook counters_;
   ThrottleWatch throttle_watch_;
+  GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;
   std::optional<KernelLog> kernel_log_;
   std::string kernel_log_fault_;
@@ -88,11 +100,12 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;
   UniqueFd signals_;
-  UniqueFd inotify_;
+  std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;
   EventLoop::Watch kernel_log_watch_;
-  EventLoop::Watch inotify_watch_;
+  EventLoop::Watch directories_watch_;
   EventLoop::Timer tick_timer_;
+  EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
   std::uint64_t ticks_ = 0;
 };

@@ -4,7 +4,6 @@
 
 #include "agent/daemon.h"
 #include "agent/incident.h"
-#include "agent/service_manager.h"
 #include "base/log.h"
 #include "diagnosis/diagnose.h"
 
@@ -18,6 +17,17 @@ std::size_t count_unreadable(const cgroup::Snapshot& snapshot) {
   std::size_t count = 0;
   for (const auto& sample : snapshot.samples()) count += sample.unreadable.size();
   return count;
+}
+
+// What it counted up to its death, also when no agent was there to see it.
+KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
+  KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
+  if (payload.after.cpu_stat) counts.throttled_usec = payload.after.cpu_stat->throttled_usec;
+  if (payload.after.memory_events) {
+    counts.high = payload.after.memory_events->high;
+    counts.oom_kill = payload.after.memory_events->oom_kill;
+  }
+  return counts;
 }
 
 }  // namespace
@@ -34,8 +44,8 @@ void Daemon::tick() {
   self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
                      snapshot->dropped(), count_unreadable(*snapshot));
   publish(std::move(snapshot));
+  supervisor_->forget_finished();
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
-  service_manager::alive();
 }
 
 // The directory's policies and, below them all, each workload's own resources: one engine repairs
@@ -56,17 +66,28 @@ std::vector<policy::Policy> Daemon::effective_policies() const {
 }
 
 void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) {
+  std::vector<diagnosis::Verdict> stalls;
   for (const auto& running : supervisor_->running()) {
     const cgroup::Sample* payload = snapshot.find(running.payload);
     if (payload == nullptr) continue;
-    counters_.observe(running.name, *payload);
-    const auto verdict = throttle_watch_.observe(running.name, running.incarnation, now, *payload);
+    count_kernel(running.name, counts_of(*payload));
+    auto verdict = throttle_watch_.observe(running.name, running.incarnation, now, *payload);
     if (!verdict) continue;
     log::warning("workload_stalled", {{"workload", running.name},
                                       {"verdict", std::string(to_string(verdict->verdict))},
                                       {"answer", verdict->answer}});
-    store_verdict(*verdict);
+    stalls.push_back(std::move(*verdict));
   }
+  // However many at once, the loop waits for the disk once.
+  if (const Status stored = store_.put(stalls, {}); !stored) {
+    self_metrics_.store_error();
+    log::error("verdicts_not_stored", {{"error", stored.error().sentence()}});
+  }
+}
+
+void Daemon::count_kernel(const std::string& name, const KernelCounts& counts) {
+  const std::uint64_t fresh = counters_.observe(name, counts);
+  if (fresh > 0) log::warning("oom_kill", {{"workload", name}, {"count", std::to_string(fresh)}});
 }
 
 void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
@@ -76,12 +97,17 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   auto view = std::make_shared<exporters::View>();
   view->snapshot = std::move(snapshot);
   view->workloads = counters_.all();
+  for (auto& counters : view->workloads)
+    counters.labels = supervisor_->labels_of(counters.workload);
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
   endpoint_->publish(std::move(view));
 }
 
-void Daemon::store_verdict(const diagnosis::Verdict& verdict) {
-  if (const Status stored = store_.put(verdict); !stored) {
+void Daemon::store_death(const diagnosis::Verdict& verdict) {
+  // Together, so that no agent can find the death without its count.
+  Status stored = counters_.save(store_, {&verdict, 1});
+  if (!stored) stored = store_.put(verdict);  // the verdict is what must not be lost
+  if (!stored) {
     self_metrics_.store_error();
     log::error("verdict_not_stored",
                {{"workload", verdict.workload}, {"error", stored.error().sentence()}});
@@ -94,6 +120,23 @@ void Daemon::save_counters() {
     log::error("counters_not_stored", {{"error", saved.error().sentence()}});
   }
 }
+
+void Daemon::forget_counters(const std::string& name) {
+  if (const Status forgotten = counters_.forget(name, store_); !forgotten) {
+    self_metrics_.store_error();
+    log::error("counters_not_stored", {{"error", forgotten.error().sentence()}});
+  }
+}
+
+// After a reboot nothing else remembers the one-shot workloads of before it.
+void Daemon::forget_strange_counters() {
+  if (!supervisor_->keeps()) return;  // a refused file of the directory may be one of them
+  for (const auto& counters : counters_.all()) {
+    if (!supervisor_->knows(counters.workload)) forget_counters(counters.workload);
+  }
+}
+
+void Daemon::workload_forgotten(const std::string& name) { forget_counters(name); }
 
 void Daemon::workload_known(const std::string& name) { counters_.born(name); }
 
@@ -111,27 +154,21 @@ bool Daemon::death_is_known(const launcher::ExitRecord& record) {
 diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
                                          std::vector<diagnosis::OwnAction> own_actions,
                                          std::vector<std::string> lost) {
-  std::vector<diagnosis::OomRecord> kills;
-  const std::uint64_t lost_before = kernel_log_lost_;
+  KernelLogExtract log;
   if (kernel_log_ && kernel_log_fault_.empty()) {
-    if (const Status drained = kernel_log_->drain(); !drained) {
-      lost.push_back("kernel log: " + drained.error().sentence());
-    }
-    kills = kernel_log_->between(record.started.boottime, record.ended.boottime);
-    if (kernel_log_->lost_records() > lost_before) {
-      lost.push_back("kernel log: " + std::to_string(kernel_log_->lost_records() - lost_before) +
-                     " records were overwritten before they were read");
-    }
+    const Status drained = kernel_log_->drain();
+    log = kernel_log_->between(record.started.boottime, record.ended.boottime);
+    if (!drained) log.fault = drained.error().sentence();
   } else {
-    lost.push_back("kernel log: " + kernel_log_fault_);
+    log.fault = kernel_log_fault_;
   }
-  const diagnosis::Verdict verdict =
-      diagnosis::diagnose(evidence_of(record, kills, std::move(own_actions), std::move(lost)));
-  store_verdict(verdict);
+  const auto evidence = evidence_of(record, log, std::move(own_actions), std::move(lost));
+  const diagnosis::Verdict verdict = diagnosis::diagnose(evidence);
+  if (!evidence.cgroups.empty()) count_kernel(record.name, last_counts(evidence.cgroups.front()));
   counters_.died(verdict);
   counters_.set_running(record.name, false);
   throttle_watch_.forget(record.name);
-  save_counters();
+  store_death(verdict);
   log::info("workload_died", {{"workload", verdict.workload},
                               {"incarnation", std::to_string(verdict.incarnation)},
                               {"verdict", std::string(to_string(verdict.verdict))},
@@ -147,9 +184,11 @@ void Daemon::workload_restarting(const std::string& name, const std::string& rea
   counters_.restarted(name, reason);
 }
 
-void Daemon::oom_kills_seen(const std::string& name, std::uint64_t count) {
-  counters_.oom_kills(name, count);
-  log::warning("oom_kill", {{"workload", name}, {"count", std::to_string(count)}});
+void Daemon::oom_kills_counted(const std::string& name, const std::string& payload,
+                               std::uint64_t count) {
+  const auto id = tree_.id_of(payload);
+  if (!id) return;  // the shim's record has the last count
+  count_kernel(name, {.id = *id, .throttled_usec = {}, .high = {}, .oom_kill = count});
 }
 
 }  // namespace cgwarden::agent

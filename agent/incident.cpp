@@ -41,7 +41,13 @@ class CaptureParser {
   void read(const Texts& texts, const std::string& file, std::optional<T>& out, Parse parse) {
     const auto text = texts.find(file);
     if (text == texts.end()) return;
-    auto value = parse(text->second);
+    auto value = [&] {
+      if constexpr (requires { parse(text->second, file); }) {
+        return parse(text->second, file);
+      } else {
+        return parse(text->second);
+      }
+    }();
     if (value) {
       out = *value;
     } else {
@@ -87,6 +93,7 @@ diagnosis::CgroupEvidence evidence_of_cgroup(const launcher::CgroupCapture& capt
   evidence.id = capture.id;
   CaptureParser parser(capture.path, lost);
   read_moment(parser, capture.before, evidence.before);
+  read_moment(parser, capture.outlived, evidence.outlived);
   read_moment(parser, capture.after, evidence.after);
   const Texts& after = capture.after;
   parser.limit(after, "memory.max", evidence.memory_max);
@@ -105,10 +112,32 @@ diagnosis::CgroupEvidence evidence_of_cgroup(const launcher::CgroupCapture& capt
   return evidence;
 }
 
+std::string lost_records(std::uint64_t count) {
+  return "kernel log: " + std::to_string(count) + (count == 1 ? " record was" : " records were") +
+         " overwritten before " + (count == 1 ? "it was" : "they were") + " read";
+}
+
+// A gap that ended before the command was last seen unharmed cannot hide what killed it.
+void add_lost_records(const KernelLogExtract& log, diagnosis::DeathEvidence& evidence) {
+  if (!log.fault.empty()) evidence.lost.push_back("kernel log: " + log.fault);
+  std::uint64_t earlier = 0;
+  std::uint64_t suspect = 0;
+  for (const auto& gap : log.gaps) {
+    const bool outlived =
+        evidence.outlived && gap.to + KernelLog::kSlack < evidence.outlived->boottime;
+    (outlived ? earlier : suspect) += gap.count;
+  }
+  if (suspect > 0) evidence.lost.push_back(lost_records(suspect));
+  if (earlier > 0) {
+    evidence.lost_earlier.push_back(lost_records(earlier) +
+                                    "; it outlived what they may have told of");
+  }
+}
+
 }  // namespace
 
 diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
-                                     const std::vector<diagnosis::OomRecord>& oom_records,
+                                     const KernelLogExtract& log,
                                      std::vector<diagnosis::OwnAction> own_actions,
                                      std::vector<std::string> lost) {
   diagnosis::DeathEvidence evidence;
@@ -123,14 +152,18 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
     evidence.launch_failure = diagnosis::LaunchFailure{
         record.launch_error->stage, record.launch_error->errno_value, record.launch_error->text};
   }
-  evidence.oom_records = oom_records;
+  evidence.outlived = record.outlived;
+  evidence.oom_records = log.kills;
   evidence.own_actions = std::move(own_actions);
   evidence.max_rss = record.max_rss;
   evidence.stderr_tail = record.stderr_tail;
+  evidence.output_dropped = Bytes{record.stdout_dropped.value_or(Bytes{}).value +
+                                  record.stderr_dropped.value_or(Bytes{}).value};
   evidence.lost = std::move(lost);
   for (const auto& capture : record.cgroups) {
     evidence.cgroups.push_back(evidence_of_cgroup(capture, evidence.lost));
   }
+  add_lost_records(log, evidence);
   return evidence;
 }
 

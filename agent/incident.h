@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/kernel_log.h"
 #include "diagnosis/evidence.h"
 #include "launcher/state.h"
 
@@ -11,8 +12,9 @@ namespace cgwarden::agent {
 // Turns what the shim recorded and the kernel log said into evidence: texts are parsed, an
 // unparsable one goes to `lost`. Used by the agent at a death and by `cgwarden why` when the agent
 // is dead.
-[[nodiscard]] diagnosis::DeathEvidence evidence_of(
-    const launcher::ExitRecord& record, const std::vector<diagnosis::OomRecord>& oom_records,
-    std::vector<diagnosis::OwnAction> own_actions, std::vector<std::string> lost);
+[[nodiscard]] diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
+                                                   const KernelLogExtract& log,
+                                                   std::vector<diagnosis::OwnAction> own_actions,
+                                                   std::vector<std::string> lost);
 
 }  // namespace cgwarden::agent

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
@@ -50,6 +51,10 @@ Status KernelLog::drain() {
         std::string_view(buffer.data(), static_cast<std::size_t>(size)));
     if (!record) continue;  // a record in a form we do not know is no evidence
     auto kill = reader_.feed(*record);
+    if (auto gap = reader_.gap()) {
+      const Usec suspended = suspended_time();
+      gaps_.add({gap->from + suspended, gap->to + suspended, gap->count});
+    }
     if (!kill) continue;
     kill->boottime += suspended_time();
     records_.push_back(std::move(*kill));
@@ -57,14 +62,14 @@ Status KernelLog::drain() {
   }
 }
 
-std::vector<diagnosis::OomRecord> KernelLog::between(Usec from, Usec to) const {
-  constexpr Usec kSlack{1'000'000};
-  std::vector<diagnosis::OomRecord> found;
+KernelLogExtract KernelLog::between(Usec from, Usec to) const {
+  const Usec earliest = from - std::min(from, kSlack);
+  const Usec latest = to + kSlack;
+  KernelLogExtract found;
   for (const auto& record : records_) {
-    if (record.boottime + kSlack >= from && record.boottime <= to + kSlack) {
-      found.push_back(record);
-    }
+    if (record.boottime >= earliest && record.boottime <= latest) found.kills.push_back(record);
   }
+  found.gaps = gaps_.between(earliest, latest);
   return found;
 }
 

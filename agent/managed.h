@@ -7,9 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "agent/cgroup_removal.h"
 #include "agent/supervisor.h"
 
 namespace cgwarden::agent {
+
+// Covers a slow disk and a busy systemd; a shim that has not started the command by then is stuck.
+inline constexpr Usec kStartTimeout{60'000'000};
 
 // All that the supervisor knows of one workload. Private to supervisor*.cpp.
 struct Supervisor::Managed {
@@ -24,20 +28,36 @@ struct Supervisor::Managed {
   std::string scope;    // cgroup paths; empty before the scope is made
   std::string payload;
   std::optional<cgroup::EventsWatch> memory_events;
-  std::uint64_t oom_kills_seen = 0;
-  std::optional<Error> start_error;  // why the go message was never sent
+  std::optional<Error> start_error;               // why the go message was never sent
+  std::optional<launcher::LaunchError> reported;  // by the shim in its answer
+  bool taken_over_start = false;                  // an earlier agent said go; the answer went to it
+  Usec start_deadline{0};                         // of a start taken over, boottime
+  CgroupRemoval removal;                          // of the incarnation before
+  bool start_when_clean = false;
 
   EventLoop::Watch shim_watch;
   EventLoop::Watch control_watch;
   EventLoop::Watch memory_events_watch;
-  EventLoop::Timer timer;  // start timeout, backoff or stop timeout, by state
+  EventLoop::Timer timer;  // start timeout, backoff or stop timeout, by state; in a start taken
+                           // over the look-out for status.json
 
   std::vector<diagnosis::OwnAction> own_actions;
-  unsigned failures_in_row = 0;
+  Usec ended{0};  // boottime of the last death
   Control::Done launch_done;
   std::vector<Control::Done> stop_done;
 
   [[nodiscard]] const std::string& name() const { return workload.name; }
+};
+
+// How an incarnation ended.
+struct Supervisor::End {
+  launcher::ExitRecord record;
+  std::vector<std::string> lost;
+  bool made_up = false;  // nobody recorded it
+
+  [[nodiscard]] bool unknown() const {
+    return !record.wait && !record.init_wait && !record.launch_error;
+  }
 };
 
 // A launcher's failure as the error of `name`.

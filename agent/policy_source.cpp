@@ -20,23 +20,32 @@ Result<std::vector<std::string>> yaml_files(const std::string& directory) {
   }
   for (const auto end = std::filesystem::directory_iterator(); entries != end;
        entries.increment(error)) {
-    if (error) return fail(Error::from_errno(error.value(), "list", directory));
     const auto& path = entries->path();
     // A leading dot is an editor's temporary file.
     if (path.filename().string().starts_with('.')) continue;
     if (path.extension() == ".yaml" || path.extension() == ".yml") files.push_back(path.string());
   }
+  // A failed increment makes the iterator end: what was read is then only a part.
+  if (error) return fail(Error::from_errno(error.value(), "list", directory));
   std::ranges::sort(files);
   return files;
 }
 
-Result<PolicySet> load_policy_directory(const std::string& directory) {
-  CGW_ASSIGN(const auto files, yaml_files(directory));
+Result<std::vector<YamlFile>> read_yaml_directory(const std::string& directory) {
+  CGW_ASSIGN(const auto paths, yaml_files(directory));
+  std::vector<YamlFile> files;
+  for (const auto& path : paths) {
+    CGW_ASSIGN(std::string text, read_file(path, limits::kYamlFileBytes));
+    files.push_back({path, std::move(text)});
+  }
+  return files;
+}
+
+Result<PolicySet> load_policies(const std::vector<YamlFile>& files, const std::string& from) {
   PolicySet set;
   std::vector<policy::Diagnostic> errors;
   for (const auto& file : files) {
-    CGW_ASSIGN(const std::string text, read_file(file, limits::kYamlFileBytes));
-    auto loaded = policy::load_policies(text, file);
+    auto loaded = policy::load_policies(file.yaml, file.path);
     if (!loaded) {
       std::ranges::move(loaded.error(), std::back_inserter(errors));
       continue;
@@ -46,19 +55,9 @@ Result<PolicySet> load_policy_directory(const std::string& directory) {
   }
   if (errors.empty()) errors = policy::check_unique_names(set.policies);
   if (!errors.empty()) {
-    return fail(Error::invalid("load policies from", directory, "\n" + policy::render(errors)));
+    return fail(Error::invalid("load policies from", from, "\n" + policy::render(errors)));
   }
   return set;
-}
-
-Result<std::vector<WorkloadFile>> read_workload_directory(const std::string& directory) {
-  CGW_ASSIGN(const auto files, yaml_files(directory));
-  std::vector<WorkloadFile> workloads;
-  for (const auto& file : files) {
-    CGW_ASSIGN(std::string text, read_file(file, limits::kYamlFileBytes));
-    workloads.push_back({file, std::move(text)});
-  }
-  return workloads;
 }
 
 Result<policy::Workload> parse_workload(const std::string& yaml, const std::string& origin) {

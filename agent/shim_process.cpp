@@ -5,9 +5,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <system_error>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "launcher/state.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -119,11 +122,31 @@ Result<ShimProcess> start_shim(const ShimRequest& request) {
   shim.pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, shim.pid, 0)));
   if (!shim.pidfd.valid()) {
     const Error failure = Error::from_errno(errno, "watch", "pid " + std::to_string(shim.pid));
-    ::kill(shim.pid, SIGKILL);
+    shim.kill_and_reap();
     return fail(failure);
   }
   shim.control = std::move(ours);
   return shim;
+}
+
+void ShimProcess::kill_and_reap() {
+  control.reset();
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Result<UniqueFd> open_process(pid_t pid, std::optional<std::uint64_t> start_time) {
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd.valid()) return fail(Error::from_errno(errno, "watch", "pid " + std::to_string(pid)));
+  if (!start_time) return pidfd;
+  // After the pidfd: were it another process's, that one would be younger than the record.
+  CGW_ASSIGN(const std::uint64_t now, launcher::process_start_time(pid));
+  if (now != *start_time) {
+    return fail(Error{ErrorKind::vanished, ESRCH, "watch", "pid " + std::to_string(pid),
+                      "it is another process by now"});
+  }
+  return pidfd;
 }
 
 Result<std::string> find_shim() {

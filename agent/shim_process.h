@@ -2,6 +2,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -16,6 +18,9 @@ struct ShimProcess {
   UniqueFd pidfd;
   UniqueFd control;  // SOCK_SEQPACKET, not blocking; closing it before the go message makes the
                      // shim give up
+
+  // SIGKILL and the wait for its end, for a child of ours that nothing will watch.
+  void kill_and_reap();
 };
 
 struct ShimRequest {
@@ -29,6 +34,11 @@ struct ShimRequest {
 
 // posix_spawn(3): nothing of ours runs between fork and exec.
 [[nodiscard]] Result<ShimProcess> start_shim(const ShimRequest& request);
+
+// A pidfd of the process that had this pid and start time (launcher::process_start_time) when both
+// were written down; vanished when it is gone, whoever has its pid now. A record without a start
+// time, of an earlier version, is taken at its pid.
+[[nodiscard]] Result<UniqueFd> open_process(pid_t pid, std::optional<std::uint64_t> start_time);
 
 // cgwarden-shim beside this executable, in ../launcher of a build tree, or in ../libexec/cgwarden
 // of an installation.

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/control.h"
@@ -38,9 +40,13 @@ class SupervisorListener {
                                            std::vector<std::string> lost) = 0;
   // Has this death been dealt with by an agent before us?
   virtual bool death_is_known(const launcher::ExitRecord& record) = 0;
+  // Its verdicts are all that is left of it.
+  virtual void workload_forgotten(const std::string& name) = 0;
   virtual void workload_restarting(const std::string& name, const std::string& reason) = 0;
-  // memory.events of the payload's subtree counted more OOM kills.
-  virtual void oom_kills_seen(const std::string& name, std::uint64_t count) = 0;
+  // memory.events of the payload's subtree changed; `count` is the kernel's oom_kill, which an
+  // adopted workload brings along.
+  virtual void oom_kills_counted(const std::string& name, const std::string& payload,
+                                 std::uint64_t count) = 0;
 };
 
 // Starts, watches, stops and restarts workloads, each through a shim of its own, and takes over
@@ -63,12 +69,25 @@ class Supervisor {
   // reported, wanted ones restarted.
   void adopt();
 
-  void launch(const std::string& yaml, const std::string& origin, Control::Done done);
+  enum class Asked {
+    by_caller,     // who waits for `done`: a first launch that fails is not tried again
+    by_directory,  // the restart policy counts from the first launch on
+  };
+  void launch(const std::string& yaml, const std::string& origin, Asked asked, Control::Done done);
   void stop(const std::string& name, const std::string& reason, Control::Done done);
   [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }
   // The YAML text a known workload was launched from.
   [[nodiscard]] std::string yaml_of(const std::string& name) const;
+  // metadata.labels; none for an unknown one.
+  [[nodiscard]] std::map<std::string, std::string> labels_of(const std::string& name) const;
   [[nodiscard]] std::vector<WorkloadSummary> list() const;
+  // Names that the workload directory has now; they are never forgotten. Before the first call
+  // nothing is.
+  void keep(std::set<std::string> names) { kept_ = std::move(names); }
+  [[nodiscard]] bool keeps() const { return kept_.has_value(); }
+  // Removes what is left of workloads that ended long ago (limits::kFinishedWorkloads). To be
+  // called now and then, from no callback of a workload.
+  void forget_finished();
 
   struct Running {
     std::string name;
@@ -80,8 +99,11 @@ class Supervisor {
 
  private:
   struct Managed;
+  struct End;
   void start(Managed& managed);
+  void start_now(Managed& managed);
   Status spawn_shim(Managed& managed);
+  Status note_shim(Managed& managed);
   void scope_created(const std::string& name, unsigned incarnation, Result<std::string> scope);
   Status prepare_cgroups(Managed& managed, const std::string& scope);
   void shim_replied(Managed& managed);
@@ -89,22 +111,31 @@ class Supervisor {
   void start_failed(Managed& managed, const Error& error);
   void shim_ended(Managed& managed);
   void finish(Managed& managed, const launcher::ExitRecord& record, std::vector<std::string> lost);
-  void decide_restart(Managed& managed, const diagnosis::Verdict& verdict,
-                      const launcher::ExitRecord& record);
+  End end_of(Managed& managed);
+  void keep_record(const Managed& managed, const launcher::ExitRecord& record);
+  void settle(Managed& managed, const launcher::ExitRecord& record,
+              diagnosis::VerdictClass verdict);
+  void restart_later(Managed& managed, Usec delay);
   void begin_stop(Managed& managed);
   void stop_timed_out(Managed& managed);
   void watch_memory_events(Managed& managed);
   void memory_events_changed(Managed& managed);
   void clean_cgroups(Managed& managed);
+  void cleaned(Managed& managed);
   void adopt_one(const std::string& name);
+  void adopt_dead(Managed& managed, const launcher::ExitRecord& record);
   void adopt_running(Managed& managed, const launcher::RunningStatus& status);
-  void save_note(Managed& managed);
+  void adopt_unfinished(Managed& managed);
+  void look_for_status(Managed& managed);
+  void start_over(Managed& managed);
+  Status save_note(Managed& managed);
   void answer_launch(Managed& managed, Status status);
-  void answer_stops(Managed& managed);
+  void answer_stops(Managed& managed, const Status& status);
 
   Parts parts_;
   Options options_;
   std::map<std::string, std::unique_ptr<Managed>> workloads_;
+  std::optional<std::set<std::string>> kept_;
 };
 
 }  // namespace cgwarden::agent

@@ -1,19 +1,39 @@
 // Supervisor: what an earlier agent left in the runtime directory.
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <system_error>
 #include <utility>
 
+#include "agent/incident.h"
 #include "agent/managed.h"
 #include "agent/policy_source.h"
 #include "agent/supervisor.h"
+#include "base/file.h"
+#include "base/limits.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "diagnosis/diagnose.h"
 
 namespace cgwarden::agent {
+namespace {
+
+// The shim writes status.json once; 100 ms are soon enough and cost nothing.
+constexpr Usec kLookInterval{100'000};
+
+// The scope that a shim was put into before anybody could write that down; empty: none.
+std::string scope_of(pid_t shim, const std::string& name) {
+  const auto text =
+      read_file("/proc/" + std::to_string(shim) + "/cgroup", limits::kControlFileBytes);
+  if (!text || !text->starts_with("0::")) return {};
+  const std::string unit = "/" + name + ".scope";
+  const std::string path = std::string(trim(text->substr(3))) + "/";
+  const std::size_t found = path.find(unit + "/");
+  return found == std::string::npos ? std::string() : path.substr(0, found + unit.size());
+}
+
+}  // namespace
 
 void Supervisor::adopt() {
   const auto names = list_workload_names(options_.runtime_dir);
@@ -54,34 +74,105 @@ void Supervisor::adopt_one(const std::string& name) {
     managed.scope = std::filesystem::path(status->cgroup).parent_path().string();
   }
   if (files->exit && files->exit->incarnation == managed.note.incarnation && !files->shim_alive) {
-    if (parts_.listener->death_is_known(*files->exit)) {
-      managed.status.reset();
-      clean_cgroups(managed);
-      if (managed.note.wanted) start(managed);  // the old agent died in the backoff
-      return;
-    }
-    log::info("death_while_away", {{"workload", name}});
-    finish(managed, *files->exit, {});
-    return;
+    return adopt_dead(managed, *files->exit);
   }
   if (managed.status && files->shim_alive) return adopt_running(managed, *managed.status);
   if (managed.status) {  // it ran, its shim is gone, and nobody wrote down how it ended
     shim_ended(managed);
     return;
   }
-  if (managed.note.wanted) start(managed);  // the old agent died while starting it
+  adopt_unfinished(managed);
+}
+
+void Supervisor::adopt_dead(Managed& managed, const launcher::ExitRecord& record) {
+  const End end{.record = record, .lost = {}, .made_up = false};
+  managed.ended = record.ended.boottime;
+  if (managed.note.decided_incarnation == managed.note.incarnation) {
+    managed.status.reset();
+    clean_cgroups(managed);
+    if (!managed.note.wanted) return;
+    const Usec at{managed.note.restart_boottime_usec};  // the old agent died in the backoff
+    return restart_later(managed, at - std::min(at, parts_.clock->now().boottime));
+  }
+  if (parts_.listener->death_is_known(record)) {  // but what follows from it was not yet decided
+    clean_cgroups(managed);
+    const auto verdict = diagnosis::diagnose(evidence_of(record, {}, {}, {}));
+    return settle(managed, record, verdict.verdict);
+  }
+  log::info("death_while_away", {{"workload", managed.name()}});
+  std::vector<std::string> lost;
+  if (end.unknown()) lost.emplace_back("the shim (cgwarden-shim) recorded no exit status");
+  finish(managed, record, std::move(lost));
+}
+
+// A start of which nothing is on record: its shim waits for an agent that is gone, is starting the
+// command just now, or has given up.
+void Supervisor::adopt_unfinished(Managed& managed) {
+  managed.scope = managed.note.scope;
+  if (!managed.scope.empty()) managed.payload = managed.scope + "/payload";
+  if (managed.note.decided_incarnation == managed.note.incarnation) {  // its record was not kept
+    clean_cgroups(managed);
+    if (managed.note.wanted) start(managed);
+    return;
+  }
+  if (managed.note.shim_pid <= 0) return start_over(managed);
+  auto shim = open_process(managed.note.shim_pid, managed.note.shim_start_time);
+  if (!shim) return start_over(managed);
+  managed.shim.pid = managed.note.shim_pid;
+  managed.shim.pidfd = std::move(*shim);
+  if (managed.scope.empty()) managed.scope = scope_of(managed.shim.pid, managed.name());
+  managed.state = WorkloadState::starting;
+  managed.taken_over_start = true;
+  managed.start_deadline = parts_.clock->now().boottime + kStartTimeout;
+  log::info("start_taken_over",
+            {{"workload", managed.name()}, {"shim", std::to_string(managed.shim.pid)}});
+  auto watch = parts_.loop->add(managed.shim.pidfd.get(), EPOLLIN,
+                                [this, &managed](std::uint32_t) { shim_ended(managed); });
+  auto timer = parts_.loop->timer(kLookInterval, kLookInterval,
+                                  [this, &managed] { look_for_status(managed); });
+  if (!watch || !timer) {
+    return start_failed(managed, watch ? timer.error() : watch.error());
+  }
+  managed.shim_watch = std::move(*watch);
+  managed.timer = std::move(*timer);
+}
+
+void Supervisor::look_for_status(Managed& managed) {
+  const auto files = read_workload_files(options_.runtime_dir, managed.name());
+  if (files && files->status && files->status->incarnation == managed.note.incarnation) {
+    managed.taken_over_start = false;
+    managed.timer = {};
+    managed.status = files->status;
+    managed.payload = files->status->cgroup;
+    return adopt_running(managed, *files->status);
+  }
+  if (parts_.clock->now().boottime < managed.start_deadline) return;
+  start_failed(managed, Error{ErrorKind::io, 0, "start", managed.name(),
+                              "the shim of an earlier agent did not start it in " +
+                                  human_duration(kStartTimeout)});
+}
+
+// Nothing of this incarnation runs, or what does is killed first.
+void Supervisor::start_over(Managed& managed) {
+  managed.shim = {};
+  managed.start_error.reset();
+  managed.state = WorkloadState::exited;
+  clean_cgroups(managed);
+  // Who asked for it has lost the agent and with it the answer: to them it failed.
+  if (std::exchange(managed.note.unconfirmed, false)) managed.note.wanted = false;
+  if (managed.note.wanted) return start(managed);
+  managed.note.decided_incarnation = managed.note.incarnation;
+  (void)save_note(managed);
+  if (!managed.removal.pending()) answer_stops(managed, {});
 }
 
 void Supervisor::adopt_running(Managed& managed, const launcher::RunningStatus& status) {
   managed.shim.pid = status.shim_pid;
-  managed.shim.pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, status.shim_pid, 0)));
-  managed.main_pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, status.pid, 0)));
-  // Between the look at /proc and the pidfd the shim may have ended and its pid been reused: look
-  // again.
-  const auto start_time = launcher::process_start_time(status.shim_pid);
-  if (!managed.shim.pidfd.valid() || !start_time || *start_time != status.shim_start_time) {
-    shim_ended(managed);
-    return;
+  auto shim = open_process(status.shim_pid, status.shim_start_time);
+  if (!shim) return shim_ended(managed);
+  managed.shim.pidfd = std::move(*shim);
+  if (auto main = open_process(status.pid, status.pid_start_time)) {
+    managed.main_pidfd = std::move(*main);
   }
   managed.state = WorkloadState::running;
   auto watch = parts_.loop->add(managed.shim.pidfd.get(), EPOLLIN,
@@ -92,6 +183,7 @@ void Supervisor::adopt_running(Managed& managed, const launcher::RunningStatus& 
   }
   managed.shim_watch = std::move(*watch);
   watch_memory_events(managed);
+  if (std::exchange(managed.note.unconfirmed, false)) (void)save_note(managed);
   log::info("workload_adopted", {{"workload", managed.name()},
                                  {"pid", std::to_string(status.main_pid)},
                                  {"incarnation", std::to_string(status.incarnation)}});

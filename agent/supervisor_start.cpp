@@ -22,25 +22,29 @@
 #include "policy/plan.h"
 
 namespace cgwarden::agent {
-namespace {
-
-// Covers a slow disk and a busy systemd; a shim that has not started the command by then is stuck.
-constexpr Usec kStartTimeout{60'000'000};
-
-}  // namespace
-
 void Supervisor::start(Managed& managed) {
   managed.state = WorkloadState::starting;
+  if (managed.removal.pending()) {  // the next incarnation begins in cgroups of its own
+    managed.start_when_clean = true;
+    return;
+  }
+  start_now(managed);
+}
+
+void Supervisor::start_now(Managed& managed) {
   managed.own_actions.clear();
-  managed.oom_kills_seen = 0;
   ++managed.note.incarnation;
-  save_note(managed);
+  managed.note.shim_pid = -1;
+  managed.note.scope.clear();
+  Status ready = save_note(managed);
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
   for (const auto* file : {"/status.json", "/exit.json"}) {
     ::unlink((directory + file).c_str());
   }
-  if (const Status spawned = spawn_shim(managed); !spawned) {
-    managed.start_error = spawned.error();
+  if (ready) ready = spawn_shim(managed);
+  if (!ready) {
+    managed.start_error = ready.error();
+    if (managed.shim.pid > 0) managed.shim.kill_and_reap();
     shim_ended(managed);
     return;
   }
@@ -54,7 +58,7 @@ void Supervisor::start(Managed& managed) {
 
 Status Supervisor::spawn_shim(Managed& managed) {
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  CGW_TRY(make_directories(directory, 0750));
+  CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
   launcher::Spec spec = compile(managed.workload);
   // A rootfs named through a symbolic link is what it points to; one that is not there is the
   // launcher's to report.
@@ -69,6 +73,7 @@ Status Supervisor::spawn_shim(Managed& managed) {
                                        .config_json = config,
                                        .state_dir = directory,
                                        .cgroup_root = parts_.tree->root()}));
+  CGW_TRY(note_shim(managed));
   CGW_ASSIGN(managed.shim_watch,
              parts_.loop->add(managed.shim.pidfd.get(), EPOLLIN,
                               [this, &managed](std::uint32_t) { shim_ended(managed); }));
@@ -88,6 +93,14 @@ Status Supervisor::spawn_shim(Managed& managed) {
   return {};
 }
 
+// On disk before the shim is told to go: an agent that takes over finds it by this.
+Status Supervisor::note_shim(Managed& managed) {
+  CGW_ASSIGN(managed.note.shim_start_time, launcher::process_start_time(managed.shim.pid));
+  managed.note.shim_pid = managed.shim.pid;
+  managed.note.scope = managed.scope;
+  return save_note(managed);
+}
+
 void Supervisor::scope_created(const std::string& name, unsigned incarnation,
                                Result<std::string> scope) {
   const auto found = workloads_.find(name);
@@ -98,6 +111,9 @@ void Supervisor::scope_created(const std::string& name, unsigned incarnation,
   if (!scope) return start_failed(managed, scope.error());
   if (const Status prepared = prepare_cgroups(managed, *scope); !prepared) {
     return start_failed(managed, prepared.error());
+  }
+  if (const Status noted = note_shim(managed); !noted) {
+    return start_failed(managed, noted.error());
   }
   const std::string message = launcher::go_message(managed.payload);
   if (::send(managed.shim.control.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) {
@@ -149,6 +165,7 @@ void Supervisor::shim_replied(Managed& managed) {
       launcher::parse_shim_reply(std::string(buffer.data(), static_cast<std::size_t>(size)));
   if (!reply) return start_failed(managed, reply.error());
   if (reply->error) {
+    managed.reported = reply->error;
     answer_launch(managed, fail(start_error(managed.name(), *reply->error)));
     return;
   }
@@ -158,7 +175,7 @@ void Supervisor::shim_replied(Managed& managed) {
 void Supervisor::running_now(Managed& managed, const launcher::ShimReply& reply) {
   launcher::RunningStatus status;
   if (auto files = read_workload_files(options_.runtime_dir, managed.name());
-      files && files->status) {
+      files && files->status && files->status->incarnation == managed.note.incarnation) {
     status = *files->status;
   } else {  // the shim wrote it before it replied; without it adoption is impossible but running is
             // not
@@ -173,7 +190,10 @@ void Supervisor::running_now(Managed& managed, const launcher::ShimReply& reply)
   }
   managed.status = status;
   managed.state = WorkloadState::running;
-  managed.main_pidfd = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, status.pid, 0)));
+  if (auto main = open_process(status.pid, status.pid_start_time)) {
+    managed.main_pidfd = std::move(*main);
+  }
+  if (std::exchange(managed.note.unconfirmed, false)) (void)save_note(managed);
   watch_memory_events(managed);
   log::info("workload_started", {{"workload", managed.name()},
                                  {"pid", std::to_string(status.main_pid)},

@@ -130,6 +130,7 @@ void SystemdScopeHost::create(const std::string& name, pid_t pid, Created create
   if (!bus_) {
     if (const Status connected = connect(); !connected) return created(fail(connected.error()));
   }
+  if (creations_.empty()) units_.clear();  // proxies of scopes long made
   const Key key = ++last_key_;
   Creation& creation = creations_[key];
   creation.unit = name + ".scope";

@@ -1,8 +1,10 @@
 #include "agent/workload_files.h"
 
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -13,6 +15,8 @@ namespace cgwarden::agent {
 namespace {
 
 constexpr int kNoteVersion = 1;
+// The YAML may hold secrets (env).
+constexpr mode_t kNoteMode = 0600;
 
 // A file that is not there is nullopt; one that is there and bad is an error.
 template <typename T>
@@ -42,7 +46,15 @@ std::string to_json(const AgentNote& note) {
                         {"restarts", note.restarts},
                         {"wanted", note.wanted},
                         {"stop_reason", note.stop_reason},
-                        {"stop_boottime_usec", note.stop_boottime_usec}}
+                        {"stop_boottime_usec", note.stop_boottime_usec},
+                        {"unconfirmed", note.unconfirmed},
+                        {"decided_incarnation", note.decided_incarnation},
+                        {"restart_boottime_usec", note.restart_boottime_usec},
+                        {"failures_in_row", note.failures_in_row},
+                        {"launch_failures_in_row", note.launch_failures_in_row},
+                        {"shim_pid", note.shim_pid},
+                        {"shim_start_time", note.shim_start_time},
+                        {"scope", note.scope}}
       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -60,6 +72,15 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
     note.wanted = document.at("wanted").get<bool>();
     note.stop_reason = document.at("stop_reason").get<std::string>();
     note.stop_boottime_usec = document.at("stop_boottime_usec").get<std::uint64_t>();
+    // Younger than the first notes.
+    note.unconfirmed = document.value("unconfirmed", false);
+    note.decided_incarnation = document.value("decided_incarnation", 0U);
+    note.restart_boottime_usec = document.value("restart_boottime_usec", std::uint64_t{0});
+    note.failures_in_row = document.value("failures_in_row", 0U);
+    note.launch_failures_in_row = document.value("launch_failures_in_row", 0U);
+    note.shim_pid = document.value("shim_pid", pid_t{-1});
+    note.shim_start_time = document.value("shim_start_time", std::uint64_t{0});
+    note.scope = document.value("scope", "");
     return note;
   } catch (const nlohmann::json::exception& error) {
     return fail(Error::malformed("read", where, error.what()));
@@ -69,8 +90,12 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
 Status write_agent_note(const std::string& runtime_dir, const std::string& name,
                         const AgentNote& note) {
   const std::string directory = workload_directory(runtime_dir, name);
-  CGW_TRY(make_directories(directory));
-  return write_file_atomically(directory + "/agent.json", to_json(note));
+  CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
+  // One made by an earlier version, or under another umask.
+  if (::chmod(directory.c_str(), kWorkloadDirectoryMode) != 0) {
+    return fail(Error::from_errno(errno, "protect", directory));
+  }
+  return write_file_atomically(directory + "/agent.json", to_json(note), kNoteMode);
 }
 
 Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const std::string& name) {
@@ -79,7 +104,8 @@ Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const 
   files.directory = workload_directory(runtime_dir, name);
   std::error_code error;
   if (!std::filesystem::is_directory(files.directory, error)) {
-    return fail(Error::from_errno(ENOENT, "find workload", name));
+    const bool unreadable = error && error != std::errc::no_such_file_or_directory;
+    return fail(Error::from_errno(unreadable ? error.value() : ENOENT, "find workload", name));
   }
   CGW_ASSIGN(files.note,
              read_optional<AgentNote>(files.directory + "/agent.json", parse_agent_note));
@@ -105,9 +131,11 @@ Result<std::vector<std::string>> list_workload_names(const std::string& runtime_
   }
   for (const auto end = std::filesystem::directory_iterator(); entries != end;
        entries.increment(error)) {
-    if (error) return fail(Error::from_errno(error.value(), "list", directory));
-    if (entries->is_directory(error)) names.push_back(entries->path().filename().string());
+    std::error_code not_one;
+    if (entries->is_directory(not_one)) names.push_back(entries->path().filename().string());
   }
+  // A failed increment makes the iterator end: what was read is then only a part.
+  if (error) return fail(Error::from_errno(error.value(), "list", directory));
   std::ranges::sort(names);
   return names;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,9 +19,25 @@ struct AgentNote {
   std::string yaml;    // its text
   unsigned incarnation = 0;
   std::uint64_t restarts = 0;
-  bool wanted = true;       // false once a stop was asked
+  bool wanted = true;       // false once a stop was asked or no restart will follow
   std::string stop_reason;  // why a stop was asked; empty: none
   std::uint64_t stop_boottime_usec = 0;
+
+  // Launched by a caller who waits for the answer, and not yet running: a failure is the caller's,
+  // who was told of it, and is not tried again.
+  bool unconfirmed = false;
+  // The incarnation whose death has been answered by the restart policy; 0: none yet. The same as
+  // `incarnation` and `wanted`: it waits for restart_boottime_usec.
+  unsigned decided_incarnation = 0;
+  std::uint64_t restart_boottime_usec = 0;
+  unsigned failures_in_row = 0;  // runs shorter than resetAfter
+  unsigned launch_failures_in_row = 0;
+
+  // Of `incarnation`, written down before its shim is told to go, so that whoever takes over an
+  // unfinished start can find it. pid -1 and no scope: not told yet.
+  pid_t shim_pid = -1;
+  std::uint64_t shim_start_time = 0;
+  std::string scope;  // cgroup path
 };
 
 // All files of one workload. Readable without the agent (`cgwarden why`, `ps`).
@@ -32,6 +50,8 @@ struct WorkloadFiles {
   bool shim_alive = false;  // status' shim_pid lives with the same start time
 };
 
+// Environment, last words and output of a workload are for root and the directory's group alone.
+inline constexpr mode_t kWorkloadDirectoryMode = 0750;
 [[nodiscard]] std::string workload_directory(const std::string& runtime_dir,
                                              const std::string& name);
 // vanished: no such workload.

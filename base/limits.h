@@ -18,6 +18,8 @@ inline constexpr std::size_t kCgroupDepth = 64;
 inline constexpr std::size_t kCgroupsWatched = 100000;
 // A policy or workload file is written by people; 1 MiB is far beyond any real one.
 inline constexpr std::size_t kYamlFileBytes = 1024U * 1024U;
+// The copy of the last good policy files: thousands of real ones.
+inline constexpr std::size_t kPolicyCopyBytes = 16U * 1024U * 1024U;
 // YAML nesting: the schema needs 5; more is an attack on the recursive parser.
 inline constexpr std::size_t kYamlDepth = 32;
 // Nodes of all documents of one YAML file: the largest real ones have a few hundred. 50,000 are
@@ -47,6 +49,8 @@ inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
 // OOM records kept for attribution; an incident needs one, a storm of 100 a second keeps ten
 // seconds.
 inline constexpr std::size_t kOomRecords = 1024;
+// Gaps of the kernel log remembered one by one; a log that is flooded for an hour has a few.
+inline constexpr std::size_t kKernelLogGaps = 64;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;
@@ -63,6 +67,15 @@ inline constexpr unsigned kHttpIdleSeconds = 30;
 inline constexpr std::size_t kHttpRequestBytes = 16U * 1024U;
 // Elements read of an Accept header; Prometheus 3 sends 6.
 inline constexpr std::size_t kHttpAcceptElements = 32;
+
+// Launches that fail one after the other before `restart: on-failure` without maxRestarts gives up:
+// with the default backoff four minutes, long enough for a mount or an image that comes late.
+inline constexpr unsigned kLaunchFailuresInRow = 10;
+// Workloads that have ended, are not in the workload directory and will not be restarted: what they
+// leave in the runtime directory (output logs above all) and their series are kept of the newest
+// 100, and for a day, so that 10,000 one-shot runs do not fill memory. Their verdicts stay.
+inline constexpr std::size_t kFinishedWorkloads = 100;
+inline constexpr std::uint64_t kFinishedWorkloadSeconds = 24U * 3600U;
 
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cgroup/control_value.h"
+#include "cgroup/directory.h"
 #include "cgroup/format.h"
 #include "cgroup/path_walk.h"
 #include "cgroup/sample_reader.h"
@@ -141,6 +142,24 @@ Status remove_cgroup(const Tree& tree, std::string_view path) {
   std::string detail;
   if (errno_value == EBUSY) detail = "it still has processes or child cgroups";
   return fail(Error::from_errno(errno_value, "remove", tree.root() + std::string(path), detail));
+}
+
+Status remove_cgroups_below(const Tree& tree, std::string_view path) {
+  if (std::ranges::count(path, '/') > static_cast<std::ptrdiff_t>(limits::kCgroupDepth)) {
+    return fail(Error::invalid(
+        "remove the cgroups below", std::string(path),
+        "they are nested deeper than " + std::to_string(limits::kCgroupDepth) + " levels"));
+  }
+  const auto cgroup = tree.open_cgroup(path);
+  auto directory = cgroup ? Directory::open(cgroup->get(), ".") : fail(cgroup.error());
+  if (!directory && directory.error().kind == ErrorKind::vanished) return {};
+  if (!directory) return fail(std::move(directory).error());
+  for (const std::string& name : directory->children()) {
+    const std::string child = (path == "/" ? "" : std::string(path)) + "/" + name;
+    CGW_TRY(remove_cgroups_below(tree, child));
+    CGW_TRY(remove_cgroup(tree, child));
+  }
+  return {};
 }
 
 Status move_process(const Tree& tree, std::string_view path, int pid) {

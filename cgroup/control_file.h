@@ -40,6 +40,9 @@ struct WriteReport {
 [[nodiscard]] Status create_cgroup(const Tree& tree, std::string_view path);
 // rmdir(2); a vanished one is success, a populated one is busy.
 [[nodiscard]] Status remove_cgroup(const Tree& tree, std::string_view path);
+// Removes every cgroup below `path`, the deepest first, and keeps `path`; a vanished one is
+// success. busy when one has processes or gets children meanwhile.
+[[nodiscard]] Status remove_cgroups_below(const Tree& tree, std::string_view path);
 // Moves a process by writing cgroup.procs.
 [[nodiscard]] Status move_process(const Tree& tree, std::string_view path, int pid);
 // cgroup.kill (5.14): SIGKILL to every process below. not_supported on older kernels.

@@ -45,12 +45,16 @@ struct NestedPair {
 [[nodiscard]] Result<CpuStatLocal> parse_cpu_stat_local(std::string_view text);
 [[nodiscard]] Result<CpuMax> parse_cpu_max(std::string_view text);
 [[nodiscard]] Result<MemoryStat> parse_memory_stat(std::string_view text);
-[[nodiscard]] Result<MemoryEvents> parse_memory_events(std::string_view text);
+// memory.events.local too.
+[[nodiscard]] Result<MemoryEvents> parse_memory_events(std::string_view text,
+                                                       std::string_view where = "memory.events");
 [[nodiscard]] Result<SwapEvents> parse_swap_events(std::string_view text);
 [[nodiscard]] Result<std::vector<IoStat>> parse_io_stat(std::string_view text);
 [[nodiscard]] Result<std::vector<IoMax>> parse_io_max(std::string_view text);
 [[nodiscard]] Result<IoWeight> parse_io_weight(std::string_view text);
-[[nodiscard]] Result<PidsEvents> parse_pids_events(std::string_view text);
+// pids.events.local too.
+[[nodiscard]] Result<PidsEvents> parse_pids_events(std::string_view text,
+                                                   std::string_view where = "pids.events");
 [[nodiscard]] Result<CgroupEvents> parse_cgroup_events(std::string_view text);
 [[nodiscard]] Result<CgroupStat> parse_cgroup_stat(std::string_view text);
 [[nodiscard]] Result<CgroupType> parse_cgroup_type(std::string_view text);

@@ -58,8 +58,8 @@ Result<MemoryStat> parse_memory_stat(std::string_view text) {
   return parse_counts(text, "memory.stat", kMemoryStat);
 }
 
-Result<MemoryEvents> parse_memory_events(std::string_view text) {
-  return parse_counts(text, "memory.events", kMemoryEvents);
+Result<MemoryEvents> parse_memory_events(std::string_view text, std::string_view where) {
+  return parse_counts(text, where, kMemoryEvents);
 }
 
 Result<SwapEvents> parse_swap_events(std::string_view text) {

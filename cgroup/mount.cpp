@@ -16,13 +16,15 @@ namespace {
 // A node with 10,000 containers has about 60,000 mounts of about 200 bytes.
 constexpr std::size_t kMountinfoBytes = 32U * 1024U * 1024U;
 
-// The controllers the product lives from, with the name each had in v1.
+// The controllers the product lives from, with the name each had in v1. Without io (a kernel with
+// CONFIG_BLK_CGROUP off, a container that is not given it) all verdicts and most limits work.
 struct Wanted {
   std::string_view name;
   std::string_view v1_name;
+  bool required = true;
 };
 constexpr std::array kWanted{Wanted{"cpu", "cpu"}, Wanted{"memory", "memory"},
-                             Wanted{"io", "blkio"}, Wanted{"pids", "pids"}};
+                             Wanted{"io", "blkio", false}, Wanted{"pids", "pids"}};
 
 // The super options of a v1 mount mix controllers with rw, xattr, name=systemd, release_agent=...;
 // this list is final, v1 gets no new controllers.
@@ -97,7 +99,7 @@ std::string boot_advice(const MountReport& report) {
 }
 
 std::string explain(const MountReport& report, const std::map<std::string, std::string>& v1) {
-  if (report.usable()) return {};
+  if (report.missing.empty() && !report.cgroup2_mount_point.empty()) return {};
   switch (report.hierarchy) {
     case Hierarchy::none:
       return "No cgroup file system is mounted. Mount it with: mount -t cgroup2 none "
@@ -149,9 +151,10 @@ Result<MountReport> interpret_mounts(std::string_view mountinfo, std::string_vie
     if (std::find(report.controllers.begin(), report.controllers.end(), wanted.name) ==
         report.controllers.end()) {
       report.missing.emplace_back(wanted.name);
+      report.required_missing = report.required_missing || wanted.required;
     }
   }
-  report.explanation = explain(report, v1);
+  (report.usable() ? report.limitation : report.explanation) = explain(report, v1);
   return report;
 }
 

@@ -24,11 +24,14 @@ struct MountReport {
   std::vector<std::string> controllers;     // of the cgroup2 root
   std::vector<std::string> v1_controllers;  // mounted as v1
   std::vector<std::string> missing;         // of cpu, memory, io, pids
+  bool required_missing = false;            // one of cpu, memory, pids is missing
   bool psi = false;                         // /proc/pressure/cpu readable
   // One or two sentences for a person: what is missing, why, and which boot option or mount mends
   // it. Empty when usable.
   std::string explanation;
-  [[nodiscard]] bool usable() const { return missing.empty() && !cgroup2_mount_point.empty(); }
+  // The same when it is usable and io is missing: limits and figures of io are off, nothing else.
+  std::string limitation;
+  [[nodiscard]] bool usable() const { return !required_missing && !cgroup2_mount_point.empty(); }
 };
 
 // Pure: from texts. `controllers` is the text of cgroup.controllers of the cgroup2 mount ("" when

@@ -10,8 +10,8 @@ constexpr std::array kPidsEvents{
 
 }  // namespace
 
-Result<PidsEvents> parse_pids_events(std::string_view text) {
-  return parse_counts(text, "pids.events", kPidsEvents);
+Result<PidsEvents> parse_pids_events(std::string_view text, std::string_view where) {
+  return parse_counts(text, where, kPidsEvents);
 }
 
 }  // namespace cgwarden::cgroup

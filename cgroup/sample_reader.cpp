@@ -91,6 +91,7 @@ constexpr std::array kFiles{
     FileRow{"io.max", store<&S::io_max, parse_io_max>},
     FileRow{"io.weight", store<&S::io_weight, parse_io_weight>},
     FileRow{"io.pressure", store<&S::io_pressure, parse_pressure>},
+    FileRow{"irq.pressure", store<&S::irq_pressure, parse_pressure>},
     FileRow{"pids.current", store<&S::pids_current, parse_number>},
     FileRow{"pids.peak", store<&S::pids_peak, parse_number>},
     FileRow{"pids.max", store<&S::pids_max, parse_limit>},

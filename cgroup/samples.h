@@ -190,6 +190,7 @@ struct Sample {
   std::optional<Pressure> cpu_pressure;
   std::optional<Pressure> memory_pressure;
   std::optional<Pressure> io_pressure;
+  std::optional<Pressure> irq_pressure;  // 6.1, CONFIG_IRQ_TIME_ACCOUNTING
 
   std::optional<std::vector<IoStat>> io_stat;
   std::optional<std::vector<IoMax>> io_max;

@@ -35,12 +35,6 @@ const Sample* Snapshot::find(std::string_view path) const {
   return at != samples_.end() && at->path == path ? &*at : nullptr;
 }
 
-const Sample* Snapshot::find(CgroupId id) const {
-  const auto at = std::find_if(samples_.begin(), samples_.end(),
-                               [&](const Sample& sample) { return sample.id == id; });
-  return at != samples_.end() ? &*at : nullptr;
-}
-
 const Sample* Snapshot::parent(const Sample& sample) const {
   const std::string_view path = parent_path(sample.path);
   return path.empty() ? nullptr : find(path);

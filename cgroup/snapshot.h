@@ -21,9 +21,8 @@ class Snapshot {
   [[nodiscard]] const std::vector<Sample>& samples() const { return samples_; }
   [[nodiscard]] std::size_t dropped() const { return dropped_; }
 
-  // nullptr when there is none. O(log n) and O(n).
+  // nullptr when there is none. O(log n).
   [[nodiscard]] const Sample* find(std::string_view path) const;
-  [[nodiscard]] const Sample* find(CgroupId id) const;
   // nullptr for the root.
   [[nodiscard]] const Sample* parent(const Sample& sample) const;
 

@@ -187,8 +187,9 @@ void add_policy_commands(CLI::App& app, Values& values) {
       "cgwarden policy plan --detailed-exitcode policies.d",
       [&values] { return policy_plan(values.common, values.paths, values.detailed_exit_code); });
   add_paths(*plan, values);
-  plan->add_flag("--detailed-exitcode", values.detailed_exit_code,
-                 "Exit with 2 when writes are pending");
+  plan->add_flag(
+      "--detailed-exitcode", values.detailed_exit_code,
+      "Exit status 0: nothing to write, 1: failed or wrong usage, 2: writes are pending");
   add_json(*plan, values);
   add_paths(*add_command(*policy, values, "apply", "Make the writes of policies once",
                          "cgwarden policy apply policies.d/web.yaml",
@@ -228,7 +229,14 @@ std::string help_of(const CLI::App& app) {
   return words + " --help";
 }
 
-int usage(const CLI::App& app, const CLI::ParseError& error) {
+// With this option 2 means that writes are pending: a pipeline must not take a mistyped command for
+// that. The parser may have given up before it came to the option.
+bool has_detailed_exit_code(int argc, const char* const* argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* word) { return std::string(word) == "--detailed-exitcode"; });
+}
+
+int usage(const CLI::App& app, const CLI::ParseError& error, bool detailed_exit_code) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
     return app.exit(error);  // --help and its like: prints on stdout
   }
@@ -238,7 +246,7 @@ int usage(const CLI::App& app, const CLI::ParseError& error) {
   const auto rest = app.remaining(true);
   if (!rest.empty()) message = "there is no command or option '" + printable(rest.front()) + "'";
   complain("cannot understand the command line: " + message + "; see " + help_of(app));
-  return kUsage;
+  return detailed_exit_code ? kRuntime : kUsage;
 }
 
 }  // namespace
@@ -259,7 +267,7 @@ int run_command_line(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return usage(app, error);
+    return usage(app, error, has_detailed_exit_code(argc, argv));
   }
   return values.chosen();
 }

@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/good_policies.h"
 #include "agent/kernel_log.h"
 #include "agent/ownership.h"
 #include "agent/shim_process.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cgroup/mount.h"
 #include "cgroup/tree.h"
 #include "cli/agent_client.h"
@@ -55,7 +57,8 @@ void look_at_mounts(const std::string& cgroup_root, std::vector<Finding>& findin
   if (mounts->missing.empty()) {
     findings.push_back({"controllers", good, there, ""});
   } else {
-    findings.push_back({"controllers", broken, mounts->explanation,
+    findings.push_back({"controllers", mounts->usable() ? limited : broken,
+                        mounts->usable() ? mounts->limitation : mounts->explanation,
                         "limits of " + joined(mounts->missing) + " cannot be set"});
   }
 }
@@ -143,6 +146,24 @@ void look_at_store(const std::string& path, std::vector<Finding>& findings) {
   findings.push_back({"store", limited, store.error().sentence(), "no earlier verdicts"});
 }
 
+// The agent writes down when it refused the policy files of now.
+void look_at_policies(const std::string& state_dir, std::vector<Finding>& findings) {
+  const auto refusal = agent::GoodPolicies(state_dir).refusal();
+  if (!refusal) {
+    findings.push_back({"policies", limited, refusal.error().sentence(),
+                        "whether the files of now are in force is not known"});
+    return;
+  }
+  if (!*refusal) {
+    findings.push_back({"policies", good, "the agent refused no file at its last load", ""});
+    return;
+  }
+  std::string reason = **refusal;
+  std::replace(reason.begin(), reason.end(), '\n', ' ');
+  findings.push_back({"policies", limited, std::string(trim(reason)),
+                      "the agent holds to the last good policies, not to the files of now"});
+}
+
 void look_at_shim(std::vector<Finding>& findings) {
   const auto shim = agent::find_shim();
   if (shim) {
@@ -165,6 +186,7 @@ int doctor(const Common& common) {
   look_at_agent(common.where.runtime_dir, findings);
   look_at_bus(findings);
   look_at_store(agent::store_path(common.where), findings);
+  look_at_policies(common.where.state_dir, findings);
   print(common.json ? doctor_json(findings) : render(findings, report_style()));
   const bool usable = std::ranges::none_of(
       findings, [](const Finding& finding) { return finding.level == broken; });

@@ -8,7 +8,7 @@ inline constexpr int kRuntime = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kNoSuchWorkload = 3;
 inline constexpr int kVerdictUnknown = 4;
-// `policy plan --detailed-exitcode` only, as the field's planners do.
+// `policy plan --detailed-exitcode` only, as the field's planners do; wrong usage is then kRuntime.
 inline constexpr int kChangesPending = 2;
 
 }  // namespace cgwarden::cli

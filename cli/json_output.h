@@ -22,6 +22,9 @@ inline constexpr int kJsonVersion = 1;
 struct RunningNow {
   agent::WorkloadSummary summary;
   std::optional<cgroup::Sample> payload;  // absent: its cgroup could not be read
+  // Throttling between two looks, as a sentence's part; empty: one look was enough.
+  std::string latest = {};
+  std::optional<diagnosis::Verdict> past_stall = {};  // of this run, and over
 };
 [[nodiscard]] std::string why_json(const std::string& workload,
                                    const std::optional<diagnosis::Verdict>& verdict,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,18 @@ Status show(const std::string& directory, const LogsOptions& options) {
   return options.follow ? follow(watch, streams) : Status{};
 }
 
+// What a reader of the logs cannot see from them.
+void say_dropped(const agent::WorkloadFiles& files, const LogsOptions& options) {
+  if (!files.exit) return;
+  const auto say = [](const char* stream, const std::optional<Bytes>& dropped) {
+    if (!dropped || dropped->value == 0) return;
+    complain(human_bytes(*dropped) + " of its last run's " + stream +
+             " are missing here: they could not be written (is the disk full?)");
+  };
+  if (!options.only_stderr) say("stdout", files.exit->stdout_dropped);
+  if (!options.only_stdout) say("stderr", files.exit->stderr_dropped);
+}
+
 }  // namespace
 
 int logs(const Common& common, const LogsOptions& options) {
@@ -64,6 +77,7 @@ int logs(const Common& common, const LogsOptions& options) {
     if (files.error().kind != ErrorKind::vanished) return failed(files.error());
     return no_such_workload(options.name, runtime_dir, agent::store_path(common.where));
   }
+  say_dropped(*files, options);
   if (const Status shown = show(files->directory, options); !shown) return failed(shown.error());
   return kOk;
 }

@@ -63,17 +63,18 @@ void apply(const cgroup::Tree& tree, const policy::Write& write, Tally& tally) {
 }  // namespace
 
 int policy_apply(const Common& common, const std::vector<std::string>& paths) {
-  if (const auto loaded = load_policy_files(paths); !loaded) return failed(loaded.error());
+  const auto loaded = load_policy_files(paths);
+  if (!loaded) return failed(loaded.error());
   const auto tree = open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const auto plan = plan_now(*tree, paths);
-  if (!plan) return failed(plan.error());
-  for (const auto& skip : plan->skips) {
+  const policy::Plan plan = plan_now(*tree, *loaded);
+  print(policy::render(plan.warnings));
+  for (const auto& skip : plan.skips) {
     print(fmt::format("skipped    {} {}: {}\n", printable(skip.cgroup), skip.file, skip.reason));
   }
   Tally tally;
-  for (const auto& write : plan->writes) apply(*tree, write, tally);
-  print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan->skips.size(),
+  for (const auto& write : plan.writes) apply(*tree, write, tally);
+  print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan.skips.size(),
                     tally.failed));
   return tally.failed == 0 ? kOk : kRuntime;
 }

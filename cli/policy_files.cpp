@@ -21,6 +21,10 @@ Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths)
       continue;
     }
     CGW_ASSIGN(const auto inside, agent::yaml_files(path));
+    // A mistyped directory must not pass as a good one.
+    if (inside.empty()) {
+      return fail(Error::invalid("load policies from", path, "it has no *.yaml or *.yml file"));
+    }
     std::ranges::copy(inside, std::back_inserter(files));
   }
   return files;
@@ -43,6 +47,9 @@ Result<policy::LoadedPolicies> load_policy_files(const std::vector<std::string>&
     std::ranges::move(loaded->warnings, std::back_inserter(all.warnings));
   }
   if (errors.empty()) errors = policy::check_unique_names(all.policies);
+  if (errors.empty() && all.policies.empty()) {
+    return fail(Error::invalid("load policies from", files.front(), "it has no policy"));
+  }
   if (errors.empty()) return all;
   const std::string where = paths.size() == 1 ? paths.front() : "the policies";
   return fail(Error::invalid("load", where, "\n" + policy::render(errors)));

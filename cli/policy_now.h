@@ -1,17 +1,13 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "base/result.h"
 #include "cgroup/tree.h"
 #include "policy/plan.h"
+#include "policy/policy.h"
 
 namespace cgwarden::cli {
 
-// What the policies of these files would write into this hierarchy now. Cgroups that systemd owns
-// are skipped, with the reason.
-[[nodiscard]] Result<policy::Plan> plan_now(const cgroup::Tree& tree,
-                                            const std::vector<std::string>& paths);
+// What these policies would write into this hierarchy now, with the warnings of their files.
+// Cgroups that systemd owns are skipped, with the reason.
+[[nodiscard]] policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded);
 
 }  // namespace cgwarden::cli

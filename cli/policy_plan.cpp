@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 
 #include "agent/ownership.h"
 #include "base/clock.h"
@@ -12,34 +13,31 @@
 
 namespace cgwarden::cli {
 
-Result<policy::Plan> plan_now(const cgroup::Tree& tree, const std::vector<std::string>& paths) {
-  CGW_ASSIGN(const auto loaded, load_policy_files(paths));
+policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded) {
   const bool systemd_running = agent::systemd_is_running();
   policy::Plan plan = policy::plan(tree.read_snapshot(SystemClock().now()), loaded.policies,
                                    [systemd_running](std::string_view path) {
                                      return agent::may_not_write(path, systemd_running);
                                    });
   plan.warnings.insert(plan.warnings.begin(), loaded.warnings.begin(), loaded.warnings.end());
+  if (systemd_running) {
+    std::ranges::move(agent::never_enforced(loaded.policies), std::back_inserter(plan.warnings));
+  }
   return plan;
 }
 
 int policy_plan(const Common& common, const std::vector<std::string>& paths,
                 bool detailed_exit_code) {
   // Files first: what is wrong in them can be told on any machine.
-  if (const auto loaded = load_policy_files(paths); !loaded) return failed(loaded.error());
+  const auto loaded = load_policy_files(paths);
+  if (!loaded) return failed(loaded.error());
   const auto tree = open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const auto plan = plan_now(*tree, paths);
-  if (!plan) return failed(plan.error());
-  if (common.json) {
-    print(plan_json(*plan));
-  } else {
-    const std::string text = policy::render(*plan);
-    print(plan->empty() && text.empty() ? "nothing to change\n" : text);
-  }
+  const policy::Plan plan = plan_now(*tree, *loaded);
+  print(common.json ? plan_json(plan) : policy::render(plan));
   // Policies with `mode: plan` are never written, so they do not wait for anything.
   const bool pending = std::ranges::any_of(
-      plan->writes, [](const policy::Write& write) { return write.mode == policy::Mode::enforce; });
+      plan.writes, [](const policy::Write& write) { return write.mode == policy::Mode::enforce; });
   return detailed_exit_code && pending ? kChangesPending : kOk;
 }
 

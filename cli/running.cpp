@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
+#include "agent/throttle_watch.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/workload_view.h"
+#include "diagnosis/death_case.h"
 #include "diagnosis/diagnose.h"
 #include "diagnosis/evidence.h"
 
@@ -15,37 +19,66 @@ namespace {
 
 constexpr std::size_t kEarlierShown = 5;
 
-// The payload cgroup is made for each incarnation, so its counters began at 0.
-std::optional<diagnosis::Verdict> whole_incarnation(const launcher::RunningStatus& status,
-                                                    const cgroup::Sample& payload) {
-  if (!payload.cpu_stat) return std::nullopt;
+// The agent renews a stall that lasts this often; one that is not renewed is over.
+constexpr Usec kRenewed = 2 * agent::ThrottleWatch::kReportInterval;
+// For a second look of our own: enough periods for a judgement, a wait that a person bears.
+constexpr std::uint64_t kPeriodsOfALook = 15;
+constexpr Usec kShortestLook{1'500'000};
+constexpr Usec kLongestLook{5'000'000};
+
+// The stall of this incarnation that the agent saw last. Incarnations are counted from 1 again
+// after a reboot.
+const diagnosis::Verdict* stored_stall(const launcher::RunningStatus& status,
+                                       const History& history) {
+  const auto stored = std::ranges::find_if(history.stalls, [&](const auto& stall) {
+    return stall.incarnation == status.incarnation && stall.when.wall >= status.started.wall;
+  });
+  return stored == history.stalls.end() ? nullptr : &*stored;
+}
+
+bool is_renewed(const diagnosis::Verdict& stall, TimePoint now) {
+  return stall.when.wall + kRenewed >= now.wall;
+}
+
+bool was_ever_throttled(const cgroup::Sample& payload) {
+  return payload.cpu_stat && payload.cpu_stat->nr_throttled.value_or(0) > 0;
+}
+
+// Throttling of now, between two looks. The counters of the whole incarnation cannot tell an hour
+// ago from now.
+void look_again(const launcher::RunningStatus& status, const cgroup::Tree& tree, RunningNow& now,
+                std::optional<diagnosis::Verdict>& live) {
   diagnosis::ThrottleEvidence evidence;
   evidence.workload = status.name;
   evidence.incarnation = status.incarnation;
-  evidence.cgroup = payload.path;
-  evidence.from = status.started;
+  evidence.cgroup = now.payload->path;
+  evidence.from = SystemClock().now();
+  evidence.before = *now.payload->cpu_stat;
+  const Usec period = now.payload->cpu_max ? now.payload->cpu_max->period : Usec{100'000};
+  const Usec look = std::clamp(period * kPeriodsOfALook, kShortestLook, kLongestLook);
+  std::this_thread::sleep_for(look);
+  auto sample = tree.read_sample(evidence.cgroup);
   evidence.to = SystemClock().now();
-  evidence.before = {.usage_usec = 0,
-                     .user_usec = 0,
-                     .system_usec = 0,
-                     .nice_usec = 0,
-                     .core_sched_force_idle_usec = 0,
-                     .nr_periods = 0,
-                     .nr_throttled = 0,
-                     .throttled_usec = 0,
-                     .nr_bursts = 0,
-                     .burst_usec = 0};
-  evidence.after = *payload.cpu_stat;
-  evidence.cpu_max = payload.cpu_max;
-  evidence.cpu_max_burst = payload.cpu_max_burst;
-  evidence.cpu_pressure = payload.cpu_pressure;
-  return diagnosis::diagnose_throttling(evidence);
+  if (!sample || sample->id != now.payload->id || !sample->cpu_stat) return;
+  evidence.after = *sample->cpu_stat;
+  evidence.cpu_max = sample->cpu_max;
+  evidence.cpu_max_burst = sample->cpu_max_burst;
+  evidence.cpu_pressure = sample->cpu_pressure;
+  live = diagnosis::diagnose_throttling(evidence);
+  const auto periods = diagnosis::rise(evidence.before.nr_periods, evidence.after.nr_periods);
+  const auto throttled = diagnosis::rise(evidence.before.nr_throttled, evidence.after.nr_throttled);
+  if (periods && throttled) {
+    now.latest = fmt::format("{} of {} periods throttled in the last {}", *throttled, *periods,
+                             human_duration(evidence.to.boottime - evidence.from.boottime));
+  }
+  now.payload = std::move(*sample);
 }
 
 std::string throttled_text(const cgroup::Sample& payload) {
   const auto& stat = payload.cpu_stat;
   if (!stat || !stat->nr_periods || !stat->nr_throttled) return "CPU bandwidth is not accounted";
-  return fmt::format("{} of {} periods throttled", *stat->nr_throttled, *stat->nr_periods);
+  return fmt::format("{} of {} periods throttled since its start", *stat->nr_throttled,
+                     *stat->nr_periods);
 }
 
 std::string headline(const RunningNow& now) {
@@ -62,8 +95,10 @@ std::string headline(const RunningNow& now) {
   }
   text += summary.state == agent::WorkloadState::stopping ? " is being stopped; it runs since "
                                                           : " is running since ";
-  text += format_wall_utc(summary.started_wall) + ", no stall seen: ";
+  text += format_wall_utc(summary.started_wall);
+  text += now.past_stall ? ", not stalled now: " : ", no stall seen: ";
   if (!now.payload) return text + "its cgroup could not be read.";
+  if (!now.latest.empty()) text += now.latest + ", ";
   text += throttled_text(*now.payload);
   if (const auto memory = memory_text(*now.payload)) text += ", memory " + *memory;
   return text + ".";
@@ -81,19 +116,21 @@ RunningNow look_now(const agent::WorkloadFiles& files, const std::string& cgroup
   return now;
 }
 
-std::optional<diagnosis::Verdict> stall_of(const agent::WorkloadFiles& files, const RunningNow& now,
-                                           const History& history) {
+std::optional<diagnosis::Verdict> stall_of(const agent::WorkloadFiles& files, RunningNow& now,
+                                           const History& history, const std::string& cgroup_root) {
   if (!files.status) return std::nullopt;
-  if (now.payload) {
-    if (auto live = whole_incarnation(*files.status, *now.payload)) return live;
+  const diagnosis::Verdict* stored = stored_stall(*files.status, history);
+  if (stored != nullptr && is_renewed(*stored, SystemClock().now())) return *stored;
+  const auto tree = open_tree(cgroup_root);
+  if (!now.payload || !tree) {
+    // Nothing tells that it is over.
+    return stored != nullptr ? std::optional(*stored) : std::nullopt;
   }
-  const auto stored = std::ranges::find_if(history.stalls, [&](const auto& stall) {
-    // Incarnations are counted from 1 again after a reboot.
-    return stall.incarnation == files.status->incarnation &&
-           stall.when.wall >= files.status->started.wall;
-  });
-  if (stored == history.stalls.end()) return std::nullopt;
-  return *stored;
+  if (!was_ever_throttled(*now.payload)) return std::nullopt;
+  std::optional<diagnosis::Verdict> live;
+  look_again(*files.status, *tree, now, live);
+  if (!live && stored != nullptr) now.past_stall = diagnosis::as_past(*stored);
+  return live;
 }
 
 std::string running_text(const RunningNow& now, const std::vector<diagnosis::Verdict>& earlier,

@@ -17,11 +17,12 @@ namespace cgwarden::cli {
 [[nodiscard]] RunningNow look_now(const agent::WorkloadFiles& files,
                                   const std::string& cgroup_root);
 
-// The stall of this incarnation: with the figures of the whole incarnation when these make one,
-// else as the agent stored it; nullopt when there is none.
+// The stall of now: as the agent stored it when that is fresh, else from a second look some 1.5 s
+// after the first, taken only when it was throttled before. nullopt when there is none; one that is
+// over is then in now.past_stall. Without a readable cgroup the stored one stands.
 [[nodiscard]] std::optional<diagnosis::Verdict> stall_of(const agent::WorkloadFiles& files,
-                                                         const RunningNow& now,
-                                                         const History& history);
+                                                         RunningNow& now, const History& history,
+                                                         const std::string& cgroup_root);
 
 // "NAME is running since ..., no stall seen: ..." and its earlier deaths.
 [[nodiscard]] std::string running_text(const RunningNow& now,

@@ -22,25 +22,16 @@ namespace {
 // A death that no agent has diagnosed: the shim's record and the kernel log are still there.
 diagnosis::Verdict diagnose_here(const agent::WorkloadFiles& files) {
   const launcher::ExitRecord& record = *files.exit;
-  std::vector<std::string> lost;
-  std::vector<diagnosis::OomRecord> kills;
+  agent::KernelLogExtract extract;
   auto log = agent::KernelLog::open();
   const Status drained = log ? log->drain() : fail(log.error());
-  if (drained) {
-    kills = log->between(record.started.boottime, record.ended.boottime);
-    if (log->lost_records() > 0) {
-      lost.push_back("kernel log: " + std::to_string(log->lost_records()) +
-                     " records were overwritten before they were read");
-    }
-  } else {
-    lost.push_back("kernel log: " + drained.error().sentence());
-  }
+  if (log) extract = log->between(record.started.boottime, record.ended.boottime);
+  if (!drained) extract.fault = drained.error().sentence();
   std::vector<diagnosis::OwnAction> own_actions;
   if (files.note && !files.note->wanted && !files.note->stop_reason.empty()) {
     own_actions.push_back({SIGTERM, files.note->stop_reason, Usec(files.note->stop_boottime_usec)});
   }
-  return diagnosis::diagnose(
-      agent::evidence_of(record, kills, std::move(own_actions), std::move(lost)));
+  return diagnosis::diagnose(agent::evidence_of(record, extract, std::move(own_actions), {}));
 }
 
 int tell(const Common& common, const std::string& name, const diagnosis::Verdict& verdict,
@@ -55,7 +46,8 @@ int why_incarnation(const Common& common, const WhyOptions& options, const Histo
   for (const auto* list : {&history.deaths, &history.stalls}) {
     for (const auto& verdict : *list) {
       if (verdict.incarnation == *options.incarnation) {
-        return tell(common, options.name, verdict, std::nullopt, {});
+        // Whoever asks for a start by its number asks for what was.
+        return tell(common, options.name, diagnosis::as_past(verdict), std::nullopt, {});
       }
     }
   }
@@ -66,11 +58,13 @@ int why_incarnation(const Common& common, const WhyOptions& options, const Histo
 
 int why_running(const Common& common, const agent::WorkloadFiles& files, const History& history) {
   RunningNow now = look_now(files, common.where.cgroup_root);
-  if (const auto stall = stall_of(files, now, history)) {
+  if (const auto stall = stall_of(files, now, history, common.where.cgroup_root)) {
     return tell(common, files.name, *stall, now, history.deaths);
   }
-  print(common.json ? why_json(files.name, std::nullopt, now, history.deaths)
-                    : running_text(now, history.deaths, report_style()));
+  std::vector<diagnosis::Verdict> earlier = history.deaths;
+  if (now.past_stall) earlier.insert(earlier.begin(), *now.past_stall);
+  print(common.json ? why_json(files.name, std::nullopt, now, earlier)
+                    : running_text(now, earlier, report_style()));
   return kOk;
 }
 
@@ -110,7 +104,8 @@ int why(const Common& common, const WhyOptions& options) {
   }
   // Known, not running, and no death of it was ever seen.
   return files ? why_running(common, *files, *history)
-               : tell(common, options.name, history->stalls.front(), std::nullopt, {});
+               : tell(common, options.name, diagnosis::as_past(history->stalls.front()),
+                      std::nullopt, {});
 }
 
 }  // namespace cgwarden::cli

@@ -25,9 +25,13 @@ std::optional<std::uint64_t> events_rise(const Events& before, const Events& aft
   return rise((*before).*key, (*after).*key);
 }
 
-std::optional<std::uint64_t> local_rise(const CgroupEvidence& cgroup,
-                                        cgroup::Count cgroup::MemoryEvents::* key) {
-  return events_rise(cgroup.before.memory_events_local, cgroup.after.memory_events_local, key);
+// Counters that are smaller later than before are not believed at any of the three moments.
+std::optional<std::uint64_t> rise_of(const CgroupEvidence& cgroup, Events Moment::* file,
+                                     cgroup::Count cgroup::MemoryEvents::* key,
+                                     bool since_outlived) {
+  const auto whole = events_rise(cgroup.before.*file, cgroup.after.*file, key);
+  if (!whole || !since_outlived) return whole;
+  return events_rise(cgroup.outlived.*file, cgroup.after.*file, key);
 }
 
 bool is_sigkill(const std::optional<MainExit>& exit) {
@@ -53,12 +57,15 @@ void append_rise(std::string& text, std::string_view key, std::optional<std::uin
 
 std::string local_events(const CgroupEvidence& cgroup) {
   using E = cgroup::MemoryEvents;
+  const auto rise = [&](cgroup::Count E::* key) {
+    return rise_of(cgroup, &Moment::memory_events_local, key, false);
+  };
   std::string text;
-  append_rise(text, "oom", local_rise(cgroup, &E::oom));
-  append_rise(text, "oom_kill", local_rise(cgroup, &E::oom_kill));
-  append_rise(text, "oom_group_kill", local_rise(cgroup, &E::oom_group_kill));
-  append_rise(text, "max", local_rise(cgroup, &E::max));
-  append_rise(text, "high", local_rise(cgroup, &E::high));
+  append_rise(text, "oom", rise(&E::oom));
+  append_rise(text, "oom_kill", rise(&E::oom_kill));
+  append_rise(text, "oom_group_kill", rise(&E::oom_group_kill));
+  append_rise(text, "max", rise(&E::max));
+  append_rise(text, "high", rise(&E::high));
   return text;
 }
 
@@ -80,16 +87,14 @@ bool path_is_at_or_below(std::string_view path, std::string_view top) {
 }
 
 DeathCase::DeathCase(const DeathEvidence& given) : evidence(given) {
-  if (!given.cgroups.empty()) read_counters();
-  for (const auto& record : given.oom_records) {
-    if (record.victim_pid == given.main_pid && given.main_pid > 0) {
-      // Of two lines about it (memory.oom.group names the victim twice) the one with the dump.
-      if (main_kill == nullptr || main_kill->oom_memcg.empty()) main_kill = &record;
-    } else if (payload != nullptr && path_is_at_or_below(record.task_memcg, payload->path)) {
-      const bool known = std::ranges::any_of(other_kills, [&](const OomRecord* other) {
-        return other->victim_pid == record.victim_pid;
-      });
-      if (!known) other_kills.push_back(&record);
+  if (!given.cgroups.empty()) payload = &given.cgroups.front();
+  read_log();
+  if (payload != nullptr) {
+    since_outlived = given.outlived.has_value();
+    read_counters();
+    if (since_outlived && main_kill != nullptr && subtree_oom_kill == 0U) {
+      since_outlived = false;
+      read_counters();
     }
   }
   only_init_seen = !given.main_exit && given.init_exit;
@@ -98,15 +103,47 @@ DeathCase::DeathCase(const DeathEvidence& given) : evidence(given) {
   oom = attribute_oom(*this);
 }
 
+void DeathCase::read_log() {
+  // printk has a clock of its own.
+  constexpr Usec kSlack{1'000'000};
+  for (const auto& record : evidence.oom_records) {
+    if (record.victim_pid == evidence.main_pid && evidence.main_pid > 0) {
+      // Of two lines about it (memory.oom.group names the victim twice) the one with the dump.
+      if (main_kill == nullptr || main_kill->oom_memcg.empty()) main_kill = &record;
+    } else if (payload != nullptr && path_is_at_or_below(record.task_memcg, payload->path)) {
+      const bool known = std::ranges::any_of(other_kills, [&](const OomRecord* other) {
+        return other->victim_pid == record.victim_pid;
+      });
+      if (known) continue;
+      other_kills.push_back(&record);
+      if (!evidence.outlived || record.boottime + kSlack >= evidence.outlived->boottime) {
+        late_kills.push_back(&record);
+      }
+    }
+  }
+}
+
+cgroup::Count DeathCase::local_rise(const CgroupEvidence& cgroup,
+                                    cgroup::Count cgroup::MemoryEvents::* key) const {
+  return rise_of(cgroup, &Moment::memory_events_local, key, since_outlived);
+}
+
 void DeathCase::read_counters() {
   using E = cgroup::MemoryEvents;
-  payload = &evidence.cgroups.front();
+  const auto subtree_rise = [&](cgroup::Count E::* key, bool late) {
+    return rise_of(*payload, &Moment::memory_events, key, late);
+  };
   own_oom = local_rise(*payload, &E::oom);
   own_oom_kill = local_rise(*payload, &E::oom_kill);
-  subtree_oom = events_rise(payload->before.memory_events, payload->after.memory_events, &E::oom);
-  subtree_oom_kill =
-      events_rise(payload->before.memory_events, payload->after.memory_events, &E::oom_kill);
+  subtree_oom = subtree_rise(&E::oom, since_outlived);
+  subtree_oom_kill = subtree_rise(&E::oom_kill, since_outlived);
   if (!subtree_oom_kill) subtree_oom_kill = own_oom_kill;
+  run_oom_kill = subtree_rise(&E::oom_kill, false);
+  if (!run_oom_kill) {
+    run_oom_kill = rise_of(*payload, &Moment::memory_events_local, &E::oom_kill, false);
+  }
+  limiting_ancestors.clear();
+  group_killed = nullptr;
   counters_complete =
       own_oom.has_value() && own_oom_kill.has_value() && is_real_root(evidence.cgroups.back());
   for (const auto& cgroup : evidence.cgroups) {
@@ -120,8 +157,13 @@ void DeathCase::read_counters() {
   }
 }
 
-std::optional<std::uint64_t> DeathCase::oom_rise(const CgroupEvidence& cgroup) {
+std::optional<std::uint64_t> DeathCase::oom_rise(const CgroupEvidence& cgroup) const {
   return local_rise(cgroup, &cgroup::MemoryEvents::oom);
+}
+
+std::string_view DeathCase::span() const {
+  const bool whole = !since_outlived || evidence.outlived->boottime <= evidence.started.boottime;
+  return whole ? "in this run" : "since the main process was last seen unharmed";
 }
 
 std::vector<OwnAction> DeathCase::own_actions() const {
@@ -136,11 +178,17 @@ bool DeathCase::oom_kills_are_of_others() const {
   // A group kill counts a process more than once, a lost record may have been the main process's,
   // and a killed init takes the main process with it.
   return oom_kills_seen() && main_kill == nullptr && !init_sigkilled && group_killed == nullptr &&
-         evidence.lost.empty() && other_kills.size() >= *subtree_oom_kill;
+         evidence.lost.empty() && late_kills.size() >= *subtree_oom_kill;
 }
 
 std::optional<std::string> DeathCase::oom_ruled_out() const {
   if (payload == nullptr || own_oom_kill != 0U || subtree_oom_kill != 0U) return std::nullopt;
+  if (run_oom_kill.value_or(0) > 0) {
+    return fmt::format(
+        "OOM: all {} OOM kills that the kernel counted in {} and below it in this run were before "
+        "{}; the main process outlived them, and oom_kill stood still from then to its end",
+        *run_oom_kill, payload->path, format_wall_utc(evidence.outlived->wall));
+  }
   return fmt::format(
       "OOM: the kernel counted no OOM kill in {} or below it during this run (memory.events "
       "oom_kill +0)",
@@ -148,9 +196,9 @@ std::optional<std::string> DeathCase::oom_ruled_out() const {
 }
 
 void DeathCase::contribute_oom_kills(Verdict& verdict) const {
-  if (!oom_kills_seen() && other_kills.empty()) return;
+  if (run_oom_kill.value_or(0) == 0 && other_kills.empty()) return;
   std::string text = "the kernel's OOM killer was at work in this cgroup during the run";
-  if (subtree_oom_kill) text += fmt::format(": oom_kill +{}", *subtree_oom_kill);
+  if (run_oom_kill) text += fmt::format(": oom_kill +{}", *run_oom_kill);
   if (group_killed != nullptr) {
     text += ", which with memory.oom.group is not the number of processes";
   }

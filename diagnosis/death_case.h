@@ -43,12 +43,19 @@ struct DeathCase {
   const DeathEvidence& evidence;
   const CgroupEvidence* payload = nullptr;  // nullptr: no cgroup was captured
 
+  // Counters since the moment that the main process is known to have outlived; since the start when
+  // there is none, or when the kernel log names it as a victim of before (it may have hung in a
+  // system call).
+  bool since_outlived = false;
+
   // memory.events.local of the payload.
   std::optional<std::uint64_t> own_oom;
   std::optional<std::uint64_t> own_oom_kill;
   // memory.events of the payload: with the cgroups below it.
   std::optional<std::uint64_t> subtree_oom;
   std::optional<std::uint64_t> subtree_oom_kill;
+  // The same since the start of the run, whatever it outlived.
+  std::optional<std::uint64_t> run_oom_kill;
   // Ancestors whose own limit was hit (their memory.events.local oom rose), nearest first.
   std::vector<const CgroupEvidence*> limiting_ancestors;
   // The counters of the payload and of every ancestor below the root were seen at both moments.
@@ -60,6 +67,7 @@ struct DeathCase {
 
   const OomRecord* main_kill = nullptr;       // the kernel log names the main process as victim
   std::vector<const OomRecord*> other_kills;  // it names others of this payload, one a process
+  std::vector<const OomRecord*> late_kills;   // those of them that it is not known to have outlived
 
   bool main_sigkilled = false;  // by wait status, or through its pid namespace's init
   bool init_sigkilled = false;
@@ -68,11 +76,14 @@ struct DeathCase {
 
   // Signals we sent before it ended.
   [[nodiscard]] std::vector<OwnAction> own_actions() const;
+  // Did anything here rise that may have killed it?
   [[nodiscard]] bool oom_kills_seen() const { return subtree_oom_kill.value_or(0) > 0; }
   // Did each OOM kill that the counters tell of hit another process than the main one?
   [[nodiscard]] bool oom_kills_are_of_others() const;
   // memory.events.local oom of one cgroup.
-  [[nodiscard]] static std::optional<std::uint64_t> oom_rise(const CgroupEvidence& cgroup);
+  [[nodiscard]] std::optional<std::uint64_t> oom_rise(const CgroupEvidence& cgroup) const;
+  // The time over which the counters above count, for a sentence: "in this run".
+  [[nodiscard]] std::string_view span() const;
   // Sentences for ruled_out: "OOM: ..." with the counters; empty when they were not all seen.
   [[nodiscard]] std::optional<std::string> oom_ruled_out() const;
   // OOM kills that do not explain this death, as contributing, with the kernel's lines.
@@ -84,7 +95,10 @@ struct DeathCase {
   [[nodiscard]] Verdict begin(VerdictClass verdict, Confidence confidence) const;
 
  private:
+  void read_log();
   void read_counters();
+  [[nodiscard]] cgroup::Count local_rise(const CgroupEvidence& cgroup,
+                                         cgroup::Count cgroup::MemoryEvents::* key) const;
 };
 
 // Is the cgroup `path` the cgroup `top` or one below it?

@@ -98,12 +98,19 @@ Verdict diagnose(const DeathEvidence& evidence) {
   Verdict verdict = found ? std::move(*found) : unknown(death);
   add_throttling(death, verdict);
   add_own_actions(death, verdict);
+  verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost_earlier.begin(),
+                               evidence.lost_earlier.end());
   verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost.begin(),
                                evidence.lost.end());
   // What could not be seen cannot have been weighed; only a launcher's own report needs no other
   // witness.
   if (!evidence.lost.empty() && verdict.verdict != VerdictClass::exec_failed) {
     verdict.confidence = one_step_lower(verdict.confidence);
+  }
+  if (evidence.output_dropped.value > 0) {
+    verdict.evidence_lost.push_back(human_bytes(evidence.output_dropped) +
+                                    " of its output are missing in its logs: they could not be "
+                                    "written (is the disk full?)");
   }
   make_sentences_printable(verdict);
   return verdict;

@@ -16,4 +16,7 @@ namespace cgwarden::diagnosis {
 // of rules/throttled.h; nullopt when not.
 [[nodiscard]] std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence);
 
+// A stall that is over, so told: "NAME was throttled until TIME: ...". A death stays as it is.
+[[nodiscard]] Verdict as_past(Verdict verdict);
+
 }  // namespace cgwarden::diagnosis

@@ -35,6 +35,7 @@ struct CgroupEvidence {
     std::optional<cgroup::PidsEvents> pids_events_local;
   };
   Moment before;
+  Moment outlived;  // memory events at DeathEvidence::outlived
   Moment after;
   // In force at the end.
   std::optional<LimitOf<Bytes>> memory_max;
@@ -68,6 +69,9 @@ struct DeathEvidence {
   unsigned incarnation = 0;
   TimePoint started;
   TimePoint ended;
+  // The newest moment whose OOM counters the main process is known to have outlived: only what rose
+  // after it can have killed it. Absent: when the counters rose is not known.
+  std::optional<TimePoint> outlived;
   pid_t main_pid = -1;                // host pid
   std::optional<MainExit> main_exit;  // absent: nobody saw the status
   std::optional<MainExit> init_exit;  // of a built-in init, when there was one
@@ -78,8 +82,11 @@ struct DeathEvidence {
   std::vector<OwnAction> own_actions;
   Bytes max_rss{0};
   std::string stderr_tail;
+  Bytes output_dropped{0};  // output its logs did not take; weakens no verdict
   std::vector<std::string>
       lost;  // what could not be seen: "kernel log: 12 records overwritten", ...
+  // What could not be seen of the time before `outlived`: said, but nothing in it killed this one.
+  std::vector<std::string> lost_earlier;
 };
 
 // The throttling of one cgroup between two moments of the same incarnation.

@@ -1,5 +1,9 @@
 #include "diagnosis/kmsg.h"
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace cgwarden::diagnosis {
@@ -55,6 +59,21 @@ Result<KmsgRecord> parse_kmsg_record(std::string_view record) {
   text = text.substr(0, text.find('\n'));
   parsed.text = unescape(text);
   return parsed;
+}
+
+void KmsgGaps::add(const KmsgGap& gap) {
+  gaps_.push_back(gap);
+  if (gaps_.size() <= limits::kKernelLogGaps) return;
+  gaps_[1].from = gaps_[0].from;
+  gaps_[1].count += gaps_[0].count;
+  gaps_.erase(gaps_.begin());
+}
+
+std::vector<KmsgGap> KmsgGaps::between(Usec from, Usec to) const {
+  std::vector<KmsgGap> found;
+  std::ranges::copy_if(gaps_, std::back_inserter(found),
+                       [&](const KmsgGap& gap) { return gap.to >= from && gap.from <= to; });
+  return found;
 }
 
 }  // namespace cgwarden::diagnosis

@@ -49,6 +49,25 @@ struct OomRecord {
   std::vector<std::string> lines;  // the kernel's own lines, as quoted evidence
 };
 
+// Records that were overwritten before they were read, between two that were.
+struct KmsgGap {
+  Usec from{0};  // boottime of the record before; 0: the log was not read from its beginning
+  Usec to{0};    // of the record after
+  std::uint64_t count = 0;
+};
+
+// The gaps of a log, oldest first. Over limits::kKernelLogGaps the oldest two become one that spans
+// both: a gap may grow but is never forgotten.
+class KmsgGaps {
+ public:
+  void add(const KmsgGap& gap);
+  // Those that reach into from..to.
+  [[nodiscard]] std::vector<KmsgGap> between(Usec from, Usec to) const;
+
+ private:
+  std::vector<KmsgGap> gaps_;
+};
+
 // Puts OOM dumps together from consecutive records: skips foreign facilities, joins continuations,
 // notices sequence gaps. "oom-kill:" is read from the right, because comm and cgroup names may
 // contain ",pid=" themselves.
@@ -56,7 +75,10 @@ class OomLogReader {
  public:
   // Feeds one record; gives a finished OomRecord at its "Killed process" line.
   [[nodiscard]] std::optional<OomRecord> feed(const KmsgRecord& record);
-  // Sequence numbers that never arrived (overwritten before they were read).
+  // The gap before the record that was fed last. The kernel numbers from 0: a first record with
+  // another number has one too.
+  [[nodiscard]] const std::optional<KmsgGap>& gap() const { return gap_; }
+  // Sequence numbers that never arrived since the first record.
   [[nodiscard]] std::uint64_t lost_records() const { return lost_; }
 
  private:
@@ -72,7 +94,10 @@ class OomLogReader {
   void take(const KmsgRecord& record);
   [[nodiscard]] std::optional<OomRecord> finish(const KmsgRecord& record);
 
+  void note_gap(const KmsgRecord& record);
   std::optional<std::uint64_t> last_sequence_;
+  Usec last_boottime_{0};
+  std::optional<KmsgGap> gap_;
   std::uint64_t lost_ = 0;
   Dump dump_;
   std::string group_line_;  // "Tasks in ... memory.oom.group set", while its kills follow

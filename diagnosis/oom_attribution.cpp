@@ -53,7 +53,7 @@ std::optional<bool> counters_agree(const DeathCase& death, const Finding& findin
     case OomCause::nested_limit:
       return rose(death.subtree_oom);
     case OomCause::ancestor_limit:
-      return rose(DeathCase::oom_rise(*finding.ancestor));
+      return rose(death.oom_rise(*finding.ancestor));
     case OomCause::machine:
     case OomCause::manual:
       if (!death.counters_complete) return std::nullopt;
@@ -87,7 +87,7 @@ std::string where(const Finding& finding) {
 // The record taken for this kill. A killed init is known by being the only other victim.
 const OomRecord* record_of(const DeathCase& death) {
   if (death.main_kill != nullptr) return death.main_kill;
-  if (death.init_sigkilled && death.other_kills.size() == 1) return death.other_kills.front();
+  if (death.init_sigkilled && death.late_kills.size() == 1) return death.late_kills.front();
   return nullptr;
 }
 
@@ -117,8 +117,9 @@ void judge_with_counters(const DeathCase& death, OomAttribution& oom) {
   if (limits_hit > 1) {
     oom.confidence = Confidence::likely;
     oom.conflicts.push_back(
-        "more than one limit was hit during the run, and no line of the kernel log says which one "
-        "this kill came from");
+        fmt::format("more than one limit was hit {}, and no line of the kernel log says which one "
+                    "this kill came from",
+                    death.span()));
   } else if (oom.record != nullptr && counted.cause == OomCause::machine) {
     oom.cause = OomCause::unresolved;
     oom.conflicts.push_back(
@@ -128,9 +129,11 @@ void judge_with_counters(const DeathCase& death, OomAttribution& oom) {
     oom.confidence =
         counted.cause == OomCause::nested_limit ? Confidence::strong : Confidence::proven;
   } else {
-    // The victim itself is inferred: that somebody here was killed, and that this one died of
-    // SIGKILL.
-    oom.confidence = counted.cause == OomCause::nested_limit || !death.other_kills.empty()
+    // The victim itself is inferred: that somebody here was killed at most a second or two before
+    // this one died of SIGKILL. When the kill was is everything: it may have been a child's, weeks
+    // ago.
+    oom.confidence = counted.cause == OomCause::nested_limit || !death.late_kills.empty() ||
+                             !death.since_outlived
                          ? Confidence::likely
                          : Confidence::strong;
   }
@@ -168,8 +171,8 @@ OomAttribution attribute_oom(const DeathCase& death) {
     oom.confidence = std::min(oom.confidence, Confidence::likely);
   }
   if (!death.limiting_ancestors.empty() && oom.cause == OomCause::own_limit) {
-    oom.conflicts.push_back(death.limiting_ancestors.front()->path +
-                            " also hit its limit during this run");
+    oom.conflicts.push_back(fmt::format("{} also hit its limit {}",
+                                        death.limiting_ancestors.front()->path, death.span()));
   }
   return oom;
 }

@@ -166,13 +166,21 @@ std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
   return kill;
 }
 
-std::optional<OomRecord> OomLogReader::feed(const KmsgRecord& record) {
-  if (last_sequence_ && record.sequence > *last_sequence_ + 1) {
-    lost_ += record.sequence - *last_sequence_ - 1;
+void OomLogReader::note_gap(const KmsgRecord& record) {
+  gap_.reset();
+  const std::uint64_t expected = last_sequence_ ? *last_sequence_ + 1 : 0;
+  if (record.sequence > expected) {
+    gap_ = KmsgGap{last_boottime_, record.boottime, record.sequence - expected};
+    if (last_sequence_) lost_ += gap_->count;
     dump_ = Dump{};  // what is missing may have been the end of one dump and the start of another
     group_line_.clear();
   }
   last_sequence_ = record.sequence;
+  last_boottime_ = record.boottime;
+}
+
+std::optional<OomRecord> OomLogReader::feed(const KmsgRecord& record) {
+  note_gap(record);
   if (!record.from_kernel()) return std::nullopt;
   if (!record.continuation && (record.text.starts_with("Memory cgroup out of memory: ") ||
                                record.text.starts_with("Out of memory: "))) {

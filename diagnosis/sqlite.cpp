@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -79,7 +80,24 @@ Result<std::int64_t> Database::pragma(const std::string& name) const {
   return statement.integer(0);
 }
 
-int Database::changes() const { return ::sqlite3_changes(database_.get()); }
+Result<Database::Transaction> Database::Transaction::begin(const Database& database) {
+  CGW_TRY(database.execute("BEGIN IMMEDIATE"));
+  return Transaction(database);
+}
+
+Database::Transaction::Transaction(Transaction&& other) noexcept
+    : database_(std::exchange(other.database_, nullptr)) {}
+
+Database::Transaction::~Transaction() {
+  // Nothing is left to roll back when SQLite itself gave the transaction up (a full disk).
+  if (database_ != nullptr) (void)database_->execute("ROLLBACK");
+}
+
+Status Database::Transaction::commit() {
+  CGW_TRY(database_->execute("COMMIT"));
+  database_ = nullptr;
+  return {};
+}
 
 Database::Statement& Database::Statement::bind(std::string_view text) {
   const int code = ::sqlite3_bind_text(statement_.get(), next_++, text.data(),
@@ -100,6 +118,14 @@ Result<bool> Database::Statement::step() {
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   return fail(database_->error(code, "use"));
+}
+
+Status Database::Statement::run() {
+  CGW_ASSIGN(const bool row, step());
+  (void)row;
+  ::sqlite3_reset(statement_.get());
+  next_ = 1;
+  return {};
 }
 
 std::string Database::Statement::text(int column) const {

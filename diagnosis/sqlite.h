@@ -31,6 +31,8 @@ class Database {
     Statement& bind(std::int64_t value);
     // True: a row is there.
     [[nodiscard]] Result<bool> step();
+    // A statement without rows, run to its end; afterwards it can be bound and run again.
+    [[nodiscard]] Status run();
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::int64_t integer(int column) const;
 
@@ -45,7 +47,21 @@ class Database {
     int bind_error_ = 0;
   };
   [[nodiscard]] Result<Statement> prepare(const std::string& sql) const;
-  [[nodiscard]] int changes() const;
+
+  // All statements until commit() happen together or not at all; rolled back when it goes out of
+  // scope uncommitted. Statements must be finalized before that.
+  class Transaction {
+   public:
+    [[nodiscard]] static Result<Transaction> begin(const Database& database);
+    Transaction(Transaction&& other) noexcept;
+    Transaction& operator=(Transaction&&) = delete;
+    ~Transaction();
+    [[nodiscard]] Status commit();
+
+   private:
+    explicit Transaction(const Database& database) : database_(&database) {}
+    const Database* database_;
+  };
 
  private:
   struct Close {

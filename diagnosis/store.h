@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,24 +51,25 @@ class StoreWriter {
 
   [[nodiscard]] const std::string& notice() const;
 
-  // Commits before it returns. One row per (workload, incarnation, class, from): an ongoing stall
-  // or a repeated report updates its row.
-  [[nodiscard]] Status put(const Verdict& verdict);
-  // Has this death been stored already? (After an agent restart.) `ended_wall` is
-  // Verdict::when.wall.
-  [[nodiscard]] Result<bool> has_death(std::string_view workload, unsigned incarnation,
-                                       Usec ended_wall) const;
-
-  // Counters that outlive workloads and agents, by name: deaths by verdict and so on. Absent reads
-  // as nullopt.
-  [[nodiscard]] Status put_counter(std::string_view workload, std::string_view counter,
-                                   std::uint64_t value);
+  // A counter that outlives workloads and agents, by name: "deaths/EXITED" and so on.
   struct Counter {
     std::string workload;
     std::string counter;
     std::uint64_t value = 0;
   };
+  // All in one transaction, committed before it returns (one fsync however many), or nothing. One
+  // row per (workload, incarnation, class, from): an ongoing stall or a repeated report updates its
+  // row; a counter replaces its old value.
+  [[nodiscard]] Status put(std::span<const Verdict> verdicts, std::span<const Counter> counters);
+  [[nodiscard]] Status put(const Verdict& verdict) { return put({&verdict, 1}, {}); }
+  // Has this death been stored already? (After an agent restart.) `ended_wall` is
+  // Verdict::when.wall.
+  [[nodiscard]] Result<bool> has_death(std::string_view workload, unsigned incarnation,
+                                       Usec ended_wall) const;
+
   [[nodiscard]] Result<std::vector<Counter>> counters() const;
+  // Its verdicts stay.
+  [[nodiscard]] Status remove_counters(std::string_view workload);
 
  private:
   struct Impl;

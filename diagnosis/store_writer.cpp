@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -48,6 +49,47 @@ Result<Database> open_ours(const std::string& path) {
   return database;
 }
 
+Status put_verdict(const Database& database, const Verdict& verdict) {
+  CGW_ASSIGN(
+      auto insert,
+      database.prepare(
+          "INSERT INTO "
+          "verdict(workload,incarnation,class,death,from_wall_usec,when_wall_usec,json) "
+          "VALUES(?1,?2,?3,?4,?5,?6,?7) "
+          "ON CONFLICT(workload,incarnation,class,from_wall_usec) DO UPDATE SET "
+          "death=excluded.death, when_wall_usec=excluded.when_wall_usec, json=excluded.json"));
+  insert.bind(verdict.workload)
+      .bind(static_cast<std::int64_t>(verdict.incarnation))
+      .bind(to_string(verdict.verdict))
+      .bind(std::int64_t{verdict.death ? 1 : 0})
+      .bind(wall(verdict.from))
+      .bind(wall(verdict.when))
+      .bind(to_json(verdict));
+  CGW_TRY(insert.run());
+  // Stalls go before deaths, the oldest first; the newest row stays, it is what happens now.
+  CGW_ASSIGN(auto prune,
+             database.prepare("DELETE FROM verdict WHERE workload=?1 AND id IN ("
+                              "SELECT id FROM verdict WHERE workload=?1 ORDER BY "
+                              "when_wall_usec=(SELECT max(when_wall_usec) FROM verdict WHERE "
+                              "workload=?1) DESC, death DESC, when_wall_usec DESC, id DESC "
+                              "LIMIT -1 OFFSET ?2)"));
+  prune.bind(verdict.workload).bind(static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
+  return prune.run();
+}
+
+Status put_counters(const Database& database, std::span<const StoreWriter::Counter> counters) {
+  CGW_ASSIGN(auto statement,
+             database.prepare("INSERT INTO counter(workload,name,value) VALUES(?1,?2,?3) "
+                              "ON CONFLICT(workload,name) DO UPDATE SET value=excluded.value"));
+  for (const auto& counter : counters) {
+    statement.bind(counter.workload)
+        .bind(counter.counter)
+        .bind(static_cast<std::int64_t>(counter.value));
+    CGW_TRY(statement.run());
+  }
+  return {};
+}
+
 }  // namespace
 
 struct StoreWriter::Impl {
@@ -82,36 +124,12 @@ Result<StoreWriter> StoreWriter::open(const std::string& path, std::uint64_t wal
   return StoreWriter(std::move(impl));
 }
 
-Status StoreWriter::put(const Verdict& verdict) {
-  CGW_ASSIGN(
-      auto insert,
-      impl_->database.prepare(
-          "INSERT INTO "
-          "verdict(workload,incarnation,class,death,from_wall_usec,when_wall_usec,json) "
-          "VALUES(?1,?2,?3,?4,?5,?6,?7) "
-          "ON CONFLICT(workload,incarnation,class,from_wall_usec) DO UPDATE SET "
-          "death=excluded.death, when_wall_usec=excluded.when_wall_usec, json=excluded.json"));
-  insert.bind(verdict.workload)
-      .bind(static_cast<std::int64_t>(verdict.incarnation))
-      .bind(to_string(verdict.verdict))
-      .bind(std::int64_t{verdict.death ? 1 : 0})
-      .bind(wall(verdict.from))
-      .bind(wall(verdict.when))
-      .bind(to_json(verdict));
-  CGW_ASSIGN(const bool row, insert.step());
-  (void)row;
-  insert = {};
-  // Stalls go before deaths, the oldest first; the newest row stays, it is what happens now.
-  CGW_ASSIGN(auto prune, impl_->database.prepare(
-                             "DELETE FROM verdict WHERE workload=?1 AND id IN ("
-                             "SELECT id FROM verdict WHERE workload=?1 ORDER BY "
-                             "when_wall_usec=(SELECT max(when_wall_usec) FROM verdict WHERE "
-                             "workload=?1) DESC, death DESC, when_wall_usec DESC, id DESC "
-                             "LIMIT -1 OFFSET ?2)"));
-  prune.bind(verdict.workload).bind(static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
-  CGW_ASSIGN(const bool pruned, prune.step());
-  (void)pruned;
-  return {};
+Status StoreWriter::put(std::span<const Verdict> verdicts, std::span<const Counter> counters) {
+  if (verdicts.empty() && counters.empty()) return {};
+  CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
+  for (const auto& verdict : verdicts) CGW_TRY(put_verdict(impl_->database, verdict));
+  CGW_TRY(put_counters(impl_->database, counters));
+  return transaction.commit();
 }
 
 Result<bool> StoreWriter::has_death(std::string_view workload, unsigned incarnation,
@@ -125,17 +143,6 @@ Result<bool> StoreWriter::has_death(std::string_view workload, unsigned incarnat
   return statement.step();
 }
 
-Status StoreWriter::put_counter(std::string_view workload, std::string_view counter,
-                                std::uint64_t value) {
-  CGW_ASSIGN(auto statement, impl_->database.prepare(
-                                 "INSERT INTO counter(workload,name,value) VALUES(?1,?2,?3) "
-                                 "ON CONFLICT(workload,name) DO UPDATE SET value=excluded.value"));
-  statement.bind(workload).bind(counter).bind(static_cast<std::int64_t>(value));
-  CGW_ASSIGN(const bool row, statement.step());
-  (void)row;
-  return {};
-}
-
 Result<std::vector<StoreWriter::Counter>> StoreWriter::counters() const {
   CGW_ASSIGN(auto statement, impl_->database.prepare(
                                  "SELECT workload,name,value FROM counter ORDER BY workload,name"));
@@ -146,6 +153,14 @@ Result<std::vector<StoreWriter::Counter>> StoreWriter::counters() const {
     counters.push_back(
         {statement.text(0), statement.text(1), static_cast<std::uint64_t>(statement.integer(2))});
   }
+}
+
+Status StoreWriter::remove_counters(std::string_view workload) {
+  CGW_ASSIGN(auto statement, impl_->database.prepare("DELETE FROM counter WHERE workload=?1"));
+  statement.bind(workload);
+  CGW_ASSIGN(const bool row, statement.step());
+  (void)row;
+  return {};
 }
 
 }  // namespace cgwarden::diagnosis

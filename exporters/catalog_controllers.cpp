@@ -81,7 +81,8 @@ std::vector<CgroupMetric> pressure_metrics() {
         "Time in which all non-idle tasks waited at once (total of `full` in *.pressure)."},
        {{R"(resource="cpu")", stall<&Sample::cpu_pressure, &Pressure::full>},
         {R"(resource="memory")", stall<&Sample::memory_pressure, &Pressure::full>},
-        {R"(resource="io")", stall<&Sample::io_pressure, &Pressure::full>}}},
+        {R"(resource="io")", stall<&Sample::io_pressure, &Pressure::full>},
+        {R"(resource="irq")", stall<&Sample::irq_pressure, &Pressure::full>}}},
   };
 }
 

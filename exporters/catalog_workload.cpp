@@ -1,3 +1,7 @@
+#include <set>
+#include <string>
+#include <string_view>
+
 #include "diagnosis/verdict.h"
 #include "exporters/catalog.h"
 #include "exporters/escape.h"
@@ -26,6 +30,31 @@ void restarts(const WorkloadCounters& counters, LineSink& sink) {
 
 void throttled(const WorkloadCounters& counters, LineSink& sink) {
   sink.line("", Value::seconds(Usec{counters.throttled_usec}));
+}
+
+// A name that both expositions take ([a-zA-Z0-9_]), as kube-state-metrics makes it.
+std::string label_name(std::string_view name) {
+  std::string out = "label_";
+  for (const char c : name) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    out += plain ? c : '_';
+  }
+  return out;
+}
+
+void labels_of(const WorkloadCounters& counters, LineSink& sink) {
+  std::string labels;
+  std::set<std::string> used;
+  for (const auto& [key, value] : counters.labels) {
+    // "a.b" and "a-b" make the same name; one name twice would make a scraper refuse the page.
+    const std::string plain = label_name(key);
+    std::string name = plain;
+    for (int n = 1; !used.insert(name).second; ++n) name = plain + "_conflict" + std::to_string(n);
+    if (!labels.empty()) labels += ',';
+    labels += label(name, value);
+  }
+  sink.line(labels, Value::count(1));
 }
 
 void running(const WorkloadCounters& counters, LineSink& sink) {
@@ -60,6 +89,10 @@ const std::vector<WorkloadMetric>& workload_metrics() {
         "Times memory.high slowed the workload down, over all its incarnations."},
        "",
        count<&WorkloadCounters::memory_high_events>},
+      {{"cgwarden_workload_info", MetricType::info, "",
+        "1, with the labels of the workload's file; characters that no label may have become _."},
+       "label_NAME",
+       labels_of},
       {{"cgwarden_workload_running", gauge, "", "1 while the workload runs."}, "", running},
   };
   return metrics;

@@ -14,6 +14,7 @@ namespace cgwarden::exporters {
 // Counters of one workload that survive its cgroup and the agent.
 struct WorkloadCounters {
   std::string workload;
+  std::map<std::string, std::string> labels;  // metadata.labels
   bool running = false;
   std::uint64_t starts = 0;
   std::map<diagnosis::VerdictClass, std::uint64_t>

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -21,6 +22,7 @@
 #include "base/text.h"
 #include "cgroup/tree.h"
 #include "launcher/capture.h"
+#include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
 #include "launcher/spawn.h"
 #include "launcher/state.h"
@@ -61,6 +63,9 @@ class Shim {
 
  private:
   std::optional<std::string> receive_go() const;
+  std::optional<LaunchError> lock();
+  [[nodiscard]] bool agent_is_gone() const;
+  int hold_workload(const std::string& message);
   std::optional<LaunchError> prepare(const std::string& cgroup);
   std::optional<LaunchError> start();
   std::optional<LaunchError> announce();
@@ -73,6 +78,7 @@ class Shim {
 
   const ShimOptions& options_;
   SystemClock clock_;
+  UniqueFd lock_;
   Spec spec_;
   std::optional<cgroup::Tree> tree_;
   std::optional<OutputLog> stdout_;
@@ -91,6 +97,25 @@ std::optional<std::string> Shim::receive_go() const {
   if (count <= 0) return std::nullopt;
   message.resize(static_cast<std::size_t>(count));
   return message;
+}
+
+// One shim at a time writes the files of a workload and holds its command. The kernel ends the lock
+// with the process.
+std::optional<LaunchError> Shim::lock() {
+  auto file = open_at(AT_FDCWD, path("shim.lock"), O_RDWR | O_CREAT, 0600);
+  if (!file) return as_launch_error("state", file.error());
+  if (::flock(file->get(), LOCK_EX | LOCK_NB) != 0) {
+    return LaunchError{"state", errno, "another shim still holds " + path("shim.lock")};
+  }
+  lock_ = std::move(*file);
+  return std::nullopt;
+}
+
+// An agent that says go and dies before the command runs does not know whether it runs. The next
+// one starts it again, so this one must not.
+bool Shim::agent_is_gone() const {
+  pollfd control{options_.control_fd, POLLRDHUP, 0};
+  return ::poll(&control, 1, 0) > 0 && (control.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 // Everything that can fail without a process: the spec, the state directory, the cgroup.
@@ -157,11 +182,14 @@ std::optional<LaunchError> Shim::announce() {
   const auto start_time = process_start_time(status.shim_pid);
   if (start_time) status.shim_start_time = *start_time;
   status.pid = spawned_.pid;
+  // Not reaped before this: the pid cannot be another's.
+  if (const auto born = process_start_time(spawned_.pid)) status.pid_start_time = *born;
   status.main_pid = spawned_.main_pid;
   status.started = record_.started;
   status.cgroup = record_.cgroups.front().path;
-  const Status written = start_time ? write_file_atomically(path("status.json"), to_json(status))
-                                    : Status(fail(start_time.error()));
+  const Status written =
+      start_time ? write_file_atomically(path("status.json"), to_json(status), kStateFileMode)
+                 : Status(fail(start_time.error()));
   if (written) return std::nullopt;
   ::syscall(SYS_pidfd_send_signal, spawned_.pidfd.get(), SIGKILL, nullptr, 0);
   collect_end();
@@ -177,15 +205,19 @@ void Shim::reply(const std::optional<LaunchError>& error) {
 }
 
 void Shim::hold() {
+  OomWatch oom(*tree_, record_.cgroups, {spawned_.pid, spawned_.main_pid}, record_.started);
   for (;;) {
-    std::array<pollfd, 3> waits{{{spawned_.pidfd.get(), POLLIN, 0},
-                                 {stdout_->read_end(), POLLIN, 0},
-                                 {stderr_->read_end(), POLLIN, 0}}};
-    if (::poll(waits.data(), waits.size(), -1) < 0) continue;
+    std::vector<pollfd> waits{{spawned_.pidfd.get(), POLLIN, 0},
+                              {stdout_->read_end(), POLLIN, 0},
+                              {stderr_->read_end(), POLLIN, 0}};
+    oom.add_polls(waits);
+    if (::poll(waits.data(), waits.size(), oom.timeout_msec(clock_.now().boottime)) < 0) continue;
     if (waits[1].revents != 0) stdout_->pump();
     if (waits[2].revents != 0) stderr_->pump();
-    if (waits[0].revents != 0) return;
+    if (waits[0].revents != 0) break;
+    oom.look(waits, clock_.now());
   }
+  oom.write_to(record_);
 }
 
 // The zombie keeps its place in the cgroup until it is reaped: the counters are read before that.
@@ -216,13 +248,15 @@ void Shim::collect_end() {
 }
 
 int Shim::record(int tries) {
+  if (stdout_) record_.stdout_dropped = Bytes{stdout_->dropped_bytes()};
+  if (stderr_) record_.stderr_dropped = Bytes{stderr_->dropped_bytes()};
   if (stderr_) record_.stderr_tail = printable_lines(stderr_->tail());
   const std::string text = to_json(record_);
   Status written;
   for (int i = 0; i < tries; ++i) {
     if (i > 0) ::usleep(kRecordPauseUsec);
     ::unlink(path("exit.json.reserved").c_str());
-    written = write_file_atomically(path("exit.json"), text);
+    written = write_file_atomically(path("exit.json"), text, kStateFileMode);
     if (written) return 0;
   }
   const WaitStatus wait = record_.wait.value_or(WaitStatus{});
@@ -250,8 +284,20 @@ void Shim::drain() {
 
 int Shim::run() {
   const auto message = receive_go();
-  if (!message) return 0;
-  auto error = prepare(*message);
+  if (!message || agent_is_gone()) return 0;
+  if (const auto error = lock()) {
+    reply(error);  // the record is the other shim's to write
+    return 1;
+  }
+  return hold_workload(*message);
+}
+
+int Shim::hold_workload(const std::string& message) {
+  auto error = prepare(message);
+  if (!error && agent_is_gone()) {
+    ::unlink(path("exit.json.reserved").c_str());
+    return 0;
+  }
   if (!error) error = start();
   if (!error) error = announce();
   if (error) {

@@ -20,10 +20,11 @@ struct ShimOptions {
 // invalid, with the option's name, for an unknown, repeated, missing or malformed option.
 [[nodiscard]] Result<ShimOptions> parse_shim_options(const std::vector<std::string>& arguments);
 
-// Holds one workload from its start to its recorded end: waits for the go message, starts the
-// command, answers, keeps its output and writes exit.json. Returns the exit status of the shim: 0
-// when the end of the workload (or that it could not start) is recorded or the agent gave up
-// beforehand, 1 when it could not be recorded.
+// Holds one workload from its start to its recorded end: waits for the go message, takes shim.lock,
+// starts the command, answers, keeps its output and writes exit.json. Starts nothing when the agent
+// has gone by then, even after its go, nor while another shim has the lock. Returns the exit status
+// of the shim: 0 when the end of the workload (or that it could not start) is recorded or the agent
+// gave up beforehand, 1 when it could not be recorded.
 [[nodiscard]] int run_shim(const ShimOptions& options);
 
 }  // namespace cgwarden::launcher

@@ -46,6 +46,11 @@ class MemberReader {
     complain(name, "must be a whole number in range");
     return {};
   }
+  template <typename Integer>
+  std::optional<Integer> optional_integer(const char* name) {
+    if (find(name) == nullptr) return std::nullopt;
+    return integer<Integer>(name);
+  }
   std::string string(const char* name) {
     const json* value = find(name);
     if (value == nullptr) {
@@ -163,6 +168,7 @@ std::vector<CgroupCapture> read_captures(MemberReader& parent) {
     capture.path = reader.string("path");
     capture.id = CgroupId{reader.integer<std::uint64_t>("id")};
     capture.before = read_files(reader, "before");
+    capture.outlived = read_files(reader, "outlived");
     capture.after = read_files(reader, "after");
     captures.push_back(std::move(capture));
   }
@@ -184,15 +190,17 @@ Result<T> finished(T value, std::string fault, const char* operation, const std:
 }  // namespace
 
 std::string to_json(const RunningStatus& status) {
-  return dump({{"version", kStateVersion},
-               {"name", status.name},
-               {"incarnation", status.incarnation},
-               {"shim_pid", status.shim_pid},
-               {"shim_start_time", status.shim_start_time},
-               {"pid", status.pid},
-               {"main_pid", status.main_pid},
-               {"started", write_time(status.started)},
-               {"cgroup", status.cgroup}});
+  json document{{"version", kStateVersion},
+                {"name", status.name},
+                {"incarnation", status.incarnation},
+                {"shim_pid", status.shim_pid},
+                {"shim_start_time", status.shim_start_time},
+                {"pid", status.pid},
+                {"main_pid", status.main_pid},
+                {"started", write_time(status.started)},
+                {"cgroup", status.cgroup}};
+  if (status.pid_start_time) document["pid_start_time"] = *status.pid_start_time;
+  return dump(document);
 }
 
 Result<RunningStatus> parse_running_status(const std::string& text, const std::string& where) {
@@ -207,6 +215,7 @@ Result<RunningStatus> parse_running_status(const std::string& text, const std::s
   status.shim_pid = reader.integer<pid_t>("shim_pid");
   status.shim_start_time = reader.integer<std::uint64_t>("shim_start_time");
   status.pid = reader.integer<pid_t>("pid");
+  status.pid_start_time = reader.optional_integer<std::uint64_t>("pid_start_time");
   status.main_pid = reader.integer<pid_t>("main_pid");
   status.started = read_time(reader, "started");
   status.cgroup = reader.string("cgroup");
@@ -220,13 +229,17 @@ std::string to_json(const ExitRecord& record) {
                 {"ended", write_time(record.ended)}, {"max_rss_bytes", record.max_rss.value},
                 {"user_usec", record.user.count()},  {"system_usec", record.system.count()},
                 {"stderr_tail", record.stderr_tail}, {"cgroups", json::array()}};
+  if (record.outlived) document["outlived"] = write_time(*record.outlived);
   if (record.wait) document["wait"] = write_wait(*record.wait);
   if (record.init_wait) document["init_wait"] = write_wait(*record.init_wait);
   if (record.launch_error) document["launch_error"] = write_launch_error(*record.launch_error);
+  if (record.stdout_dropped) document["stdout_dropped_bytes"] = record.stdout_dropped->value;
+  if (record.stderr_dropped) document["stderr_dropped_bytes"] = record.stderr_dropped->value;
   for (const auto& capture : record.cgroups) {
     document["cgroups"].push_back({{"path", capture.path},
                                    {"id", capture.id.value},
                                    {"before", write_files(capture.before)},
+                                   {"outlived", write_files(capture.outlived)},
                                    {"after", write_files(capture.after)}});
   }
   return dump(document);
@@ -245,12 +258,19 @@ Result<ExitRecord> parse_exit_record(const std::string& text, const std::string&
   record.main_pid = reader.integer<pid_t>("main_pid");
   record.started = read_time(reader, "started");
   record.ended = read_time(reader, "ended");
+  if (reader.find("outlived") != nullptr) record.outlived = read_time(reader, "outlived");
   record.wait = read_wait(reader, "wait");
   record.init_wait = read_wait(reader, "init_wait");
   record.launch_error = read_launch_error(reader, "launch_error");
   record.max_rss = Bytes{reader.integer<std::uint64_t>("max_rss_bytes")};
   record.user = Usec(reader.integer<std::uint64_t>("user_usec"));
   record.system = Usec(reader.integer<std::uint64_t>("system_usec"));
+  if (const auto count = reader.optional_integer<std::uint64_t>("stdout_dropped_bytes")) {
+    record.stdout_dropped = Bytes{*count};
+  }
+  if (const auto count = reader.optional_integer<std::uint64_t>("stderr_dropped_bytes")) {
+    record.stderr_dropped = Bytes{*count};
+  }
   record.stderr_tail = reader.string("stderr_tail");
   record.cgroups = read_captures(reader);
   return finished(std::move(record), std::move(fault), kOperation, where);

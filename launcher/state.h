@@ -15,17 +15,21 @@
 // The files through which a shim speaks to whoever comes later: <runtime
 // dir>/workloads/<name>/{config.json, status.json, exit.json, stdout.log, stderr.log}. All are JSON
 // with a "version", written atomically, so an agent that was killed and restarted finds them whole.
+// The shim that writes them holds flock(2) on shim.lock beside them.
 namespace cgwarden::launcher {
 
 inline constexpr int kStateVersion = 1;
+// They hold the last words of a workload: not for every local user.
+inline constexpr mode_t kStateFileMode = 0640;
 
 // status.json: written by the shim once the command runs.
 struct RunningStatus {
   std::string name;
   unsigned incarnation = 0;  // 1 for the first start of this workload, +1 per restart
   pid_t shim_pid = -1;
-  std::uint64_t shim_start_time = 0;  // field 22 of /proc/PID/stat: tells a reused pid
-  pid_t pid = -1;                     // Spawned::pid
+  std::uint64_t shim_start_time = 0;              // field 22 of /proc/PID/stat: tells a reused pid
+  pid_t pid = -1;                                 // Spawned::pid
+  std::optional<std::uint64_t> pid_start_time{};  // of `pid`; absent in files of older shims
   pid_t main_pid = -1;
   TimePoint started;
   std::string cgroup;  // payload cgroup, path in the hierarchy
@@ -38,6 +42,8 @@ struct CgroupCapture {
   CgroupId id;
   std::map<std::string, std::string> before;  // just before the command was started
   std::map<std::string, std::string> after;   // after its death, before it was reaped
+  // memory.events and memory.events.local at ExitRecord::outlived; empty: not watched.
+  std::map<std::string, std::string> outlived = {};
 };
 
 // exit.json: written by the shim when the command has ended or could not be started.
@@ -48,6 +54,9 @@ struct ExitRecord {
   pid_t main_pid = -1;
   TimePoint started;
   TimePoint ended;
+  // The newest moment whose OOM counters the command is known to have outlived (oom_watch.h);
+  // absent: they were not watched.
+  std::optional<TimePoint> outlived;
   std::optional<WaitStatus>
       wait;  // of the command; absent when only init's death was seen or nothing was started
   std::optional<WaitStatus> init_wait;  // of the built-in init, when there was one
@@ -55,6 +64,10 @@ struct ExitRecord {
   Bytes max_rss{0};  // getrusage(RUSAGE_CHILDREN): the largest single process
   Usec user{0};
   Usec system{0};
+  // Output that no log took because the disk was full, until this record was written; absent in
+  // records of older shims.
+  std::optional<Bytes> stdout_dropped;
+  std::optional<Bytes> stderr_dropped;
   std::string stderr_tail;             // up to limits::kStderrTailBytes, raw bytes made printable
   std::vector<CgroupCapture> cgroups;  // payload first, then each ancestor up to the root
 };

@@ -42,14 +42,14 @@ void read_glob(const Node& node, Policy& policy, Findings& findings) {
   if (const auto fault = find_glob_fault(*glob)) {
     findings.error(inside(node, fault->offset, findings.source()),
                    fmt::format("this is not a cgroup glob: {}", fault->message),
-                   "for example: /cgwarden.slice/*.scope/payload or /system.slice/**");
+                   "for example: /cgwarden.slice/*.scope/payload or /cgwarden.slice/**");
     return;
   }
   policy.cgroups.push_back(*glob);
 }
 
 void read_match(const Node& node, Policy& policy, Findings& findings) {
-  static constexpr const char* kExample = "match: {cgroups: [/system.slice/*.service]}";
+  static constexpr const char* kExample = "match: {cgroups: [/cgwarden.slice/*.scope/payload]}";
   if (node.kind != NodeKind::map) return report_kind(node, "match", "a map", kExample, findings);
   MapReader match(node, "match.", findings);
   if (const Node* globs = match.require("cgroups", kExample)) {
@@ -86,7 +86,7 @@ void read_policy(const Node& node, LoadedPolicies& out, Findings& findings) {
     read_metadata(*metadata, policy, findings);
   }
   if (const Node* match =
-          document.require("match", "match: {cgroups: [/system.slice/*.service]}")) {
+          document.require("match", "match: {cgroups: [/cgwarden.slice/*.scope/payload]}")) {
     read_match(*match, policy, findings);
   }
   if (const Node* priority = document.find("priority")) {

@@ -14,8 +14,8 @@ std::optional<Verdict> ancestor_limit_oom(const DeathCase& death) {
       fmt::format("{}: the cgroup {} above it reached its limit {}{}", oom_subject(death),
                   ancestor.path, limit_text(*verdict.limit), victim_text(verdict));
   if (death.own_oom == 0U) {
-    verdict.ruled_out.push_back("its own limit: " + death.payload->path +
-                                " counted no `oom` of its own in this run");
+    verdict.ruled_out.push_back(fmt::format("its own limit: {} counted no `oom` of its own {}",
+                                            death.payload->path, death.span()));
   }
   verdict.ruled_out.push_back("the machine out of memory: a limit was hit");
   verdict.contributing.push_back("everything below " + ancestor.path +

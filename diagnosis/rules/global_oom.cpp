@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "diagnosis/rules/oom_verdict.h"
 #include "diagnosis/rules/rules.h"
 
@@ -12,8 +14,8 @@ std::optional<Verdict> global_oom(const DeathCase& death) {
                            : ": the whole machine was out of memory, no cgroup's limit was hit") +
                    victim_text(verdict);
   if (death.counters_complete && death.own_oom == 0U && death.limiting_ancestors.empty()) {
-    verdict.ruled_out.push_back(
-        "its own and its ancestors' limits: none of them counted `oom` in this run");
+    verdict.ruled_out.push_back(fmt::format(
+        "its own and its ancestors' limits: none of them counted `oom` {}", death.span()));
   }
   if (!manual && death.oom.record == nullptr) {
     verdict.contributing.push_back(

@@ -10,8 +10,9 @@ namespace {
 void set_victim(const DeathCase& death, Verdict& verdict) {
   const OomRecord* record = death.oom.record;
   if (record == nullptr) {
-    // With other victims about, the counters alone do not say who this one was.
-    if (death.other_kills.empty() && !death.only_init_seen && death.evidence.main_pid > 0) {
+    // With other victims about, or at an unknown time, the counters alone do not say who it was.
+    if (death.since_outlived && death.late_kills.empty() && !death.only_init_seen &&
+        death.evidence.main_pid > 0) {
       verdict.victim = Victim{death.evidence.main_pid, "", std::nullopt};
     }
     return;

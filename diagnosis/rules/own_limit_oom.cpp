@@ -60,7 +60,8 @@ std::optional<Verdict> own_limit_oom(const DeathCase& death) {
         {"memory.peak", payload.path, std::to_string(payload.memory_peak->value)});
   }
   if (death.limiting_ancestors.empty() && death.counters_complete) {
-    verdict.ruled_out.push_back("a limit of an ancestor: none of them counted `oom` in this run");
+    verdict.ruled_out.push_back(
+        fmt::format("a limit of an ancestor: none of them counted `oom` {}", death.span()));
   }
   verdict.ruled_out.push_back("the machine out of memory: a limit was hit, that of this cgroup");
   advise(death, verdict);

@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <utility>
+
 #include "diagnosis/death_case.h"
 #include "diagnosis/diagnose.h"
 
 namespace cgwarden::diagnosis {
 namespace {
+
+constexpr std::string_view kIsThrottled = " is throttled";
 
 struct Figures {
   std::uint64_t periods = 0;
@@ -103,8 +108,8 @@ std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence) {
                         cores(*evidence.cpu_max));
   }
   verdict.answer = fmt::format(
-      "{} is throttled: {:.0f} % of periods ({} of {}) in {}, {} of run time lost{}",
-      evidence.workload, figures->share(), figures->throttled, figures->periods,
+      "{}{}: {:.0f} % of periods ({} of {}) in {}, {} of run time lost{}", evidence.workload,
+      kIsThrottled, figures->share(), figures->throttled, figures->periods,
       human_duration(Usec(figures->elapsed_usec)), human_duration(Usec(figures->lost_usec)), under);
   verdict.evidence.push_back(
       {"cpu.stat", evidence.cgroup,
@@ -126,6 +131,16 @@ std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence) {
                      evidence.cpu_pressure->some->avg60)});
   }
   advise(evidence, *figures, verdict);
+  return verdict;
+}
+
+Verdict as_past(Verdict verdict) {
+  if (verdict.verdict != VerdictClass::throttled) return verdict;
+  // Behind the name, which may hold these words itself.
+  const std::size_t at = verdict.answer.find(kIsThrottled, verdict.workload.size());
+  if (at == std::string::npos) return verdict;
+  verdict.answer.replace(at, kIsThrottled.size(),
+                         " was throttled until " + format_wall_utc(verdict.when.wall));
   return verdict;
 }
 

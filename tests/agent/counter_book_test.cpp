@@ -5,19 +5,43 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
+
+#include "tests/diagnosis/commits.h"
 
 namespace cgwarden::agent {
 namespace {
 
 using diagnosis::VerdictClass;
 
-cgroup::Sample payload(std::uint64_t id, std::uint64_t throttled_usec, std::uint64_t high) {
+KernelCounts payload(std::uint64_t id, std::uint64_t throttled_usec, std::uint64_t high,
+                     cgroup::Count oom_kill = std::nullopt) {
   cgroup::Sample sample;
   sample.id = CgroupId{id};
   sample.cpu_stat.emplace().throttled_usec = throttled_usec;
   sample.memory_events.emplace().high = high;
-  return sample;
+  sample.memory_events->oom_kill = oom_kill;
+  return counts_of(sample);
 }
+
+class StoredBookTest : public ::testing::Test {
+ protected:
+  StoredBookTest() : directory_(::mkdtemp(pattern_.data())) {}
+  ~StoredBookTest() override { std::filesystem::remove_all(directory_); }
+  std::string path() const { return directory_ + "/store.db"; }
+  diagnosis::StoreWriter store() {
+    auto opened = diagnosis::StoreWriter::open(path(), 1);
+    EXPECT_TRUE(opened);
+    return std::move(*opened);
+  }
+  CounterBook loaded(std::uint64_t boot) {
+    CounterBook book(boot);
+    EXPECT_TRUE(book.load(store()));
+    return book;
+  }
+  std::string pattern_ = testing::TempDir() + "cgwarden-book-XXXXXX";
+  std::string directory_;
+};
 
 TEST(CounterBookTest, EverySeriesOfAWorkloadIsBornAtZero) {
   CounterBook book;
@@ -46,9 +70,75 @@ TEST(CounterBookTest, AMissingCounterIsNotAReset) {
   book.observe("web", payload(1, 100, 2));
   cgroup::Sample blind;
   blind.id = CgroupId{1};
-  book.observe("web", blind);
+  book.observe("web", counts_of(blind));
   book.observe("web", payload(1, 110, 2));
   EXPECT_EQ(book.all()[0].throttled_usec, 110U);
+}
+
+TEST(CounterBookTest, AnOlderReadingAddsNothing) {
+  CounterBook book;
+  EXPECT_EQ(book.observe("web", payload(1, 100, 2, 3)), 3U);
+  EXPECT_EQ(book.observe("web", payload(1, 90, 1, 2)), 0U);
+  EXPECT_EQ(book.observe("web", payload(1, 100, 2, 4)), 1U);
+  EXPECT_EQ(book.all()[0].throttled_usec, 100U);
+  EXPECT_EQ(book.all()[0].memory_high_events, 2U);
+  EXPECT_EQ(book.all()[0].oom_kills, 4U);
+}
+
+TEST_F(StoredBookTest, AnAdoptedCgroupIsNotCountedAgain) {
+  {
+    CounterBook book(7);
+    book.observe("web", payload(1, 100, 2, 3));
+    auto opened = store();
+    ASSERT_TRUE(book.save(opened));
+  }
+  CounterBook next = loaded(7);
+  EXPECT_EQ(next.observe("web", payload(1, 130, 2, 4)), 1U);
+  EXPECT_EQ(next.all()[0].throttled_usec, 130U);
+  EXPECT_EQ(next.all()[0].memory_high_events, 2U);
+  EXPECT_EQ(next.all()[0].oom_kills, 4U);
+}
+
+TEST_F(StoredBookTest, TheSameCgroupIdAfterARebootIsAnotherCgroup) {
+  {
+    CounterBook book(7);
+    book.observe("web", payload(1, 100, 2, 3));
+    auto opened = store();
+    ASSERT_TRUE(book.save(opened));
+  }
+  CounterBook next = loaded(8);
+  next.observe("web", payload(1, 130, 0, 0));
+  EXPECT_EQ(next.all()[0].throttled_usec, 230U);
+  EXPECT_EQ(next.all()[0].oom_kills, 3U);
+}
+
+TEST_F(StoredBookTest, ASaveIsOneTransactionHoweverManyWorkloads) {
+  CounterBook book(7);
+  for (int i = 0; i < 100; ++i) {
+    book.started("w" + std::to_string(i));
+    book.observe("w" + std::to_string(i), payload(static_cast<std::uint64_t>(i) + 1, 5, 0));
+  }
+  auto opened = store();
+  const auto before = diagnosis::testing::commits_of(path());
+  ASSERT_TRUE(book.save(opened));
+  EXPECT_EQ(diagnosis::testing::commits_of(path()), before + 1);
+  ASSERT_TRUE(book.save(opened));  // nothing changed
+  EXPECT_EQ(diagnosis::testing::commits_of(path()), before + 1);
+  diagnosis::Verdict verdict;
+  verdict.workload = "w5";
+  verdict.verdict = VerdictClass::exited;
+  book.died(verdict);
+  ASSERT_TRUE(book.save(opened, {&verdict, 1}));
+  EXPECT_EQ(diagnosis::testing::commits_of(path()), before + 2);
+  EXPECT_EQ(loaded(7).all().size(), 100U);
+}
+
+TEST(BootNumberTest, TellsBootsApart) {
+  EXPECT_EQ(boot_number("00000000-0000-0ff0-8000-000000000000"), 0xff0U >> 4U);
+  EXPECT_NE(boot_number("b3c9a1d2-6c8e-4f3b-9a17-0123456789ab"),
+            boot_number("b3c9a1d2-6c8e-5f3b-9a17-0123456789ab"));
+  EXPECT_EQ(boot_number(""), 0U);
+  EXPECT_EQ(boot_number("not a boot id at all"), 0U);
 }
 
 TEST(CounterBookTest, SurvivesTheAgentThroughTheStore) {
@@ -78,6 +168,16 @@ TEST(CounterBookTest, SurvivesTheAgentThroughTheStore) {
   EXPECT_EQ(all[0].deaths.at(VerdictClass::oom_own_limit), 1U);
   EXPECT_EQ(all[0].restarts.at("oom"), 1U);
   EXPECT_EQ(all[0].throttled_usec, 105U);
+  // A forgotten workload has no series, now and for the next agent; others keep theirs.
+  book.started("other");
+  ASSERT_TRUE(book.save(*store));
+  ASSERT_TRUE(book.forget("web", *store));
+  ASSERT_TRUE(book.save(*store));
+  CounterBook next;
+  ASSERT_TRUE(next.load(*store));
+  ASSERT_EQ(next.all().size(), 1U);
+  EXPECT_EQ(next.all()[0].workload, "other");
+  EXPECT_EQ(book.all().size(), 1U);
   std::filesystem::remove_all(directory);
 }
 

@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+#include "diagnosis/diagnose.h"
+
 namespace cgwarden::agent {
 namespace {
 
@@ -62,6 +64,51 @@ TEST(IncidentTest, AnUnparsableTextIsLostEvidence) {
   EXPECT_THAT(evidence.lost,
               testing::UnorderedElementsAre(testing::HasSubstr("memory.events.local"),
                                             testing::HasSubstr("memory.max")));
+}
+
+TEST(IncidentTest, AGapInTheKernelLogIsLostEvidenceFromTheLastLookOn) {
+  auto seen = record();
+  seen.started.boottime = Usec(10'000'000);
+  seen.ended.boottime = Usec(90'000'000);
+  const KernelLogExtract log{.kills = {}, .gaps = {{Usec(0), Usec(50'000'000), 12}}, .fault = ""};
+  // When nobody knows what it outlived, the gap may hide what killed it.
+  EXPECT_THAT(
+      evidence_of(seen, log, {}, {}).lost,
+      testing::ElementsAre("kernel log: 12 records were overwritten before they were read"));
+  seen.outlived = TimePoint{Usec(80'000'000), Usec(0)};
+  const auto evidence = evidence_of(seen, log, {}, {});
+  EXPECT_TRUE(evidence.lost.empty());
+  EXPECT_THAT(evidence.lost_earlier, testing::ElementsAre(testing::HasSubstr("12 records")));
+  seen.outlived->boottime = Usec(40'000'000);
+  EXPECT_EQ(evidence_of(seen, log, {}, {}).lost.size(), 1U);
+}
+
+TEST(IncidentTest, AKernelLogThatCannotBeReadIsLostEvidence) {
+  const KernelLogExtract log{.kills = {}, .gaps = {}, .fault = "not permitted"};
+  EXPECT_THAT(evidence_of(record(), log, {}, {}).lost,
+              testing::ElementsAre("kernel log: not permitted"));
+}
+
+TEST(IncidentTest, ReadsWhatItOutlived) {
+  auto seen = record();
+  seen.outlived = TimePoint{Usec(5), Usec(6)};
+  seen.cgroups[0].outlived = {{"memory.events.local", "low 0\nhigh 0\nmax 0\noom 4\noom_kill 3\n"}};
+  const auto evidence = evidence_of(seen, {}, {}, {});
+  EXPECT_EQ(evidence.outlived->wall, Usec(6));
+  EXPECT_EQ(evidence.cgroups[0].outlived.memory_events_local->oom_kill, 3U);
+}
+
+TEST(IncidentTest, OutputThatNoLogTookIsSaidAndWeakensNoVerdict) {
+  auto died = record();
+  const auto whole = diagnosis::diagnose(evidence_of(died, {}, {}, {}));
+  died.stdout_dropped = Bytes{1024};
+  died.stderr_dropped = Bytes{3072};
+  const auto evidence = evidence_of(died, {}, {}, {});
+  EXPECT_EQ(evidence.output_dropped.value, 4096U);
+  EXPECT_TRUE(evidence.lost.empty());
+  const auto verdict = diagnosis::diagnose(evidence);
+  EXPECT_EQ(verdict.confidence, whole.confidence);
+  EXPECT_THAT(verdict.evidence_lost, testing::Contains(testing::HasSubstr("4.0 KiB")));
 }
 
 TEST(IncidentTest, TheProgramsOwn137StaysAnExitCode) {

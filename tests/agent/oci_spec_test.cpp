@@ -79,5 +79,24 @@ TEST(OwnershipTest, SystemdOwnsAllButOurOwnScopes) {
   EXPECT_TRUE(may_not_write("/", false));
 }
 
+TEST(OwnershipTest, KnowsGlobsThatAreNeverEnforcedWhereSystemdRuns) {
+  const auto warnings_of = [](const std::string& glob) {
+    policy::Policy policy;
+    policy.name = "p";
+    policy.cgroups = {glob};
+    return never_enforced({policy}).size();
+  };
+  for (const auto* glob :
+       {"/system.slice/*.service", "/system.slice/**", "/cgwarden.slice", "/cgwarden.slice/*",
+        "/cgwarden.slice/web.scope", "/cgwarden.slice/*.service/payload", "/*/*.slice/x", "/a"}) {
+    EXPECT_EQ(warnings_of(glob), 1U) << glob;
+  }
+  for (const auto* glob : {"/**", "/cgwarden.slice/**", "/cgwarden.slice/*/payload",
+                           "/cgwarden.slice/web.scope/payload", "/*/*.scope/*",
+                           "/cg*.slice/w[a-e]b.scope/**", "/cgwarden.slice/**/payload"}) {
+    EXPECT_EQ(warnings_of(glob), 0U) << glob;
+  }
+}
+
 }  // namespace
 }  // namespace cgwarden::agent

@@ -16,6 +16,11 @@ constexpr const char* kGood =
     "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: NAME}\n"
     "match: {cgroups: [/a/*]}\ncpu: {weight: 50}\n";
 
+Result<PolicySet> load_directory(const std::string& directory) {
+  CGW_ASSIGN(const auto files, read_yaml_directory(directory));
+  return load_policies(files, directory);
+}
+
 class PolicySourceTest : public testing::Test {
  protected:
   PolicySourceTest() {
@@ -32,7 +37,7 @@ class PolicySourceTest : public testing::Test {
 };
 
 TEST_F(PolicySourceTest, AMissingDirectoryIsEmpty) {
-  EXPECT_THAT(load_policy_directory(directory_ + "/none").value().policies, testing::IsEmpty());
+  EXPECT_THAT(load_directory(directory_ + "/none").value().policies, testing::IsEmpty());
 }
 
 TEST_F(PolicySourceTest, ReadsYamlFilesInNameOrderAndNothingElse) {
@@ -40,7 +45,7 @@ TEST_F(PolicySourceTest, ReadsYamlFilesInNameOrderAndNothingElse) {
   file("a.yml", kGood, "first");
   file("c.yaml~", "rubbish");
   file(".d.yaml", "rubbish");
-  const auto set = load_policy_directory(directory_);
+  const auto set = load_directory(directory_);
   ASSERT_TRUE(set) << set.error().sentence();
   ASSERT_EQ(set->policies.size(), 2U);
   EXPECT_EQ(set->policies[0].name, "first");
@@ -52,7 +57,7 @@ TEST_F(PolicySourceTest, OneBadFileRefusesAllAndNamesThePlace) {
   file("b.yaml",
        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: bad}\n"
        "match: {cgroups: [/a]}\ncpu: {weight: 0}\n");
-  const auto set = load_policy_directory(directory_);
+  const auto set = load_directory(directory_);
   ASSERT_FALSE(set);
   EXPECT_THAT(set.error().detail, testing::HasSubstr("b.yaml:5:"));
   EXPECT_THAT(set.error().detail, testing::HasSubstr("cpu: {weight: 0}"));
@@ -61,7 +66,7 @@ TEST_F(PolicySourceTest, OneBadFileRefusesAllAndNamesThePlace) {
 TEST_F(PolicySourceTest, TwoPoliciesOfOneNameAreAnError) {
   file("a.yaml", kGood, "same");
   file("b.yaml", kGood, "same");
-  EXPECT_FALSE(load_policy_directory(directory_));
+  EXPECT_FALSE(load_directory(directory_));
 }
 
 TEST_F(PolicySourceTest, AWorkloadsDiagnosticsAreInTheError) {

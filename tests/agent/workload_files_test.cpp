@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -35,7 +36,15 @@ TEST_F(WorkloadFilesTest, TheNoteComesBackWhole) {
                  .restarts = 6,
                  .wanted = false,
                  .stop_reason = "asked by uid 0",
-                 .stop_boottime_usec = 123};
+                 .stop_boottime_usec = 123,
+                 .unconfirmed = true,
+                 .decided_incarnation = 6,
+                 .restart_boottime_usec = 99,
+                 .failures_in_row = 3,
+                 .launch_failures_in_row = 2,
+                 .shim_pid = 77,
+                 .shim_start_time = 88,
+                 .scope = "/cgwarden.slice/web.scope"};
   ASSERT_TRUE(write_agent_note(directory_, "web", note));
   const auto files = read_workload_files(directory_, "web");
   ASSERT_TRUE(files);
@@ -45,9 +54,32 @@ TEST_F(WorkloadFilesTest, TheNoteComesBackWhole) {
   EXPECT_EQ(files->note->restarts, 6U);
   EXPECT_FALSE(files->note->wanted);
   EXPECT_EQ(files->note->stop_reason, note.stop_reason);
+  EXPECT_EQ(to_json(*files->note), to_json(note));
   EXPECT_FALSE(files->status);
   EXPECT_FALSE(files->exit);
   EXPECT_THAT(list_workload_names(directory_).value(), testing::ElementsAre("web"));
+}
+
+TEST_F(WorkloadFilesTest, TheNoteIsNotForEveryLocalUser) {
+  const std::string directory = workload_directory(directory_, "web");
+  ASSERT_TRUE(make_directories(directory, 0755));  // of an earlier version
+  ASSERT_TRUE(write_agent_note(directory_, "web", {}));
+  struct stat status{};
+  ASSERT_EQ(::stat(directory.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0750U);
+  ASSERT_EQ(::stat((directory + "/agent.json").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600U);
+}
+
+TEST_F(WorkloadFilesTest, ANoteOfAnEarlierAgentIsUndecided) {
+  const auto note = parse_agent_note(
+      R"({"version":1,"origin":"/x","yaml":"","incarnation":2,"restarts":1,"wanted":true,)"
+      R"("stop_reason":"","stop_boottime_usec":0})",
+      "agent.json");
+  ASSERT_TRUE(note) << note.error().sentence();
+  EXPECT_EQ(note->decided_incarnation, 0U);
+  EXPECT_FALSE(note->unconfirmed);
+  EXPECT_EQ(note->shim_pid, -1);
 }
 
 TEST_F(WorkloadFilesTest, ADamagedFileIsAnErrorThatNamesIt) {

@@ -101,6 +101,13 @@ TEST_F(ControlFileTest, CreatesAndRemoves) {
   EXPECT_TRUE(create_cgroup(tree_, "/new/child").has_value());
   EXPECT_EQ(remove_cgroup(tree_, "/new").error().kind, ErrorKind::busy);
   EXPECT_TRUE(remove_cgroup(tree_, "/new/child").has_value());
+  EXPECT_TRUE(create_cgroup(tree_, "/new/child").has_value());
+  EXPECT_TRUE(create_cgroup(tree_, "/new/child/a").has_value());
+  EXPECT_TRUE(create_cgroup(tree_, "/new/child/b").has_value());
+  EXPECT_TRUE(remove_cgroups_below(tree_, "/new").has_value());
+  EXPECT_TRUE(tree_.open_cgroup("/new").has_value());
+  EXPECT_FALSE(tree_.open_cgroup("/new/child").has_value());
+  EXPECT_TRUE(remove_cgroups_below(tree_, "/no/parent").has_value());
   EXPECT_TRUE(remove_cgroup(tree_, "/new").has_value());
   EXPECT_TRUE(remove_cgroup(tree_, "/new").has_value());
   EXPECT_TRUE(remove_cgroup(tree_, "/no/parent").has_value());

@@ -251,6 +251,7 @@ inline Facts facts(const Sample& s) {
   file("cpu.pressure", s.cpu_pressure);
   file("memory.pressure", s.memory_pressure);
   file("io.pressure", s.io_pressure);
+  file("irq.pressure", s.irq_pressure);
   file("io.stat", s.io_stat);
   file("io.max", s.io_max);
   file("io.weight", s.io_weight);

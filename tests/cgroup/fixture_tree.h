@@ -40,6 +40,7 @@ inline const std::map<std::string, std::string>& control_files() {
       {"io.pressure",
        "some avg10=1.00 avg60=2.00 avg300=3.00 total=4\n"
        "full avg10=5.00 avg60=6.00 avg300=7.00 total=8\n"},
+      {"irq.pressure", "full avg10=0.10 avg60=0.20 avg300=0.30 total=77\n"},
       {"io.stat",
        "254:0 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=11 dios=12 cost.usage=33\n"
        "254:16 \n"},

@@ -94,6 +94,19 @@ TEST(InterpretMountsTest, ControllerDisabledAtBoot) {
   EXPECT_THAT(report.explanation, HasSubstr("cgroup_disable="));
 }
 
+TEST(InterpretMountsTest, WithoutIoAloneItIsUsableAndSaysSo) {
+  const auto report = interpret_mounts(kUnified, "cpu memory pids\n", true).value();
+  EXPECT_TRUE(report.usable());
+  EXPECT_THAT(report.missing, ElementsAre("io"));
+  EXPECT_THAT(report.explanation, IsEmpty());
+  EXPECT_THAT(report.limitation, HasSubstr("lacks io"));
+  for (const char* controllers : {"memory pids\n", "cpu pids\n", "cpu memory\n"}) {
+    const auto refused = interpret_mounts(kUnified, controllers, true).value();
+    EXPECT_FALSE(refused.usable()) << controllers;
+    EXPECT_THAT(refused.limitation, IsEmpty());
+  }
+}
+
 TEST(InterpretMountsTest, DamagedTextIsMalformed) {
   const std::string whole = std::string(kRoot) + kUnified;
   for (std::size_t length = 1; length < whole.size(); ++length) {

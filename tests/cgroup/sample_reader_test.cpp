@@ -70,6 +70,8 @@ TEST(ReadFilesTest, FillsEveryMember) {
   EXPECT_EQ(sample.cpu_pressure->some->total_usec, 22341999U);
   EXPECT_EQ(sample.memory_pressure->some->total_usec, 351U);
   EXPECT_EQ(sample.io_pressure->some->total_usec, 4U);
+  EXPECT_EQ(sample.irq_pressure->full->total_usec, 77U);
+  EXPECT_FALSE(sample.irq_pressure->some);
 }
 
 TEST(ReadFilesTest, ReadsOnlyWhatIsListedAndKnown) {
@@ -152,6 +154,21 @@ TEST(ReadFilesTest, PsiOffIsSaidSo) {
   ASSERT_THAT(sample.unreadable, SizeIs(2));
   EXPECT_EQ(sample.unreadable[0].reason, "psi is off; boot with psi=1");
   EXPECT_THAT(sample.unreadable[1].reason, HasSubstr("memory.high"));
+}
+
+// memory.events and memory.events.local tell different things: an error must name the right one.
+TEST(ReadFilesTest, ADamagedFileIsNamedByItsOwnName) {
+  for (const auto& [file, text] : control_files()) {
+    if (text.empty()) continue;
+    Sample sample;
+    const auto read = [&, damaged = file](int, const std::string& asked) -> Result<std::string> {
+      return asked == damaged ? std::string("\n") : control_files().at(asked);
+    };
+    ASSERT_TRUE(read_files(-1, all_names(), read, sample).has_value());
+    for (const auto& unreadable : sample.unreadable) {
+      EXPECT_THAT(unreadable.reason, HasSubstr(file + ":")) << unreadable.reason;
+    }
+  }
 }
 
 TEST(ReadFilesTest, DamagedTextIsUnreadableNotZero) {

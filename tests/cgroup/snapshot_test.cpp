@@ -49,8 +49,6 @@ TEST(SnapshotTest, SortsAndFinds) {
   ASSERT_NE(snapshot.find("/a/b"), nullptr);
   EXPECT_EQ(snapshot.find("/a/b")->id.value, 3U);
   EXPECT_EQ(snapshot.find("/a/"), nullptr);
-  EXPECT_EQ(snapshot.find(CgroupId{4})->path, "/a-b");
-  EXPECT_EQ(snapshot.find(CgroupId{9}), nullptr);
   EXPECT_EQ(snapshot.parent(*snapshot.find("/a/b"))->path, "/a");
   EXPECT_EQ(snapshot.parent(*snapshot.find("/a"))->path, "/");
   EXPECT_EQ(snapshot.parent(*snapshot.find("/")), nullptr);

@@ -124,6 +124,41 @@ TEST_F(ExitCode, PolicyCheckTellsGoodFromBad) {
   EXPECT_THAT(twice.err, HasSubstr("good.yaml"));
 }
 
+TEST_F(ExitCode, PolicyCheckOfNothingIsNotGood) {
+  for (const auto* command : {"check", "plan", "apply"}) {
+    const Outcome outcome = cgwarden({"policy", command, directory_});
+    EXPECT_EQ(outcome.exit_code, 1) << command;
+    expect_one_sentence(outcome);
+    EXPECT_THAT(outcome.err, HasSubstr(directory_));
+    EXPECT_THAT(outcome.err, HasSubstr("no *.yaml"));
+  }
+  const Outcome empty = cgwarden({"policy", "check", file("empty.yaml", "# later\n")});
+  EXPECT_EQ(empty.exit_code, 1);
+}
+
+TEST_F(ExitCode, PolicyCheckSaysWhatIsNeverEnforcedWhereSystemdRuns) {
+  const std::string good = file("good.yaml",
+                                "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+                                "match: {cgroups: [/system.slice/*.service, "
+                                "/cgwarden.slice/*.scope/payload]}\npids: {max: 5}\n");
+  const Outcome outcome = cgwarden({"policy", "check", good});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("/system.slice/*.service matches is written: systemd owns"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 policy is good, 1 warnings"));
+}
+
+TEST_F(ExitCode, WithDetailedExitcodeWrongUsageIsNotPendingChanges) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"policy", "plan", "--detailed-exitcode"},
+        {"policy", "plan", "--nonsense", "--detailed-exitcode", directory_},
+        {"policy", "plan", "--detailed-exitcode", "/no/such.yaml"}}) {
+    const Outcome outcome = cgwarden(arguments);
+    EXPECT_EQ(outcome.exit_code, 1);
+    expect_one_sentence(outcome);
+  }
+  EXPECT_EQ(cgwarden({"policy", "plan"}).exit_code, 2);
+}
+
 TEST_F(ExitCode, VersionAndEmptyListAreJsonWithAVersion) {
   const auto version = nlohmann::json::parse(cgwarden({"version", "--json"}).out);
   EXPECT_EQ(version.at("version"), 1);
@@ -145,9 +180,16 @@ TEST_F(ExitCode, DoctorNamesEachThingAndItsCost) {
   }
   EXPECT_EQ(outcome.exit_code, broken ? 1 : 0);
   for (const auto* subject :
-       {"cgroup v2 mount", "pressure (PSI)", "kernel log", "agent", "bus", "store"}) {
+       {"cgroup v2 mount", "pressure (PSI)", "kernel log", "agent", "bus", "store", "policies"}) {
     EXPECT_THAT(subjects, testing::Contains(subject));
   }
+}
+
+TEST_F(ExitCode, DoctorSaysThatPoliciesOfNowWereRefused) {
+  file("policies.refused", "cannot load policies from /etc/p:\n/etc/p/bad.yaml:5:3: error: x\n");
+  const Outcome outcome = cgwarden({"doctor", "--state-dir", directory_});
+  EXPECT_THAT(outcome.out, HasSubstr("/etc/p/bad.yaml:5:3"));
+  EXPECT_THAT(outcome.out, HasSubstr("the last good policies"));
 }
 
 }  // namespace

@@ -198,6 +198,13 @@ TEST_F(WhyTest, AStallOfThisIncarnationIsTheAnswerAndOneOfAnotherIsNot) {
   EXPECT_THAT(ask({"why", "web"}).out, StartsWith("web is throttled in 80 % of its periods."));
 }
 
+TEST_F(WhyTest, AnAskedForStallIsToldAsPast) {
+  store({verdict("web", 1, throttled, 10, "web is throttled: 80 % of periods")});
+  EXPECT_THAT(ask({"why", "web", "--incarnation", "1"}).out,
+              StartsWith("web was throttled until "));
+  EXPECT_THAT(ask({"why", "web"}).out, StartsWith("web was throttled until "));
+}
+
 TEST_F(WhyTest, ADamagedStoreDoesNotHideWhatIsAtHand) {
   std::ofstream(directory_ + "/state/store.db") << std::string(4096, 'x');
   note("job", 1, true);

@@ -86,6 +86,36 @@ TEST(ConflictTest, ALimitsKillThatNobodyCountedIsUnresolved) {
   EXPECT_THAT(verdict.answer, HasSubstr("OOM killer"));
 }
 
+// What a verdict says of the time of the counters is what was looked at.
+TEST(OutlivedTest, SaysWhichTimeItSpeaksOf) {
+  const Verdict killed = diagnose(Scenario().kill_counted(0, 0, 2).outlived_that(3600).death);
+  EXPECT_THAT(joined(killed.ruled_out), HasSubstr("all 2 OOM kills"));
+  EXPECT_THAT(joined(killed.contributing), HasSubstr("oom_kill +2"));
+  const Verdict oom = diagnose(Scenario().kill_counted(2).outlived_that().kill_counted(0).death);
+  EXPECT_THAT(joined(oom.ruled_out), HasSubstr("since the main process was last seen unharmed"));
+  EXPECT_THAT(joined(oom.ruled_out), Not(HasSubstr("in this run")));
+}
+
+TEST(OutlivedTest, WhatWasLostBeforeIsSaidAndWeighsNothing) {
+  Scenario scenario;
+  scenario.kill_counted(0).outlived_that().death.lost_earlier = {"kernel log: 12 records"};
+  const Verdict verdict = diagnose(scenario.death);
+  EXPECT_EQ(verdict.verdict, VerdictClass::killed_by_user);
+  EXPECT_EQ(verdict.confidence, Confidence::strong);
+  EXPECT_THAT(joined(verdict.evidence_lost), HasSubstr("12 records"));
+  scenario.lost("kernel log: 3 records");
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::likely);
+}
+
+// Of a run whose start nobody saw, a later look proves nothing either.
+TEST(OutlivedTest, CountersSmallerThanBeforeAreNotBelieved) {
+  Scenario scenario;
+  scenario.kill_counted(0).outlived_that();
+  scenario.payload().before.memory_events_local = testing::events(9, 9);
+  scenario.payload().before.memory_events = testing::events(9, 9);
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::likely);
+}
+
 TEST(MissingTest, TheLogAloneIsNoProof) {
   Scenario scenario;
   scenario.starts_unseen().kill_counted(0).logged(Scenario::kill_of(kMain));

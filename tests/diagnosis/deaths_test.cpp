@@ -80,6 +80,36 @@ std::vector<Row> rows() {
         return scenario;
       }(),
       V::killed_by_user, C::strong, {"SIGKILL", "user space"}, {"own limit"});
+  // A kill that it outlived, weeks ago, is not what killed it today.
+  row("OutlivedAChildsOom", Scenario().kill_counted(0).outlived_that(), V::killed_by_user,
+      C::strong, {"SIGKILL", "user space", "not by the kernel's OOM killer"}, {"own limit"});
+  row("OutlivedAChildsLoggedOom",
+      Scenario()
+          .kill_counted(0)
+          .logged(Scenario::kill_of(1300, kPayload, kPayload, 9))
+          .outlived_that(),
+      V::killed_by_user, C::strong, {"not by the kernel's OOM killer"}, {"own limit"});
+  row("OutlivedAChildsOomAndExited", Scenario().kill_counted(0).outlived_that().exited(5),
+      V::exited, C::proven, {"exit code 5"}, {"killed"});
+  row("OutlivedAnOomAndDiedOfTheNext", Scenario().kill_counted(0).outlived_that().kill_counted(0),
+      V::oom_own_limit, C::strong, {"own limit", "victim pid 1234"});
+  row("OutlivedAnAncestorsLimitThenGlobalOom",
+      Scenario().kill_counted(2).outlived_that().global_kill_counted(), V::oom_global, C::strong,
+      {"whole machine was out of memory"}, {"above it"});
+  row("OutlivedAnAncestorsLimitThenItsOwn",
+      Scenario().kill_counted(2).outlived_that().kill_counted(0), V::oom_own_limit, C::strong,
+      {"own limit"}, {"above it"});
+  row("HungForLongAfterItsKill", Scenario().kill_counted(0).logged(main_kill).outlived_that(),
+      V::oom_own_limit, C::proven, {"own limit", "1234"}, {"user space"});
+  // Nobody looked when the counters rose: it may have been a child, weeks ago.
+  row("OwnLimitTimeUnknown", Scenario().kill_counted(0).times_unknown(), V::oom_own_limit,
+      C::likely, {"own limit"}, {"1234"});
+  row("AncestorLimitTimeUnknown", Scenario().kill_counted(1).times_unknown(), V::oom_ancestor_limit,
+      C::likely, {kScope}, {"1234"});
+  row("GlobalOomTimeUnknown", Scenario().global_kill_counted().times_unknown(), V::oom_global,
+      C::likely, {"whole machine"}, {"1234"});
+  row("OwnLimitLoggedTimeUnknown", Scenario().kill_counted(0).logged(main_kill).times_unknown(),
+      V::oom_own_limit, C::proven, {"own limit", "1234"});
   row("UserKill", Scenario(), V::killed_by_user, C::strong,
       {"SIGKILL", "user space", "not by the kernel's OOM killer"}, {"own limit"});
   row("UserTerm", Scenario().killed(SIGTERM), V::killed_by_user, C::strong,
@@ -153,7 +183,7 @@ TEST_P(DeathTest, EarlierCountsChangeNothing) {
   const Row& row = GetParam();
   Scenario later = row.scenario;
   for (auto& cgroup : later.death.cgroups) {
-    for (auto* moment : {&cgroup.before, &cgroup.after}) {
+    for (auto* moment : {&cgroup.before, &cgroup.outlived, &cgroup.after}) {
       for (auto* events : {&moment->memory_events, &moment->memory_events_local}) {
         if (!*events) continue;
         (*events)->oom = *(*events)->oom + 7;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "diagnosis/kmsg.h"
 
@@ -139,6 +140,43 @@ TEST_F(OomLogTest, AGapEndsADump) {
   EXPECT_EQ(kills_[0].constraint, OomConstraint::global);
   EXPECT_FALSE(kills_[0].limit);
   EXPECT_EQ(reader_.lost_records(), 40U);
+}
+
+TEST_F(OomLogTest, TellsWhenItsGapsWere) {
+  say("first");  // number 100: a hundred were overwritten before anybody read
+  ASSERT_TRUE(reader_.gap());
+  EXPECT_EQ(reader_.gap()->from, Usec(0));
+  EXPECT_EQ(reader_.gap()->to, Usec(1000));
+  EXPECT_EQ(reader_.gap()->count, 100U);
+  say("next");
+  EXPECT_FALSE(reader_.gap());
+  next_ += 40;
+  say("after the flood");
+  EXPECT_EQ(reader_.gap()->from, Usec(1010));
+  EXPECT_EQ(reader_.gap()->to, Usec(1420));
+  EXPECT_EQ(reader_.gap()->count, 40U);
+}
+
+TEST(KmsgGapsTest, AnswersForASpanOfTime) {
+  KmsgGaps gaps;
+  gaps.add({Usec(0), Usec(100), 7});
+  gaps.add({Usec(500), Usec(600), 3});
+  EXPECT_EQ(gaps.between(Usec(50), Usec(400)).size(), 1U);
+  EXPECT_EQ(gaps.between(Usec(101), Usec(499)).size(), 0U);
+  EXPECT_EQ(gaps.between(Usec(550), Usec(900)).at(0).count, 3U);
+}
+
+TEST(KmsgGapsTest, IsBoundedAndForgetsNone) {
+  KmsgGaps gaps;
+  for (std::uint64_t i = 0; i < 3 * limits::kKernelLogGaps; ++i) {
+    gaps.add({Usec(10 * i), Usec(10 * i + 5), 1});
+  }
+  const auto all = gaps.between(Usec(0), Usec(1'000'000));
+  EXPECT_EQ(all.size(), limits::kKernelLogGaps);
+  std::uint64_t count = 0;
+  for (const auto& gap : all) count += gap.count;
+  EXPECT_EQ(count, 3 * limits::kKernelLogGaps);
+  EXPECT_EQ(gaps.between(Usec(0), Usec(1)).size(), 1U);
 }
 
 TEST_F(OomLogTest, ANoVictimDumpLeavesNothingBehind) {

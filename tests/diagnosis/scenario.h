@@ -36,12 +36,14 @@ struct Scenario {
     death.main_pid = kMain;
     death.started = {Usec(10'000'000), Usec(1'795'484'000'000'000)};
     death.ended = {Usec(22'500'000), Usec(1'795'484'012'500'000)};
+    death.outlived = death.started;  // nothing had changed since
     killed(SIGKILL);
     for (const auto& path : {kPayload, kScope, kSlice}) {
       CgroupEvidence cgroup;
       cgroup.path = path;
       cgroup.before.memory_events = events(0, 0);
       cgroup.before.memory_events_local = events(0, 0);
+      cgroup.outlived = cgroup.before;
       cgroup.after = cgroup.before;
       cgroup.memory_max = path == kScope ? LimitOf<Bytes>(Max{}) : LimitOf<Bytes>(Bytes{64U << 20});
       death.cgroups.push_back(cgroup);
@@ -92,12 +94,27 @@ struct Scenario {
     for (auto& cgroup : death.cgroups) cgroup.before = {};
     return *this;
   }
+  // All that was counted so far was counted before `seconds_before_end`, when the main process was
+  // seen alive.
+  Scenario& outlived_that(std::uint64_t seconds_before_end = 5) {
+    const Usec ago(seconds_before_end * 1'000'000);
+    death.outlived = TimePoint{death.ended.boottime - ago, death.ended.wall - ago};
+    for (auto& cgroup : death.cgroups) cgroup.outlived = cgroup.after;
+    return *this;
+  }
+  // By a shim that did not look when the counters rose.
+  Scenario& times_unknown() {
+    death.outlived.reset();
+    for (auto& cgroup : death.cgroups) cgroup.outlived = {};
+    return *this;
+  }
   Scenario& logged(const OomRecord& record) {
     death.oom_records.push_back(record);
     return *this;
   }
   static OomRecord kill_of(pid_t pid, const std::string& oom_memcg = kPayload,
-                           const std::string& task_memcg = kPayload) {
+                           const std::string& task_memcg = kPayload,
+                           std::uint64_t seconds_before_end = 0) {
     OomRecord record;
     record.oom_memcg = oom_memcg;
     record.task_memcg = task_memcg;
@@ -106,7 +123,7 @@ struct Scenario {
     record.anon_rss = Bytes{63U << 20};
     record.file_rss = Bytes{100U << 10};
     record.shmem_rss = Bytes{0};
-    record.boottime = Usec(22'400'000);
+    record.boottime = Usec(22'400'000 - seconds_before_end * 1'000'000);
     record.sequence = 501;
     record.lines = {
         "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=payload,mems_allowed=0,"

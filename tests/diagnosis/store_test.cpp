@@ -13,12 +13,14 @@
 
 #include "base/limits.h"
 #include "diagnosis/store_schema.h"
+#include "tests/diagnosis/commits.h"
 #include "tests/diagnosis/temporary_directory.h"
 
 namespace cgwarden::diagnosis {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::commits_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -124,9 +126,9 @@ TEST_F(StoreTest, IsBoundedAndDropsStallsBeforeDeaths) {
 TEST_F(StoreTest, CountersKeepTheirWholeRange) {
   {
     StoreWriter store = writer();
-    ASSERT_TRUE(store.put_counter("web", "deaths/EXITED", 1));
-    ASSERT_TRUE(store.put_counter("web", "deaths/EXITED", UINT64_MAX));
-    ASSERT_TRUE(store.put_counter("db", "starts", 0));
+    using Counters = std::vector<StoreWriter::Counter>;
+    ASSERT_TRUE(store.put({}, Counters{{"web", "deaths/EXITED", 1}}));
+    ASSERT_TRUE(store.put({}, Counters{{"web", "deaths/EXITED", UINT64_MAX}, {"db", "starts", 0}}));
   }
   const auto counters = writer().counters();
   ASSERT_TRUE(counters);
@@ -135,6 +137,21 @@ TEST_F(StoreTest, CountersKeepTheirWholeRange) {
   EXPECT_EQ((*counters)[0].value, 0U);
   EXPECT_EQ((*counters)[1].counter, "deaths/EXITED");
   EXPECT_EQ((*counters)[1].value, UINT64_MAX);
+}
+
+TEST_F(StoreTest, ADeathAndAllCountersAreOneTransaction) {
+  StoreWriter store = writer();
+  std::vector<StoreWriter::Counter> counters;
+  for (int i = 0; i < 300; ++i) counters.push_back({"w" + std::to_string(i), "starts", 1});
+  const std::vector<Verdict> verdicts{death(1), death(2)};
+  const auto before = commits_of(directory_.store());
+  ASSERT_TRUE(store.put(verdicts, counters));
+  EXPECT_EQ(commits_of(directory_.store()), before + 1);
+  ASSERT_TRUE(store.put(death(3)));  // with its pruning
+  EXPECT_EQ(commits_of(directory_.store()), before + 2);
+  ASSERT_TRUE(store.put({}, {}));
+  EXPECT_EQ(commits_of(directory_.store()), before + 2);
+  EXPECT_EQ(store.counters()->size(), 300U);
 }
 
 TEST_F(StoreTest, HostileTextsAreOnlyTexts) {

@@ -31,6 +31,17 @@ ThrottleEvidence window(std::uint64_t periods, std::uint64_t throttled, std::uin
   return evidence;
 }
 
+TEST(ThrottledTest, AStallThatIsOverIsToldSo) {
+  auto evidence = window(150, 123, 9'100'000);
+  evidence.workload = "x is throttled";  // a name is only a name
+  const Verdict past = as_past(*diagnose_throttling(evidence));
+  EXPECT_THAT(past.answer, ::testing::StartsWith("x is throttled was throttled until 2026-11-24"));
+  EXPECT_THAT(past.answer, HasSubstr(": 82 % of periods (123 of 150)"));
+  Verdict death;
+  death.answer = "web exited";
+  EXPECT_EQ(as_past(death).answer, "web exited");
+}
+
 TEST(ThrottledTest, SaysHowMuchUnderWhichLimit) {
   const auto verdict = diagnose_throttling(window(150, 123, 9'100'000));
   ASSERT_TRUE(verdict);

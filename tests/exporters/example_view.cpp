@@ -63,6 +63,7 @@ cgroup::Sample full_sample(std::string path, std::uint64_t id) {
   fill_cpu(sample);
   fill_memory(sample);
   sample.io_pressure = pressure(70, 60);
+  sample.irq_pressure.emplace().full.emplace().total_usec = 50;
   sample.io_stat = std::vector<cgroup::IoStat>{
       {8, 0, 4096, 8192, 1, 2, 512, 3},
       {259, 16, 1, 2, 3, 4, 5, 6},
@@ -110,6 +111,7 @@ View example_view() {
   view.workload_of_cgroup["/cgwarden.slice/leaker.scope/payload"] = "leaker";
   WorkloadCounters leaker = born_workload("leaker");
   leaker.running = true;
+  leaker.labels = {{"tier", "web"}, {"a.b/c", "x\"y\n\\"}, {"a-b-c", "2"}, {"1st", ""}};
   leaker.starts = 3;
   leaker.deaths[diagnosis::VerdictClass::oom_own_limit] = 2;
   leaker.oom_kills = 2;

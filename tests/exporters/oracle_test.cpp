@@ -19,12 +19,19 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 
-// `event="oom"` as a label of prometheus-cpp; catalog labels hold nothing to unescape here.
-void add_label(ClientMetric& metric, std::string_view text) {
-  if (text.empty()) return;
-  const std::size_t equals = text.find('=');
-  metric.label.push_back({std::string(text.substr(0, equals)),
-                          std::string(text.substr(equals + 2, text.size() - equals - 3))});
+// `event="oom",x="a\"b"` as labels of prometheus-cpp.
+void add_labels(ClientMetric& metric, std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::size_t equals = text.find('=', at);
+    ClientMetric::Label label{std::string(text.substr(at, equals - at)), ""};
+    for (at = equals + 2; text[at] != '"'; ++at) {
+      const bool escaped = text[at] == '\\';
+      if (escaped) ++at;
+      label.value += escaped && text[at] == 'n' ? '\n' : text[at];
+    }
+    ++at;  // the comma, if any
+    metric.label.push_back(std::move(label));
+  }
 }
 
 class ViewCollectable final : public prometheus::Collectable {
@@ -56,7 +63,7 @@ class ViewCollectable final : public prometheus::Collectable {
     void line(std::string_view text, Value value) override {
       ClientMetric metric;
       metric.label = labels;
-      add_label(metric, text);
+      add_labels(metric, text);
       metric.gauge.value = value.as_double();
       metric.counter.value = value.as_double();
       family.metric.push_back(std::move(metric));

@@ -3,5 +3,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cgwarden;
-  return fuzz::check_parser(data, size, cgroup::parse_pids_events);
+  return fuzz::check_parser(data, size,
+                            [](std::string_view text) { return cgroup::parse_pids_events(text); });
 }

@@ -18,6 +18,7 @@ ExitRecord full_record() {
   record.main_pid = 11;
   record.started = {Usec{5}, Usec{1700000000000000}};
   record.ended = {Usec{9}, Usec{1700000000000009}};
+  record.outlived = TimePoint{Usec{7}, Usec{1700000000000007}};
   record.wait = WaitStatus{CLD_KILLED, 9};
   record.init_wait = WaitStatus{CLD_EXITED, 137};
   record.launch_error = LaunchError{"exec", 2, "/bin/x"};
@@ -25,9 +26,12 @@ ExitRecord full_record() {
   record.user = Usec{7};
   record.system = Usec{8};
   record.stderr_tail = "last\nwords \"x\"";
-  record.cgroups = {
-      {"/a/payload", CgroupId{77}, {{"memory.events", "oom 0\n"}}, {{"memory.events", "oom 1\n"}}},
-      {"/", CgroupId{1}, {}, {}}};
+  record.cgroups = {{"/a/payload",
+                     CgroupId{77},
+                     {{"memory.events", "oom 0\n"}},
+                     {{"memory.events", "oom 2\n"}},
+                     {{"memory.events", "oom 1\n"}}},
+                    {"/", CgroupId{1}, {}, {}}};
   return record;
 }
 
@@ -40,17 +44,21 @@ TEST(StateTest, ExitRecordSurvivesTheRoundTrip) {
   EXPECT_EQ(parsed->init_wait->status, 137);
   EXPECT_EQ(parsed->launch_error->sentence(), record.launch_error->sentence());
   EXPECT_EQ(parsed->cgroups[0].id, CgroupId{77});
-  EXPECT_EQ(parsed->cgroups[0].after.at("memory.events"), "oom 1\n");
+  EXPECT_EQ(parsed->cgroups[0].after.at("memory.events"), "oom 2\n");
+  EXPECT_EQ(parsed->cgroups[0].outlived.at("memory.events"), "oom 1\n");
+  EXPECT_EQ(parsed->outlived->wall, record.outlived->wall);
   EXPECT_EQ(parsed->ended.wall, record.ended.wall);
 }
 
 TEST(StateTest, AbsentStaysAbsent) {
   ExitRecord record = full_record();
+  record.outlived.reset();
   record.wait.reset();
   record.init_wait.reset();
   record.launch_error.reset();
   const auto parsed = parse_exit_record(to_json(record), "exit.json");
   ASSERT_TRUE(parsed);
+  EXPECT_FALSE(parsed->outlived);
   EXPECT_FALSE(parsed->wait);
   EXPECT_FALSE(parsed->init_wait);
   EXPECT_FALSE(parsed->launch_error);
@@ -70,6 +78,33 @@ TEST(StateTest, RunningStatusSurvivesTheRoundTrip) {
   ASSERT_TRUE(parsed) << parsed.error().sentence();
   EXPECT_EQ(to_json(*parsed), to_json(status));
   EXPECT_EQ(parsed->shim_start_time, 12345678901U);
+}
+
+TEST(StateTest, FilesOfAnOlderShimAreReadAndSayNothingOfWhatItDidNotRecord) {
+  RunningStatus status{.name = "web",
+                       .incarnation = 1,
+                       .shim_pid = 4,
+                       .shim_start_time = 1,
+                       .pid = 5,
+                       .pid_start_time = 77,
+                       .main_pid = 6,
+                       .started = {Usec{1}, Usec{2}},
+                       .cgroup = "/s/web.scope/payload"};
+  EXPECT_EQ(parse_running_status(to_json(status), "status.json")->pid_start_time, 77U);
+  status.pid_start_time.reset();
+  const auto old_status = parse_running_status(to_json(status), "status.json");
+  ASSERT_TRUE(old_status) << old_status.error().sentence();
+  EXPECT_FALSE(old_status->pid_start_time);
+  ExitRecord record = full_record();
+  const auto old_record = parse_exit_record(to_json(record), "exit.json");
+  ASSERT_TRUE(old_record);
+  EXPECT_FALSE(old_record->stdout_dropped);
+  record.stdout_dropped = Bytes{0};
+  record.stderr_dropped = Bytes{4096};
+  const auto newer = parse_exit_record(to_json(record), "exit.json");
+  ASSERT_TRUE(newer);
+  EXPECT_EQ(newer->stdout_dropped, Bytes{0});
+  EXPECT_EQ(newer->stderr_dropped, Bytes{4096});
 }
 
 TEST(StateTest, EveryMissingMemberIsNamed) {

@@ -149,6 +149,12 @@ class Scenario:
     def read_control(self, name, file):
         return self.guest.read_file(f"{self.payload(name)}/{file}").decode().strip()
 
+    def read_control_or_none(self, name, file):
+        try:
+            return self.read_control(name, file)
+        except OSError:
+            return None
+
     def metrics(self):
         """The exposition as {series text: value}."""
         text = self.guest.run(["curl", "-sf", f"http://127.0.0.1:{PORT}/metrics"], check=True).text

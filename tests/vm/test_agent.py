@@ -75,6 +75,36 @@ def test_a_kill_from_user_space_is_not_an_oom(scenario):
     assert "SIGKILL" in text
 
 
+def test_a_childs_oom_kill_that_it_outlived_does_not_explain_a_kill_from_user_space(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "parent", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+        resources="{memory: {max: 32MiB, swap.max: 0}}")
+    pid = scenario.wait_running("parent")["main_pid"]
+    scenario.until(lambda: "oom_kill workload=parent" in scenario.log(), "the child to be killed")
+    # The agent that comes back finds nothing of it in the kernel log, only the counters.
+    scenario.kill_agent()
+    flood_kernel_log(scenario.guest)
+    scenario.guest.run("sleep 3")
+    scenario.start_agent()
+    scenario.guest.run(f"kill -9 {pid}", check=True)
+    scenario.wait_died("parent")
+    verdict, text = scenario.why("parent")
+    assert verdict["class"] == "KILLED_BY_USER", text
+    assert verdict["victim"] is None
+    assert any("outlived" in line for line in verdict["ruled_out"]), text
+    assert any("overwritten before they were read" in line for line in verdict["evidence_lost"]), text
+
+
+def flood_kernel_log(guest):
+    """Writes until the ring has nothing left of any OOM kill."""
+    guest.run(
+        "echo on > /proc/sys/kernel/printk_devkmsg; line=$(printf '%0200d' 0); "
+        "while dmesg | grep -q 'Killed process'; do "
+        'i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo "flood $line" > /dev/kmsg; done; done',
+        check=True, timeout=120)
+
+
 def test_a_child_that_is_oom_killed_does_not_explain_the_programs_exit(scenario):
     scenario.start_agent()
     scenario.add_workload(
@@ -97,6 +127,29 @@ def test_throttled_server_while_it_runs(scenario):
     assert "periods" in text and "cpu.max" in text
     # The very figures the kernel gives.
     assert "nr_throttled" in text
+
+
+def test_throttling_that_is_over_is_told_as_past(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "calm", ["/bin/sh", "-c", "while [ ! -e /tmp/enough ]; do :; done; exec sleep 1000"],
+        resources="{cpu: {max: 20ms/100ms}}")
+    scenario.wait_running("calm")
+    scenario.until(lambda: "workload_stalled workload=calm" in scenario.log(), "a stall verdict")
+    assert scenario.why("calm")[0]["class"] == "THROTTLED"
+    # Without the agent the kernel's own counters answer, between two looks.
+    scenario.kill_agent()
+    scenario.guest.run("sleep 12")
+    verdict, text = scenario.why("calm")
+    assert verdict["class"] == "THROTTLED" and "is throttled" in text.splitlines()[0], text
+    scenario.guest.run(f"touch {scenario.rootfs}/tmp/enough", check=True)
+    scenario.guest.run("sleep 12")
+    document = json.loads(scenario.cli("why", "calm", "--json", check=True).stdout)
+    assert document["verdict"] is None, document
+    assert document["earlier"][0]["class"] == "THROTTLED"
+    text = scenario.cli("why", "calm", check=True).text
+    assert "not stalled now" in text.splitlines()[0], text
+    assert "was throttled until" in text and "is throttled" not in text
 
 
 def test_agent_killed_in_the_middle_loses_nothing(scenario):
@@ -134,6 +187,35 @@ def test_agent_killed_in_the_middle_loses_nothing(scenario):
     scenario.stop_agent()
     scenario.start_agent()
     assert scenario.log().count("workload_died") == 0
+
+
+def test_an_adopted_workloads_counters_are_the_kernels(scenario):
+    def kernel(name, file, key):
+        text = scenario.guest.read_file(f"{scenario.payload(name)}/{file}").decode()
+        return int(dict(line.split() for line in text.splitlines())[key])
+
+    def throttled():
+        return kernel("busy", "cpu.stat", "throttled_usec") / 1e6
+
+    throttled_metric = 'cgwarden_workload_throttled_seconds_total{workload="busy"}'
+    kills_metric = 'cgwarden_workload_oom_kills_total{workload="parent"}'
+    scenario.start_agent()
+    scenario.add_workload("busy", ["/bin/sh", "-c", "while :; do :; done"], resources="{cpu: {max: 0.1}}")
+    scenario.add_workload(
+        "parent", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+        resources="{memory: {max: 32MiB, swap.max: 0}}")
+    scenario.until(lambda: "oom_kill workload=parent" in scenario.log(), "the child to be killed")
+    scenario.until(lambda: scenario.metrics().get(throttled_metric, 0) > 1, "throttling in the metrics")
+    # A clean end saves the counters, a kill loses what came after the last save: both go on from it.
+    for end in (scenario.stop_agent, scenario.kill_agent, scenario.kill_agent):
+        end()
+        before = throttled()
+        scenario.start_agent()
+        metrics = scenario.until(
+            lambda: (m := scenario.metrics()) and m.get(throttled_metric, 0) >= before and m,  # noqa: B023
+            "the counters to catch up")
+        assert metrics[throttled_metric] <= throttled()
+        assert metrics[kills_metric] == kernel("parent", "memory.events", "oom_kill") == 1
 
 
 def test_agent_stopped_cleanly_leaves_workloads_running(scenario):
@@ -238,6 +320,17 @@ def test_plan_and_apply_without_an_agent(scenario):
         scenario.guest.run(f"rmdir {group}")
 
 
+def test_apply_warns_of_what_plan_warns_of(scenario):
+    path = f"{scenario.work}/p.yaml"
+    scenario.guest.write_file(
+        path, "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+              "match: {cgroups: [/nobody-here]}\ncpu: {weight: 50}\n")
+    warning = [line for line in scenario.cli("policy", "plan", path, check=True).text.splitlines()
+               if "warning" in line]
+    assert warning
+    assert warning[0] in scenario.cli("policy", "apply", path, check=True).text
+
+
 # --- errors: one sentence, the right exit code
 
 
@@ -302,6 +395,43 @@ def test_error_bad_yaml_keeps_the_agent_from_starting(scenario):
     assert "bad.yaml:5:" in text and "pids: {max: -1}" in text
 
 
+def test_a_bad_policy_does_not_keep_an_agent_from_coming_back(scenario):
+    good = ("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+            "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
+    path = f"{scenario.work}/policies/p.yaml"
+    scenario.guest.write_file(path, good)
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"])
+    scenario.until(lambda: scenario.read_control_or_none("web", "pids.max") == "20", "pids.max")
+    scenario.guest.write_file(path, good.replace("max: 20", "max: -1"))
+    scenario.kill_agent()
+    scenario.start_agent()
+    # Loudly, and with the old limit held against a change by hand.
+    assert "policies_refused" in scenario.log() and "p.yaml:5:" in scenario.log()
+    assert "workload_adopted workload=web" in scenario.log()
+    scenario.guest.write_file(f"{scenario.payload('web')}/pids.max", "25")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "the last good policy")
+    metrics = scenario.metrics()
+    assert metrics['cgwarden_agent_policy_reloads_total{result="failure"}'] == 1
+    assert "p.yaml:5:" in scenario.cli("doctor").text
+    scenario.guest.write_file(path, good.replace("max: 20", "max: 30"))
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "30", "the mended file")
+    assert "p.yaml:5:" not in scenario.cli("doctor").text
+
+
+def test_a_policy_directory_made_after_the_start_is_watched(scenario):
+    scenario.guest.run(f"rmdir {scenario.work}/policies", check=True)
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"])
+    scenario.wait_running("web")
+    scenario.guest.run(f"mkdir {scenario.work}/policies", check=True)
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/p.yaml",
+        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
+        "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
+    scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "the policy")
+
+
 def test_error_second_agent_and_address_in_use(scenario):
     scenario.start_agent()
     code, lines = failure(scenario.guest.run(scenario.agent_command()))
@@ -330,7 +460,10 @@ def test_error_no_such_workload(scenario):
 
 def test_metrics_pass_promtool_and_match_the_kernel(scenario):
     scenario.start_agent()
-    scenario.add_workload("web", ["/bin/steady"], resources="{memory: {max: 64MiB}, pids: {max: 9}}")
+    scenario.guest.write_file(
+        f"{scenario.work}/workloads/web.yaml",
+        workload("web", ["/bin/steady"], scenario.rootfs, resources="{memory: {max: 64MiB}, pids: {max: 9}}")
+        .replace("{name: web}", '{name: web, labels: {tier: front, "app.org/x": "a\\"b"}}'))
     scenario.wait_running("web")
     label = 'cgroup="/cgwarden.slice/web.scope/payload"'
     metrics = scenario.until(
@@ -340,6 +473,7 @@ def test_metrics_pass_promtool_and_match_the_kernel(scenario):
     assert of_web["cgwarden_cgroup_pids_max"] == 9
     assert len([key for key in metrics if label in key]) >= 30
     assert metrics['cgwarden_workload_starts_total{workload="web"}'] == 1
+    assert metrics['cgwarden_workload_info{workload="web",label_app_org_x="a\\"b",label_tier="front"}'] == 1
     checked = scenario.guest.run(
         f"curl -sf http://127.0.0.1:{PORT}/metrics | promtool check metrics", timeout=120)
     assert checked.returncode == 0, checked.stdout + checked.stderr

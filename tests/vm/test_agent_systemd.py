@@ -33,6 +33,20 @@ def run(scenario, name, command, **kwargs):
     return scenario.cli("run", path)
 
 
+def test_the_watchdog_is_fed_also_when_ticks_are_rarer(scenario):
+    scenario.guest.run(
+        ["systemd-run", "--unit=slow-agent", "-p", "Type=notify", "-p", "WatchdogSec=3s",
+         *scenario.agent_command("--interval", "60", "--bus", "off")], check=True)
+    try:
+        scenario.guest.run("sleep 10")
+        shown = scenario.guest.run(
+            ["systemctl", "show", "slow-agent", "-p", "ActiveState,Result"], check=True).text
+        assert "ActiveState=active" in shown and "Result=success" in shown
+    finally:
+        scenario.guest.run(["systemctl", "stop", "slow-agent"])
+        scenario.guest.run(["systemctl", "reset-failed", "slow-agent"])
+
+
 def test_run_ps_stop_over_the_bus(scenario):
     start(scenario)
     assert run(scenario, "web", ["/bin/sleep", "1000"], resources="{memory: {max: 64MiB}}").returncode == 0
@@ -143,6 +157,9 @@ def test_policy_leaves_systemds_own_cgroups_alone(scenario):
     scenario.until(lambda: "policy_skipped" in scenario.log(), "the refusal")
     assert "systemd" in scenario.log()
     assert scenario.guest.read_file("/sys/fs/cgroup/system.slice/pids.max") == before
+    plan = scenario.cli("policy", "plan", f"{scenario.work}/policies", check=True).text
+    assert "skipped: systemd owns it" in plan
+    assert "where systemd runs, nothing that /system.slice matches is written" in plan
 
 
 def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):

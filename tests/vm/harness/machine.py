@@ -5,9 +5,11 @@ import dataclasses
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 import urllib.parse
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +25,9 @@ _QEMU = "qemu-system-x86_64"
 # Emulation works everywhere. The presence of /dev/kvm says nothing about its usefulness, so
 # hardware acceleration is a decision of the person who sets CGWARDEN_VM_ACCEL=kvm.
 _ACCELERATOR = "tcg,thread=multi"
+
+# A killed child is gone in milliseconds; more only where nobody reaps orphans.
+_REAPING_SECONDS = 10.0
 
 _COMMAND_LINE = (
     "console=ttyS0 quiet panic=-1 psi=1 cgroup_no_v1=all no_timer_check tsc=reliable "
@@ -195,5 +200,13 @@ def _start(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+    """Ends the process and what it forked (virtiofsd serves from a child of its own)."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # Whoever inherited its children reaps them in his own time.
+    deadline = time.monotonic() + _REAPING_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
