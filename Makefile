@@ -20,10 +20,11 @@ vm-shell:
 fmt:
 	git ls-files -z --cached --others --exclude-standard '*.cpp' '*.h' | xargs -0 clang-format-19 -i
 
-# make fuzz T=flat_keyed [SECONDS=60]: runs one libFuzzer target on its corpus.
+# make fuzz T=cpu_stat [SECONDS=60]: runs one libFuzzer target on its corpus.
 SECONDS ?= 60
 fuzz:
-	@test -n "$(T)" || { echo "which target? make fuzz T=flat_keyed" >&2; exit 2; }
+	@test -n "$(T)" || { echo "which target? make fuzz T=cpu_stat" >&2; exit 2; }
+	@test -f "tests/fuzz/$(T)_fuzz.cpp" || { echo "there is no fuzz target $(T): $$(ls tests/fuzz | sed -n 's/_fuzz.cpp$$//p' | tr '\n' ' ')" >&2; exit 2; }
 	cmake --preset fuzz
 	cmake --build --preset fuzz --target $(T)_fuzz
 	mkdir -p build/fuzz/found/$(T)
@@ -32,7 +33,7 @@ fuzz:
 
 coverage:
 	cmake --preset coverage
-	cmake --build --preset coverage --target unit_tests
+	cmake --build --preset coverage --target unit_tests fuzz_tests
 	ctest --preset coverage
 	find build/coverage -name '*.gcda' -printf '%h\n' | sort -u | \
 	  grep -v /tests/ | xargs -I{} sh -c 'cd {} && gcov-12 -n *.gcda' 2>/dev/null | \

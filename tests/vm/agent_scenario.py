@@ -2,12 +2,15 @@
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
 CGWARDEN = BUILD / "cli" / "cgwarden"
+# For a shell: the clone may stand in a path with spaces.
+EXAMPLES = shlex.quote(str(BUILD / "examples"))
 SLICE = "/sys/fs/cgroup/cgwarden.slice"
 PORT = 9753
 
@@ -34,8 +37,8 @@ class Scenario:
         self.agent = None
         guest.run(
             f"cd {self.work} && mkdir -p policies workloads run state rootfs/bin rootfs/tmp && "
-            f"cp /bin/busybox {BUILD}/examples/bursty_server {BUILD}/examples/leaker "
-            f"{BUILD}/examples/steady rootfs/bin/ && ln -s busybox rootfs/bin/sh && "
+            f"cp /bin/busybox {EXAMPLES}/bursty_server {EXAMPLES}/leaker "
+            f"{EXAMPLES}/steady rootfs/bin/ && ln -s busybox rootfs/bin/sh && "
             "ln -s busybox rootfs/bin/sleep",
             check=True,
         )

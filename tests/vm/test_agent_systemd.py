@@ -1,6 +1,7 @@
 """The agent under real systemd and D-Bus: scopes, the bus interface, adoption, the demo."""
 
 import json
+import shlex
 import time
 
 import pytest
@@ -15,7 +16,7 @@ OBJECT = "/io/github/cgwarden/Agent1"
 @pytest.fixture
 def scenario(guest):
     guest.run(
-        f"cp {ROOT}/packaging/dbus/io.github.cgwarden.conf /etc/dbus-1/system.d/ && "
+        f"cp {shlex.quote(str(ROOT))}/packaging/dbus/io.github.cgwarden.conf /etc/dbus-1/system.d/ && "
         "busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig", check=True)
     with Scenario(guest, bus=True) as made:
         yield made

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fast
 PROMETHEUS_PORT = 9090
 CONFIGURATION = f"""\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{ROOT}/dashboards/alerts.yml]
+rule_files: ["{ROOT}/dashboards/alerts.yml"]
 scrape_configs:
   - job_name: cgwarden
     static_configs: [{{targets: ["127.0.0.1:{PORT}"]}}]
