@@ -221,6 +221,9 @@ void give_up(int report, const LaunchError& error) {
 
 StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
   const Spec& spec = *request.spec;
+  if (!spec.net_devices.empty()) {
+    return refused("network", "linux.netDevices is not supported");
+  }
   LaunchPlan plan;
   CGW_ASSIGN(plan.capabilities, capability_sets(spec.process.capabilities));
   if (spec.seccomp_config) {

@@ -195,6 +195,10 @@ def test_failures_are_told_and_leave_nothing(runtime):
     runtime.config["linux"]["intelRdt"] = {"closID": "x"}
     refused = runtime.create("true")
     assert refused.returncode == 1 and b"linux.intelRdt is not supported" in refused.stderr
+    del runtime.config["linux"]["intelRdt"]
+    runtime.config["linux"]["netDevices"] = {"eth0": {}}
+    refused = runtime.create("true")
+    assert refused.returncode == 1 and b"linux.netDevices is not supported" in refused.stderr
     log = f"{runtime.work}/log"
     assert runtime("--log", log, "--log-format", "json", "state", "nobody").returncode == 1
     entry = json.loads(runtime.guest.read_file(log))
