@@ -35,10 +35,10 @@ class Scenario:
         self.work = guest.run("mktemp -d /run/cgw.XXXXXX", check=True).text.strip()
         self.rootfs = f"{self.work}/rootfs"
         self.agent = None
+        programs = " ".join(shlex.quote(f"{BUILD}/examples/{name}") for name in ("bursty_server", "leaker", "steady"))
         guest.run(
             f"cd {self.work} && mkdir -p policies workloads run state rootfs/bin rootfs/tmp && "
-            f"cp /bin/busybox {EXAMPLES}/bursty_server {EXAMPLES}/leaker "
-            f"{EXAMPLES}/steady rootfs/bin/ && ln -s busybox rootfs/bin/sh && "
+            f"cp /bin/busybox {programs} rootfs/bin/ && ln -s busybox rootfs/bin/sh && "
             "ln -s busybox rootfs/bin/sleep",
             check=True,
         )

@@ -132,7 +132,7 @@ def test_agent_killed_and_restarted_adopts(scenario):
 
 def test_service_unit_is_ready_and_watched(scenario):
     guest = scenario.guest
-    words = " ".join(str(word) for word in scenario.agent_command())
+    words = shlex.join(str(word) for word in scenario.agent_command())
     guest.run(
         f"systemd-run --unit=cgwarden-test --property=Type=notify --property=WatchdogSec=20 "
         f"--property=KillMode=process {words}", check=True, timeout=60)
@@ -166,10 +166,15 @@ def test_policy_leaves_systemds_own_cgroups_alone(scenario):
 def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):
     def leftovers():
         return guest.run(
-            "ls -d /run/cgwarden* /etc/dbus-1/system.d/io.github.cgwarden.demo.conf "
-            "/sys/fs/cgroup/cgwarden.slice/*.scope 2>/dev/null; pgrep -l 'cgwarden|prometheus'").text
+            "ls -d /run/cgwarden* /etc/dbus-1/system.d/* /sys/fs/cgroup/cgwarden.slice "
+            "/sys/fs/cgroup/cgwarden.slice/*.scope 2>/dev/null; "
+            "systemctl list-units --plain --no-legend 'cgwarden*' "
+            "server.scope steady.scope leaker.scope; pgrep -l 'cgwarden|prometheus'").text
 
+    # Earlier tests leave the empty slice to systemd.
+    guest.run(["systemctl", "stop", "cgwarden.slice"])
     before = leftovers()
+    assert "cgwarden.slice" not in before
     demo = guest.run([ROOT / "examples" / "demo-steps", BUILD], timeout=400)
     text = demo.text
     assert demo.returncode == 0, text + demo.stderr.decode()

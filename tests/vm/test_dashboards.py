@@ -1,5 +1,6 @@
 """A real Prometheus scrapes a real agent: every expression of the dashboards and alerts has data."""
 
+import json
 import sys
 
 import pytest
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.fast
 PROMETHEUS_PORT = 9090
 CONFIGURATION = f"""\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: ["{ROOT}/dashboards/alerts.yml"]
+rule_files: [{json.dumps(str(ROOT / "dashboards" / "alerts.yml"))}]
 scrape_configs:
   - job_name: cgwarden
     static_configs: [{{targets: ["127.0.0.1:{PORT}"]}}]

@@ -6,10 +6,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.errors import HarnessError
+
+_BUILDING = ".building-"
 
 
 def directory() -> Path:
@@ -19,8 +22,22 @@ def directory() -> Path:
     else:
         xdg = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         path = Path(xdg) / "cgwarden" / "vm"
-    path.mkdir(parents=True, exist_ok=True)
+    _make_directories(path)
     return path.resolve()
+
+
+def _make_directories(path: Path) -> None:
+    """As mkdir -p; what root makes through sudo belongs to the owner of the directory it is in.
+
+    Otherwise the first run would take ~/.cache from the user, whose own tools write there.
+    """
+    if path.is_dir():
+        return
+    _make_directories(path.parent)
+    path.mkdir(exist_ok=True)
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def digest(*parts: bytes | str) -> str:
@@ -49,12 +66,35 @@ def built(relative: str, build: Callable[[Path], None]) -> Path:
         return target
     with locked(relative.replace("/", "-")):
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".building-", dir=directory()) as scratch:
-                result = Path(scratch) / "result"
-                build(result)
-                result.rename(target)
+            _make_directories(target.parent)
+            with tempfile.TemporaryDirectory(prefix=_BUILDING, dir=directory()) as scratch:
+                with _held(Path(scratch)):
+                    result = Path(scratch) / "result"
+                    build(result)
+                    result.rename(target)
     return target
+
+
+@contextlib.contextmanager
+def _held(scratch: Path) -> Iterator[None]:
+    """Locks the directory itself, for sweep(): the lock ends with the process that builds."""
+    fd = os.open(scratch, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(fd)
+
+
+def sweep() -> None:
+    """Removes what builds left that were killed."""
+    with locked("sweep"):
+        for scratch in directory().glob(f"{_BUILDING}*"):
+            # A younger one may be between its making and its lock.
+            with contextlib.suppress(OSError):
+                if time.time() - scratch.stat().st_mtime > 3600:
+                    with _held(scratch):
+                        shutil.rmtree(scratch)
 
 
 def open_in_use() -> int:

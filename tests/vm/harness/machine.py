@@ -166,10 +166,15 @@ def _serve_directory(
 
     The connection is made here, so that the socket's name can be removed at once.
     """
-    with tempfile.TemporaryDirectory(prefix="cgwarden-vm-") as directory:
+    # Not in $TMPDIR, which may be longer than the name of a socket.
+    with tempfile.TemporaryDirectory(prefix="cgwarden-vm-", dir="/run") as directory:
         name = f"{directory}/socket"
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(name)
+        try:
+            listener.bind(name)
+        except OSError as error:
+            listener.close()
+            raise HarnessError(f"no socket can be made at {name}: {error}") from None
         listener.listen(1)
         end = socket.socket(socket.AF_UNIX)
         end.connect(name)
