@@ -9,8 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
 CGWARDEN = BUILD / "cli" / "cgwarden"
-# For a shell: the clone may stand in a path with spaces.
-EXAMPLES = shlex.quote(str(BUILD / "examples"))
 SLICE = "/sys/fs/cgroup/cgwarden.slice"
 PORT = 9753
 
