@@ -43,8 +43,8 @@ void Daemon::tick() {
   }
   self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
                      snapshot->dropped(), count_unreadable(*snapshot));
-  publish(std::move(snapshot));
   supervisor_->forget_finished();
+  publish(std::move(snapshot));
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
 
@@ -175,7 +175,9 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
                               {"confidence", std::string(to_string(verdict.confidence))},
                               {"answer", verdict.answer}});
   if (bus_) {
-    bus_->died(verdict.workload, std::string(to_string(verdict.verdict)), to_json(verdict));
+    diagnosis::Verdict told = verdict;
+    told.stderr_tail.clear();  // the bus has it for every local user
+    bus_->died(told.workload, std::string(to_string(told.verdict)), to_json(told));
   }
   return verdict;
 }

@@ -50,6 +50,11 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   auto workload = parse_workload(yaml, origin);
   if (!workload) return done(fail(workload.error()));
   const std::string name = workload->name;
+  if (!knows(name)) {
+    if (const Status free = no_shim_holds(options_.runtime_dir, name); !free) {
+      return done(fail(free.error()));
+    }
+  }
   auto& known = workloads_[name];
   if (known && known->state != WorkloadState::exited) {
     return done(

@@ -67,6 +67,7 @@ void Supervisor::adopt_one(const std::string& name) {
     managed.own_actions.push_back(
         {SIGTERM, managed.note.stop_reason, Usec(managed.note.stop_boottime_usec)});
   }
+  managed.scope = managed.note.scope;
   const auto& status = files->status;
   if (status && status->incarnation == managed.note.incarnation) {
     managed.status = status;
@@ -89,6 +90,8 @@ void Supervisor::adopt_dead(Managed& managed, const launcher::ExitRecord& record
   managed.ended = record.ended.boottime;
   if (managed.note.decided_incarnation == managed.note.incarnation) {
     managed.status.reset();
+    // What has gone is not looked for again: a unit of its name may be somebody else's by now.
+    if (!parts_.tree->open_cgroup(managed.scope)) managed.scope.clear();
     clean_cgroups(managed);
     if (!managed.note.wanted) return;
     const Usec at{managed.note.restart_boottime_usec};  // the old agent died in the backoff
@@ -108,7 +111,6 @@ void Supervisor::adopt_dead(Managed& managed, const launcher::ExitRecord& record
 // A start of which nothing is on record: its shim waits for an agent that is gone, is starting the
 // command just now, or has given up.
 void Supervisor::adopt_unfinished(Managed& managed) {
-  managed.scope = managed.note.scope;
   if (!managed.scope.empty()) managed.payload = managed.scope + "/payload";
   if (managed.note.decided_incarnation == managed.note.incarnation) {  // its record was not kept
     clean_cgroups(managed);

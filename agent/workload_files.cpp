@@ -1,6 +1,8 @@
 #include "agent/workload_files.h"
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -96,6 +98,17 @@ Status write_agent_note(const std::string& runtime_dir, const std::string& name,
     return fail(Error::from_errno(errno, "protect", directory));
   }
   return write_file_atomically(directory + "/agent.json", to_json(note), kNoteMode);
+}
+
+Status no_shim_holds(const std::string& runtime_dir, const std::string& name) {
+  const std::string path = workload_directory(runtime_dir, name) + "/shim.lock";
+  const auto lock = open_at(AT_FDCWD, path, O_RDWR);
+  if (!lock && lock.error().kind == ErrorKind::vanished) return {};
+  if (!lock) return fail(lock.error());
+  if (::flock(lock->get(), LOCK_EX | LOCK_NB) == 0) return {};
+  return fail(Error{ErrorKind::busy, errno, "start", name,
+                    "a shim that was not taken over holds " + path +
+                        "; the workload runs under it until it ends or is killed"});
 }
 
 Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const std::string& name) {

@@ -59,6 +59,9 @@ inline constexpr mode_t kWorkloadDirectoryMode = 0750;
                                                         const std::string& name);
 // Sorted names of the directories.
 [[nodiscard]] Result<std::vector<std::string>> list_workload_names(const std::string& runtime_dir);
+// busy while a shim lives that has this workload (shim.lock). An agent that did not adopt it,
+// because its agent.json is damaged, must touch nothing of it.
+[[nodiscard]] Status no_shim_holds(const std::string& runtime_dir, const std::string& name);
 [[nodiscard]] Status write_agent_note(const std::string& runtime_dir, const std::string& name,
                                       const AgentNote& note);
 [[nodiscard]] std::string to_json(const AgentNote& note);

@@ -1,7 +1,9 @@
 #include "agent/workload_files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,6 +82,20 @@ TEST_F(WorkloadFilesTest, ANoteOfAnEarlierAgentIsUndecided) {
   EXPECT_EQ(note->decided_incarnation, 0U);
   EXPECT_FALSE(note->unconfirmed);
   EXPECT_EQ(note->shim_pid, -1);
+}
+
+TEST_F(WorkloadFilesTest, AShimThatLivesHoldsItsWorkload) {
+  EXPECT_TRUE(no_shim_holds(directory_, "web"));
+  ASSERT_TRUE(write_agent_note(directory_, "web", {}));
+  EXPECT_TRUE(no_shim_holds(directory_, "web"));
+  const std::string path = workload_directory(directory_, "web") + "/shim.lock";
+  auto lock = open_at(AT_FDCWD, path, O_RDWR | O_CREAT, 0600);
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(no_shim_holds(directory_, "web"));
+  ASSERT_EQ(::flock(lock->get(), LOCK_EX), 0);
+  EXPECT_EQ(no_shim_holds(directory_, "web").error().kind, ErrorKind::busy);
+  lock->reset();
+  EXPECT_TRUE(no_shim_holds(directory_, "web"));
 }
 
 TEST_F(WorkloadFilesTest, ADamagedFileIsAnErrorThatNamesIt) {

@@ -144,6 +144,22 @@ class Scenario:
         token = f"workload_died workload={name} incarnation={incarnation} "
         self.until(lambda: token in self.log(), f"{name} to die")
 
+    def state_file(self, name, file):
+        """A JSON file of the workload's state as a value."""
+        return json.loads(self.guest.read_file(f"{self.work}/run/workloads/{name}/{file}"))
+
+    def change_state(self, name, file, **members):
+        """What a crash or another time would have left there; only while no agent runs."""
+        state = self.state_file(name, file) | members
+        self.guest.write_file(f"{self.work}/run/workloads/{name}/{file}", json.dumps(state))
+
+    def processes(self, pattern):
+        """Pids of the processes whose command line matches."""
+        return self.guest.run(["pgrep", "-f", pattern]).text.split()
+
+    def gone(self, path):
+        return self.guest.run(["test", "-e", path]).returncode != 0
+
     def payload(self, name):
         return f"{SLICE}/{name}.scope/payload"
 

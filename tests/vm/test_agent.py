@@ -1,9 +1,10 @@
 """What the agent does, on a real kernel without systemd: launch, watch, enforce, explain."""
 
 import json
+import time
 
 import pytest
-from agent_scenario import CGWARDEN, PORT, Scenario, workload
+from agent_scenario import BUILD, CGWARDEN, PORT, SLICE, Scenario, workload
 
 pytestmark = pytest.mark.fast
 
@@ -12,6 +13,10 @@ pytestmark = pytest.mark.fast
 def scenario(guest):
     with Scenario(guest) as made:
         yield made
+
+
+def scope(name):
+    return f"{SLICE}/{name}.scope"
 
 
 def test_own_limit_oom_is_proven_with_limit_victim_and_rss(scenario):
@@ -249,6 +254,193 @@ def test_shim_killed_is_said_and_not_guessed(scenario):
     assert verdict["class"] == "UNKNOWN"
     assert answer.returncode == 4
     assert verdict["evidence_lost"]
+    # Its command was alive; nothing of it is left.
+    scenario.until(lambda: scenario.gone(scope("orphan")), "the cgroups to go")
+    assert scenario.processes("^/bin/sleep 1000") == []
+    assert "cgroup_left_behind" not in scenario.log()
+
+
+def test_what_must_be_killed_is_gone_before_the_next_incarnation(scenario):
+    scenario.start_agent()
+    scenario.add_workload("again", ["/bin/sh", "-c", "/bin/sleep 1000 & while :; do :; done"],
+                          extra="restart: {policy: always, backoff: 100ms}\n")
+    shim = scenario.wait_running("again")["shim_pid"]
+    ids = [scenario.guest.run(["stat", "-c", "%i", scenario.payload("again")], check=True).text]
+    scenario.guest.run(f"kill -9 {shim}", check=True)
+    scenario.wait_running("again", 2)
+    ids.append(scenario.guest.run(["stat", "-c", "%i", scenario.payload("again")], check=True).text)
+    # A cgroup of its own, so that no counter of the dead one is taken for its own.
+    assert ids[0] != ids[1]
+    assert len(scenario.processes("^/bin/sleep 1000")) <= 1
+    assert "cgroup_left_behind" not in scenario.log()
+
+
+def test_cgroups_made_below_the_payload_are_removed_with_it(scenario):
+    scenario.start_agent()
+    scenario.add_workload("nest", ["/bin/sleep", "1000"])
+    pid = scenario.wait_running("nest")["main_pid"]
+    scenario.guest.run(f"mkdir -p {scenario.payload('nest')}/a/b {scenario.payload('nest')}/c", check=True)
+    scenario.guest.run(f"kill -9 {pid}", check=True)
+    scenario.wait_died("nest")
+    scenario.until(lambda: scenario.gone(scope("nest")), "the cgroups to go")
+    assert "cgroup_left_behind" not in scenario.log()
+
+
+# --- an agent that is killed at the worst moment
+
+
+def slow_shim(scenario):
+    """A shim that takes its time: the agent's go waits in the socket."""
+    path = f"{scenario.work}/slow-shim"
+    scenario.guest.write_file(
+        path, f'#!/bin/sh\nsleep 3\nexec {BUILD}/launcher/cgwarden-shim "$@"\n')
+    scenario.guest.run(f"chmod +x {path}", check=True)
+    return path
+
+
+def test_agent_killed_while_a_shim_starts_leaves_one_copy(scenario):
+    scenario.add_workload("late", ["/bin/sleep", "4321"])
+    scenario.start_agent("--shim", slow_shim(scenario))
+    scenario.until(lambda: scenario.state_file("late", "agent.json")["scope"], "the go")
+    time.sleep(0.3)
+    scenario.kill_agent()
+    old_shim = scenario.state_file("late", "agent.json")["shim_pid"]
+    assert scenario.status("late") is None
+    scenario.start_agent()
+    status = scenario.wait_running("late")
+    scenario.until(lambda: scenario.gone(f"/proc/{old_shim}"), "the first shim to give up")
+    time.sleep(4)  # it would have started its copy by now
+    assert len(scenario.processes("^/bin/sleep 4321")) == 1
+    assert scenario.status("late") == status
+    assert status["incarnation"] == scenario.state_file("late", "agent.json")["incarnation"]
+    assert len(scenario.read_control("late", "cgroup.procs").split()) <= 2
+    # And the next agent finds it.
+    scenario.kill_agent()
+    scenario.start_agent()
+    assert "workload_adopted workload=late" in scenario.log()
+    assert len(scenario.processes("^/bin/sleep 4321")) == 1
+
+
+def test_a_start_whose_answer_went_to_a_dead_agent_is_adopted(scenario):
+    scenario.start_agent()
+    scenario.add_workload("late", ["/bin/sleep", "4321"])
+    status = scenario.wait_running("late")
+    scenario.kill_agent()
+    # As if the shim had not yet written it.
+    path = f"{scenario.work}/run/workloads/late/status.json"
+    scenario.guest.run(f"mv {path} {path}.later", check=True)
+    scenario.start_agent()
+    assert "start_taken_over workload=late" in scenario.log()
+    scenario.guest.run(f"mv {path}.later {path}", check=True)
+    scenario.until(lambda: "workload_adopted workload=late" in scenario.log(), "the adoption")
+    assert scenario.status("late") == status
+    assert scenario.processes("^/bin/sleep 4321") == [str(status["main_pid"])]
+
+
+def test_a_workload_that_cannot_be_adopted_is_not_touched(scenario):
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "4321"])
+    pid = scenario.wait_running("web")["main_pid"]
+    scenario.kill_agent()
+    scenario.guest.write_file(f"{scenario.work}/run/workloads/web/agent.json", "{")
+    scenario.start_agent()
+    assert "not_adopted workload=web" in scenario.log()
+    scenario.until(lambda: "launch_failed workload=web" in scenario.log(), "the refusal")
+    assert "still holds" in scenario.log()
+    assert scenario.processes("^/bin/sleep 4321") == [str(pid)]
+    assert scenario.status("web")["main_pid"] == pid
+    assert scenario.gone(f"{scenario.work}/run/workloads/web/exit.json")
+
+
+def test_agent_killed_between_verdict_and_note_reruns_no_finished_job(scenario):
+    scenario.start_agent()
+    scenario.add_workload("once", ["/bin/sh", "-c", "echo ran"])
+    scenario.add_workload("again", ["/bin/sh", "-c", "echo ran; exit 1"],
+                          extra="restart: {policy: on-failure, backoff: 40s, maxRestarts: 3}\n")
+    scenario.wait_died("once")
+    scenario.wait_died("again")
+    scenario.until(lambda: "workload_backoff workload=again" in scenario.log(), "the decision")
+    scenario.kill_agent()
+    # The verdict is in the store, the decision not yet in the note.
+    scenario.change_state("once", "agent.json", wanted=True, decided_incarnation=0)
+    scenario.change_state("again", "agent.json", wanted=True, decided_incarnation=0, restarts=0,
+                          failures_in_row=0)
+    scenario.start_agent()
+    scenario.until(lambda: "workload_backoff workload=again" in scenario.log(), "the same decision")
+    assert 'delay="40.00 s"' in scenario.log(), scenario.log()
+    assert "workload_died" not in scenario.log()
+    assert "workload_started" not in scenario.log()
+    assert not scenario.state_file("once", "agent.json")["wanted"]
+    assert scenario.state_file("again", "agent.json")["restarts"] == 1
+    # Killed once more, in the backoff: what is left of it is waited for, and no restart is counted.
+    scenario.kill_agent()
+    scenario.start_agent()
+    scenario.wait_died("again", 2)
+    assert "workload_backoff workload=again" in scenario.log()
+    assert scenario.guest.read_file(f"{scenario.work}/run/workloads/once/stdout.log") == b"ran\n"
+
+
+def test_a_reused_pid_is_not_signalled(scenario):
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sleep", "1000"], extra="stopTimeout: 1s\n")
+    status = scenario.wait_running("web")
+    scenario.kill_agent()
+    innocent = scenario.guest.run("sleep 2000 > /dev/null 2>&1 & echo $!", check=True).text.strip()
+    try:
+        # The main process is gone and its pid is another's; an agent is to stop the workload.
+        scenario.change_state("web", "status.json", pid=int(innocent))
+        scenario.change_state("web", "agent.json", wanted=False, stop_reason="test")
+        scenario.start_agent()
+        scenario.wait_died("web")
+        scenario.guest.run(f"kill -0 {innocent}", check=True)
+        assert scenario.processes(f"^/bin/sleep 1000") == []
+        assert status["pid_start_time"] > 0
+    finally:
+        scenario.guest.run(f"kill -9 {innocent}")
+
+
+def test_finished_workloads_are_forgotten_in_the_end(scenario):
+    scenario.start_agent()
+    scenario.add_workload("job", ["/bin/sh", "-c", "exit 3"])
+    scenario.wait_died("job")
+    scenario.until(lambda: scenario.state_file("job", "agent.json")["decided_incarnation"] == 1,
+                   "the note")
+    scenario.kill_agent()
+    scenario.guest.run(
+        f"cd {scenario.work}/run/workloads && i=0 && while [ $i -lt 130 ]; do i=$((i+1)); "
+        "cp -a job job$i; sed -i \"s/name: job}/name: job$i}/;s/\\\"job\\\"/\\\"job$i\\\"/\" job$i/*.json; done",
+        check=True)
+    scenario.start_agent()
+    listed = scenario.until(
+        lambda: (names := scenario.guest.run(
+            f"ls {scenario.work}/run/workloads", check=True).text.split()) and len(names) == 101 and names,
+        "the oldest to be forgotten")
+    assert "job" in listed  # it is in the workload directory
+    scenario.until(
+        lambda: len([key for key in scenario.metrics()
+                     if key.startswith("cgwarden_workload_starts_total{")]) == 101,
+        "their series to end")
+    verdict, _ = scenario.why("job")
+    assert verdict["class"] == "EXITED"
+
+
+def test_what_a_workload_holds_is_not_for_every_local_user(scenario):
+    scenario.start_agent()
+    scenario.add_workload("web", ["/bin/sh", "-c", "echo words >&2; exit 3"], extra="env: {PASSWORD: hunter2}\n")
+    scenario.wait_died("web")
+    directory = f"{scenario.work}/run/workloads/web"
+    user = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    found = scenario.guest.run(f"{user} grep -r -e hunter2 -e words {scenario.work}/run {scenario.work}/state")
+    assert found.text == ""
+    assert scenario.guest.run(["stat", "-c", "%a", directory]).text.strip() == "750"
+    others = scenario.guest.run(f"find {directory} -type f -perm /007").text
+    assert others == ""
+    for words in (["ps"], ["why", "web"], ["logs", "web"]):
+        answer = scenario.guest.run(
+            [*user.split(), CGWARDEN, "--runtime-dir", f"{scenario.work}/run",
+             "--state-dir", f"{scenario.work}/state", *words])
+        code, lines = failure(answer)
+        assert code == 1 and len(lines) == 1 and "ermission" in lines[0], (words, lines)
 
 
 # --- policies

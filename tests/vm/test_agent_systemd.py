@@ -82,10 +82,13 @@ def test_death_signal_on_the_bus(scenario):
     monitor = scenario.guest.spawn(
         ["busctl", "monitor", "--json=short", f"--match=type='signal',interface='{NAME}'"])
     time.sleep(1)
-    assert run(scenario, "short", ["/bin/sh", "-c", "sleep 1; exit 4"]).returncode == 0
+    assert run(scenario, "short", ["/bin/sh", "-c", "sleep 1; echo secret words >&2; exit 4"]).returncode == 0
     scenario.wait_died("short")
     monitor.wait_for_output(b'"member":"Died"')
     assert b"EXITED" in monitor.stdout
+    # Everybody may listen; the last words are for who may read the store.
+    assert b"secret words" not in monitor.stdout
+    assert "secret words" in scenario.why("short")[1]
     monitor.kill()
     monitor.wait(30)
 
@@ -106,6 +109,21 @@ def test_errors_come_over_the_bus_as_one_sentence(scenario):
     assert refused.returncode == 1 and "bad.yaml:4:1" in refused.stderr.decode()
     gone = scenario.cli("stop", "nobody")
     assert gone.returncode == 3 and "nobody" in gone.stderr.decode()
+
+
+def test_a_failed_run_is_not_tried_again(scenario):
+    start(scenario)
+    missing = run(scenario, "missing", ["/bin/no-such-program"],
+                  extra="restart: {policy: always, backoff: 100ms}\n")
+    assert missing.returncode == 1
+    time.sleep(2)
+    assert scenario.log().count("workload_died workload=missing") == 1
+    listed = json.loads(scenario.cli("ps", "--json", check=True).stdout)
+    assert [entry["state"] for entry in listed["workloads"]] == ["exited"]
+    # The same file with the error mended is launched at once.
+    mended = run(scenario, "missing", ["/bin/sleep", "1000"])
+    assert mended.returncode == 0, mended.stderr
+    scenario.cli("stop", "missing", check=True)
 
 
 def test_an_unprivileged_user_may_list_but_not_stop(scenario):

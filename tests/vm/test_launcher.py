@@ -190,6 +190,17 @@ def test_a_disk_that_fills_up_does_not_cost_the_exit_status(bundle):
     assert "No space left on device" in reply["error"]["text"]
 
 
+def test_output_that_no_log_took_is_counted(bundle):
+    bundle.guest.run(f"mount -t tmpfs -o size=1m none {bundle.state}", check=True)
+    bundle.start(bundle.config("sleep 5; /bin/busybox dd if=/dev/zero bs=1k count=50; exit 0"))
+    bundle.guest.run(f"cat /dev/zero > {bundle.state}/filler 2>/dev/null")
+    record = bundle.exit_record()
+    assert record["wait"] == {"code": CLD_EXITED, "status": 0}
+    assert record["stdout_dropped_bytes"] == 50 * 1024
+    # dd's summary; it is in the record although no log has it.
+    assert record["stderr_dropped_bytes"] == len(record["stderr_tail"]) > 0
+
+
 def test_isolation_and_launch_errors(guest):
     # The case of 200 launches takes minutes under emulation and runs natively (ctest label root).
     program = BUILD / "tests" / "launcher" / "launcher_root_test"
