@@ -9,7 +9,8 @@ using nlohmann::json;
 
 bool asks_for_nothing(const json& value) {
   if (value.is_structured()) return value.empty();
-  return value.is_null() || value == false || value == 0 || value == -1 || value == "";
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  return value.is_null() || value == false || value == 0 || value == -1;
 }
 
 }  // namespace
