@@ -25,7 +25,6 @@ using diagnosis::audit::EffectiveLimit;
 using diagnosis::audit::kNamespaceNames;
 using diagnosis::audit::MountTable;
 using diagnosis::audit::NamespacePair;
-using diagnosis::audit::NamespaceType;
 using diagnosis::audit::Posture;
 using diagnosis::audit::SecurityLabel;
 using diagnosis::audit::Seen;
@@ -129,7 +128,7 @@ std::string reason_of(Error error, const std::string& path) {
   return error.sentence();
 }
 
-Result<PostureReader> PostureReader::open(const std::string& root, std::string cgroup_root) {
+Result<PostureReader> PostureReader::open(const std::string& root, const std::string& cgroup_root) {
   PostureReader reader;
   CGW_ASSIGN(reader.root_, open_at(AT_FDCWD, root, O_PATH | O_DIRECTORY));
   CGW_ASSIGN(reader.proc_, open_at(reader.root_.get(), "proc", O_PATH | O_DIRECTORY));

@@ -24,7 +24,8 @@ class PostureReader {
  public:
   // `root`: "/", or a directory with proc/ and sys/ in it (tests). `cgroup_root`: the cgroup2
   // mount; empty: the one that process 1 shows.
-  [[nodiscard]] static Result<PostureReader> open(const std::string& root, std::string cgroup_root);
+  [[nodiscard]] static Result<PostureReader> open(const std::string& root,
+                                                  const std::string& cgroup_root);
 
   // vanished: there is no such process, it ended meanwhile, or is a zombie. What may not be read is
   // missing in the posture, with the file and what to do.
