@@ -27,11 +27,12 @@ bool has_selinux(int procfs) {
   return text_of(procfs, "filesystems").find("\tselinuxfs\n") != std::string::npos;
 }
 
+// `text` is what the kernel wants to read; `label` what people call it.
 Step write_label(int procfs, const std::string& stage, const std::string& file,
-                 const std::string& label) {
+                 const std::string& text, const std::string& label) {
   const UniqueFd fd = open_in_procfs(procfs, file, O_WRONLY);
   if (!fd.valid()) return failed(stage, "/proc/" + file + " cannot be opened");
-  if (::write(fd.get(), label.data(), label.size()) != static_cast<ssize_t>(label.size())) {
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return failed(stage, "\"" + printable(label) + "\"" +
                              (errno == ENOENT ? " is not loaded in this kernel" : " is refused"));
   }
@@ -48,7 +49,7 @@ Step set_exec_label(int procfs, const Process& process) {
                      "\"" + printable(profile) + "\" is asked for, and this host has no AppArmor");
     }
     CGW_TRY(write_label(procfs, "apparmorProfile", "thread-self/attr/apparmor/exec",
-                        "exec " + profile));
+                        "exec " + profile, profile));
   }
   const std::string& label = process.selinux_label;
   if (label.empty()) return {};
@@ -56,7 +57,7 @@ Step set_exec_label(int procfs, const Process& process) {
     return refused("selinuxLabel",
                    "\"" + printable(label) + "\" is asked for, and this host has no SELinux");
   }
-  return write_label(procfs, "selinuxLabel", "thread-self/attr/exec", label);
+  return write_label(procfs, "selinuxLabel", "thread-self/attr/exec", label, label);
 }
 
 }  // namespace cgwarden::launcher

@@ -1,8 +1,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -41,22 +39,6 @@ Outcome<void> write_pid_file(const std::string& path, pid_t pid) {
     return std::unexpected(Failure(Error::from_errno(errno_value, "write the pid file", path)));
   }
   return {};
-}
-
-Outcome<UniqueFd> connect_socket(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return refuse("the socket path " + path +
-                  " is longer than the 107 bytes that the kernel takes");
-  }
-  path.copy(static_cast<char*>(address.sun_path), sizeof(address.sun_path) - 1);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid() ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return std::unexpected(Failure(Error::from_errno(errno, "connect to", path)));
-  }
-  return socket;
 }
 
 }  // namespace cgwarden::launcher::oci

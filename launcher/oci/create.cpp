@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/oci/destroy.h"
 #include "launcher/oci/listener.h"
@@ -55,7 +56,7 @@ Outcome<void> Creation::open_channels() {
     if (options_.console_socket.empty()) {
       return refuse("process.terminal is true: a console socket is needed (--console-socket)");
     }
-    CGW_ASSIGN(console_socket_, connect_socket(options_.console_socket));
+    CGW_ASSIGN(console_socket_, connect_console_socket(options_.console_socket));
     console_ = console_socket_.get();
   }
   if (gated_) {

@@ -45,7 +45,4 @@ struct Bundle {
 // A pid as decimal text, replaced by rename(2).
 [[nodiscard]] Outcome<void> write_pid_file(const std::string& path, pid_t pid);
 
-// Connected AF_UNIX stream socket.
-[[nodiscard]] Outcome<UniqueFd> connect_socket(const std::string& path);
-
 }  // namespace cgwarden::launcher::oci

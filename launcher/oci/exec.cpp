@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "launcher/cgroup_host.h"
+#include "launcher/console.h"
 #include "launcher/namespaces.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
@@ -182,7 +183,7 @@ Outcome<int> Execution::run(const std::string& id, const Words& command) {
     if (options_.console_socket.empty()) {
       return refuse("a terminal needs --console-socket when exec is detached");
     }
-    CGW_ASSIGN(console, connect_socket(options_.console_socket));
+    CGW_ASSIGN(console, connect_console_socket(options_.console_socket));
   }
   CGW_ASSIGN(const Spawned spawned, launch(console.get()));
   return 0;

@@ -1,6 +1,7 @@
 """What the agent does, on a real kernel without systemd: launch, watch, enforce, explain."""
 
 import json
+import shlex
 import time
 
 import pytest
@@ -292,9 +293,11 @@ def test_cgroups_made_below_the_payload_are_removed_with_it(scenario):
 def slow_shim(scenario):
     """A shim that takes its time: the agent's go waits in the socket."""
     path = f"{scenario.work}/slow-shim"
+    # By the shell itself: a child that it forked would stay behind in the scope when it is moved on.
     scenario.guest.write_file(
-        path, f'#!/bin/sh\nsleep 3\nexec {BUILD}/launcher/cgwarden-shim "$@"\n')
-    scenario.guest.run(f"chmod +x {path}", check=True)
+        path, '#!/bin/bash\nread -rt 3 <>"$0.fifo"\n'
+              f'exec {shlex.quote(str(BUILD))}/launcher/cgwarden-shim "$@"\n')
+    scenario.guest.run(f"mkfifo {path}.fifo && chmod +x {path}", check=True)
     return path
 
 

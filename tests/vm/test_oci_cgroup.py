@@ -247,15 +247,26 @@ def test_removal_waits_and_then_says_who_is_left(container):
 
 # --- statistics
 
+def unchanged_meanwhile(container, file):
+    """The statistics, and a file that said the same before and after: periods are counted on for a
+    moment after the last process is frozen."""
+    for _ in range(50):
+        before = container.read(file)
+        stats = container.must("stats")
+        if container.read(file) == before:
+            return json.loads(stats), keyed(before)
+        time.sleep(0.1)
+    raise AssertionError(f"{file} goes on changing")
+
+
 @pytest.mark.fast
 def test_stats_are_what_the_files_say(container):
     assert container.make("/ocitest/box", "memory.limit=67108864", "pids.limit=20", "cpu.quota=50000").returncode == 0
     container.sleeper("sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec sleep 1000")
     container.must("freeze")
-    stats = json.loads(container.must("stats"))
+    stats, cpu = unchanged_meanwhile(container, "cpu.stat")
     assert (stats["type"], stats["id"]) == ("stats", "box")
     data = stats["data"]
-    cpu = keyed(container.read("cpu.stat"))
     assert data["cpu"]["usage"] == {"total": cpu["usage_usec"] * 1000, "user": cpu["user_usec"] * 1000,
                                     "kernel": cpu["system_usec"] * 1000}
     assert cpu["usage_usec"] > 0
