@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "launcher/capabilities.h"
 #include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/oci/destroy.h"
@@ -70,6 +71,10 @@ Outcome<void> Creation::write_first_record() {
   CGW_ASSIGN(Bundle bundle, read_bundle(options_.bundle));
   for (const auto& warning : bundle.warnings) log_warning(warning);
   made_.spec = std::move(bundle.spec);
+  for (const auto& warning : capability_warnings(made_.spec.process.capabilities,
+                                                 made_.spec.has_namespace(NamespaceType::user))) {
+    log_warning(warning);
+  }
   ContainerRecord& record = made_.record;
   record.oci_version = made_.spec.oci_version;
   record.id = options_.id;

@@ -34,10 +34,14 @@ std::string line_of(std::string_view level, std::string_view message) {
   return entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void say(std::string_view level, std::string_view message) {
+enum class Screen { always, without_log };
+
+// What is no error must not stand in the output of a container whose engine reads the log.
+void say(std::string_view level, std::string_view message, Screen screen) {
   // Nobody is left to be told when these fail.
   if (log().file.valid()) {
     (void)write_all(log().file.get(), line_of(level, message), "--log");
+    if (screen == Screen::without_log) return;
   }
   (void)write_all(STDERR_FILENO, "cgwarden-oci: " + printable(message) + "\n", "stderr");
 }
@@ -54,10 +58,10 @@ Outcome<void> open_log(const Global& global) {
   return {};
 }
 
-void log_error(std::string_view message) { say("error", message); }
-void log_warning(std::string_view message) { say("warning", message); }
+void log_error(std::string_view message) { say("error", message, Screen::always); }
+void log_warning(std::string_view message) { say("warning", message, Screen::without_log); }
 void log_debug(std::string_view message) {
-  if (log().debug) say("debug", message);
+  if (log().debug) say("debug", message, Screen::without_log);
 }
 
 std::string timestamp() {
