@@ -1,5 +1,5 @@
 # The steps of ./check by name, for habit's sake. ./check --list shows them with what they do.
-.PHONY: all check quick build unit fuzz-corpus layers headers format asan tsan tidy lint dashboards \
+.PHONY: all check quick build unit fuzz-corpus endurance layers headers format asan tsan tidy lint dashboards \
         kernel vm-shell fmt fuzz coverage bench clean
 
 all: build
@@ -10,7 +10,7 @@ check:
 quick:
 	./check --quick
 
-build unit fuzz-corpus layers headers format asan tsan tidy lint dashboards kernel:
+build unit fuzz-corpus endurance layers headers format asan tsan tidy lint dashboards kernel:
 	./check --only $@
 
 vm-shell:

@@ -70,6 +70,8 @@ bool waits_for_parent(const SpawnRequest& request) {
 
 [[noreturn]] void run_child(const SpawnRequest& request, const LaunchPlan& plan,
                             const Channels& channels) {
+  // While the child holds it too, it never sees that the parent is gone.
+  ::close(channels.parent_report.get());
   const int report = channels.child_report.get();
   std::string state;
   if (waits_for_parent(request)) {

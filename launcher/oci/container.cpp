@@ -86,7 +86,7 @@ Outcome<Container> Container::claim(const std::string& root, const std::string& 
     if (made && locked) return container;
     // Left by a `create` that was killed before it had a container: nobody misses it.
     const auto record = container.record();
-    const bool unfinished = locked && (!record || record->pid < 0);
+    const bool unfinished = locked && (!record || record->creating);
     if (!unfinished) {
       return refuse("container \"" + printable(id) +
                     "\" already exists; delete it or choose another id");
@@ -202,7 +202,7 @@ UniqueFd open_process(const ContainerRecord& record) {
 }
 
 ContainerStatus status_of(const ContainerRecord& record) {
-  if (record.pid < 0) return ContainerStatus::creating;
+  if (record.creating) return ContainerStatus::creating;
   if (!open_process(record).valid()) return ContainerStatus::stopped;
   if (!record.started) return ContainerStatus::created;
   return is_frozen(record.cgroup) ? ContainerStatus::paused : ContainerStatus::running;

@@ -23,8 +23,9 @@ enum class ContainerStatus { creating, created, running, paused, stopped };
 struct ContainerRecord {
   std::string oci_version;
   std::string id;
-  pid_t pid = -1;                // host pid of the container's process; -1 while creating
+  pid_t pid = -1;                // host pid of the container's process; -1 before there is one
   std::uint64_t start_time = 0;  // field 22 of /proc/PID/stat: tells a reused pid
+  bool creating = true;          // until `create` has done all; left so by a killed one
   bool started = false;          // `start` has let it through
   std::string bundle;            // absolute
   std::string rootfs;            // absolute

@@ -105,7 +105,15 @@ StepResult<std::string> Creation::prepare(pid_t child) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, child));
   }
+  const auto start_time = process_start_time(child);
+  if (!start_time) return refused("state", start_time.error().sentence());
+  made_.record.start_time = *start_time;
   const std::string state = state_json(made_.record, ContainerStatus::creating);
+  const bool hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
+  // On record before it may go on: else it would run unknown to everybody if we were killed then.
+  made_.record.started = !gated_;
+  made_.record.creating = gated_ || hooks;
+  CGW_TRY(keep(made_.container.write_record(made_.record)));
   hooks_began_ = true;
   CGW_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
   CGW_TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state));
@@ -114,12 +122,9 @@ StepResult<std::string> Creation::prepare(pid_t child) {
 
 StepResult<std::string> Creation::ready(const Spawned& spawned) {
   ContainerRecord& record = made_.record;
-  record.pid = spawned.pid;
-  const auto start_time = process_start_time(spawned.pid);
-  if (!start_time) return refused("state", start_time.error().sentence());
-  record.start_time = *start_time;
-  record.started = !gated_;
-  CGW_TRY(keep(made_.container.write_record(record)));
+  if (std::exchange(record.creating, false)) {
+    CGW_TRY(keep(made_.container.write_record(record)));
+  }
   if (!options_.pid_file.empty()) CGW_TRY(keep(write_pid_file(options_.pid_file, spawned.pid)));
   return state_json(record, ContainerStatus::created);
 }

@@ -56,6 +56,7 @@ std::string to_json(const ContainerRecord& record) {
        {"id", record.id},
        {"pid", record.pid},
        {"startTime", record.start_time},
+       {"creating", record.creating},
        {"started", record.started},
        {"bundle", record.bundle},
        {"rootfs", record.rootfs},
@@ -81,11 +82,12 @@ Result<ContainerRecord> parse_container_record(const std::string& text, const st
   const bool complete =
       take(document, "ociVersion", record.oci_version) && take(document, "id", record.id) &&
       take(document, "pid", record.pid) && take(document, "startTime", record.start_time) &&
-      take(document, "started", record.started) && take(document, "bundle", record.bundle) &&
-      take(document, "rootfs", record.rootfs) && take(document, "created", record.created) &&
-      take(document, "owner", record.owner) && cgroup != document.end() && cgroup->is_object() &&
-      take(*cgroup, "driver", driver) && take(*cgroup, "path", record.cgroup.path) &&
-      take(*cgroup, "unit", record.cgroup.unit) && take(*cgroup, "made", record.cgroup_made);
+      take(document, "creating", record.creating) && take(document, "started", record.started) &&
+      take(document, "bundle", record.bundle) && take(document, "rootfs", record.rootfs) &&
+      take(document, "created", record.created) && take(document, "owner", record.owner) &&
+      cgroup != document.end() && cgroup->is_object() && take(*cgroup, "driver", driver) &&
+      take(*cgroup, "path", record.cgroup.path) && take(*cgroup, "unit", record.cgroup.unit) &&
+      take(*cgroup, "made", record.cgroup_made);
   if (!complete) {
     return fail(Error::malformed("read the state", where, "a property is missing or malformed"));
   }
