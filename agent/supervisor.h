@@ -15,6 +15,7 @@
 #include "agent/control.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/network_sweep.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
 #include "agent/shim_process.h"
@@ -134,6 +135,7 @@ class Supervisor {
 
   Parts parts_;
   Options options_;
+  NetworkSweep network_sweep_;
   std::map<std::string, std::unique_ptr<Managed>> workloads_;
   std::optional<std::set<std::string>> kept_;
 };

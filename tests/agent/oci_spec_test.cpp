@@ -50,7 +50,7 @@ TEST(OciSpecTest, CapabilitiesAreDroppedBeforeTheyAreAdded) {
 
 TEST(OciSpecTest, HostNetworkAndUserNamespaceChangeTheNamespaces) {
   auto changed = workload();
-  changed.host_network = true;
+  changed.network.mode = policy::WorkloadNetwork::Mode::host;
   changed.user_namespace = true;
   changed.user_host_id = 100000;
   const auto spec = compile(changed);
