@@ -40,7 +40,7 @@ void Supervisor::start_now(Managed& managed) {
   managed.note.scope.clear();
   Status ready = save_note(managed);
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  for (const auto* file : {"/status.json", "/exit.json"}) {
+  for (const auto* file : {"/status.json", "/exit.json", "/network.json"}) {
     ::unlink((directory + file).c_str());
   }
   if (ready) ready = spawn_shim(managed);

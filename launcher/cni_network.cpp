@@ -41,6 +41,10 @@ StepResult<CniNetwork> network_of(const NetworkRequest& request) {
                                   " publishes ports (capability portMappings); add the plugin "
                                   "portmap to it");
   }
+  // Before any of them has made something that a missing one would have to undo.
+  for (const auto& plugin : network.plugins) {
+    CGW_TRY(find_cni_plugin(plugin.type, request.network.cni_plugin_dirs));
+  }
   return network;
 }
 
@@ -81,9 +85,12 @@ StepResult<NetworkAnswer> connect_to_cni(LeaseBook& book, const NetworkRequest& 
 Step disconnect_from_cni(LeaseBook& book, const Lease& lease) {
   const auto network = parse_cni_network(lease.cni_config, "the configuration of " + lease.name);
   if (!network) return refused("network", network.error().sentence());
+  Step first;
   for (const auto& plugin : std::views::reverse(network->plugins)) {
-    CGW_TRY(call_cni_plugin(call_for(lease, *network, plugin, CniCommand::del)));
+    auto done = call_cni_plugin(call_for(lease, *network, plugin, CniCommand::del));
+    if (!done && first) first = std::unexpected(std::move(done).error());
   }
+  CGW_TRY(first);
   return book.erase(lease.name);
 }
 

@@ -45,17 +45,6 @@ std::string contents(const UniqueFd& file) {
   return read_all(file.get(), "memfd", limits::kStateFileBytes).value_or("");
 }
 
-StepResult<std::string> find_plugin(const CniCall& call) {
-  std::string searched;
-  for (const auto& directory : call.directories) {
-    const std::string path = directory + "/" + call.type;
-    if (::access(path.c_str(), X_OK) == 0) return path;
-    searched += (searched.empty() ? "" : " and ") + directory;
-  }
-  return refused("network", "the CNI plugin " + call.type + " is not in " + searched +
-                                " (Debian's are in the package containernetworking-plugins)");
-}
-
 std::vector<std::string> environment(const CniCall& call) {
   std::string path;
   for (const auto& directory : call.directories) path += (path.empty() ? "" : ":") + directory;
@@ -119,8 +108,20 @@ std::string reason(const PluginFiles& files, const std::string& output) {
 
 }  // namespace
 
+StepResult<std::string> find_cni_plugin(const std::string& type,
+                                        const std::vector<std::string>& directories) {
+  std::string searched;
+  for (const auto& directory : directories) {
+    const std::string path = directory + "/" + type;
+    if (::access(path.c_str(), X_OK) == 0) return path;
+    searched += (searched.empty() ? "" : " and ") + directory;
+  }
+  return refused("network", "the CNI plugin " + type + " is not in " + searched +
+                                " (Debian's are in the package containernetworking-plugins)");
+}
+
 StepResult<std::string> call_cni_plugin(const CniCall& call) {
-  CGW_ASSIGN(const std::string program, find_plugin(call));
+  CGW_ASSIGN(const std::string program, find_cni_plugin(call.type, call.directories));
   PluginFiles files;
   CGW_ASSIGN(files.input, memory_file(call.input));
   CGW_ASSIGN(files.output, memory_file(""));

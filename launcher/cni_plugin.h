@@ -20,6 +20,10 @@ struct CniCall {
   std::string input;  // its stdin
 };
 
+// The program of a plugin; refused, with the directories, when it is in none.
+[[nodiscard]] StepResult<std::string> find_cni_plugin(const std::string& type,
+                                                      const std::vector<std::string>& directories);
+
 // Runs the plugin and gives its stdout. Refused with its own words when it fails, and when it takes
 // longer than half a minute (then killed).
 [[nodiscard]] StepResult<std::string> call_cni_plugin(const CniCall& call);

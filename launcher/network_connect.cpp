@@ -41,7 +41,7 @@ Step forget(LeaseBook& book, const std::string& name) {
 
 StepResult<NetworkAnswer> carry_out(const NetworkRequest& request) {
   if (request.verb == NetworkVerb::move) {
-    CGW_TRY(move_devices(request.devices, request.inhabitant));
+    CGW_TRY(move_devices(request.devices, request.network_namespace));
     return NetworkAnswer{};
   }
   const bool add = request.verb == NetworkVerb::add;

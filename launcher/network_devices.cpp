@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "launcher/network_netlink.h"
@@ -30,9 +31,9 @@ StepResult<UniqueFd> open_namespace(const std::string& path) {
   return fd;
 }
 
-StepResult<Sides> open_sides(const ProcessMark& inhabitant) {
+StepResult<Sides> open_sides(const std::string& network_namespace) {
   CGW_ASSIGN(UniqueFd own, open_namespace("/proc/self/ns/net"));
-  CGW_ASSIGN(UniqueFd other, open_namespace("/proc/" + std::to_string(inhabitant.pid) + "/ns/net"));
+  CGW_ASSIGN(UniqueFd other, open_namespace(network_namespace));
   struct stat here{};
   struct stat there{};
   if (::fstat(own.get(), &here) != 0 || ::fstat(other.get(), &there) != 0) {
@@ -46,13 +47,28 @@ StepResult<Sides> open_sides(const ProcessMark& inhabitant) {
   return Sides{std::move(own), std::move(other), std::move(host), std::move(container)};
 }
 
+// "net%d" is the first of net0, net1, ... that is free, as for the kernel (dev_alloc_name()).
+StepResult<std::string> first_free(const Netlink& container, const std::string& name,
+                                   const std::set<std::string>& planned) {
+  constexpr std::string_view kNumber = "%d";
+  const std::size_t at = name.find(kNumber);
+  if (at == std::string::npos) return name;
+  for (unsigned number = 0;; ++number) {
+    std::string candidate = name;
+    candidate.replace(at, kNumber.size(), std::to_string(number));
+    CGW_ASSIGN(const auto taken, container.find(candidate));
+    if (!taken && !planned.contains(candidate)) return candidate;
+  }
+}
+
 StepResult<std::vector<Move>> plan_moves(const std::map<std::string, std::string>& devices,
                                          const Sides& sides) {
   std::vector<Move> moves;
   std::set<std::string> names;
   for (const auto& [device, wanted] : devices) {
     const std::string property = "linux.netDevices." + device;
-    const std::string name = wanted.empty() ? device : wanted;
+    CGW_ASSIGN(const std::string name,
+               first_free(sides.container, wanted.empty() ? device : wanted, names));
     CGW_ASSIGN(const auto link, sides.host.find(device));
     if (!link) return refused("network", property + ": the host has no such interface");
     if (device == "lo") return refused("network", property + ": lo cannot be moved");
@@ -86,8 +102,8 @@ void bring_back(const Sides& sides, const Move& move) {
 }  // namespace
 
 Step move_devices(const std::map<std::string, std::string>& devices,
-                  const ProcessMark& inhabitant) {
-  CGW_ASSIGN(const Sides sides, open_sides(inhabitant));
+                  const std::string& network_namespace) {
+  CGW_ASSIGN(const Sides sides, open_sides(network_namespace));
   CGW_ASSIGN(const auto moves, plan_moves(devices, sides));
   for (std::size_t i = 0; i < moves.size(); ++i) {
     Step moved = carry(sides.host, moves[i].link, sides.container, sides.container_namespace.get(),

@@ -52,6 +52,7 @@ std::string to_json(const NetworkRequest& request) {
   json document{{"name", request.name},
                 {"holder", mark_json(request.holder)},
                 {"inhabitant", mark_json(request.inhabitant)},
+                {"networkNamespace", request.network_namespace},
                 {"devices", request.devices}};
   for (const auto& [verb, word] : kVerbs) {
     if (verb == request.verb) document["verb"] = word;
@@ -69,6 +70,7 @@ Result<NetworkRequest> parse_network_request(const std::string& text) {
   reader.require(reader.string("name", request.name), "name");
   read_mark(reader, "holder", request.holder);
   read_mark(reader, "inhabitant", request.inhabitant);
+  reader.string("networkNamespace", request.network_namespace);
   reader.string_map("devices", request.devices);
   if (request.verb != NetworkVerb::move) {
     reader.require(

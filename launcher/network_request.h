@@ -18,10 +18,10 @@
 namespace cgwarden::launcher {
 
 enum class NetworkVerb {
-  add,     // connect the namespace of `pid`
+  add,     // connect the namespace of `inhabitant`
   remove,  // undo all that an add of this name did, whether it ended or not
   sweep,   // undo the adds of all whose processes are gone
-  move,    // linux.netDevices: move `devices` into the namespace of `pid`
+  move,    // linux.netDevices: move `devices` into `network_namespace`
 };
 
 // A process that is not mistaken for a later one of its pid (process_start_time of state.h).
@@ -37,7 +37,8 @@ struct NetworkRequest {
   std::string name;                                 // of the workload
   Network network = {};                             // not of move; of sweep its state_dir counts
   ProcessMark holder = {};                          // of add: whose end frees the lease: the shim
-  ProcessMark inhabitant = {};                      // of add, move: a process in the namespace
+  ProcessMark inhabitant = {};                      // of add: a process in the namespace
+  std::string network_namespace = {};               // of move: path, /proc/PID/ns/net or any
   std::map<std::string, std::string> devices = {};  // of move: interface -> its name there
   bool operator==(const NetworkRequest&) const = default;
 };

@@ -61,6 +61,14 @@ TEST(OciSpecTest, HostNetworkAndUserNamespaceChangeTheNamespaces) {
   EXPECT_EQ(spec.gid_mappings[0].size, 65536U);
 }
 
+TEST(OciSpecTest, ANetworkGivenByPathIsJoined) {
+  auto changed = workload();
+  changed.network.mode = policy::WorkloadNetwork::Mode::path;
+  changed.network.path = "/run/netns/a";
+  EXPECT_THAT(compile(changed).namespaces,
+              Contains(launcher::Namespace{launcher::NamespaceType::network, "/run/netns/a"}));
+}
+
 TEST(OciSpecTest, PathIsSetUnlessTheWorkloadSetsIt) {
   auto changed = workload();
   EXPECT_THAT(compile(changed).process.env, Contains(testing::StartsWith("PATH=/usr/local")));
