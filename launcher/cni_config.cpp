@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -111,12 +112,13 @@ std::string plugin_input(const CniNetwork& network, const CniPlugin& plugin,
   config.erase("capabilities");
   config["name"] = network.name;
   config["cniVersion"] = network.version;
-  if (!previous_result.empty()) {
-    config["prevResult"] = json::parse(previous_result, nullptr, false);
+  if (json previous = json::parse(previous_result, nullptr, false); previous.is_object()) {
+    config["prevResult"] = std::move(previous);
   }
   if (has_capability(plugin, kPortMappings) && !ports.empty()) {
-    json& mappings = config["runtimeConfig"][kPortMappings] = json::array();
+    json mappings = json::array();
     for (const auto& port : ports) mappings.push_back(port_mapping(port));
+    config["runtimeConfig"] = {{kPortMappings, std::move(mappings)}};
   }
   return dump(config);
 }

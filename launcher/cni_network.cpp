@@ -29,6 +29,8 @@ Step add_all(LeaseBook& book, Lease& lease, const CniNetwork& network) {
   for (const auto& plugin : network.plugins) {
     CGW_ASSIGN(lease.cni_result,
                call_cni_plugin(call_for(lease, network, plugin, CniCommand::add)));
+    const auto result = parse_cni_result(lease.cni_result, "the result of " + plugin.type);
+    if (!result) return refused("network", result.error().sentence());
   }
   return book.keep(lease);
 }
