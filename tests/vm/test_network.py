@@ -27,7 +27,8 @@ class Network(Scenario):
             "printf '#!/bin/sh\\na=${REMOTE_ADDR#[[]::ffff:}; echo; echo ${a%%]}\\n' > www/cgi-bin/client && "
             "chmod +x www/cgi-bin/client && "
             "ip netns add outside && ip link add out0 type veth peer name eth0 netns outside && "
-            "ip addr add 192.0.2.1/24 dev out0 && ip link set out0 up && "
+            "ip addr add 192.0.2.1/24 dev out0 && ip link set out0 mtu 1450 up && "
+            "ip route add default via 192.0.2.2 && "
             "ip netns exec outside sh -c 'ip addr add 192.0.2.2/24 dev eth0; ip link set eth0 up; ip link set lo up; "
             "ip route add default via 192.0.2.1'",
             check=True,
@@ -134,6 +135,8 @@ def test_workloads_reach_one_another_the_host_and_beyond(network, web):
     assert network.get(f"{web.address}/cgi-bin/client", client) == (0, "10.77.0.3\n")
     assert network.get("10.77.0.1:7001/", client) == (0, PAGE)
     assert network.get(f"{web.address}/") == (0, PAGE)
+    # The MTU of the way out.
+    assert "mtu 1450" in network.guest.run([*client, "ip", "link", "show", "eth0"], check=True).text
     # Masqueraded: beyond the host nobody knows the way to the workload.
     assert network.get("192.0.2.2:7000/cgi-bin/client", client) == (0, "192.0.2.1\n")
     assert network.guest.read_file("/proc/sys/net/ipv4/ip_forward") == b"1\n"
@@ -261,8 +264,10 @@ def test_killed_at_any_point_nothing_stays(network, bare):
         network.guest.run(
             f"timeout -s KILL {tenths / 10} {PROGRAM} < {network.work}/request.json")
         # The next request of that name starts afresh, wherever the last one was.
-        answer = network.ask(bare.request("add", ports=["8080:80"]))
+        answer = network.ask(bare.request("add", ports=["8080:80"], mtu=1400))
         assert answer["address"] == "10.77.0.2/16", answer
+    inside = ["nsenter", "-n", "-t", str(bare.inhabitant.pid)]
+    assert "mtu 1400" in network.guest.run([*inside, "ip", "link", "show", "eth0"], check=True).text
     bare.close()
     network.ask({"verb": "sweep", "name": "", "network": bare.network})
     assert network.nothing_left()
