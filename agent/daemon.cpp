@@ -267,6 +267,7 @@ Status Daemon::reload() {
     result.error().detail += "\nThe old policies stay in force.";
   }
   launch_new_workloads();
+  supervisor_->mend_networks();
   service_manager::ready("watching");
   return result;
 }

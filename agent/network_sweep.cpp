@@ -120,6 +120,11 @@ void NetworkSweep::ended() {
     log::warning("network_left_behind",
                  {{"error", answer ? answer->error->text : answer.error().sentence()}});
   }
+  if (answer) {
+    for (const auto& sentence : answer->broken) {
+      log::warning("network_broken", {{"error", sentence}});
+    }
+  }
   pidfd_.reset();
   answer_.reset();
   if (std::exchange(again_, false)) start();

@@ -10,7 +10,8 @@
 namespace cgwarden::agent {
 
 // Has cgwarden-network undo the networks of workloads that are gone and did not do it themselves:
-// their shim was killed. Runs in the background; failures are logged. On the loop thread.
+// their shim was killed. It also puts back rules of the living that somebody else removed, and has
+// CNI plugins check theirs. Runs in the background; failures are logged. On the loop thread.
 class NetworkSweep {
  public:
   // `loop` outlives it.

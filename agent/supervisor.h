@@ -86,6 +86,8 @@ class Supervisor {
   // nothing is.
   void keep(std::set<std::string> names) { kept_ = std::move(names); }
   [[nodiscard]] bool keeps() const { return kept_.has_value(); }
+  // Networks: clears away those of the dead, mends those of the living, in the background.
+  void mend_networks() { network_sweep_.start(); }
   // Removes what is left of workloads that ended long ago (limits::kFinishedWorkloads). To be
   // called now and then, from no callback of a workload.
   void forget_finished();

@@ -88,6 +88,9 @@ Result<CniNetwork> parse_cni_network(const std::string& text, const std::string&
   if (std::ranges::find(kVersions, network.version) == kVersions.end()) {
     reader.complain("cniVersion", "must be one of 0.3.0, 0.3.1, 0.4.0, 1.0.0");
   }
+  bool disabled = false;
+  reader.boolean("disableCheck", disabled);
+  network.check = !disabled && !network.version.starts_with("0.3.");
   read_plugins(reader, document, network);
   if (findings.fault.empty()) return network;
   return fail(Error::malformed("read", where, findings.fault));

@@ -20,6 +20,7 @@ struct CniPlugin {
 struct CniNetwork {
   std::string name;
   std::string version;             // "cniVersion": 0.3.0, 0.3.1, 0.4.0, 1.0.0
+  bool check = true;               // CHECK may be called: since 0.4.0, and not "disableCheck"
   std::vector<CniPlugin> plugins;  // at least one, in the order of ADD
   std::string text;                // what it was read from
 };

@@ -84,6 +84,16 @@ StepResult<NetworkAnswer> connect_to_cni(LeaseBook& book, const NetworkRequest& 
   return answer;
 }
 
+Step check_cni(const Lease& lease) {
+  const auto network = parse_cni_network(lease.cni_config, "the configuration of " + lease.name);
+  if (!network) return refused("network", network.error().sentence());
+  if (!network->check) return {};
+  for (const auto& plugin : network->plugins) {
+    CGW_TRY(call_cni_plugin(call_for(lease, *network, plugin, CniCommand::check)));
+  }
+  return {};
+}
+
 Step disconnect_from_cni(LeaseBook& book, const Lease& lease) {
   const auto network = parse_cni_network(lease.cni_config, "the configuration of " + lease.name);
   if (!network) return refused("network", network.error().sentence());

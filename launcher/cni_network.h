@@ -10,6 +10,8 @@ namespace cgwarden::launcher {
 // On failure of a plugin DEL is called for all of them.
 [[nodiscard]] StepResult<NetworkAnswer> connect_to_cni(LeaseBook& book,
                                                        const NetworkRequest& request);
+// Calls CHECK of all, where the network allows it (section 4, "Check").
+[[nodiscard]] Step check_cni(const Lease& lease);
 // The lease stays when a plugin fails, so that it is tried again.
 [[nodiscard]] Step disconnect_from_cni(LeaseBook& book, const Lease& lease);
 

@@ -45,10 +45,22 @@ std::string contents(const UniqueFd& file) {
   return read_all(file.get(), "memfd", limits::kStateFileBytes).value_or("");
 }
 
+const char* word_of(CniCommand command) {
+  switch (command) {
+    case CniCommand::add:
+      return "ADD";
+    case CniCommand::check:
+      return "CHECK";
+    case CniCommand::del:
+      return "DEL";
+  }
+  return "";
+}
+
 std::vector<std::string> environment(const CniCall& call) {
   std::string path;
   for (const auto& directory : call.directories) path += (path.empty() ? "" : ":") + directory;
-  return {std::string("CNI_COMMAND=") + (call.command == CniCommand::add ? "ADD" : "DEL"),
+  return {std::string("CNI_COMMAND=") + word_of(call.command),
           "CNI_CONTAINERID=" + call.container_id,
           "CNI_NETNS=" + call.network_namespace,
           "CNI_IFNAME=" + call.interface,

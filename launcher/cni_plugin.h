@@ -7,7 +7,7 @@
 
 namespace cgwarden::launcher {
 
-enum class CniCommand { add, del };
+enum class CniCommand { add, check, del };
 
 // The parameters of one call of a plugin (CNI specification 1.0, section 2).
 struct CniCall {

@@ -143,6 +143,14 @@ Step connect_namespace(const Netlink& host, const Link& bridge, const Lease& lea
 
 StepResult<Lease> make_lease(LeaseBook& book, const NetworkRequest& request) {
   const Network& network = request.network;
+  for (const auto& other : book.leases()) {
+    if (other.network.bridge == network.bridge && other.network.subnet != network.subnet) {
+      return refused("network", "the bridge " + network.bridge + " has workloads in " +
+                                    to_string(other.network.subnet) +
+                                    "; stop them before --network-subnet changes to " +
+                                    to_string(network.subnet));
+    }
+  }
   if (const auto clash = find_clash(network.ports, book.leases())) {
     return refused("network", "the port " + host_side(clash->port) +
                                   " is published by the workload " + clash->holder);
@@ -186,6 +194,12 @@ StepResult<NetworkAnswer> connect_to_bridge(LeaseBook& book, const NetworkReques
   answer.gateway = to_string(gateway_of(lease.network.subnet));
   answer.interface = kInterface;
   return answer;
+}
+
+Step mend_bridge(const LeaseBook& book, const Lease& lease) {
+  CGW_ASSIGN(const Netlink host, Netlink::open());
+  CGW_TRY(ensure_bridge(host, lease.network));
+  return run_nftables(ruleset(lease.network.bridge, book.leases()));
 }
 
 Step disconnect_from_bridge(LeaseBook& book, const Lease& lease) {

@@ -11,6 +11,10 @@ namespace cgwarden::launcher {
 [[nodiscard]] StepResult<NetworkAnswer> connect_to_bridge(LeaseBook& book,
                                                           const NetworkRequest& request);
 
+// Puts back what may have been taken away while the bridge of this living lease is in use: its
+// address, the settings of the kernel and the table.
+[[nodiscard]] Step mend_bridge(const LeaseBook& book, const Lease& lease);
+
 // Undoes it; parts that are not there are no error. The lease goes last, the bridge and the table
 // with the last lease of the bridge.
 [[nodiscard]] Step disconnect_from_bridge(LeaseBook& book, const Lease& lease);

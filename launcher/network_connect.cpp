@@ -3,6 +3,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "launcher/cni_network.h"
 #include "launcher/network_bridge.h"
 #include "launcher/network_devices.h"
@@ -30,6 +32,24 @@ Step sweep(LeaseBook& book) {
   return first;
 }
 
+// What others may have taken away while the workloads run: `nft flush ruleset` of a firewall, for
+// example. Each that cannot be mended is a sentence.
+std::vector<std::string> mend(const LeaseBook& book) {
+  std::vector<std::string> broken;
+  std::set<std::string> bridges;
+  for (const auto& lease : book.leases()) {
+    if (is_stale(lease)) continue;
+    Step mended;
+    if (lease.network.mode == NetworkMode::cni) {
+      mended = check_cni(lease);
+    } else if (bridges.insert(lease.network.bridge).second) {
+      mended = mend_bridge(book, lease);
+    }
+    if (!mended) broken.push_back("the network of " + lease.name + ": " + mended.error().text);
+  }
+  return broken;
+}
+
 Step forget(LeaseBook& book, const std::string& name) {
   const Lease* found = book.find(name);
   if (found == nullptr) return {};
@@ -53,7 +73,9 @@ StepResult<NetworkAnswer> carry_out(const NetworkRequest& request) {
   const Step swept = sweep(book);
   if (request.verb == NetworkVerb::sweep) {
     if (!swept) return std::unexpected(swept.error());
-    return NetworkAnswer{};
+    NetworkAnswer answer;
+    answer.broken = mend(book);
+    return answer;
   }
   CGW_TRY(forget(book, request.name));
   if (!add) return NetworkAnswer{};

@@ -88,7 +88,8 @@ std::string to_json(const NetworkAnswer& answer) {
   return dump({{"address", answer.address},
                {"gateway", answer.gateway},
                {"interface", answer.interface},
-               {"nameservers", answer.nameservers}});
+               {"nameservers", answer.nameservers},
+               {"broken", answer.broken}});
 }
 
 Result<NetworkAnswer> parse_network_answer(const std::string& text) {
@@ -107,6 +108,7 @@ Result<NetworkAnswer> parse_network_answer(const std::string& text) {
   reader.string("gateway", answer.gateway);
   reader.string("interface", answer.interface);
   reader.strings("nameservers", answer.nameservers);
+  reader.strings("broken", answer.broken);
   if (findings.fault.empty()) return answer;
   return fail(Error::malformed("read", "the answer of cgwarden-network", findings.fault));
 }

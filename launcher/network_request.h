@@ -20,7 +20,7 @@ namespace cgwarden::launcher {
 enum class NetworkVerb {
   add,     // connect the namespace of `inhabitant`
   remove,  // undo all that an add of this name did, whether it ended or not
-  sweep,   // undo the adds of all whose processes are gone
+  sweep,   // undo the adds of all whose processes are gone; mend or check those of the others
   move,    // linux.netDevices: move `devices` into `network_namespace`
 };
 
@@ -48,6 +48,7 @@ struct NetworkAnswer {
   std::string address;               // of add: "10.77.0.2/16"; empty when a CNI plugin gave none
   std::string gateway;               // of add; may be empty with CNI
   std::string interface;             // of add: its name in the namespace
+  std::vector<std::string> broken = {};       // of sweep: sentences on networks in use
   std::vector<std::string> nameservers = {};  // of add: those of a CNI result
 };
 

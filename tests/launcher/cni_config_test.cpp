@@ -40,6 +40,14 @@ TEST(CniConfigTest, AListAndASinglePlugin) {
   EXPECT_FALSE(publishes_ports(*single));
 }
 
+TEST(CniConfigTest, CheckIsOfNewerVersionsAndCanBeDisabled) {
+  EXPECT_TRUE(network().check);
+  const auto checks = [](const char* text) { return parse_cni_network(text, "list")->check; };
+  EXPECT_TRUE(checks(R"({"cniVersion":"0.4.0","name":"a","type":"b"})"));
+  EXPECT_FALSE(checks(R"({"cniVersion":"0.3.1","name":"a","type":"b"})"));
+  EXPECT_FALSE(checks(R"({"cniVersion":"1.0.0","name":"a","type":"b","disableCheck":true})"));
+}
+
 TEST(CniConfigTest, FaultsAreNamed) {
   const auto fault = [](const char* text) {
     const auto read = parse_cni_network(text, "list");

@@ -92,10 +92,12 @@ TEST(NetworkRequestTest, AnswersAndErrors) {
   answer.gateway = "10.77.0.1";
   answer.interface = "eth0";
   answer.nameservers = {"10.0.0.53"};
+  answer.broken = {"the network of web: it is gone"};
   const auto again = parse_network_answer(to_json(answer));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->address, answer.address);
   EXPECT_EQ(again->nameservers, answer.nameservers);
+  EXPECT_EQ(again->broken, answer.broken);
   EXPECT_FALSE(again->error);
   answer.error = LaunchError{"network", 98, "the port 80/tcp"};
   const auto refused = parse_network_answer(to_json(answer));

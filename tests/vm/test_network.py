@@ -166,6 +166,14 @@ def test_published_ports_answer_from_everywhere_they_should(network, web):
     assert answer.returncode != 0 and PAGE not in answer.text
 
 
+def test_rules_that_a_firewall_flushed_come_back(network, web):
+    network.guest.run("nft flush ruleset; echo 0 > /proc/sys/net/ipv4/ip_forward", check=True)
+    assert network.get("127.0.0.1:8080")[0] == 7
+    network.agent.kill(1)  # a reload
+    network.until(lambda: network.get("127.0.0.1:8080") == (0, PAGE), "the published port")
+    assert network.guest.read_file("/proc/sys/net/ipv4/ip_forward") == b"1\n"
+
+
 def test_a_workload_keeps_its_network_without_the_agent(network, web):
     network.kill_agent()
     assert network.get("127.0.0.1:8080") == (0, PAGE)
@@ -240,13 +248,18 @@ def test_what_cannot_be_is_one_sentence(network, bare):
     name = network.new_name()
     web = network.serve(name, ["127.0.0.1:8080:80"])
     assert refusal(ports=["8080:81"]) == f"the port 8080/tcp is published by the workload {name}"
-    # The subnet of a lease counts, and the one address of this one is web's.
     assert web["address"] == "10.77.0.2/16"
     assert refusal(subnet="10.77.0.0/30") == (
-        "the subnet 10.77.0.0/30 of cgwarden0 has no free address; stop a workload or choose a larger one with "
-        "--network-subnet")
+        "the bridge cgwarden0 has workloads in 10.77.0.0/16; stop them before --network-subnet changes to 10.77.0.0/30")
     network.end(name)
     network.until(network.nothing_left, "everything to be gone")
+    # A subnet with room for one.
+    one = network.ask(bare.request("add", subnet="10.77.0.0/30"))
+    assert one["address"] == "10.77.0.2/30"
+    assert network.ask(bare.request("add", name="second", subnet="10.77.0.0/30"))["error"]["text"] == (
+        "the subnet 10.77.0.0/30 of cgwarden0 has no free address; stop a workload or choose a larger one with "
+        "--network-subnet")
+    network.ask(bare.request("remove", subnet="10.77.0.0/30"))
     rootless = network.guest.run(
         ["setpriv", "--reuid", "65534", "--clear-groups", PROGRAM], stdin=json.dumps(bare.request("add")).encode())
     assert "need root" in json.loads(rootless.stdout)["error"]["text"]
@@ -275,13 +288,14 @@ def test_killed_at_any_point_nothing_stays(network, bare):
 
 # --- CNI
 
-RECORDER = """#!/bin/sh
+# Keeps what it was called with; its result is the one before with a name server.
+RECORDER = r"""#!/bin/sh
 env | grep ^CNI_ > {work}/$CNI_COMMAND.env
 cat > {work}/$CNI_COMMAND.json
-[ $CNI_COMMAND = DEL ] || echo '{result}'
+[ $CNI_COMMAND != ADD ] || sed 's/.*"prevResult":\(.*\),"runtimeConfig".*/\1/; s/"dns":{{}}/"dns":{{"nameservers":["10.99.0.53"]}}/' \
+  {work}/ADD.json | tee {work}/ADD.result
+[ $CNI_COMMAND != CHECK ] || {{ cat {work}/plugins/fault; exit 1; }} >&2
 """
-RESULT = {"cniVersion": "1.0.0", "ips": [{"address": "10.99.0.2/24", "gateway": "10.99.0.1"}],
-          "dns": {"nameservers": ["10.99.0.53"]}}
 
 
 @pytest.fixture
@@ -296,9 +310,11 @@ def cni(network):
     for name, plugin in last.items():
         network.guest.write_file(f"{work}/cni/{name}.conflist", json.dumps(
             {"cniVersion": "1.0.0", "name": name, "plugins": [bridge, plugin]}))
-    network.guest.write_file(f"{work}/plugins/recorder", RECORDER.format(work=work, result=json.dumps(RESULT)))
+    network.guest.write_file(f"{work}/plugins/recorder", RECORDER.format(work=work))
     network.guest.run(f"chmod +x {work}/plugins/recorder", check=True)
     yield f"{work}/ipam/real"
+    network.end_all()
+    network.until(network.nothing_left, "everything to be gone")
     network.guest.run("ip link del cni9")
 
 
@@ -317,13 +333,23 @@ def test_cni_plugins_make_and_remove_the_network(network, cni):
     assert env["CNI_NETNS"].startswith("/proc/") and env["CNI_PATH"] == f"{network.work}/plugins:/usr/lib/cni"
     assert document["name"] == "real" and document["prevResult"]["ips"][0]["address"] == "10.99.0.2/24"
     assert document["runtimeConfig"]["portMappings"] == [{"hostPort": 8082, "containerPort": 80, "protocol": "tcp"}]
+    result = json.loads(network.guest.read_file(f"{network.work}/ADD.result"))
+    assert [link["name"] for link in result["interfaces"]][-1] == "eth0"
     root = f"/proc/{network.pid('plugged')}/root/etc"
     assert network.guest.read_file(f"{root}/resolv.conf").startswith(b"nameserver 10.99.0.53\n")
+    # A reload has the plugins check; one that finds a fault is heard.
+    network.guest.write_file(f"{network.work}/plugins/fault", "it is not as it was")
+    network.agent.kill(1)
+    network.until(lambda: "network_broken" in network.log(), "the fault")
+    assert (f'network_broken error="the network of plugged: the CNI plugin {network.work}/plugins/recorder failed: '
+            'it is not as it was"') in network.log()
+    env, document = recorded("CHECK")
+    assert env["CNI_NETNS"].startswith("/proc/") and document["prevResult"] == result
     # The shim is killed: DEL comes from the agent's sweep, with the cached result and configuration.
     network.guest.run(f"rm {network.work}/cni/real.conflist; kill -9 {network.status('plugged')['shim_pid']}", check=True)
     network.until(lambda: network.leases() == ["lock"], "the lease to go")
     _, document = recorded("DEL")
-    assert document["prevResult"] == RESULT
+    assert document["prevResult"] == result
     assert "10.99.0.2" not in network.guest.run(f"ls {cni}").text
 
 
