@@ -13,6 +13,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/network_options.h"
 #include "agent/ownership.h"
 #include "agent/policy_source.h"
 #include "agent/service_manager.h"
@@ -62,6 +63,7 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
   if (options.shim.empty()) {
     CGW_ASSIGN(options.shim, find_shim());
   }
+  CGW_TRY(check_network_options(options));
   CGW_ASSIGN(cgroup::Tree tree, open_tree(options));
   CGW_TRY(make_directories(options.state_dir, 0750));
   CGW_TRY(make_directories(options.runtime_dir + "/workloads", 0755));
@@ -265,6 +267,7 @@ Status Daemon::reload() {
     result.error().detail += "\nThe old policies stay in force.";
   }
   launch_new_workloads();
+  supervisor_->mend_networks();
   service_manager::ready("watching");
   return result;
 }

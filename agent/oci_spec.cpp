@@ -29,6 +29,18 @@ std::vector<std::string> environment_of(const policy::Workload& workload) {
   return env;
 }
 
+void choose_network_namespace(const policy::WorkloadNetwork& network, launcher::Spec& spec) {
+  const auto is_network = [](const launcher::Namespace& entry) {
+    return entry.type == launcher::NamespaceType::network;
+  };
+  if (network.mode == policy::WorkloadNetwork::Mode::host) {
+    std::erase_if(spec.namespaces, is_network);
+  }
+  if (network.mode == policy::WorkloadNetwork::Mode::path) {
+    std::ranges::find_if(spec.namespaces, is_network)->path = network.path;
+  }
+}
+
 }  // namespace
 
 launcher::Spec compile(const policy::Workload& workload) {
@@ -49,11 +61,7 @@ launcher::Spec compile(const policy::Workload& workload) {
   spec.hostname = workload.hostname.empty() ? workload.name : workload.hostname;
   spec.init = workload.init;
   if (workload.seccomp_unconfined) spec.seccomp = launcher::SeccompProfile::unconfined;
-  if (workload.host_network) {
-    std::erase_if(spec.namespaces, [](const launcher::Namespace& entry) {
-      return entry.type == launcher::NamespaceType::network;
-    });
-  }
+  choose_network_namespace(workload.network, spec);
   if (workload.user_namespace) {
     spec.namespaces.push_back({launcher::NamespaceType::user, ""});
     spec.uid_mappings = {{0, workload.user_host_id, workload.user_size}};

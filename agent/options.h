@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/units.h"
 
@@ -21,6 +22,12 @@ struct Options {
   std::string listen = "127.0.0.1:9753";        // HTTP endpoint; empty: off
   std::string shim;  // cgwarden-shim; empty: beside this executable, else in libexec
   Bus bus = Bus::automatic;
+  // What `network: bridge` and `network: {cni: NAME}` of workloads connect to.
+  std::string network_bridge = "cgwarden0";
+  std::string network_subnet = "10.77.0.0/16";
+  unsigned network_mtu = 0;  // 0: that of the interface with the default route
+  std::string cni_config_dir = "/etc/cni/net.d";
+  std::vector<std::string> cni_plugin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
   Usec interval{1'000'000};  // sampling; 100 ms .. 60 s
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/managed.h"
+#include "agent/network_options.h"
 #include "agent/policy_source.h"
 #include "base/log.h"
 #include "cgroup/control_file.h"
@@ -41,7 +42,9 @@ Error start_error(const std::string& name, const launcher::LaunchError& error) {
 }
 
 Supervisor::Supervisor(const Parts& parts, Options options)
-    : parts_(parts), options_(std::move(options)) {}
+    : parts_(parts),
+      options_(std::move(options)),
+      network_sweep_(*parts.loop, network_program(options_), network_directory(options_)) {}
 
 Supervisor::~Supervisor() = default;
 

@@ -15,6 +15,7 @@
 #include "agent/control.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/network_sweep.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
 #include "agent/shim_process.h"
@@ -85,6 +86,8 @@ class Supervisor {
   // nothing is.
   void keep(std::set<std::string> names) { kept_ = std::move(names); }
   [[nodiscard]] bool keeps() const { return kept_.has_value(); }
+  // Networks: clears away those of the dead, mends those of the living, in the background.
+  void mend_networks() { network_sweep_.start(); }
   // Removes what is left of workloads that ended long ago (limits::kFinishedWorkloads). To be
   // called now and then, from no callback of a workload.
   void forget_finished();
@@ -134,6 +137,7 @@ class Supervisor {
 
   Parts parts_;
   Options options_;
+  NetworkSweep network_sweep_;
   std::map<std::string, std::unique_ptr<Managed>> workloads_;
   std::optional<std::set<std::string>> kept_;
 };

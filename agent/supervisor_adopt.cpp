@@ -42,6 +42,7 @@ void Supervisor::adopt() {
     return;
   }
   for (const auto& name : *names) adopt_one(name);
+  network_sweep_.start();
 }
 
 void Supervisor::adopt_one(const std::string& name) {

@@ -167,6 +167,7 @@ void Supervisor::cleaned(Managed& managed) {
   }
   managed.scope.clear();
   managed.payload.clear();
+  network_sweep_.start(managed.name());
   if (std::exchange(managed.start_when_clean, false)) return start_now(managed);
   if (managed.state == WorkloadState::exited || managed.state == WorkloadState::backoff) {
     answer_stops(managed, {});

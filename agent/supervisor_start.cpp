@@ -14,11 +14,13 @@
 #include <utility>
 
 #include "agent/managed.h"
+#include "agent/network_options.h"
 #include "agent/oci_spec.h"
 #include "agent/supervisor.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cgroup/control_file.h"
+#include "launcher/network.h"
 #include "policy/plan.h"
 
 namespace cgwarden::agent {
@@ -38,7 +40,7 @@ void Supervisor::start_now(Managed& managed) {
   managed.note.scope.clear();
   Status ready = save_note(managed);
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  for (const auto* file : {"/status.json", "/exit.json"}) {
+  for (const auto* file : {"/status.json", "/exit.json", "/network.json"}) {
     ::unlink((directory + file).c_str());
   }
   if (ready) ready = spawn_shim(managed);
@@ -65,6 +67,10 @@ Status Supervisor::spawn_shim(Managed& managed) {
   std::error_code missing;
   const auto rootfs = std::filesystem::canonical(spec.root_path, missing);
   if (!missing) spec.root_path = rootfs.string();
+  if (const std::string network = network_annotation(managed.workload.network, options_);
+      !network.empty()) {
+    spec.annotations[launcher::kNetworkAnnotation] = network;
+  }
   const std::string config = launcher::to_config(spec);
   CGW_TRY(write_file_atomically(directory + "/config.json", config, 0600));
   CGW_ASSIGN(managed.shim, start_shim({.executable = options_.shim,

@@ -68,6 +68,20 @@ CLI::App* add_command(CLI::App& parent, Values& values, const std::string& name,
   return command;
 }
 
+void add_network(CLI::App& command, agent::Options& options) {
+  const auto add = [&](const char* flag, auto& value, const char* text, const char* type) {
+    command.add_option(flag, value, text)
+        ->capture_default_str()
+        ->type_name(type)
+        ->group("Networks of workloads");
+  };
+  add("--network-bridge", options.network_bridge, "Bridge interface of network: bridge", "NAME");
+  add("--network-subnet", options.network_subnet, "IPv4 subnet of the bridge", "ADDRESS/PREFIX");
+  add("--network-mtu", options.network_mtu, "Its MTU; 0 is that of the default route", "BYTES");
+  add("--cni-config-dir", options.cni_config_dir, "CNI networks of network: {cni: NAME}", "DIR");
+  add("--cni-plugin-dir", options.cni_plugin_dirs, "CNI plugins, searched in this order", "DIR");
+}
+
 void add_agent(CLI::App& app, Values& values) {
   agent::Options& options = values.common.where;
   auto* command = add_command(
@@ -91,6 +105,7 @@ void add_agent(CLI::App& app, Values& values) {
       ->type_name("ADDRESS");
   command->add_option("--shim", options.shim, "cgwarden-shim (default: found beside this program)")
       ->type_name("FILE");
+  add_network(*command, options);
   command->add_option("--bus", values.bus, "D-Bus: auto or off")
       ->capture_default_str()
       ->type_name("MODE")

@@ -21,6 +21,7 @@
 #include "launcher/launch_report.h"
 #include "launcher/masks.h"
 #include "launcher/namespaces.h"
+#include "launcher/net_devices.h"
 #include "launcher/process_attributes.h"
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"
@@ -221,9 +222,7 @@ void give_up(int report, const LaunchError& error) {
 
 StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
   const Spec& spec = *request.spec;
-  if (!spec.net_devices.empty()) {
-    return refused("network", "linux.netDevices is not supported");
-  }
+  CGW_TRY(check_net_devices(spec));
   LaunchPlan plan;
   CGW_ASSIGN(plan.capabilities, capability_sets(spec.process.capabilities));
   if (spec.seccomp_config) {

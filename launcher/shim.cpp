@@ -24,6 +24,7 @@
 #include "launcher/capture.h"
 #include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
+#include "launcher/shim_network.h"
 #include "launcher/spawn.h"
 #include "launcher/state.h"
 
@@ -80,6 +81,7 @@ class Shim {
   SystemClock clock_;
   UniqueFd lock_;
   Spec spec_;
+  ShimNetwork network_;
   std::optional<cgroup::Tree> tree_;
   std::optional<OutputLog> stdout_;
   std::optional<OutputLog> stderr_;
@@ -125,6 +127,9 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   auto spec = parse_config(*config, "config.json");
   if (!spec) return as_launch_error("spec", spec.error());
   spec_ = std::move(*spec);
+  auto network = ShimNetwork::of(spec_, options_.name, options_.state_dir);
+  if (!network) return std::move(network).error();
+  network_ = std::move(*network);
 
   auto output = OutputLog::open(path("stdout.log"), 0);
   if (!output) return as_launch_error("state", output.error());
@@ -158,6 +163,13 @@ std::optional<LaunchError> Shim::start() {
   if (!null) return as_launch_error("stdio", null.error());
   SpawnRequest request;
   request.spec = &spec_;
+  if (network_.wanted()) {
+    if (Step prepared = network_.prepare(spec_); !prepared) return std::move(prepared).error();
+    request.prepare = [this](pid_t child) -> StepResult<std::string> {
+      CGW_TRY(network_.connect(child));
+      return std::string();
+    };
+  }
   request.cgroup_fd = cgroup->get();
   request.stdin_fd = null->get();
   request.stdout_fd = stdout_->write_end();
@@ -308,6 +320,7 @@ int Shim::hold_workload(const std::string& message) {
     if (record_.started.boottime.count() == 0) record_.started = record_.ended;
     // The agent waits for the reply: no long tries when, say, the state directory is missing.
     const int status = record(1);
+    network_.disconnect();
     reply(error);
     return status;
   }
@@ -318,6 +331,7 @@ int Shim::hold_workload(const std::string& message) {
   stdout_->pump();
   stderr_->pump();
   const int status = record(kRecordTries);
+  network_.disconnect();
   drain();
   return status;
 }

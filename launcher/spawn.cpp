@@ -17,6 +17,7 @@
 #include "launcher/isolate.h"
 #include "launcher/launch_report.h"
 #include "launcher/namespaces.h"
+#include "launcher/net_devices.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -65,7 +66,8 @@ class BlockedSignals {
 };
 
 bool waits_for_parent(const SpawnRequest& request) {
-  return makes_namespace(*request.spec, NamespaceType::user) || request.prepare != nullptr;
+  return makes_namespace(*request.spec, NamespaceType::user) || request.prepare != nullptr ||
+         !request.spec->net_devices.empty();
 }
 
 [[noreturn]] void run_child(const SpawnRequest& request, const LaunchPlan& plan,
@@ -136,6 +138,8 @@ Step prepare_child(const SpawnRequest& request, const Spawned& spawned, int repo
   if (!waits_for_parent(request)) return {};
   const Spec& spec = *request.spec;
   if (makes_namespace(spec, NamespaceType::user)) CGW_TRY(write_id_maps(spec, spawned.pid));
+  // Before any hook, which may want to see them (config-linux.md, "Network Devices").
+  CGW_TRY(move_net_devices(spec, spawned.pid));
   std::string state;
   if (request.prepare) {
     CGW_ASSIGN(state, request.prepare(spawned.pid));

@@ -23,6 +23,7 @@ Workload read_workload(const Node& node, Findings& findings) {
   read_identity(document, workload, findings);
   read_process(document, workload, findings);
   read_isolation(document, workload, findings);
+  read_network(document, workload, findings);
   read_lifecycle(document, workload, findings);
   if (const Node* resources = document.find("resources")) {
     if (resources->kind == NodeKind::map) {

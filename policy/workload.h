@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/published_port.h"
 #include "base/units.h"
 #include "policy/diagnostic.h"
 #include "policy/resources.h"
@@ -31,6 +32,21 @@ struct WorkloadMount {
   bool readonly = false;
 };
 
+// network and ports.
+struct WorkloadNetwork {
+  enum class Mode {
+    none,    // loopback only
+    host,    // the host's own namespace
+    bridge,  // an address on the bridge of the agent
+    path,    // the namespace at `path`
+    cni,     // what the CNI network `cni` gives
+  };
+  Mode mode = Mode::none;
+  std::string path;                  // absolute
+  std::string cni;                   // "name" of a network configuration list
+  std::vector<PublishedPort> ports;  // of bridge and cni only
+};
+
 // One `kind: Workload` document (docs: policy-reference.md).
 struct Workload {
   std::string
@@ -44,9 +60,9 @@ struct Workload {
   std::string cwd = "/";
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::string hostname;       // default: the name
-  bool init = true;           // PID 1 is the built-in init
-  bool host_network = false;  // network: host | none
+  std::string hostname;  // default: the name
+  bool init = true;      // PID 1 is the built-in init
+  WorkloadNetwork network;
   bool user_namespace =
       false;  // userNamespace: {hostId, size}: container ids 0..size-1 map to hostId...
   std::uint32_t user_host_id = 0;

@@ -158,9 +158,6 @@ void read_isolation(MapReader& document, Workload& workload, Findings& findings)
         read_value(*node, "readonlyRootfs", findings, parse_truth).value_or(false);
   }
   if (const Node* mounts = document.find("mounts")) read_mounts(*mounts, workload, findings);
-  if (const Node* network = document.find("network")) {
-    workload.host_network = read_word(*network, "network", {"none", "host"}, findings) == "host";
-  }
   if (const Node* node = document.find("userNamespace")) {
     read_user_namespace(*node, workload, findings);
   }

@@ -10,8 +10,10 @@ namespace cgwarden::policy {
 void read_identity(MapReader& document, Workload& workload, Findings& findings);
 // command, env, cwd, user, hostname, init.
 void read_process(MapReader& document, Workload& workload, Findings& findings);
-// rootfs, readonlyRootfs, mounts, network, userNamespace, capabilities, seccomp.
+// rootfs, readonlyRootfs, mounts, userNamespace, capabilities, seccomp.
 void read_isolation(MapReader& document, Workload& workload, Findings& findings);
+// network, ports.
+void read_network(MapReader& document, Workload& workload, Findings& findings);
 // restart, stopTimeout.
 void read_lifecycle(MapReader& document, Workload& workload, Findings& findings);
 

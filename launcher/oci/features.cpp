@@ -52,7 +52,7 @@ json linux_features() {
           {"selinux", {{"enabled", true}}},
           {"intelRdt", {{"enabled", false}}},
           {"mountExtensions", {{"idmap", {{"enabled", true}}}}},
-          {"netDevices", {{"enabled", false}}}};
+          {"netDevices", {{"enabled", true}}}};
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST(OciSpecTest, CapabilitiesAreDroppedBeforeTheyAreAdded) {
 
 TEST(OciSpecTest, HostNetworkAndUserNamespaceChangeTheNamespaces) {
   auto changed = workload();
-  changed.host_network = true;
+  changed.network.mode = policy::WorkloadNetwork::Mode::host;
   changed.user_namespace = true;
   changed.user_host_id = 100000;
   const auto spec = compile(changed);
@@ -59,6 +59,14 @@ TEST(OciSpecTest, HostNetworkAndUserNamespaceChangeTheNamespaces) {
   ASSERT_EQ(spec.uid_mappings.size(), 1U);
   EXPECT_EQ(spec.uid_mappings[0].host_id, 100000U);
   EXPECT_EQ(spec.gid_mappings[0].size, 65536U);
+}
+
+TEST(OciSpecTest, ANetworkGivenByPathIsJoined) {
+  auto changed = workload();
+  changed.network.mode = policy::WorkloadNetwork::Mode::path;
+  changed.network.path = "/run/netns/a";
+  EXPECT_THAT(compile(changed).namespaces,
+              Contains(launcher::Namespace{launcher::NamespaceType::network, "/run/netns/a"}));
 }
 
 TEST(OciSpecTest, PathIsSetUnlessTheWorkloadSetsIt) {

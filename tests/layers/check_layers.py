@@ -23,6 +23,8 @@ _HOMES = [
     ("microhttpd.h", ["exporters/http*.cpp"]),
     ("sqlite3.h", ["diagnosis/*.cpp"]),
     ("CLI/*", ["cli/*"]),
+    ("nftables/*", ["launcher/network_nftables.cpp"]),
+    ("netlink/*", ["launcher/network_libnl.h", "launcher/network_netlink.cpp", "launcher/network_move.cpp"]),
     ("seccomp.h", ["launcher/*.cpp"]),
     ("fmt/*", ["*.cpp"]),
 ]

@@ -30,8 +30,9 @@ TEST(WorkloadTest, Defaults) {
   EXPECT_EQ(workload.hostname, "web");
   EXPECT_EQ(workload.cwd, "/");
   EXPECT_TRUE(workload.init);
-  EXPECT_FALSE(workload.readonly_rootfs || workload.host_network || workload.user_namespace ||
-               workload.seccomp_unconfined);
+  EXPECT_FALSE(workload.readonly_rootfs || workload.user_namespace || workload.seccomp_unconfined);
+  EXPECT_EQ(workload.network.mode, WorkloadNetwork::Mode::none);
+  EXPECT_TRUE(workload.network.ports.empty());
   EXPECT_EQ(workload.restart.policy, RestartPolicy::no);
   EXPECT_FALSE(workload.restart.max_restarts);
   EXPECT_EQ(workload.stop_timeout, Usec{10000000});
@@ -80,7 +81,7 @@ TEST(WorkloadTest, EveryKey) {
   EXPECT_EQ(workload.gid, 100U);
   EXPECT_EQ(workload.hostname, "web-1.example");
   EXPECT_FALSE(workload.init);
-  EXPECT_TRUE(workload.host_network);
+  EXPECT_EQ(workload.network.mode, WorkloadNetwork::Mode::host);
   EXPECT_TRUE(workload.user_namespace);
   EXPECT_EQ(workload.user_host_id, 100000U);
   EXPECT_EQ(workload.user_size, 2000U);
@@ -121,7 +122,25 @@ TEST(WorkloadTest, RestartWords) {
   EXPECT_EQ(load("restart: {backoff: 5min}\n").restart.backoff_max, Usec{300000000});
 }
 
-TEST(WorkloadTest, Network) { EXPECT_FALSE(load("network: none\n").host_network); }
+TEST(WorkloadTest, Network) {
+  EXPECT_EQ(load("network: none\n").network.mode, WorkloadNetwork::Mode::none);
+  EXPECT_EQ(load("network: bridge\n").network.mode, WorkloadNetwork::Mode::bridge);
+  const auto joined = load("network: {path: /run/netns/a}\n").network;
+  EXPECT_EQ(joined.mode, WorkloadNetwork::Mode::path);
+  EXPECT_EQ(joined.path, "/run/netns/a");
+  const auto cni = load("network: {cni: web-net}\nports: [\"8080:80\"]\n").network;
+  EXPECT_EQ(cni.mode, WorkloadNetwork::Mode::cni);
+  EXPECT_EQ(cni.cni, "web-net");
+  ASSERT_EQ(cni.ports.size(), 1U);
+}
+
+TEST(WorkloadTest, Ports) {
+  const auto network =
+      load("network: bridge\nports: [\"127.0.0.1:8080:80/tcp\", \"53:53/udp\"]\n").network;
+  ASSERT_EQ(network.ports.size(), 2U);
+  EXPECT_EQ(to_string(network.ports[0]), "127.0.0.1:8080:80/tcp");
+  EXPECT_EQ(to_string(network.ports[1]), "53:53/udp");
+}
 
 struct Case {
   const char* lines;
@@ -153,10 +172,28 @@ TEST(WorkloadTest, Errors) {
            "w.yaml:6:7: error: init cannot be \"maybe\": it is neither true nor false"},
           {"readonlyRootfs: 1\n",
            "w.yaml:6:17: error: readonlyRootfs cannot be \"1\": it is neither true nor false"},
-          {"network: bridge\n",
-           "w.yaml:6:10: error: network cannot be \"bridge\": it must be one of none, host"},
+          {"network: bridged\n",
+           "w.yaml:6:10: error: network cannot be \"bridged\": it must be one of none, host, "
+           "bridge"},
           {"network: [host]\n",
-           "w.yaml:6:10: error: network must be one of none, host, not a list"},
+           "w.yaml:6:10: error: network must be one of none, host, bridge, not a list"},
+          {"network: {}\n", "w.yaml:6:10: error: network needs either path or cni"},
+          {"network: {path: /a, cni: b}\n", "w.yaml:6:10: error: network needs either path or cni"},
+          {"network: {path: a}\n",
+           "w.yaml:6:17: error: network.path cannot be \"a\": it is not an absolute path"},
+          {"network: {cni: a/b}\n",
+           "w.yaml:6:16: error: network.cni cannot be \"a/b\": the name of a CNI network has "
+           "letters, "
+           "digits, \"_\", \".\" and \"-\""},
+          {"network: {bridge: a}\n", "w.yaml:6:11: error: unknown key \"network.bridge\""},
+          {"ports: [\"80:80\"]\n",
+           "w.yaml:6:8: error: ports can be published with network: bridge or {cni: NAME} only"},
+          {"network: bridge\nports: [80]\n",
+           "w.yaml:7:9: error: ports[0] cannot be \"80\": it is not "
+           "[ADDRESS:]HOST_PORT:PORT[/tcp|/udp]"},
+          {"network: bridge\nports: [\"8080:80\", \"127.0.0.1:8080:81\"]\n",
+           "w.yaml:7:20: error: ports[1] cannot be \"127.0.0.1:8080:81\": ports[0] publishes that "
+           "port of the host already"},
           {"userNamespace: {size: 5}\n", "w.yaml:6:16: error: userNamespace.hostId is missing"},
           {"userNamespace: true\n",
            "w.yaml:6:16: error: userNamespace must be a map, not a single value"},

@@ -199,9 +199,9 @@ def test_failures_are_told_and_leave_nothing(runtime):
     refused = runtime.create("true")
     assert refused.returncode == 1 and b"linux.intelRdt is not supported" in refused.stderr
     del runtime.config["linux"]["intelRdt"]
-    runtime.config["linux"]["netDevices"] = {"eth0": {}}
+    runtime.config["linux"]["netDevices"] = {"eth77": {}}
     refused = runtime.create("true")
-    assert refused.returncode == 1 and b"linux.netDevices is not supported" in refused.stderr
+    assert refused.returncode == 1 and b"linux.netDevices.eth77: the host has no such interface" in refused.stderr
     log = f"{runtime.work}/log"
     assert runtime("--log", log, "--log-format", "json", "state", "nobody").returncode == 1
     entry = json.loads(runtime.guest.read_file(log))
