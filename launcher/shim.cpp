@@ -24,6 +24,7 @@
 #include "launcher/capture.h"
 #include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
+#include "launcher/overlay_config.h"
 #include "launcher/spawn.h"
 #include "launcher/state.h"
 
@@ -124,6 +125,9 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   if (!config) return as_launch_error("spec", config.error());
   auto spec = parse_config(*config, "config.json");
   if (!spec) return as_launch_error("spec", spec.error());
+  if (const Status read = read_overlay_annotations(*spec); !read) {
+    return as_launch_error("spec", read.error());
+  }
   spec_ = std::move(*spec);
 
   auto output = OutputLog::open(path("stdout.log"), 0);
