@@ -10,6 +10,8 @@
 namespace cgwarden::policy {
 namespace {
 
+// What images have at most. The kernel takes 500 (OVL_MAX_STACK), before Linux 6.8 as many as have
+// their descriptor numbers in 255 bytes.
 constexpr std::size_t kLayers = 127;
 
 // A relative path counts from the directory of the document's file.
