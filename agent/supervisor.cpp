@@ -43,7 +43,10 @@ Error start_error(const std::string& name, const launcher::LaunchError& error) {
 }
 
 Supervisor::Supervisor(const Parts& parts, Options options)
-    : parts_(parts), options_(std::move(options)), uppers_(*parts_.loop, options_.state_dir) {}
+    : parts_(parts),
+      options_(std::move(options)),
+      uppers_(*parts_.loop, options_.state_dir),
+      upper_use_(*parts_.loop, *parts_.clock, options_.state_dir) {}
 
 Supervisor::~Supervisor() = default;
 

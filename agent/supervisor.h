@@ -19,6 +19,7 @@
 #include "agent/scope_host.h"
 #include "agent/shim_process.h"
 #include "agent/upper_directories.h"
+#include "agent/upper_use.h"
 #include "agent/workload_files.h"
 #include "base/clock.h"
 #include "cgroup/events_watch.h"
@@ -90,6 +91,9 @@ class Supervisor {
   // Removes what is left of workloads that ended long ago (limits::kFinishedWorkloads). To be
   // called now and then, from no callback of a workload.
   void forget_finished();
+  // What workloads with layers have written, as last measured.
+  [[nodiscard]] const UpperUse& upper_use() const { return upper_use_; }
+  void measure_uppers() { upper_use_.tick(); }
 
   struct Running {
     std::string name;
@@ -142,6 +146,7 @@ class Supervisor {
   Parts parts_;
   Options options_;
   UpperDirectories uppers_;
+  UpperUse upper_use_;
   std::map<std::string, std::unique_ptr<Managed>> workloads_;
   std::optional<std::set<std::string>> kept_;
 };

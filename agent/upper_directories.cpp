@@ -1,15 +1,9 @@
 #include "agent/upper_directories.h"
 
-#include <spawn.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -77,7 +71,7 @@ void UpperDirectories::discard_all_but(const std::set<std::string>& names) {
 }
 
 void UpperDirectories::remove_discarded() {
-  if (remover_ > 0) {
+  if (remover_.running()) {
     again_ = true;
     return;
   }
@@ -88,37 +82,13 @@ void UpperDirectories::remove_discarded() {
     return warn(discarded_, errno);
   }
   again_ = exists(discarded_);
-  std::array<std::string, 4> words{"rm", "-rf", "--", batch};
-  std::array<char*, 5> argv{words[0].data(), words[1].data(), words[2].data(), words[3].data(),
-                            nullptr};
-  char* no_environment = nullptr;
-  posix_spawnattr_t attributes{};
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  const int error =
-      ::posix_spawn(&remover_, "/bin/rm", nullptr, &attributes, argv.data(), &no_environment);
-  ::posix_spawnattr_destroy(&attributes);
-  if (error != 0) {
-    remover_ = -1;
-    return warn(batch, error);
-  }
-  remover_pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, remover_, 0)));
-  auto watch =
-      loop_.add(remover_pidfd_.get(), EPOLLIN, [this](std::uint32_t /*events*/) { removed(); });
-  // Without a watch it is reaped with this process, and the next agent removes the rest.
-  if (watch) remover_watch_ = std::move(*watch);
+  const Status started = remover_.start(loop_, {"/bin/rm", "-rf", "--", batch}, -1,
+                                        [this](int status) { removed(status); });
+  if (!started) log::warning("upper_left_behind", {{"error", started.error().sentence()}});
 }
 
-void UpperDirectories::removed() {
-  int status = 0;
-  ::waitpid(remover_, &status, 0);
-  remover_watch_ = {};
-  remover_pidfd_.reset();
-  remover_ = -1;
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+void UpperDirectories::removed(int status) {
+  if (status != 0) {
     // Not again at once: what cannot be removed now (immutable files, a broken disk) stays so.
     log::warning("upper_left_behind", {{"path", directory_ + "/.removing"},
                                        {"effect", "it takes up disk until it can be removed"}});

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <set>
 #include <string>
 
+#include "agent/background_process.h"
 #include "agent/event_loop.h"
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace cgwarden::agent {
 
@@ -35,15 +33,13 @@ class UpperDirectories {
 
  private:
   void remove_discarded();
-  void removed();
+  void removed(int status);
 
   EventLoop& loop_;
   std::string directory_;
   std::string discarded_;
   unsigned count_ = 0;
-  pid_t remover_ = -1;
-  UniqueFd remover_pidfd_;
-  EventLoop::Watch remover_watch_;
+  BackgroundProcess remover_;
   bool again_ = false;  // more was discarded while rm was at work
 };
 
