@@ -91,7 +91,7 @@ Error not_imported(const std::string& wanted) {
 
 }  // namespace
 
-ImageStore::ImageStore(std::string state_dir) {
+ImageStore::ImageStore(const std::string& state_dir) {
   std::error_code error;
   auto absolute = std::filesystem::absolute(state_dir, error);
   directory_ = (error ? state_dir : absolute.string()) + "/images";

@@ -22,7 +22,7 @@ struct Image {
 // complete, overlay/LAYER/diff holds a layer's files. Every call reads anew.
 class ImageStore {
  public:
-  explicit ImageStore(std::string state_dir);
+  explicit ImageStore(const std::string& state_dir);
 
   // By name. A store that is not there yet is empty.
   [[nodiscard]] Result<std::vector<Image>> list() const;

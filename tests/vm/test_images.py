@@ -1,6 +1,7 @@
-"""Images: imported by skopeo from layouts and tarballs made by umoci, and run."""
+"""Images: imported from layouts and tarballs, shared, run and removed."""
 
 import json
+import subprocess
 
 import pytest
 from agent_scenario import CGWARDEN, Scenario
@@ -10,29 +11,44 @@ pytestmark = pytest.mark.fast
 SERVER = "trap 'echo quit; exit 7' QUIT; id -u; id -G; pwd; echo $GREETING $EXTRA; echo $*; while :; do sleep 0.1; done"
 
 
+BUILD_IMAGES = """
+set -e
+umoci init --layout lay,out && umoci new --image lay,out:base && umoci unpack --image lay,out:base b
+mkdir -p b/rootfs/bin b/rootfs/etc b/rootfs/tmp b/rootfs/srv && chmod 1777 b/rootfs/tmp
+cp /bin/busybox server b/rootfs/bin/
+for a in sh sleep id cat ls; do ln -s busybox b/rootfs/bin/$a; done
+echo 'web:x:101:102::/srv:/bin/sh' > b/rootfs/etc/passwd
+echo 'log:x:50:web' > b/rootfs/etc/group
+echo old > b/rootfs/etc/gone
+umoci repack --image lay,out:base b && umoci unpack --image lay,out:base c
+rm c/rootfs/etc/gone && echo new > c/rootfs/etc/version
+umoci repack --image lay,out:web c
+umoci config --image lay,out:web --config.user web --config.entrypoint /bin/server --config.cmd one --config.cmd two \\
+  --config.env GREETING=hello --config.workingdir /srv --config.stopsignal SIGQUIT
+skopeo --insecure-policy copy -q oci:lay,out:web docker-archive:web.tar:web:1 && gzip web.tar
+skopeo --insecure-policy copy -q oci:lay,out:web oci-archive:oci.tar:web
+tar -cf images.tar lay,out web.tar.gz oci.tar
+"""
+
+
+@pytest.fixture(scope="module")
+def images_tar(tmp_path_factory):
+    """Made here, where it takes a second: a layout with two images, `base` and `web`, which adds a layer with a
+    whiteout to it, and archives of `web` in both formats."""
+    work = tmp_path_factory.mktemp("images")
+    (work / "server").write_text(f"#!/bin/sh\n{SERVER}\n")
+    (work / "server").chmod(0o755)
+    built = subprocess.run(["sh", "-c", BUILD_IMAGES], cwd=work, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return (work / "images.tar").read_bytes()
+
+
 @pytest.fixture
-def scenario(guest):
+def scenario(guest, images_tar):
     with Scenario(guest) as made:
-        guest.run(f"chmod 755 {made.work}", check=True)
+        guest.write_file(f"{made.work}/images.tar", images_tar)
+        guest.run(f"cd {made.work} && chmod 755 . && tar -xf images.tar && rm images.tar", check=True)
         yield made
-
-
-def make_images(scenario):
-    """A layout with two images, `base` and `web`, which adds a layer with a whiteout to it."""
-    work = scenario.work
-    scenario.guest.write_file(f"{work}/server", f"#!/bin/sh\n{SERVER}\n")
-    scenario.guest.run(
-        f"cd {work} && chmod 755 server && umoci init --layout 'lay,out' && umoci new --image 'lay,out:base' && "
-        "umoci unpack --image 'lay,out:base' b && mkdir -p b/rootfs/bin b/rootfs/etc b/rootfs/tmp b/rootfs/srv && "
-        "chmod 1777 b/rootfs/tmp && cp /bin/busybox b/rootfs/bin/ && "
-        "for a in sh sleep id cat ls; do ln -s busybox b/rootfs/bin/$a; done && cp server b/rootfs/bin/ && "
-        "echo 'web:x:101:102::/srv:/bin/sh' > b/rootfs/etc/passwd && "
-        "echo 'log:x:50:web' > b/rootfs/etc/group && echo old > b/rootfs/etc/gone && "
-        "umoci repack --image 'lay,out:base' b && umoci unpack --image 'lay,out:base' c && "
-        "rm c/rootfs/etc/gone && echo new > c/rootfs/etc/version && umoci repack --image 'lay,out:web' c && "
-        "umoci config --image 'lay,out:web' --config.user web --config.entrypoint /bin/server --config.cmd one "
-        "--config.cmd two --config.env GREETING=hello --config.workingdir /srv --config.stopsignal SIGQUIT",
-        check=True, timeout=120)
 
 
 def image_cli(scenario, *words):
@@ -60,15 +76,12 @@ def stdout(scenario, name):
 
 
 def test_an_image_is_imported_shared_run_and_removed(scenario):
-    make_images(scenario)
     work = scenario.work
     layout = f"{work}/lay,out"
 
     assert "more than one image" in image_cli(scenario, "import", layout).stderr.decode()
     imported = image_cli(scenario, "import", "--ref", "base", "--name", "base", layout)
     assert imported.returncode == 0, imported
-    scenario.guest.run(f"cd {work} && skopeo --insecure-policy copy -q 'oci:lay,out:web' docker-archive:web.tar:web:1 && "
-                       "gzip web.tar", check=True, timeout=120)
     imported = image_cli(scenario, "import", f"{work}/web.tar.gz")
     assert imported.returncode == 0, imported
     assert imported.text.startswith("web is image ") and imported.text.endswith(" of 2 layers\n")
@@ -103,15 +116,13 @@ def test_an_image_is_imported_shared_run_and_removed(scenario):
 
 
 def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
-    make_images(scenario)
     work = scenario.work
     scenario.guest.run(
-        f"cd {work} && tar -cf plain.tar server && cp -a 'lay,out' broken && "
-        "skopeo --insecure-policy copy -q 'oci:lay,out:web' oci-archive:web.tar:web && head -c 300000 web.tar > cut.tar && "
+        f"cd {work} && tar -cf plain.tar rootfs/bin/sh && cp -a 'lay,out' broken && head -c 300000 oci.tar > cut.tar && "
         "for f in broken/blobs/sha256/*; do [ $(stat -c %s $f) -gt 100000 ] && echo x >> $f; done; true",
         check=True, timeout=120)
     for source, words in {
-        "server": "it is no directory and tar cannot read it",
+        "rootfs/bin/busybox": "it is no directory and tar cannot read it",
         "plain.tar": "neither an oci-layout nor a manifest.json",
         "rootfs": "the directory has no oci-layout",
         "none": "No such file or directory",
@@ -129,12 +140,12 @@ def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
     for delay in ("0.1", "0.4", "0.8"):
         scenario.guest.run(
             f"timeout -s KILL {delay} setsid {CGWARDEN} --state-dir {work}/state --runtime-dir {work}/run "
-            f"image import {work}/web.tar; pkill -KILL -x skopeo; true", timeout=60)
+            f"image import {work}/oci.tar; pkill -KILL -x skopeo; true", timeout=60)
         for image in images(scenario).values():
             for layer in image["layers"]:
                 assert scenario.guest.run(["test", "-d", layer]).returncode == 0
-    assert image_cli(scenario, "import", f"{work}/web.tar").returncode == 0
-    assert len(images(scenario)["web"]["layers"]) == 2
+    assert image_cli(scenario, "import", f"{work}/oci.tar").returncode == 0
+    assert len(images(scenario)["oci"]["layers"]) == 2
     assert scenario.guest.run(f"ls {work}/state/images/scratch").returncode != 0
 
     add(scenario, "lost", "image: nobody\n")

@@ -7,7 +7,8 @@ from agent_scenario import Scenario
 
 pytestmark = pytest.mark.fast
 
-MANY = 100
+# The launcher's own test has a hundred (OverlayTest); each takes an agent under emulation a second.
+MANY = 12
 IMAGE_MIB = 24
 
 
@@ -43,7 +44,7 @@ def used_kib(scenario):
     return int(words[0])
 
 
-def test_a_hundred_workloads_take_the_disk_of_one(scenario):
+def test_each_workload_takes_the_disk_that_it_writes(scenario):
     scenario.guest.run(f"dd if=/dev/urandom of={scenario.rootfs}/image bs=1M count={IMAGE_MIB} 2>/dev/null", check=True)
     scenario.start_agent()
     script = "echo x > /own; cat /proc/sys/kernel/hostname > /tmp/name; exec sleep 1000"
@@ -51,7 +52,7 @@ def test_a_hundred_workloads_take_the_disk_of_one(scenario):
     add(scenario, "w0", script, extra=extra)
     scenario.wait_running("w0")
     one = used_kib(scenario)
-    # With built-in commands of the shell alone: a hundred processes are dear under emulation.
+    # With built-in commands of the shell alone: processes are dear under emulation.
     text = layered("%s", script, [scenario.rootfs, f"{scenario.work}/app"], extra)
     scenario.guest.run(
         f"mkdir {scenario.work}/more && cd {scenario.work}/more && i=1 && while [ $i -lt {MANY} ]; do "
@@ -59,10 +60,12 @@ def test_a_hundred_workloads_take_the_disk_of_one(scenario):
         env={"TEXT": text, "PATH": "/usr/bin:/bin"}, check=True)
     names = f"{scenario.work}/state/overlay/*/upper/tmp/name"
     scenario.until(lambda: scenario.guest.run(f"cat {names} | sort -u | wc -l").text.strip() == str(MANY),
-                   "all to write", timeout=300)
+                   "all to write", timeout=120)
     many = used_kib(scenario)
-    print(f"\none workload {one} KiB, {MANY} workloads {many} KiB: {many / one - 1:.2%} more")
-    assert many <= one * 1.05
+    hundred = one + (many - one) * 99 / (MANY - 1)
+    print(f"\none workload {one} KiB, {MANY} workloads {many} KiB: a hundred {hundred / one - 1:.2%} more")
+    assert many > one
+    assert hundred <= one * 1.05
     # Each has written what it is called, and none sees another's.
     own = scenario.guest.run(f"cat {upper(scenario, 'w7')}/upper/tmp/name", check=True).text
     assert own == "w7\n"
@@ -126,7 +129,7 @@ def test_memory_read_only_and_user_namespaces(scenario):
     # An own file system for the layers: tmpfs can be id-mapped since 6.3 only.
     disk = f"{scenario.work}/disk"
     scenario.guest.run(
-        f"truncate -s 16M {disk}.img && mke2fs -q {disk}.img && mkdir {disk} && mount -o loop {disk}.img {disk} && "
+        f"modprobe -a loop ext4 && truncate -s 16M {disk}.img && mke2fs -q {disk}.img && mkdir {disk} && mount -o loop {disk}.img {disk} && "
         f"cp -a {scenario.rootfs} {disk}/base && chmod 755 {disk}/base", check=True)
     try:
         add(scenario, "mapped", "stat -c %u /bin/sh; echo x > /tmp/file; exec sleep 1000", [f"{disk}/base"],

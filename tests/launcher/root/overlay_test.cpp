@@ -29,9 +29,9 @@ std::string read(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-class Overlay : public testing::Test {
+class OverlayTest : public testing::Test {
  protected:
-  Overlay() {
+  OverlayTest() {
     std::string pattern = testing::TempDir() + "cgwarden-overlay-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     path_ = pattern;
@@ -39,9 +39,9 @@ class Overlay : public testing::Test {
     (void)make("root");
     (void)make("writable");
   }
-  ~Overlay() override { std::filesystem::remove_all(path_); }
-  Overlay(const Overlay&) = delete;
-  Overlay& operator=(const Overlay&) = delete;
+  ~OverlayTest() override { std::filesystem::remove_all(path_); }
+  OverlayTest(const OverlayTest&) = delete;
+  OverlayTest& operator=(const OverlayTest&) = delete;
 
   [[nodiscard]] std::string make(const std::string& name) const {
     std::filesystem::create_directories(path_ + "/" + name);
@@ -55,7 +55,7 @@ class Overlay : public testing::Test {
     Spec result = shell_spec(base_, script);
     result.root_path = path_ + "/root";
     layers.insert(layers.begin(), base_.path());
-    result.overlay = launcher::Overlay{.layers = std::move(layers), .writable = path("writable")};
+    result.overlay = Overlay{.layers = std::move(layers), .writable = path("writable")};
     return result;
   }
   [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
@@ -64,7 +64,7 @@ class Overlay : public testing::Test {
   std::string path_;
 };
 
-TEST_F(Overlay, WhatIsWrittenStaysInTheWritableDirectory) {
+TEST_F(OverlayTest, WhatIsWrittenStaysInTheWritableDirectory) {
   const Spec first = spec("echo new > /data/file; echo changed > /bin/added; rm /bin/ip; ls /root");
   const Launched wrote = launch(first);
   EXPECT_EQ(wrote.exit_code, 1) << wrote.error.sentence();  // there is no /root
@@ -83,7 +83,7 @@ TEST_F(Overlay, WhatIsWrittenStaysInTheWritableDirectory) {
   EXPECT_THAT(again.output, HasSubstr("/bin/ip: No such file"));
 }
 
-TEST_F(Overlay, TheHighestLayerWinsAndItsWhiteoutsHide) {
+TEST_F(OverlayTest, TheHighestLayerWinsAndItsWhiteoutsHide) {
   const std::string low = make("low");
   const std::string high = make("high, with: \\ all\n");
   (void)make("low/data");
@@ -96,14 +96,14 @@ TEST_F(Overlay, TheHighestLayerWinsAndItsWhiteoutsHide) {
   EXPECT_EQ(result.output, "highboth\n") << result.error.sentence();
 }
 
-TEST_F(Overlay, TheRootIsTheHighestLayers) {
+TEST_F(OverlayTest, TheRootIsTheHighestLayers) {
   const std::string high = make("high");
   ASSERT_EQ(::chmod(high.c_str(), 01751), 0);
   ASSERT_EQ(::chown(high.c_str(), 12, 34), 0);
   EXPECT_EQ(launch(spec("stat -c '%a %u %g' /", {high})).output, "1751 12 34\n");
 }
 
-TEST_F(Overlay, FiftyLayers) {
+TEST_F(OverlayTest, FiftyLayers) {
   std::vector<std::string> layers;
   for (int i = 0; i < 50; ++i) {
     const std::string name = std::to_string(i);
@@ -114,7 +114,37 @@ TEST_F(Overlay, FiftyLayers) {
   EXPECT_EQ(launch(spec("cat /top /0 /49; ls / | grep -c '^[0-9]'", layers)).output, "4904950\n");
 }
 
-TEST_F(Overlay, WithoutAWritableDirectoryWritesEndWithTheContainer) {
+// st_blocks of everything below, as du(1).
+std::uintmax_t blocks_of(const std::string& directory) {
+  std::uintmax_t blocks = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    struct stat status{};
+    if (::lstat(entry.path().c_str(), &status) == 0)
+      blocks += static_cast<std::uintmax_t>(status.st_blocks);
+  }
+  return blocks;
+}
+
+TEST_F(OverlayTest, AHundredTakeTheDiskOfOne) {
+  write("content", std::string(48U << 20U, 'x'));
+  std::filesystem::rename(path("content"), base_.path("/data/content"));
+  std::vector<std::uintmax_t> used;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "of" + std::to_string(i);
+    Spec one = spec("echo x > /data/" + name + "; ls /data");
+    one.overlay->writable = make("state/" + name);
+    EXPECT_EQ(launch(one).output, "content\n" + name + "\n");
+    used.push_back(blocks_of(base_.path()) + blocks_of(path("state")));
+  }
+  EXPECT_GT(used.back(), used.front());
+  EXPECT_LE(used.back(), used.front() + used.front() / 20);
+  RecordProperty("one_kib", std::to_string(used.front() / 2));
+  RecordProperty("hundred_kib", std::to_string(used.back() / 2));
+  std::filesystem::remove_all(path("state"));
+  EXPECT_LT(blocks_of(base_.path()), used.front());
+}
+
+TEST_F(OverlayTest, WithoutAWritableDirectoryWritesEndWithTheContainer) {
   Spec memory = spec("echo x > /data/file && cat /data/file; grep ' / ' /proc/self/mountinfo");
   memory.overlay->writable.clear();
   const Launched result = launch(memory);
@@ -126,7 +156,7 @@ TEST_F(Overlay, WithoutAWritableDirectoryWritesEndWithTheContainer) {
   EXPECT_EQ(launch(memory).output, "");
 }
 
-TEST_F(Overlay, ReadOnlyStillGetsItsMountPoints) {
+TEST_F(OverlayTest, ReadOnlyStillGetsItsMountPoints) {
   Spec readonly = spec("echo x > /data/file; ls -d /sys/kernel /extra");
   readonly.overlay->writable.clear();
   readonly.root_readonly = true;
@@ -137,7 +167,7 @@ TEST_F(Overlay, ReadOnlyStillGetsItsMountPoints) {
   EXPECT_THAT(result.output, HasSubstr("/extra\n/sys/kernel\n"));
 }
 
-TEST_F(Overlay, AUserNamespaceOwnsItsFiles) {
+TEST_F(OverlayTest, AUserNamespaceOwnsItsFiles) {
   const std::string high = make("high");
   write("high/owned", "x");
   Spec mapped =
@@ -164,7 +194,7 @@ TEST_F(Overlay, AUserNamespaceOwnsItsFiles) {
   EXPECT_EQ(status.st_uid, 0U);
 }
 
-TEST_F(Overlay, DeviceNodesOfALayerOpenNothing) {
+TEST_F(OverlayTest, DeviceNodesOfALayerOpenNothing) {
   const std::string high = make("high");
   ASSERT_EQ(::mknod((high + "/zero").c_str(), S_IFCHR | 0666, makedev(1, 5)), 0);
   EXPECT_THAT(launch(spec("dd if=/zero bs=1 count=1", {high})).output,
@@ -176,7 +206,7 @@ std::string refusal(const Spec& spec) {
   return result.started ? "started" : result.error.sentence();
 }
 
-TEST_F(Overlay, EveryWrongLayerIsOneSentence) {
+TEST_F(OverlayTest, EveryWrongLayerIsOneSentence) {
   const std::string high = make("high");
   write("file", "x");
   EXPECT_EQ(refusal(spec("true", {path("none")})),
@@ -192,7 +222,7 @@ TEST_F(Overlay, EveryWrongLayerIsOneSentence) {
             "cannot start: rootfs: the layer relative is not an absolute path");
 }
 
-TEST_F(Overlay, AnUpperOnAnOverlayIsRefused) {
+TEST_F(OverlayTest, AnUpperOnAnOverlayIsRefused) {
   Spec outer = spec("true");
   const std::string said_inside = in_child([&] {
     if (::unshare(CLONE_NEWNS) != 0) return std::string("unshare");
@@ -206,7 +236,7 @@ TEST_F(Overlay, AnUpperOnAnOverlayIsRefused) {
   EXPECT_THAT(said_inside, HasSubstr("is on an overlay file system, and the kernel takes none"));
 }
 
-TEST_F(Overlay, ADiskThatIsFullIsNamed) {
+TEST_F(OverlayTest, ADiskThatIsFullIsNamed) {
   Spec full = spec("true");
   const std::string answer = in_child([&] {
     const std::string directory = path("writable");
