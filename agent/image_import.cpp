@@ -229,6 +229,21 @@ Result<Image> import_image(const ImportRequest& request) {
   return image;
 }
 
+Status ensure_image(const std::string& state_dir, const std::string& runtime_dir,
+                    const std::string& image) {
+  if (image.find('/') == std::string::npos) return {};
+  const auto found = ImageStore(state_dir).find(image);
+  if (found || found.error().kind != ErrorKind::vanished) {
+    return found ? Status{} : fail(found.error());
+  }
+  const auto imported = import_image({.state_dir = state_dir,
+                                      .runtime_dir = runtime_dir,
+                                      .source = image,
+                                      .reference = {},
+                                      .name = {}});
+  return imported ? Status{} : fail(imported.error());
+}
+
 Status remove_image(const std::string& state_dir, const std::string& runtime_dir,
                     const std::string& wanted) {
   const ImageStore store(state_dir);

@@ -25,6 +25,11 @@ struct ImportRequest {
 // one. Errors are one sentence with what skopeo said. Waits until it is done: not for a loop.
 [[nodiscard]] Result<Image> import_image(const ImportRequest& request);
 
+// For a workload whose `image` is a path: imports it when that has not been done, or it has changed
+// since. A name is left to the launch.
+[[nodiscard]] Status ensure_image(const std::string& state_dir, const std::string& runtime_dir,
+                                  const std::string& image);
+
 // "/srv/My_App.tar.gz" -> "my-app".
 [[nodiscard]] std::string name_of(const std::string& source);
 

@@ -156,7 +156,9 @@ Result<ImageConfig> ImageStore::config_of(const Image& image) const {
   return parse_image_config(text, file);
 }
 
-Result<std::string> ImageStore::id_of_source(const std::string& path) const {
+Result<std::string> ImageStore::id_of_source(const std::string& source) const {
+  std::error_code error;
+  const std::string path = std::filesystem::absolute(source, error).lexically_normal().string();
   CGW_ASSIGN(const std::string identity, identity_of(path));
   const Json sources = read_sources(directory_);
   const auto found = sources.find(path);

@@ -38,7 +38,7 @@ class ImageStore {
   [[nodiscard]] const std::string& directory() const { return directory_; }
 
  private:
-  [[nodiscard]] Result<std::string> id_of_source(const std::string& path) const;
+  [[nodiscard]] Result<std::string> id_of_source(const std::string& source) const;
 
   std::string directory_;
 };

@@ -105,7 +105,7 @@ void add_agent(CLI::App& app, Values& values) {
 
 void add_workload_commands(CLI::App& app, Values& values) {
   add_command(app, values, "run", "Launch a workload; returns when its command runs",
-              "cgwarden run web.yaml", [&values] { return run(values.file); })
+              "cgwarden run web.yaml", [&values] { return run(values.common, values.file); })
       ->add_option("FILE", values.file, "A YAML file of kind: Workload")
       ->required()
       ->type_name("");

@@ -22,7 +22,7 @@ struct Common {
 int run_agent(const agent::Options& options);
 
 // `cgwarden run FILE`
-int run(const std::string& file);
+int run(const Common& common, const std::string& file);
 
 // `cgwarden ps`; with `sizes` what each workload with layers has written
 int ps(const Common& common, bool names_only, bool sizes);

@@ -1,12 +1,11 @@
 """Images: imported from layouts and tarballs, shared, run and removed."""
 
 import json
+import shlex
 import subprocess
 
 import pytest
-from agent_scenario import CGWARDEN, Scenario
-
-pytestmark = pytest.mark.fast
+from agent_scenario import CGWARDEN, ROOT, Scenario
 
 SERVER = "trap 'echo quit; exit 7' QUIT; id -u; id -G; pwd; echo $GREETING $EXTRA; echo $*; while :; do sleep 0.1; done"
 
@@ -44,8 +43,8 @@ def images_tar(tmp_path_factory):
 
 
 @pytest.fixture
-def scenario(guest, images_tar):
-    with Scenario(guest) as made:
+def scenario(guest, images_tar, request):
+    with Scenario(guest, bus=request.node.get_closest_marker("systemd") is not None) as made:
         guest.write_file(f"{made.work}/images.tar", images_tar)
         guest.run(f"cd {made.work} && chmod 755 . && tar -xf images.tar && rm images.tar", check=True)
         yield made
@@ -75,6 +74,7 @@ def stdout(scenario, name):
         return ""
 
 
+@pytest.mark.fast
 def test_an_image_is_imported_shared_run_and_removed(scenario):
     work = scenario.work
     layout = f"{work}/lay,out"
@@ -115,6 +115,7 @@ def test_an_image_is_imported_shared_run_and_removed(scenario):
     assert scenario.guest.run(["test", "-e", f"{before['web']['layers'][0]}/bin/server"]).returncode == 0
 
 
+@pytest.mark.fast
 def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
     work = scenario.work
     scenario.guest.run(
@@ -152,3 +153,25 @@ def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
     scenario.start_agent()
     scenario.until(lambda: "launch_failed workload=lost" in scenario.log(), "the refusal")
     assert "cannot find the image nobody: cgwarden image list shows those that there are" in scenario.log()
+
+
+@pytest.mark.systemd
+def test_run_imports_what_it_needs_and_stop_sends_the_images_signal(scenario):
+    work = scenario.work
+    scenario.guest.run(
+        f"cp {shlex.quote(str(ROOT))}/packaging/dbus/io.github.cgwarden.conf /etc/dbus-1/system.d/ && "
+        "busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig", check=True)
+    scenario.start_agent()
+    scenario.until(lambda: scenario.guest.run(["busctl", "status", "io.github.cgwarden.Agent1"]).returncode == 0,
+                   "the bus name")
+    scenario.guest.write_file(
+        f"{work}/web.yaml",
+        "apiVersion: cgwarden/v1\nkind: Workload\nmetadata: {name: web}\nimage: ./web.tar.gz\n")
+    ran = scenario.cli("run", f"{work}/web.yaml", timeout=120)
+    assert ran.returncode == 0, ran
+    assert set(images(scenario)) == {"web"}
+    scenario.until(lambda: stdout(scenario, "web").endswith("one two\n"), "it to run")
+    assert scenario.cli("stop", "web").returncode == 0
+    assert stdout(scenario, "web").endswith("one two\nquit\n")
+    verdict, text = scenario.why("web")
+    assert verdict["class"] == "EXITED" and "7" in text.splitlines()[0]
