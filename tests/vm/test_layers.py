@@ -129,7 +129,7 @@ def test_memory_read_only_and_user_namespaces(scenario):
     # An own file system for the layers: tmpfs can be id-mapped since 6.3 only.
     disk = f"{scenario.work}/disk"
     scenario.guest.run(
-        f"modprobe -a loop ext4 && truncate -s 16M {disk}.img && mke2fs -q {disk}.img && mkdir {disk} && mount -o loop {disk}.img {disk} && "
+        f"modprobe -a loop ext4 && truncate -s 16M {disk}.img && mke2fs -q -t ext4 {disk}.img && mkdir {disk} && mount -o loop {disk}.img {disk} && "
         f"cp -a {scenario.rootfs} {disk}/base && chmod 755 {disk}/base", check=True)
     try:
         add(scenario, "mapped", "stat -c %u /bin/sh; echo x > /tmp/file; exec sleep 1000", [f"{disk}/base"],
