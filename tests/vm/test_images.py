@@ -173,5 +173,6 @@ def test_run_imports_what_it_needs_and_stop_sends_the_images_signal(scenario):
     scenario.until(lambda: stdout(scenario, "web").endswith("one two\n"), "it to run")
     assert scenario.cli("stop", "web").returncode == 0
     assert stdout(scenario, "web").endswith("one two\nquit\n")
+    assert scenario.state_file("web", "exit.json")["wait"] == {"code": 1, "status": 7}  # CLD_EXITED
     verdict, text = scenario.why("web")
-    assert verdict["class"] == "EXITED" and "7" in text.splitlines()[0]
+    assert verdict["class"] == "STOPPED" and "SIGQUIT" in text, text
