@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 namespace cgwarden::launcher {
@@ -69,6 +70,14 @@ std::uint32_t low(std::uint64_t mask) { return static_cast<std::uint32_t>(mask);
 std::uint32_t high(std::uint64_t mask) { return static_cast<std::uint32_t>(mask >> 32U); }
 bool has(std::uint64_t mask, unsigned number) { return (mask >> number & 1U) != 0; }
 
+// The permitted set of this process; everything when the kernel does not tell.
+std::uint64_t own_permitted() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return ~std::uint64_t{0};
+  return data[0].permitted | std::uint64_t{data[1].permitted} << 32U;
+}
+
 }  // namespace
 
 std::vector<std::string> capability_names() { return {kNames.begin(), kNames.end()}; }
@@ -90,6 +99,26 @@ StepResult<CapabilitySets> capability_sets(const Capabilities& capabilities) {
   return sets;
 }
 
+std::vector<std::string> capability_warnings(const Capabilities& capabilities,
+                                             bool new_user_namespace) {
+  const std::uint64_t own = new_user_namespace ? ~std::uint64_t{0} : own_permitted();
+  const auto in = [](const std::vector<std::string>& set, const std::string& name) {
+    return std::ranges::find(set, name) != set.end();
+  };
+  std::vector<std::string> warnings;
+  for (unsigned number = 0; number < kNames.size(); ++number) {
+    const std::string name(kNames[number]);
+    if (!has(own, number) && in(capabilities.permitted, name)) {
+      warnings.push_back(name + " is not granted: this process does not have it itself");
+    }
+    if (in(capabilities.ambient, name) &&
+        !(in(capabilities.permitted, name) && in(capabilities.inheritable, name))) {
+      warnings.push_back(name + " is not made ambient: it must be permitted and inheritable");
+    }
+  }
+  return warnings;
+}
+
 Step limit_bounding_set(const CapabilitySets& sets) {
   // Up to 63: a newer kernel may have capabilities that have no name here; EINVAL ends its list.
   for (unsigned number = 0; number < 64; ++number) {
@@ -103,14 +132,19 @@ Step limit_bounding_set(const CapabilitySets& sets) {
   return {};
 }
 
-Step apply_capabilities(const CapabilitySets& sets) {
+Step apply_capabilities(const CapabilitySets& wanted) {
+  const std::uint64_t own = own_permitted();
+  CapabilitySets sets = wanted;
+  sets.permitted &= own;
+  sets.effective &= sets.permitted;
+  sets.inheritable &= own;
+  sets.ambient &= sets.permitted & sets.inheritable;
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> data{
       {{low(sets.effective), low(sets.permitted), low(sets.inheritable)},
        {high(sets.effective), high(sets.permitted), high(sets.inheritable)}}};
   if (::syscall(SYS_capset, &header, data.data()) != 0) {
-    return failed("capabilities",
-                  "the kernel refuses the sets (a capability that this process does not have?)");
+    return failed("capabilities", "the kernel refuses the sets");
   }
   // EINVAL: a kernel without ambient capabilities has none to clear.
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
@@ -119,8 +153,7 @@ Step apply_capabilities(const CapabilitySets& sets) {
   for (unsigned number = 0; number < kNames.size(); ++number) {
     if (has(sets.ambient, number) &&
         ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) != 0) {
-      return failed("capabilities", std::string(kNames[number]) +
-                                        " cannot be ambient: it must be permitted and inheritable");
+      return failed("capabilities", std::string(kNames[number]) + " cannot be made ambient");
     }
   }
   return {};

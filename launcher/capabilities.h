@@ -26,9 +26,16 @@ struct CapabilitySets {
 // An unknown name is refused by name, stage "capabilities".
 [[nodiscard]] StepResult<CapabilitySets> capability_sets(const Capabilities& capabilities);
 
+// Sentences on what apply_capabilities() will leave out, for the log. In a new user namespace its
+// creator has every capability.
+[[nodiscard]] std::vector<std::string> capability_warnings(const Capabilities& capabilities,
+                                                           bool new_user_namespace);
+
 // Before the user changes: drops what is not in the bounding set and keeps the rest over setuid(2).
 [[nodiscard]] Step limit_bounding_set(const CapabilitySets& sets);
-// After the user has changed: effective, permitted, inheritable, then ambient.
+// After the user has changed: effective, permitted, inheritable, then ambient. What cannot be
+// granted is left out, as the runtime-spec asks ("SHOULD NOT fail"): what this process does not
+// have itself, effective without permitted, ambient without permitted and inheritable.
 [[nodiscard]] Step apply_capabilities(const CapabilitySets& sets);
 
 }  // namespace cgwarden::launcher

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
+#include "launcher/capabilities.h"
 #include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/oci/destroy.h"
@@ -20,8 +22,13 @@ namespace {
 // One container being made: what has been made so far, to be undone when the next thing fails.
 class Creation {
  public:
-  Creation(const Global& global, const CreateOptions& options, bool gated, int console)
-      : global_(global), options_(options), gated_(gated), console_(console) {}
+  Creation(const Global& global, const CreateOptions& options, bool gated, int console,
+           std::optional<Bundle> bundle)
+      : global_(global),
+        options_(options),
+        gated_(gated),
+        console_(console),
+        bundle_(std::move(bundle)) {}
   Outcome<CreatedContainer> run();
 
  private:
@@ -37,6 +44,7 @@ class Creation {
   const CreateOptions& options_;
   bool gated_;
   int console_;
+  std::optional<Bundle> bundle_;
   CreatedContainer made_;
   UniqueFd console_socket_;
   UniqueFd gate_;
@@ -67,9 +75,16 @@ Outcome<void> Creation::open_channels() {
 
 // Written before anything exists that a later command would have to find and clear away.
 Outcome<void> Creation::write_first_record() {
-  CGW_ASSIGN(Bundle bundle, read_bundle(options_.bundle));
+  if (!bundle_) {
+    CGW_ASSIGN(bundle_, read_bundle(options_.bundle));
+  }
+  Bundle& bundle = *bundle_;
   for (const auto& warning : bundle.warnings) log_warning(warning);
   made_.spec = std::move(bundle.spec);
+  for (const auto& warning : capability_warnings(made_.spec.process.capabilities,
+                                                 made_.spec.has_namespace(NamespaceType::user))) {
+    log_warning(warning);
+  }
   ContainerRecord& record = made_.record;
   record.oci_version = made_.spec.oci_version;
   record.id = options_.id;
@@ -156,17 +171,27 @@ Outcome<CreatedContainer> Creation::run() {
   return std::move(made_);
 }
 
-}  // namespace
-
-Outcome<CreatedContainer> create_container(const Global& global, const CreateOptions& options,
-                                           bool gated, int console) {
+Outcome<CreatedContainer> make(const Global& global, const CreateOptions& options, bool gated,
+                               std::optional<Bundle> bundle, int console) {
   for (unsigned i = 0; i < options.preserve_fds; ++i) {
     if (::fcntl(static_cast<int>(3 + i), F_GETFD) < 0) {
       return refuse("--preserve-fds " + std::to_string(options.preserve_fds) + ": descriptor " +
                     std::to_string(3 + i) + " is not open");
     }
   }
-  return Creation(global, options, gated, console).run();
+  return Creation(global, options, gated, console, std::move(bundle)).run();
+}
+
+}  // namespace
+
+Outcome<CreatedContainer> create_container(const Global& global, const CreateOptions& options,
+                                           bool gated) {
+  return make(global, options, gated, {}, -1);
+}
+
+Outcome<CreatedContainer> create_container(const Global& global, const CreateOptions& options,
+                                           bool gated, Bundle bundle, int console) {
+  return make(global, options, gated, std::move(bundle), console);
 }
 
 }  // namespace cgwarden::launcher::oci

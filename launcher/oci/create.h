@@ -26,13 +26,6 @@ struct CreatedContainer {
   Spawned spawned;
 };
 
-// Makes the container up to the point where `start` lets its command through (`gated`), or all the
-// way to execve(2). When it fails nothing is left: no process, cgroup, mount, namespace or file.
-// `console` of a terminal: -1 means through options.console_socket.
-[[nodiscard]] Outcome<CreatedContainer> create_container(const Global& global,
-                                                         const CreateOptions& options, bool gated,
-                                                         int console = -1);
-
 // The bundle's config.json with its paths made absolute.
 struct Bundle {
   std::string path;  // absolute, no symbolic links
@@ -41,6 +34,16 @@ struct Bundle {
   std::vector<std::string> warnings;  // of parse_config
 };
 [[nodiscard]] Outcome<Bundle> read_bundle(const std::string& path);
+
+// Makes the container up to the point where `start` lets its command through (`gated`), or all the
+// way to execve(2). When it fails nothing is left: no process, cgroup, mount, namespace or file.
+[[nodiscard]] Outcome<CreatedContainer> create_container(const Global& global,
+                                                         const CreateOptions& options, bool gated);
+// The same with a bundle that has been read; `console` of a terminal: -1 means through
+// options.console_socket.
+[[nodiscard]] Outcome<CreatedContainer> create_container(const Global& global,
+                                                         const CreateOptions& options, bool gated,
+                                                         Bundle bundle, int console);
 
 // A pid as decimal text, replaced by rename(2).
 [[nodiscard]] Outcome<void> write_pid_file(const std::string& path, pid_t pid);

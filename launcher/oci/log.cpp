@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 
 #include "base/file.h"
@@ -34,10 +35,14 @@ std::string line_of(std::string_view level, std::string_view message) {
   return entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void say(std::string_view level, std::string_view message) {
+enum class Screen { always, without_log };
+
+// What is no error must not stand in the output of a container whose engine reads the log.
+void say(std::string_view level, std::string_view message, Screen screen) {
   // Nobody is left to be told when these fail.
   if (log().file.valid()) {
     (void)write_all(log().file.get(), line_of(level, message), "--log");
+    if (screen == Screen::without_log) return;
   }
   (void)write_all(STDERR_FILENO, "cgwarden-oci: " + printable(message) + "\n", "stderr");
 }
@@ -54,21 +59,25 @@ Outcome<void> open_log(const Global& global) {
   return {};
 }
 
-void log_error(std::string_view message) { say("error", message); }
-void log_warning(std::string_view message) { say("warning", message); }
+void log_error(std::string_view message) { say("error", message, Screen::always); }
+void log_warning(std::string_view message) { say("warning", message, Screen::without_log); }
 void log_debug(std::string_view message) {
-  if (log().debug) say("debug", message);
+  if (log().debug) say("debug", message, Screen::without_log);
 }
 
 std::string timestamp() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
+  // Not gmtime(3), which reads /etc/localtime first.
+  using namespace std::chrono;
+  const auto now = time_point_cast<nanoseconds>(system_clock::now());
+  const auto day = floor<days>(now);
+  const year_month_day date(day);
+  const hh_mm_ss time(now - day);
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ",
-                parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-                parts.tm_sec, now.tv_nsec);
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%09dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+                static_cast<int>(time.subseconds().count()));
   return text.data();
 }
 

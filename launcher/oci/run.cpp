@@ -21,10 +21,12 @@ struct RunOptions {
   bool help = false;
 };
 
-Outcome<int> run_and_remove(const Global& global, const RunOptions& options, bool terminal) {
+Outcome<int> run_and_remove(const Global& global, const RunOptions& options) {
+  CGW_ASSIGN(Bundle bundle, read_bundle(options.create.bundle));
+  const bool terminal = bundle.spec.process.terminal && options.create.console_socket.empty();
   std::optional<CreatedContainer> made;
   const auto launch = [&](int console) -> Outcome<Spawned> {
-    CGW_ASSIGN(made, create_container(global, options.create, false, console));
+    CGW_ASSIGN(made, create_container(global, options.create, false, std::move(bundle), console));
     CGW_TRY(after_start(made->container, made->record, made->spec));
     return std::move(made->spawned);
   };
@@ -59,10 +61,7 @@ Outcome<int> run(const Global& global, const Words& words) {
     CGW_TRY(after_start(made.container, made.record, made.spec));
     return 0;
   }
-  // Read twice, once to know whether a terminal is wanted: the second reading counts.
-  CGW_ASSIGN(const Bundle bundle, read_bundle(options.create.bundle));
-  const bool own_terminal = bundle.spec.process.terminal && options.create.console_socket.empty();
-  return run_and_remove(global, options, own_terminal);
+  return run_and_remove(global, options);
 }
 
 }  // namespace cgwarden::launcher::oci

@@ -41,6 +41,18 @@ TEST(CapabilitiesTest, SetsAreMasksAndUnknownNamesAreNamed) {
   EXPECT_EQ(unknown.error().sentence(), "cannot start: capabilities: CAP_FLY is not a capability");
 }
 
+TEST(CapabilitiesTest, AmbientNeedsPermittedAndInheritable) {
+  const Capabilities ambient{.bounding = {},
+                             .effective = {},
+                             .inheritable = {"CAP_KILL", "CAP_CHOWN"},
+                             .permitted = {"CAP_KILL", "CAP_SETUID"},
+                             .ambient = {"CAP_KILL", "CAP_SETUID", "CAP_CHOWN"}};
+  EXPECT_EQ(capability_warnings(ambient, true),
+            (std::vector<std::string>{
+                "CAP_CHOWN is not made ambient: it must be permitted and inheritable",
+                "CAP_SETUID is not made ambient: it must be permitted and inheritable"}));
+}
+
 TEST(RlimitsTest, NamesAreTheKernels) {
   EXPECT_EQ(rlimit_number("RLIMIT_NOFILE"), 7);
   EXPECT_EQ(rlimit_number("RLIMIT_AS"), 9);

@@ -1,5 +1,6 @@
 """Gives every test a booted guest: one machine for each kernel and mode serves all of its tests."""
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ SLOTS = [(kernel, mode) for kernel in KERNELS for mode in MODES]
 def pytest_addoption(parser):
     group = parser.getgroup("vm")
     group.addoption("--kernel", action="append", choices=KERNELS, help="default: all kernels")
+    group.addoption(
+        "--divide", action="store_true", help="what runs alike on every kernel is divided among them"
+    )
     group.addoption("--mode", action="append", choices=MODES, help="default: all modes")
 
 
@@ -36,8 +40,17 @@ def pytest_collection_modifyitems(config, items):
     def slot(item):
         return getattr(item, "callspec", None) and item.callspec.params.get("machine_slot")
 
+    def left_to_another(item):
+        if not config.getoption("divide") or not item.get_closest_marker("either_kernel"):
+            return False
+        # A checksum and not hash(), which differs from one run to the next.
+        number = zlib.crc32(item.originalname.encode())
+        return slot(item)[0] != KERNELS[number % len(KERNELS)]
+
     def chosen(item):
-        return slot(item) is None or (slot(item)[0] in kernels and slot(item)[1] in modes)
+        if slot(item) is None:
+            return True
+        return slot(item)[0] in kernels and slot(item)[1] in modes and not left_to_another(item)
 
     config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
     items[:] = [item for item in items if chosen(item)]

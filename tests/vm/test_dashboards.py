@@ -59,6 +59,7 @@ def prometheus(scenario):
         process.wait(30)
 
 
+@pytest.mark.either_kernel
 def test_every_expression_has_data_and_the_oom_alert_fires(scenario, prometheus):
     scenario.start_agent()
     scenario.add_workload(

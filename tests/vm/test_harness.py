@@ -42,6 +42,7 @@ def test_exit_codes_pass_through(guest):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.either_kernel
 def test_signals_pass_through(guest):
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGPIPE):
         completed = guest.run(f"kill -{int(number)} $$")
@@ -49,6 +50,7 @@ def test_signals_pass_through(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_stdout_and_stderr_are_separate_and_binary_safe(guest):
     data = os.urandom(1 << 20)
     completed = guest.run("tee /dev/stderr", stdin=data)
@@ -57,6 +59,7 @@ def test_stdout_and_stderr_are_separate_and_binary_safe(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_commands_run_concurrently(guest):
     # Each waits for what the next one does, so one at a time they would never end.
     processes = [
@@ -72,6 +75,7 @@ def test_commands_run_concurrently(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_output_of_a_running_command_and_kill(guest):
     process = guest.spawn("trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.1; done")
     process.wait_for_output(b"ready\n")
@@ -81,6 +85,7 @@ def test_output_of_a_running_command_and_kill(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_a_descendant_holding_the_pipe_does_not_delay_the_exit(guest):
     holder = guest.spawn("mkfifo /tmp/hold; (read line </tmp/hold; echo $line) & exit 4")
     assert holder.wait().returncode == 4
@@ -90,18 +95,21 @@ def test_a_descendant_holding_the_pipe_does_not_delay_the_exit(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_environment_and_working_directory(guest):
     completed = guest.run('echo "$PWD:$NAME"', env={"NAME": "ünï=1"}, cwd="/usr/bin")
     assert completed.text == "/usr/bin:ünï=1\n"
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_a_command_gets_a_terminal(guest):
     process = guest.spawn("tty && stty size", pty=(33, 77))
     assert process.wait().text == "/dev/pts/0\r\n33 77\r\n"
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_what_cannot_be_run_says_why(guest):
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         guest.run(["/no-such-program"])
@@ -112,6 +120,7 @@ def test_what_cannot_be_run_says_why(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_a_timeout_kills_the_command_and_its_children(guest):
     with pytest.raises(CommandTimeout, match="longer than 1 s"):
         guest.run("sleep 98765 & wait", timeout=1)
@@ -122,6 +131,7 @@ def test_a_timeout_kills_the_command_and_its_children(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_files_pass_both_ways(guest):
     data = os.urandom(3 << 20)
     guest.write_file("/tmp/binary", data, mode=0o600)
@@ -259,6 +269,7 @@ def is_running(pid):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_a_second_machine_runs_beside_and_its_panic_is_told(guest, mounts_at_start):
     before = set(children_of(os.getpid()))
     with Guest.boot(guest.kernel, "fast") as other:
@@ -276,6 +287,7 @@ def test_a_second_machine_runs_beside_and_its_panic_is_told(guest, mounts_at_sta
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_the_command_line_passes_output_and_exit_code(guest):
     script = "echo out; echo err >&2; kill -9 $$"
     completed = subprocess.run(
@@ -289,6 +301,7 @@ def test_the_command_line_passes_output_and_exit_code(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_a_killed_harness_leaves_nothing_running(guest, mounts_at_start):
     with subprocess.Popen(
         [VM, "run", "--kernel", guest.kernel, "--", "sh", "-c", "echo up; sleep 1000"],
@@ -305,6 +318,7 @@ def test_a_killed_harness_leaves_nothing_running(guest, mounts_at_start):
 
 
 @pytest.mark.fast
+@pytest.mark.either_kernel
 def test_a_hanging_machine_is_told_and_not_waited_for(guest, monkeypatch):
     monkeypatch.setattr("harness.guest.ANSWER_TIMEOUT", 2.0)
     before = set(children_of(os.getpid()))

@@ -152,6 +152,7 @@ def test_killed_before_its_execve_is_a_launch_error(bundle):
     assert keyed(record["cgroups"][0]["after"]["memory.events"])["oom_kill"] >= 1
 
 
+@pytest.mark.either_kernel
 def test_launch_errors_are_answered_and_recorded(bundle):
     config = bundle.config("true")
     config["process"]["args"] = ["/bin/nothing"]
@@ -168,6 +169,7 @@ def test_launch_errors_are_answered_and_recorded(bundle):
     assert "No such file or directory" in reply["error"]["text"]
 
 
+@pytest.mark.either_kernel
 def test_an_agent_that_gives_up_leaves_nothing(bundle):
     done = bundle.guest.run(
         [DRIVER, SHIM, "demo", bundle.state, CGROUPS, "-"],
@@ -176,6 +178,7 @@ def test_an_agent_that_gives_up_leaves_nothing(bundle):
     assert bundle.guest.run(f"ls -A {bundle.state}").text == ""
 
 
+@pytest.mark.either_kernel
 def test_a_disk_that_fills_up_does_not_cost_the_exit_status(bundle):
     bundle.guest.run(f"mount -t tmpfs -o size=1m none {bundle.state}", check=True)
     reply = bundle.start(bundle.config("sleep 1000"))
@@ -190,6 +193,7 @@ def test_a_disk_that_fills_up_does_not_cost_the_exit_status(bundle):
     assert "No space left on device" in reply["error"]["text"]
 
 
+@pytest.mark.either_kernel
 def test_output_that_no_log_took_is_counted(bundle):
     bundle.guest.run(f"mount -t tmpfs -o size=1m none {bundle.state}", check=True)
     bundle.start(bundle.config("sleep 5; /bin/busybox dd if=/dev/zero bs=1k count=50; exit 0"))

@@ -2,7 +2,7 @@
 foreach(kernel 6.1 6.12)
   foreach(mode fast systemd)
     add_test(NAME kernel.${kernel}.${mode}
-      COMMAND /usr/bin/python3 -B -m pytest -p no:cacheprovider --kernel=${kernel} --mode=${mode}
+      COMMAND /usr/bin/python3 -B -m pytest -p no:cacheprovider --divide --kernel=${kernel} --mode=${mode}
               ${CMAKE_CURRENT_LIST_DIR})
     set_tests_properties(kernel.${kernel}.${mode} PROPERTIES
       LABELS kernel TIMEOUT 1200 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})

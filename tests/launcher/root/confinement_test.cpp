@@ -8,6 +8,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "launcher/capabilities.h"
+#include "tests/launcher/root/in_child.h"
 #include "tests/launcher/root/launched.h"
 
 namespace cgwarden::launcher {
@@ -41,6 +43,32 @@ TEST(Confinement, CapabilitiesPrivilegesAndFilterAreAsGiven) {
   EXPECT_EQ(launch(spec).output,
             "CapInh:\t0000000000000020\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\n"
             "CapBnd:\t0000000000000020\nCapAmb:\t0000000000000020\nNoNewPrivs:\t0\nSeccomp:\t0\n");
+}
+
+// What `runc spec` writes: ambient without inheritable. The specification wants a warning, no
+// failure.
+TEST(Confinement, CapabilitiesThatCannotBeGrantedAreLeftOut) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "grep -E '^Cap(Inh|Prm|Amb)' /proc/self/status");
+  const std::vector<std::string> two{"CAP_AUDIT_WRITE", "CAP_KILL"};
+  spec.process.capabilities = {
+      .bounding = two, .effective = two, .inheritable = {}, .permitted = two, .ambient = two};
+  EXPECT_EQ(launch(spec).output,
+            "CapInh:\t0000000000000000\nCapPrm:\t0000000020000020\nCapAmb:\t0000000000000000\n");
+  spec.process.capabilities.ambient.clear();
+  EXPECT_EQ(in_child([&] {
+              const CapabilitySets all{.bounding = ~0ULL,
+                                       .effective = ~(1ULL << 29U),
+                                       .inheritable = 0,
+                                       .permitted = ~(1ULL << 29U),
+                                       .ambient = 0};
+              if (Step done = apply_capabilities(all); !done) return done.error().sentence();
+              const auto warnings = capability_warnings(spec.process.capabilities, false);
+              if (warnings.empty()) return std::string("no warning");
+              return warnings.front() + "\n" + launch(spec).output;
+            }),
+            "CAP_AUDIT_WRITE is not granted: this process does not have it itself\n"
+            "CapInh:\t0000000000000000\nCapPrm:\t0000000000000020\nCapAmb:\t0000000000000000\n");
 }
 
 TEST(Confinement, WithoutNoNewPrivilegesTheFilterIsStillLoaded) {

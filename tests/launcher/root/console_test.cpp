@@ -255,8 +255,9 @@ TEST(Relay, PassesTheSizeAndSignalsOn) {
   EXPECT_EQ(relayed("until [ \"$(stty size 2>&-)\" = '20 80' ]; do :; done; echo sized",
                     user.slave.get(), [](int output, pid_t) { return read_to_end(output); }),
             "sized\r\n[end]");
+  // Never sleeps: a signal just before a shell's `read` would stay unnoticed until the next one.
   const std::string text = relayed(
-      "trap 'stty size' WINCH; trap 'echo term; exit' TERM; echo ready; while :; do read x; done",
+      "trap 'stty size' WINCH; trap 'echo term; exit' TERM; echo ready; while :; do :; done",
       user.slave.get(), [&](int output, pid_t relay) {
         std::string seen;
         bool resized = false;
