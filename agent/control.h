@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/disk_use.h"
 #include "base/result.h"
 #include "base/units.h"
 
@@ -26,6 +28,8 @@ struct WorkloadSummary {
   Usec started_wall{0};
   std::string cgroup;        // payload cgroup path
   std::string last_verdict;  // "OOM_OWN_LIMIT", or empty
+  // Of its upper directory (layers); only where it was asked for, since it takes a walk.
+  std::optional<DiskUse> upper;
 };
 
 // What the bus may ask of the agent. All calls happen on the loop thread; `done` is called on it

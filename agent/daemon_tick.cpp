@@ -44,6 +44,7 @@ void Daemon::tick() {
   self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
                      snapshot->dropped(), count_unreadable(*snapshot));
   supervisor_->forget_finished();
+  supervisor_->measure_uppers();
   publish(std::move(snapshot));
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
@@ -97,8 +98,12 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   auto view = std::make_shared<exporters::View>();
   view->snapshot = std::move(snapshot);
   view->workloads = counters_.all();
-  for (auto& counters : view->workloads)
+  for (auto& counters : view->workloads) {
     counters.labels = supervisor_->labels_of(counters.workload);
+    if (const auto use = supervisor_->upper_use().of(counters.workload)) {
+      counters.upper_bytes = use->value;
+    }
+  }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
   endpoint_->publish(std::move(view));
 }

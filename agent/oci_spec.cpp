@@ -50,6 +50,8 @@ launcher::Spec compile(const policy::Workload& workload) {
   spec.process.cwd = workload.cwd;
   spec.process.user.uid = workload.uid;
   spec.process.user.gid = workload.gid;
+  spec.process.user.additional_gids = {workload.additional_gids.begin(),
+                                       workload.additional_gids.end()};
   const std::vector<std::string> capabilities = capabilities_of(workload);
   spec.process.capabilities.bounding = capabilities;
   spec.process.capabilities.permitted = capabilities;
@@ -57,6 +59,7 @@ launcher::Spec compile(const policy::Workload& workload) {
   // The shim itself is protected from the OOM killer; its child must not inherit that.
   spec.process.oom_score_adj = 0;
   spec.root_path = workload.rootfs;
+  if (!workload.layers.empty()) spec.overlay = launcher::Overlay{workload.layers, {}};
   spec.root_readonly = workload.readonly_rootfs;
   spec.hostname = workload.hostname.empty() ? workload.name : workload.hostname;
   spec.init = workload.init;

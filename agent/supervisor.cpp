@@ -8,12 +8,14 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/image_store.h"
 #include "agent/managed.h"
 #include "agent/network_options.h"
 #include "agent/policy_source.h"
 #include "base/log.h"
 #include "cgroup/control_file.h"
 #include "cgroup/format.h"
+#include "launcher/oci/signal_name.h"
 
 namespace cgwarden::agent {
 
@@ -44,7 +46,9 @@ Error start_error(const std::string& name, const launcher::LaunchError& error) {
 Supervisor::Supervisor(const Parts& parts, Options options)
     : parts_(parts),
       options_(std::move(options)),
-      network_sweep_(*parts.loop, network_program(options_), network_directory(options_)) {}
+      network_sweep_(*parts.loop, network_program(options_), network_directory(options_)),
+      uppers_(*parts_.loop, options_.state_dir),
+      upper_use_(*parts_.loop, *parts_.clock, options_.state_dir) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -58,6 +62,12 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
       return done(fail(free.error()));
     }
   }
+  std::string image;
+  if (!workload->image.empty()) {
+    const auto found = ImageStore(options_.state_dir).find(workload->image);
+    if (!found) return done(fail(found.error()));
+    image = found->id;
+  }
   auto& known = workloads_[name];
   if (known && known->state != WorkloadState::exited) {
     return done(
@@ -68,10 +78,12 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   if (!known) known = std::make_unique<Managed>();
   Managed& managed = *known;
   managed.workload = std::move(*workload);
+  uppers_.discard(name);  // a launch begins with the layers alone, a restart goes on
   AgentNote note;
   note.origin = origin;
   note.yaml = yaml;
   note.incarnation = managed.note.incarnation;
+  note.image = std::move(image);
   note.unconfirmed = asked == Asked::by_caller;
   managed.note = std::move(note);
   managed.launch_done = std::move(done);
@@ -107,10 +119,22 @@ void Supervisor::stop(const std::string& name, const std::string& reason, Contro
   }
 }
 
+int Supervisor::stop_signal_of(const Managed& managed) const {
+  std::string name = managed.workload.stop_signal;
+  if (name.empty() && !managed.note.image.empty()) {
+    const ImageStore store(options_.state_dir);
+    const auto image = store.find(managed.note.image);
+    const auto config = image ? store.config_of(*image) : fail(image.error());
+    if (config) name = config->stop_signal;
+  }
+  return launcher::oci::signal_number(name).value_or(SIGTERM);
+}
+
 void Supervisor::begin_stop(Managed& managed) {
   managed.state = WorkloadState::stopping;
-  managed.own_actions.push_back({SIGTERM, managed.note.stop_reason, parts_.clock->now().boottime});
-  ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), SIGTERM, nullptr, 0);
+  const int signal = stop_signal_of(managed);
+  managed.own_actions.push_back({signal, managed.note.stop_reason, parts_.clock->now().boottime});
+  ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), signal, nullptr, 0);
   auto timer = parts_.loop->timer(managed.workload.stop_timeout, Usec{0},
                                   [this, &managed] { stop_timed_out(managed); });
   if (timer) {

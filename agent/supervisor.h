@@ -19,12 +19,15 @@
 #include "agent/options.h"
 #include "agent/scope_host.h"
 #include "agent/shim_process.h"
+#include "agent/upper_directories.h"
+#include "agent/upper_use.h"
 #include "agent/workload_files.h"
 #include "base/clock.h"
 #include "cgroup/events_watch.h"
 #include "cgroup/tree.h"
 #include "diagnosis/evidence.h"
 #include "diagnosis/verdict.h"
+#include "launcher/spec.h"
 #include "policy/workload.h"
 
 namespace cgwarden::agent {
@@ -91,6 +94,9 @@ class Supervisor {
   // Removes what is left of workloads that ended long ago (limits::kFinishedWorkloads). To be
   // called now and then, from no callback of a workload.
   void forget_finished();
+  // What workloads with layers have written, as last measured.
+  [[nodiscard]] const UpperUse& upper_use() const { return upper_use_; }
+  void measure_uppers() { upper_use_.tick(); }
 
   struct Running {
     std::string name;
@@ -106,6 +112,9 @@ class Supervisor {
   void start(Managed& managed);
   void start_now(Managed& managed);
   Status spawn_shim(Managed& managed);
+  // Reads the image, makes the directories of an overlay.
+  Result<launcher::Spec> spec_of(const Managed& managed);
+  Status lay_root(launcher::Spec& spec, const Managed& managed);
   Status note_shim(Managed& managed);
   void scope_created(const std::string& name, unsigned incarnation, Result<std::string> scope);
   Status prepare_cgroups(Managed& managed, const std::string& scope);
@@ -119,6 +128,8 @@ class Supervisor {
   void settle(Managed& managed, const launcher::ExitRecord& record,
               diagnosis::VerdictClass verdict);
   void restart_later(Managed& managed, Usec delay);
+  // Before a stop timeout SIGKILLs.
+  [[nodiscard]] int stop_signal_of(const Managed& managed) const;
   void begin_stop(Managed& managed);
   void stop_timed_out(Managed& managed);
   void watch_memory_events(Managed& managed);
@@ -138,6 +149,8 @@ class Supervisor {
   Parts parts_;
   Options options_;
   NetworkSweep network_sweep_;
+  UpperDirectories uppers_;
+  UpperUse upper_use_;
   std::map<std::string, std::unique_ptr<Managed>> workloads_;
   std::optional<std::set<std::string>> kept_;
 };

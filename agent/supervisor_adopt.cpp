@@ -43,6 +43,8 @@ void Supervisor::adopt() {
   }
   for (const auto& name : *names) adopt_one(name);
   network_sweep_.start();
+  // Of workloads that an earlier agent forgot half, or that a reboot ended.
+  uppers_.discard_all_but({names->begin(), names->end()});
 }
 
 void Supervisor::adopt_one(const std::string& name) {
@@ -66,7 +68,7 @@ void Supervisor::adopt_one(const std::string& name) {
   parts_.listener->workload_known(name);
   if (!managed.note.stop_reason.empty() && !managed.note.wanted) {
     managed.own_actions.push_back(
-        {SIGTERM, managed.note.stop_reason, Usec(managed.note.stop_boottime_usec)});
+        {stop_signal_of(managed), managed.note.stop_reason, Usec(managed.note.stop_boottime_usec)});
   }
   managed.scope = managed.note.scope;
   const auto& status = files->status;

@@ -189,6 +189,7 @@ void Supervisor::forget_finished() {
   for (std::size_t i = 0; i < finished.size(); ++i) {
     if (i < limits::kFinishedWorkloads && now < finished[i]->ended + age) continue;
     const std::string name = finished[i]->name();
+    uppers_.discard(name);
     std::error_code error;
     std::filesystem::remove_all(workload_directory(options_.runtime_dir, name), error);
     if (error) {

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/image_store.h"
 #include "agent/managed.h"
 #include "agent/network_options.h"
 #include "agent/oci_spec.h"
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "cgroup/control_file.h"
 #include "launcher/network.h"
+#include "launcher/overlay_config.h"
 #include "policy/plan.h"
 
 namespace cgwarden::agent {
@@ -58,19 +60,53 @@ void Supervisor::start_now(Managed& managed) {
                         });
 }
 
-Status Supervisor::spawn_shim(Managed& managed) {
-  const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
-  launcher::Spec spec = compile(managed.workload);
+Result<launcher::Spec> Supervisor::spec_of(const Managed& managed) {
+  policy::Workload workload = managed.workload;
+  if (!managed.note.image.empty()) {
+    const ImageStore store(options_.state_dir);
+    CGW_ASSIGN(const Image image, store.find(managed.note.image));
+    CGW_TRY(apply_image(store, image, workload));
+  }
+  launcher::Spec spec = compile(workload);
+  if (const std::string network = network_annotation(workload.network, options_);
+      !network.empty()) {
+    spec.annotations[launcher::kNetworkAnnotation] = network;
+  }
+  if (spec.overlay) {
+    CGW_TRY(lay_root(spec, managed));
+    return spec;
+  }
   // A rootfs named through a symbolic link is what it points to; one that is not there is the
   // launcher's to report.
   std::error_code missing;
   const auto rootfs = std::filesystem::canonical(spec.root_path, missing);
   if (!missing) spec.root_path = rootfs.string();
-  if (const std::string network = network_annotation(managed.workload.network, options_);
-      !network.empty()) {
-    spec.annotations[launcher::kNetworkAnnotation] = network;
+  return spec;
+}
+
+// The directories that an overlay needs beside its layers.
+Status Supervisor::lay_root(launcher::Spec& spec, const Managed& managed) {
+  // One for all: each is mounted there in a mount namespace of its own.
+  spec.root_path = options_.runtime_dir + "/rootfs";
+  CGW_TRY(make_directories(spec.root_path, 0755));
+  for (auto& layer : spec.overlay->layers) {
+    std::error_code error;
+    const auto absolute = std::filesystem::absolute(layer, error);
+    if (!error) layer = absolute.string();
   }
+  // A read-only root still gets its mount points, in memory.
+  if (!managed.workload.readonly_rootfs && !managed.workload.upper_in_memory) {
+    CGW_ASSIGN(const std::string directory, uppers_.make(managed.name()));
+    spec.overlay->writable = std::filesystem::absolute(directory).string();
+  }
+  launcher::annotate_overlay(spec);
+  return {};
+}
+
+Status Supervisor::spawn_shim(Managed& managed) {
+  const std::string directory = workload_directory(options_.runtime_dir, managed.name());
+  CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
+  CGW_ASSIGN(const launcher::Spec spec, spec_of(managed));
   const std::string config = launcher::to_config(spec);
   CGW_TRY(write_file_atomically(directory + "/config.json", config, 0600));
   CGW_ASSIGN(managed.shim, start_shim({.executable = options_.shim,

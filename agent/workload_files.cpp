@@ -56,7 +56,8 @@ std::string to_json(const AgentNote& note) {
                         {"launch_failures_in_row", note.launch_failures_in_row},
                         {"shim_pid", note.shim_pid},
                         {"shim_start_time", note.shim_start_time},
-                        {"scope", note.scope}}
+                        {"scope", note.scope},
+                        {"image", note.image}}
       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -83,6 +84,7 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
     note.shim_pid = document.value("shim_pid", pid_t{-1});
     note.shim_start_time = document.value("shim_start_time", std::uint64_t{0});
     note.scope = document.value("scope", "");
+    note.image = document.value("image", "");
     return note;
   } catch (const nlohmann::json::exception& error) {
     return fail(Error::malformed("read", where, error.what()));

@@ -38,6 +38,9 @@ struct AgentNote {
   pid_t shim_pid = -1;
   std::uint64_t shim_start_time = 0;
   std::string scope;  // cgroup path
+
+  // Of the launch, for all its restarts: a name may be given to another image meanwhile.
+  std::string image;  // id; empty: none
 };
 
 // All files of one workload. Readable without the agent (`cgwarden why`, `ps`).

@@ -135,7 +135,8 @@ Result<std::vector<agent::WorkloadSummary>> AgentClient::list() const {
                     .restarts = row.get<4>(),
                     .started_wall = Usec(row.get<5>()),
                     .cgroup = row.get<6>(),
-                    .last_verdict = row.get<7>()});
+                    .last_verdict = row.get<7>(),
+                    .upper = {}});
   }
   return list;
 }

@@ -27,6 +27,7 @@ struct Values {
   LogsOptions logs;
   WhyOptions why;
   AuditOptions audit;
+  ImageImportOptions image;
   std::string file;
   std::string name;
   std::vector<std::string> paths;
@@ -34,6 +35,7 @@ struct Values {
   std::string bus = "auto";
   double interval_seconds = 1;
   bool names_only = false;
+  bool sizes = false;
   bool detailed_exit_code = false;
   std::function<int()> chosen;
 };
@@ -118,14 +120,16 @@ void add_agent(CLI::App& app, Values& values) {
 
 void add_workload_commands(CLI::App& app, Values& values) {
   add_command(app, values, "run", "Launch a workload; returns when its command runs",
-              "cgwarden run web.yaml", [&values] { return run(values.file); })
+              "cgwarden run web.yaml", [&values] { return run(values.common, values.file); })
       ->add_option("FILE", values.file, "A YAML file of kind: Workload")
       ->required()
       ->type_name("");
 
-  auto* list = add_command(app, values, "ps", "List the workloads", "cgwarden ps --json",
-                           [&values] { return ps(values.common, values.names_only); });
+  auto* list =
+      add_command(app, values, "ps", "List the workloads", "cgwarden ps --json",
+                  [&values] { return ps(values.common, values.names_only, values.sizes); });
   list->add_flag("-q,--quiet", values.names_only, "Names only");
+  list->add_flag("-s,--size", values.sizes, "What each workload with layers has written");
   add_json(*list, values);
 
   add_command(app, values, "stop", "Stop a workload; returns when it is gone", "cgwarden stop web",
@@ -180,6 +184,31 @@ void add_audit(CLI::App& app, Values& values) {
       ->type_name("SEVERITY")
       ->check(CLI::IsMember({"info", "low", "medium", "high", "critical", "never"}));
   add_json(*command, values);
+}
+
+void add_image_commands(CLI::App& app, Values& values) {
+  CLI::App* image = app.add_subcommand("image", "Import, list and remove images for workloads");
+  image->require_subcommand(1);
+  image->footer("Example:\n  cgwarden image import web.tar");
+  auto* import = add_command(*image, values, "import",
+                             "Unpack an OCI layout, or a tarball of one or of docker save",
+                             "cgwarden image import --name web build/web.tar",
+                             [&values] { return image_import(values.common, values.image); });
+  import->add_option("SOURCE", values.image.source, "A directory or a tarball")
+      ->required()
+      ->type_name("");
+  import->add_option("--name", values.image.name, "What to call it (default: from SOURCE)")
+      ->type_name("NAME");
+  import->add_option("--ref", values.image.reference, "Which one of several images in SOURCE")
+      ->type_name("REF");
+  add_json(*add_command(*image, values, "list", "List the images", "cgwarden image list --json",
+                        [&values] { return image_list(values.common); }),
+           values);
+  add_command(*image, values, "rm", "Remove an image that no workload has", "cgwarden image rm web",
+              [&values] { return image_remove(values.common, values.name); })
+      ->add_option("IMAGE", values.name, "A name, an id or what was imported")
+      ->required()
+      ->type_name("");
 }
 
 void add_paths(CLI::App& command, Values& values) {
@@ -277,6 +306,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_agent(app, values);
   add_workload_commands(app, values);
   add_audit(app, values);
+  add_image_commands(app, values);
   add_policy_commands(app, values);
   add_other_commands(app, values);
   try {

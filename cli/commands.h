@@ -22,10 +22,10 @@ struct Common {
 int run_agent(const agent::Options& options);
 
 // `cgwarden run FILE`
-int run(const std::string& file);
+int run(const Common& common, const std::string& file);
 
-// `cgwarden ps`
-int ps(const Common& common, bool names_only);
+// `cgwarden ps`; with `sizes` what each workload with layers has written
+int ps(const Common& common, bool names_only, bool sizes);
 
 // `cgwarden stop NAME`
 int stop(const Common& common, const std::string& name);
@@ -54,6 +54,16 @@ struct AuditOptions {
   std::string fail_on = "high";  // the name of a severity, or "never"
 };
 int audit(const Common& common, const AuditOptions& options);
+
+struct ImageImportOptions {
+  std::string source;
+  std::string reference;
+  std::string name;
+};
+// `cgwarden image import|list|rm`
+int image_import(const Common& common, const ImageImportOptions& options);
+int image_list(const Common& common);
+int image_remove(const Common& common, const std::string& wanted);
 
 // Files or directories of policies.
 int policy_check(const std::vector<std::string>& paths);

@@ -23,6 +23,10 @@ Json to_object(const agent::WorkloadSummary& summary) {
   if (summary.started_wall.count() > 0) object["started_usec"] = summary.started_wall.count();
   if (!summary.cgroup.empty()) object["cgroup"] = summary.cgroup;
   if (!summary.last_verdict.empty()) object["last_verdict"] = summary.last_verdict;
+  if (summary.upper) {
+    object["upper_bytes"] = summary.upper->bytes.value;
+    object["upper_inodes"] = summary.upper->inodes;
+  }
   return object;
 }
 
@@ -98,6 +102,14 @@ std::string plan_json(const policy::Plan& plan) {
     document["warnings"].push_back({{"at", warning.position.text()}, {"message", warning.message}});
   }
   return line(document);
+}
+
+std::string images_json(const std::vector<agent::Image>& images) {
+  Json list = Json::array();
+  for (const auto& image : images) {
+    list.push_back({{"id", image.id}, {"names", image.names}, {"layers", image.layers}});
+  }
+  return line({{"version", kJsonVersion}, {"images", std::move(list)}});
 }
 
 std::string doctor_json(const std::vector<Finding>& findings) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/control.h"
+#include "agent/image_store.h"
 #include "cgroup/samples.h"
 #include "cli/doctor_report.h"
 #include "diagnosis/verdict.h"
@@ -32,6 +33,8 @@ struct RunningNow {
                                    const std::vector<diagnosis::Verdict>& earlier);
 
 [[nodiscard]] std::string plan_json(const policy::Plan& plan);
+
+[[nodiscard]] std::string images_json(const std::vector<agent::Image>& images);
 
 [[nodiscard]] std::string doctor_json(const std::vector<Finding>& findings);
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/upper_directories.h"
 #include "agent/workload_files.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -49,30 +50,40 @@ std::string memory_of(const std::optional<cgroup::Tree>& tree, const std::string
   return memory_text(*sample).value_or("-");
 }
 
+std::string written(const agent::WorkloadSummary& entry) {
+  return entry.upper ? human_bytes(entry.upper->bytes) : "-";
+}
+
 std::string table(const std::vector<agent::WorkloadSummary>& list,
-                  const std::optional<cgroup::Tree>& tree) {
+                  const std::optional<cgroup::Tree>& tree, bool sizes) {
   std::size_t width = 4;
   for (const auto& entry : list) width = std::max(width, entry.name.size());
   std::string text =
-      fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n", "NAME", width,
-                  "STATE", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY", "LAST DEATH");
+      fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", "NAME", width,
+                  "STATE", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY",
+                  sizes ? fmt::format("{:<10}  ", "WRITTEN") : "", "LAST DEATH");
   for (const auto& entry : list) {
-    text += fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n",
-                        printable(entry.name), width, agent::to_string(entry.state),
-                        entry.pid > 0 ? std::to_string(entry.pid) : "-", entry.incarnation,
-                        entry.restarts,
-                        entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
-                        memory_of(tree, entry.cgroup),
-                        entry.last_verdict.empty() ? "-" : printable(entry.last_verdict));
+    text += fmt::format(
+        "{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", printable(entry.name), width,
+        agent::to_string(entry.state), entry.pid > 0 ? std::to_string(entry.pid) : "-",
+        entry.incarnation, entry.restarts,
+        entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
+        memory_of(tree, entry.cgroup), sizes ? fmt::format("{:<10}  ", written(entry)) : "",
+        entry.last_verdict.empty() ? "-" : printable(entry.last_verdict));
   }
   return text;
 }
 
 }  // namespace
 
-int ps(const Common& common, bool names_only) {
-  const auto list = collect(common.where);
+int ps(const Common& common, bool names_only, bool sizes) {
+  auto list = collect(common.where);
   if (!list) return failed(list.error());
+  if (sizes) {
+    for (auto& entry : *list) {
+      entry.upper = agent::disk_use(agent::upper_directory(common.where.state_dir, entry.name));
+    }
+  }
   if (common.json) {
     print(ps_json(*list));
     return kOk;
@@ -83,7 +94,7 @@ int ps(const Common& common, bool names_only) {
   }
   std::optional<cgroup::Tree> tree;
   if (auto opened = open_tree(common.where.cgroup_root)) tree = std::move(*opened);
-  print(table(*list, tree));
+  print(table(*list, tree, sizes));
   return kOk;
 }
 

@@ -61,6 +61,10 @@ void running(const WorkloadCounters& counters, LineSink& sink) {
   sink.line("", Value::count(counters.running ? 1 : 0));
 }
 
+void upper(const WorkloadCounters& counters, LineSink& sink) {
+  if (counters.upper_bytes) sink.line("", Value::count(*counters.upper_bytes));
+}
+
 }  // namespace
 
 const std::vector<WorkloadMetric>& workload_metrics() {
@@ -94,6 +98,10 @@ const std::vector<WorkloadMetric>& workload_metrics() {
        "label_NAME",
        labels_of},
       {{"cgwarden_workload_running", gauge, "", "1 while the workload runs."}, "", running},
+      {{"cgwarden_workload_upper_bytes", gauge, "bytes",
+        "Disk that the workload has written over its layers or image takes up (st_blocks, as du)."},
+       "",
+       upper},
   };
   return metrics;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct WorkloadCounters {
       restarts;  // by reason: "exit", "signal", "oom", "launch_failure"; 0 from birth on
   std::uint64_t throttled_usec = 0;
   std::uint64_t memory_high_events = 0;
+  std::optional<std::uint64_t> upper_bytes;  // absent without layers, and before it is measured
 };
 
 // What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces

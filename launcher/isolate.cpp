@@ -22,6 +22,7 @@
 #include "launcher/masks.h"
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
+#include "launcher/overlay.h"
 #include "launcher/process_attributes.h"
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"
@@ -139,7 +140,7 @@ Step build_root(const ChildContext& context) {
     if (::chdir("/") != 0) return failed("rootfs", "/ of the joined mount namespace");
     return {};
   }
-  CGW_ASSIGN(const UniqueFd root, open_rootfs(spec));
+  CGW_ASSIGN(const UniqueFd root, open_rootfs(spec, context.plan->overlay.get()));
   CGW_TRY(mount_all(root.get(), spec, &context.plan->sources));
   CGW_TRY(mask_paths(root.get(), spec));
   CGW_TRY(make_paths_readonly(root.get(), spec));
@@ -233,6 +234,9 @@ StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
   if (spec.process.args.empty()) return refused("exec", "no command is given");
   CGW_TRY(check_sysctls(spec));
   CGW_ASSIGN(plan.sources, open_mount_sources(spec));
+  if (spec.overlay) {
+    CGW_ASSIGN(plan.overlay, overlay_mount(spec));
+  }
   return plan;
 }
 

@@ -16,6 +16,7 @@ struct LaunchPlan {
   CapabilitySets capabilities;
   SeccompFilter filter;
   MountSources sources;
+  UniqueFd overlay;  // with spec.overlay
 };
 [[nodiscard]] StepResult<LaunchPlan> plan_launch(const SpawnRequest& request);
 

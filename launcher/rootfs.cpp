@@ -73,12 +73,12 @@ Step check_rootfs(const std::string& path) {
   return {};
 }
 
-}  // namespace
-
-StepResult<UniqueFd> open_rootfs(const Spec& spec) {
-  CGW_TRY(check_rootfs(spec.root_path));
-  CGW_ASSIGN(const Propagation wanted, rootfs_propagation(spec));
-  CGW_TRY(set_host_propagation(wanted));
+StepResult<UniqueFd> detached_rootfs(const Spec& spec, int overlay) {
+  if (overlay >= 0) {
+    UniqueFd root(::fcntl(overlay, F_DUPFD_CLOEXEC, 0));
+    if (!root.valid()) return failed("rootfs", "the overlay");
+    return root;
+  }
   MountOptions options;
   options.recursive = true;
   // A node in the rootfs (of the image, or made with CAP_MKNOD, which the default set has) opens a
@@ -87,17 +87,24 @@ StepResult<UniqueFd> open_rootfs(const Spec& spec) {
   // directory of the rootfs still gets its devices: they are bound (make_devices).
   if (spec.resources.devices.empty()) options.recursive_set = MOUNT_ATTR_NODEV;
   auto root = bind_mount(AT_FDCWD, spec.root_path, options);
-  if (!root) {
-    root.error().stage = "rootfs";
-    return root;
-  }
+  if (!root) root.error().stage = "rootfs";
+  return root;
+}
+
+}  // namespace
+
+StepResult<UniqueFd> open_rootfs(const Spec& spec, int overlay) {
+  CGW_TRY(check_rootfs(spec.root_path));
+  CGW_ASSIGN(const Propagation wanted, rootfs_propagation(spec));
+  CGW_TRY(set_host_propagation(wanted));
+  CGW_ASSIGN(UniqueFd root, detached_rootfs(spec, overlay));
   if (wanted.flag == MS_SHARED) {
     CGW_TRY(make_parent_private(spec.root_path));
-    if (!set_propagation(root->get(), {.flag = MS_PRIVATE, .recursive = true})) {
+    if (!set_propagation(root.get(), {.flag = MS_PRIVATE, .recursive = true})) {
       return failed("rootfs", spec.root_path + " cannot be made private");
     }
   }
-  if (::move_mount(root->get(), "", AT_FDCWD, spec.root_path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) !=
+  if (::move_mount(root.get(), "", AT_FDCWD, spec.root_path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) !=
       0) {
     return failed("rootfs", spec.root_path + " cannot be made a mount point");
   }

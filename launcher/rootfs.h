@@ -9,8 +9,8 @@ namespace cgwarden::launcher {
 // In a new mount namespace: cuts propagation to the host as linux.rootfsPropagation says (all of it
 // by default), mounts the rootfs onto itself and gives its directory fd; nodev unless
 // linux.resources.devices has rules for what a node may open. A missing directory is refused with a
-// remedy.
-[[nodiscard]] StepResult<UniqueFd> open_rootfs(const Spec& spec);
+// remedy. `overlay` is the detached mount of spec.overlay (overlay.h), which goes there instead.
+[[nodiscard]] StepResult<UniqueFd> open_rootfs(const Spec& spec, int overlay = -1);
 
 // Makes the rootfs "/" (pivot_root(2), with the old root detached at once) and the working
 // directory, read-only when the spec says so and with linux.rootfsPropagation. process.cwd is made

@@ -25,6 +25,7 @@
 #include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
 #include "launcher/shim_network.h"
+#include "launcher/overlay_config.h"
 #include "launcher/spawn.h"
 #include "launcher/state.h"
 
@@ -126,6 +127,9 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   if (!config) return as_launch_error("spec", config.error());
   auto spec = parse_config(*config, "config.json");
   if (!spec) return as_launch_error("spec", spec.error());
+  if (const Status read = read_overlay_annotations(*spec); !read) {
+    return as_launch_error("spec", read.error());
+  }
   spec_ = std::move(*spec);
   auto network = ShimNetwork::of(spec_, options_.name, options_.state_dir);
   if (!network) return std::move(network).error();

@@ -262,6 +262,16 @@ struct NetDevice {   // linux.netDevices (1.3): a host interface moved into the 
   bool operator==(const NetDevice&) const = default;
 };
 
+// A root file system of overlayfs (Linux Documentation/filesystems/overlayfs.rst) in place of a
+// directory: layers that many containers share, and one directory for what this one writes.
+struct Overlay {
+  std::vector<std::string> layers;  // absolute directories, the lowest first; never written to
+  // Absolute directory that holds, or gets, "upper" and "work": what is written stays there. Empty:
+  // it goes into a tmpfs that ends with the container.
+  std::string writable;
+  bool operator==(const Overlay&) const = default;
+};
+
 struct Spec {
   std::string oci_version = "1.2.0";
   // False when config.json has no "process": `create` is allowed then, `start` is not.
@@ -269,6 +279,9 @@ struct Spec {
   Process process;
   std::string root_path;  // absolute once the bundle is known
   bool root_readonly = false;
+  // Mounted on root_path, which is an empty directory then. Not of config.json: the agent's alone
+  // (overlay.h).
+  std::optional<Overlay> overlay;
   std::string hostname;
   std::string domainname;
   std::vector<Mount> mounts;  // in order, on top of the rootfs

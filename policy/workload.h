@@ -53,13 +53,26 @@ struct Workload {
       name;  // metadata.name: [a-z0-9]([a-z0-9.-]*[a-z0-9])?, at most limits::kWorkloadNameBytes
   SourcePosition position;
   std::map<std::string, std::string> labels;
-  std::vector<std::string> command;  // at least one word
-  std::string rootfs;  // directory; a relative one is taken from the YAML file's directory
+  std::vector<std::string> command;  // at least one word; with an image it may be empty
+  std::vector<std::string> args;     // with an image: what follows its entrypoint
+  std::string rootfs;  // directory, empty with layers; a relative one is taken from the YAML file's
+                       // directory
+  // In place of rootfs: directories, the lowest first, laid over each other; relative ones as with
+  // rootfs. What the workload writes goes to a directory of the agent's or (upper: tmpfs) to
+  // memory.
+  std::vector<std::string> layers;
+  bool upper_in_memory = false;
+  // In place of both: the name of an image that was imported, or the absolute or relative path of
+  // what was imported.
+  std::string image;
   bool readonly_rootfs = false;
   std::map<std::string, std::string> env;
   std::string cwd = "/";
+  bool has_cwd = false;  // it is given, and not the default, which an image may change
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  std::vector<std::uint32_t> additional_gids;  // of the image's user
+  bool has_user = false;
   std::string hostname;  // default: the name
   bool init = true;      // PID 1 is the built-in init
   WorkloadNetwork network;
@@ -72,7 +85,8 @@ struct Workload {
   std::vector<std::string> capabilities_drop;  // "ALL" or names
   bool seccomp_unconfined = false;             // seccomp: default | unconfined
   Restart restart;
-  Usec stop_timeout{10'000'000};  // SIGTERM, then after this SIGKILL
+  std::string stop_signal;        // "SIGQUIT"; empty: the image's, else SIGTERM
+  Usec stop_timeout{10'000'000};  // stop_signal, then after this SIGKILL
   Resources resources;
 };
 

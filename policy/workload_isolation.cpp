@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <sys/capability.h>
 
-#include <filesystem>
 #include <limits>
 
 #include "base/text.h"
@@ -123,20 +122,6 @@ void read_capabilities(const Node& node, Workload& workload, Findings& findings)
   map.refuse_unknown();
 }
 
-void read_rootfs(MapReader& document, Workload& workload, const std::string& file,
-                 Findings& findings) {
-  const Node* node = document.require("rootfs", "rootfs: /srv/images/web");
-  if (node == nullptr) return;
-  const auto path = read_text(*node, "rootfs", findings);
-  if (!path) return;
-  if (path->empty()) {
-    findings.error(node->place, "rootfs is empty", "rootfs: /srv/images/web");
-    return;
-  }
-  const auto directory = std::filesystem::path(file).parent_path();
-  workload.rootfs = (directory / *path).lexically_normal().string();
-}
-
 }  // namespace
 
 Parsed<std::string> parse_absolute_path(std::string_view text) {
@@ -152,11 +137,7 @@ Parsed<std::string> parse_absolute_path(std::string_view text) {
 }
 
 void read_isolation(MapReader& document, Workload& workload, Findings& findings) {
-  read_rootfs(document, workload, findings.source().position({}).file, findings);
-  if (const Node* node = document.find("readonlyRootfs")) {
-    workload.readonly_rootfs =
-        read_value(*node, "readonlyRootfs", findings, parse_truth).value_or(false);
-  }
+  read_root(document, workload, findings);
   if (const Node* mounts = document.find("mounts")) read_mounts(*mounts, workload, findings);
   if (const Node* node = document.find("userNamespace")) {
     read_user_namespace(*node, workload, findings);

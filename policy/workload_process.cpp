@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstring>
 #include <limits>
 
 #include "base/limits.h"
@@ -57,6 +59,34 @@ void read_command(const Node& node, Workload& workload, Findings& findings) {
   if (!workload.command.empty() && workload.command.front().empty()) {
     findings.error(node.place, "the first word of command, the program, is empty", kExample);
   }
+}
+
+// An image has a command of its own, which `command` replaces and `args` goes on with.
+void read_program(MapReader& document, Workload& workload, Findings& findings) {
+  static constexpr const char* kExample = "command: [/bin/server, --port, \"80\"]";
+  const bool image = document.find("image") != nullptr;
+  const Node* command = image ? document.find("command") : document.require("command", kExample);
+  if (command != nullptr) read_command(*command, workload, findings);
+  const Node* args = document.find("args");
+  if (args == nullptr) return;
+  workload.args = read_texts(*args, "args", "args: [--port, \"80\"]", findings);
+  if (!image || command != nullptr) {
+    findings.error(args->place, "args go with the command of an image",
+                   "write the words behind those of command");
+  }
+}
+
+// signal(7): the names of the kernel's own and RTMIN+N.
+Parsed<std::string> parse_stop_signal(std::string_view text) {
+  for (int number = 1; number < NSIG; ++number) {
+    const char* name = ::sigabbrev_np(number);
+    if (name != nullptr && text == std::string("SIG") + name) return std::string(text);
+  }
+  const auto offset =
+      text.starts_with("SIGRTMIN+") ? parse_integer<unsigned>(text.substr(9)) : std::nullopt;
+  if (offset && *offset <= 30) return std::string(text);
+  return std::unexpected(
+      ValueFault{"it is not the name of a signal (signal(7))", "for example: SIGINT"});
 }
 
 void read_env(const Node& node, Workload& workload, Findings& findings) {
@@ -151,14 +181,16 @@ void read_identity(MapReader& document, Workload& workload, Findings& findings) 
 }
 
 void read_process(MapReader& document, Workload& workload, Findings& findings) {
-  if (const Node* command = document.require("command", "command: [/bin/server, --port, \"80\"]")) {
-    read_command(*command, workload, findings);
-  }
+  read_program(document, workload, findings);
   if (const Node* env = document.find("env")) read_env(*env, workload, findings);
   if (const Node* cwd = document.find("cwd")) {
     if (auto path = read_value(*cwd, "cwd", findings, parse_absolute_path)) workload.cwd = *path;
+    workload.has_cwd = true;
   }
-  if (const Node* user = document.find("user")) read_user(*user, workload, findings);
+  if (const Node* user = document.find("user")) {
+    read_user(*user, workload, findings);
+    workload.has_user = true;
+  }
   if (const Node* node = document.find("hostname")) {
     workload.hostname = read_value(*node, "hostname", findings, parse_hostname).value_or("");
   } else {
@@ -171,6 +203,10 @@ void read_process(MapReader& document, Workload& workload, Findings& findings) {
 
 void read_lifecycle(MapReader& document, Workload& workload, Findings& findings) {
   if (const Node* restart = document.find("restart")) read_restart(*restart, workload, findings);
+  if (const Node* signal = document.find("stopSignal")) {
+    workload.stop_signal =
+        read_value(*signal, "stopSignal", findings, parse_stop_signal).value_or("");
+  }
   read_duration(document, "stopTimeout", Usec{0}, workload.stop_timeout, findings);
 }
 

@@ -8,13 +8,15 @@ namespace cgwarden::policy {
 
 // metadata: name and labels.
 void read_identity(MapReader& document, Workload& workload, Findings& findings);
-// command, env, cwd, user, hostname, init.
+// command, args, env, cwd, user, hostname, init.
 void read_process(MapReader& document, Workload& workload, Findings& findings);
-// rootfs, readonlyRootfs, mounts, userNamespace, capabilities, seccomp.
+// rootfs or layers or image, upper, readonlyRootfs.
+void read_root(MapReader& document, Workload& workload, Findings& findings);
+// Those of read_root, and mounts, userNamespace, capabilities, seccomp.
 void read_isolation(MapReader& document, Workload& workload, Findings& findings);
 // network, ports.
 void read_network(MapReader& document, Workload& workload, Findings& findings);
-// restart, stopTimeout.
+// restart, stopSignal, stopTimeout.
 void read_lifecycle(MapReader& document, Workload& workload, Findings& findings);
 
 // Absolute, without "." and ".." and empty components: what is mounted or entered must be where it

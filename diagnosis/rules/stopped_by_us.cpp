@@ -36,8 +36,9 @@ std::optional<Verdict> stopped_by_us(const DeathCase& death) {
                                                signal_name(actions.front().signal),
                                                signal_name(last.signal)));
     verdict.advice.push_back(
-        "The command does not end on SIGTERM: handle the signal, or raise the workload's stop "
-        "timeout.");
+        fmt::format("The command does not end on {}: handle the signal, or raise the workload's "
+                    "stop timeout.",
+                    signal_name(actions.front().signal)));
   }
   if (death.main_sigkilled && death.oom_kills_seen() && !death.oom_kills_are_of_others()) {
     verdict.confidence = Confidence::likely;

@@ -37,7 +37,8 @@ class FakeControl final : public Control {
              .restarts = 2,
              .started_wall = Usec(1'700'000'000'000'000),
              .cgroup = "/cgwarden.slice/web\n.scope/payload",
-             .last_verdict = "OOM_OWN_LIMIT"}};
+             .last_verdict = "OOM_OWN_LIMIT",
+             .upper = {}}};
   }
   void launch(const std::string& yaml, const std::string& origin, Done done) override {
     launched = yaml + "|" + origin;

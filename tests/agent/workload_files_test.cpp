@@ -46,7 +46,8 @@ TEST_F(WorkloadFilesTest, TheNoteComesBackWhole) {
                  .launch_failures_in_row = 2,
                  .shim_pid = 77,
                  .shim_start_time = 88,
-                 .scope = "/cgwarden.slice/web.scope"};
+                 .scope = "/cgwarden.slice/web.scope",
+                 .image = "95a43626341e"};
   ASSERT_TRUE(write_agent_note(directory_, "web", note));
   const auto files = read_workload_files(directory_, "web");
   ASSERT_TRUE(files);

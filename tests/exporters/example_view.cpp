@@ -118,6 +118,7 @@ View example_view() {
   leaker.restarts["oom"] = 2;
   leaker.throttled_usec = 1500000;
   leaker.memory_high_events = 9;
+  leaker.upper_bytes = 1U << 20U;
   view.workloads = {leaker, born_workload("quiet")};
   return view;
 }

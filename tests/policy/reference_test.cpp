@@ -29,7 +29,7 @@ std::vector<std::string> yaml_blocks() {
 
 TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
   const auto blocks = yaml_blocks();
-  ASSERT_EQ(blocks.size(), 2U);
+  ASSERT_EQ(blocks.size(), 4U);
   std::size_t policies = 0;
   std::size_t workloads = 0;
   for (const std::string& block : blocks) {
@@ -45,7 +45,7 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
     }
   }
   EXPECT_EQ(policies, 2U);
-  EXPECT_EQ(workloads, 1U);
+  EXPECT_EQ(workloads, 3U);
 }
 
 TEST(ReferenceTest, TheExamplesSetEveryKnob) {

@@ -115,6 +115,82 @@ TEST(WorkloadTest, ARelativeRootfsIsTakenFromTheFilesDirectory) {
   EXPECT_EQ(rootfs("/abs", "dir/a.yaml"), "/abs");
 }
 
+TEST(WorkloadTest, LayersInPlaceOfARootfs) {
+  const auto layered = [](const std::string& lines, const std::string& file) {
+    std::string text = workload_text(lines);
+    const std::string rootfs = "rootfs: /srv/web\n";
+    text.erase(text.find(rootfs), rootfs.size());
+    return load_workload(text, file);
+  };
+  const auto workload = layered("layers: [base, /srv/app/, 'a:b,c']\n", "/etc/w/a.yaml");
+  ASSERT_TRUE(workload) << render(workload.error());
+  EXPECT_THAT(workload->layers, ElementsAre("/etc/w/base", "/srv/app", "/etc/w/a:b,c"));
+  EXPECT_EQ(workload->rootfs, "");
+  EXPECT_FALSE(workload->upper_in_memory);
+  EXPECT_TRUE(layered("layers: [/a]\nupper: tmpfs\n", "a.yaml")->upper_in_memory);
+  EXPECT_FALSE(layered("layers: [/a]\nupper: disk\n", "a.yaml")->upper_in_memory);
+  const auto refused = [&](const std::string& lines) {
+    const auto loaded = layered(lines, "w.yaml");
+    const std::string text = loaded ? "loaded" : render(loaded.error());
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(refused(""), "w.yaml:1:1: error: rootfs is missing");
+  EXPECT_EQ(refused("layers: /a\n"),
+            "w.yaml:5:9: error: layers must be a list, not a single value");
+  EXPECT_EQ(refused("layers: []\n"), "w.yaml:5:9: error: layers is an empty list");
+  EXPECT_EQ(refused("layers: ['']\n"), "w.yaml:5:9: error: a layer is empty");
+  EXPECT_EQ(refused("layers: [/a, /b/../a]\n"), "w.yaml:5:9: error: the layer /a stands twice");
+  EXPECT_EQ(refused("layers: [/a]\nupper: ram\n"),
+            "w.yaml:6:8: error: upper cannot be \"ram\": it must be one of disk, tmpfs");
+  EXPECT_EQ(refused("layers: [/a]\nrootfs: /b\n"),
+            "w.yaml:6:9: error: rootfs, layers and image exclude each other");
+  std::string many = "layers: [";
+  for (int i = 0; i < 128; ++i) many += "/" + std::to_string(i) + ", ";
+  EXPECT_EQ(refused(many + "]\n"), "w.yaml:5:9: error: a workload has at most 127 layers");
+  EXPECT_EQ(workload_errors(workload_text("upper: tmpfs\n")).substr(0, 70),
+            "w.yaml:6:8: error: upper is a key of layers and image: a rootfs is wri");
+}
+
+TEST(WorkloadTest, AnImageHasACommandAndAUserOfItsOwn) {
+  const auto imaged = [](const std::string& lines, const std::string& file = "/etc/w/w.yaml") {
+    return load_workload("apiVersion: cgwarden/v1\nkind: Workload\nmetadata: {name: web}\n" + lines,
+                         file);
+  };
+  const auto refused = [&](const std::string& lines) {
+    const auto loaded = imaged(lines, "w.yaml");
+    const std::string text = loaded ? "loaded" : render(loaded.error());
+    return text.substr(0, text.find('\n'));
+  };
+  const auto named = imaged("image: web-1.0\n");
+  ASSERT_TRUE(named) << render(named.error());
+  EXPECT_EQ(named->image, "web-1.0");
+  EXPECT_TRUE(named->command.empty());
+  EXPECT_FALSE(named->has_cwd || named->has_user);
+  EXPECT_EQ(imaged("image: ./web.tar\n")->image, "/etc/w/web.tar");
+  EXPECT_EQ(imaged("image: /srv/layout/\n")->image, "/srv/layout");
+  const auto given =
+      imaged("image: web\nargs: [-v]\ncwd: /\nuser: {uid: 0}\nstopSignal: SIGQUIT\nupper: tmpfs\n");
+  ASSERT_TRUE(given) << render(given.error());
+  EXPECT_THAT(given->args, ElementsAre("-v"));
+  EXPECT_TRUE(given->has_cwd && given->has_user && given->upper_in_memory);
+  EXPECT_EQ(given->stop_signal, "SIGQUIT");
+  EXPECT_EQ(imaged("image: web\nstopSignal: SIGRTMIN+3\n")->stop_signal, "SIGRTMIN+3");
+  EXPECT_EQ(refused("image: Web\n"),
+            "w.yaml:4:8: error: image cannot be \"Web\": it is neither the name of an image nor, "
+            "having no slash, a path");
+  EXPECT_EQ(refused("image: web\nlayers: [/a]\n"),
+            "w.yaml:5:9: error: rootfs, layers and image exclude each other");
+  EXPECT_EQ(refused("image: web\nrootfs: /a\n"),
+            "w.yaml:5:9: error: rootfs, layers and image exclude each other");
+  EXPECT_EQ(refused("image: web\ncommand: [/a]\nargs: [b]\n"),
+            "w.yaml:6:7: error: args go with the command of an image");
+  EXPECT_EQ(refused("image: web\nstopSignal: QUIT\n"),
+            "w.yaml:5:13: error: stopSignal cannot be \"QUIT\": it is not the name of a signal "
+            "(signal(7))");
+  EXPECT_EQ(refused("image: web\nstopSignal: SIGRTMIN+31\n").substr(0, 27),
+            "w.yaml:5:13: error: stopSig");
+}
+
 TEST(WorkloadTest, RestartWords) {
   EXPECT_EQ(load("restart: {policy: no}\n").restart.policy, RestartPolicy::no);
   EXPECT_EQ(load("restart: {policy: always}\n").restart.policy, RestartPolicy::always);

@@ -424,7 +424,7 @@ def test_finished_workloads_are_forgotten_in_the_end(scenario):
     scenario.kill_agent()
     scenario.guest.run(
         f"cd {scenario.work}/run/workloads && i=0 && while [ $i -lt 130 ]; do i=$((i+1)); "
-        "cp -a job job$i; sed -i \"s/name: job}/name: job$i}/;s/\\\"job\\\"/\\\"job$i\\\"/\" job$i/*.json; done",
+        "cp -a job job$i; mkdir -p ../../state/overlay/job$i/upper; sed -i \"s/name: job}/name: job$i}/;s/\\\"job\\\"/\\\"job$i\\\"/\" job$i/*.json; done",
         check=True)
     scenario.start_agent()
     listed = scenario.until(
@@ -432,6 +432,11 @@ def test_finished_workloads_are_forgotten_in_the_end(scenario):
             f"ls {scenario.work}/run/workloads", check=True).text.split()) and len(names) == 101 and names,
         "the oldest to be forgotten")
     assert "job" in listed  # it is in the workload directory
+    # What a forgotten one had written over its layers is gone too.
+    scenario.until(
+        lambda: set(scenario.guest.run(f"ls -A {scenario.work}/state/overlay", check=True).text.split())
+        == set(listed) - {"job"},
+        "their upper directories to go")
     scenario.until(
         lambda: len([key for key in scenario.metrics()
                      if key.startswith("cgwarden_workload_starts_total{")]) == 101,

@@ -232,7 +232,7 @@ def test_a_runtime_that_is_killed_anywhere_leaves_no_cgroup(guest):
     # The long form runs on the host in ./check, where there may be no cgroup v2.
     done = guest.run(
         [BUILD / "tests" / "launcher" / "endurance_test"],
-        env={"CGWARDEN_OCI": str(OCI), "CGWARDEN_CYCLES": "6", "CGWARDEN_KILLS": "24"},
+        env={"CGWARDEN_OCI": str(OCI), "CGWARDEN_CYCLES": "4", "CGWARDEN_KILLS": "12"},
         timeout=300,
     )
     assert done.returncode == 0, done.text

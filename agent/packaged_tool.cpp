@@ -1,0 +1,146 @@
+#include "agent/packaged_tool.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+
+#include "base/unique_fd.h"
+
+namespace cgwarden::agent {
+namespace {
+
+// A listing of an archive with 100,000 names is smaller; the rest is read and dropped, so that the
+// tool can go on.
+constexpr std::size_t kOutputBytes = 16U * 1024U * 1024U;
+
+constexpr std::array<const char*, 5> kDirectories{"/usr/bin", "/bin", "/usr/sbin", "/sbin",
+                                                  "/usr/local/bin"};
+
+std::optional<std::string> find_program(const std::string& name) {
+  for (const char* directory : kDirectories) {
+    std::string path = std::string(directory) + "/" + name;
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return std::nullopt;
+}
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+Result<Pipe> open_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(Error::from_errno(errno, "make", "a pipe"));
+  return Pipe{.read_end = UniqueFd(ends[0]), .write_end = UniqueFd(ends[1])};
+}
+
+// Of posix_spawn(3), freed together. Descriptors are lifted above 3 first, so that none is
+// overwritten before it has been placed.
+class Placement {
+ public:
+  Placement() {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+    sigset_t none;
+    ::sigemptyset(&none);
+    sigset_t all;
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
+  }
+  ~Placement() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+  Placement(const Placement&) = delete;
+  Placement& operator=(const Placement&) = delete;
+
+  Status place(int fd, int number) {
+    UniqueFd& high = lifted_[static_cast<std::size_t>(number)];
+    high.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 16));
+    if (!high.valid()) return fail(Error::from_errno(errno, "duplicate", "a descriptor"));
+    ::posix_spawn_file_actions_adddup2(&actions_, high.get(), number);
+    return {};
+  }
+  void close() {
+    for (UniqueFd& fd : lifted_) fd.reset();
+  }
+  [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
+  [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+  std::array<UniqueFd, 4> lifted_;
+};
+
+// False at the end of the pipe.
+bool take(int fd, std::string& text) {
+  std::array<char, 65536> buffer{};
+  const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+  if (count < 0) return errno == EINTR;
+  if (text.size() < kOutputBytes) text.append(buffer.data(), static_cast<std::size_t>(count));
+  return count > 0;
+}
+
+void read_both(UniqueFd& output, UniqueFd& errors, ToolResult& result) {
+  while (output.valid() || errors.valid()) {
+    std::array<pollfd, 2> waits{{{output.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}}};
+    if (::poll(waits.data(), waits.size(), -1) < 0) continue;
+    if (waits[0].revents != 0 && !take(output.get(), result.output)) output.reset();
+    if (waits[1].revents != 0 && !take(errors.get(), result.errors)) errors.reset();
+  }
+}
+
+}  // namespace
+
+Result<ToolResult> run_tool(const ToolRequest& request) {
+  const auto program = find_program(request.words.front());
+  if (!program) {
+    return fail(Error{ErrorKind::not_supported, 0, "run", request.words.front(),
+                      "it is not installed; install the package " + request.package});
+  }
+  CGW_ASSIGN(Pipe output, open_pipe());
+  CGW_ASSIGN(Pipe errors, open_pipe());
+  Placement placement;
+  const bool kept = request.output_fd < 0;
+  CGW_TRY(placement.place(kept ? output.write_end.get() : request.output_fd, 1));
+  CGW_TRY(placement.place(errors.write_end.get(), 2));
+  if (request.borrowed_fd >= 0) CGW_TRY(placement.place(request.borrowed_fd, 3));
+  std::vector<std::string> words = request.words;
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  // skopeo must not find the configuration of whoever calls.
+  std::array<std::string, 4> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                                         "LC_ALL=C.UTF-8", "CONTAINERS_STORAGE_CONF=/dev/null"};
+  std::array<char*, 5> envp{environment[0].data(), environment[1].data(), environment[2].data(),
+                            environment[3].data(), nullptr};
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, program->c_str(), placement.actions(),
+                                  placement.attributes(), argv.data(), envp.data());
+  if (error != 0) return fail(Error::from_errno(error, "run", *program));
+  // Every copy of the write ends, or the pipes would never end.
+  placement.close();
+  output.write_end.reset();
+  errors.write_end.reset();
+  ToolResult result;
+  read_both(output.read_end, errors.read_end, result);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
+}  // namespace cgwarden::agent
