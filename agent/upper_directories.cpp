@@ -8,8 +8,10 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/packaged_tool.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -95,6 +97,15 @@ void UpperDirectories::removed(int status) {
     return;
   }
   if (again_) remove_discarded();
+}
+
+Status remove_upper(const std::string& state_dir, const std::string& name) {
+  const std::string path = upper_directory(state_dir, name);
+  if (!exists(path)) return {};
+  CGW_ASSIGN(const ToolResult done,
+             run_tool({.package = "coreutils", .words = {"rm", "-rf", "--", path}}));
+  if (done.status == 0) return {};
+  return fail(Error{ErrorKind::io, 0, "remove", path, printable(trim(done.errors))});
 }
 
 }  // namespace cgwarden::agent

@@ -43,4 +43,7 @@ class UpperDirectories {
   bool again_ = false;  // more was discarded while rm was at work
 };
 
+// Removes one and waits until it is gone: for a process without a loop. None there is success.
+[[nodiscard]] Status remove_upper(const std::string& state_dir, const std::string& name);
+
 }  // namespace cgwarden::agent

@@ -94,6 +94,15 @@ TEST_F(UpperDirectoriesTest, DirectoriesDeeperThanAnyPathGoToo) {
   run_until_removed();
 }
 
+TEST_F(UpperDirectoriesTest, RemovedAtOnceWithoutALoop) {
+  fill("overlay/web/upper");
+  fill("overlay/db/upper");
+  ASSERT_TRUE(remove_upper(state_, "web"));
+  EXPECT_FALSE(exists("overlay/web"));
+  EXPECT_TRUE(exists("overlay/db/upper/file"));
+  EXPECT_TRUE(remove_upper(state_, "web"));
+}
+
 TEST_F(UpperDirectoriesTest, WithoutAnyThereIsNothingToDo) {
   UpperDirectories uppers(*loop_, state_);
   uppers.discard_all_but({});

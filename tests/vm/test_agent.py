@@ -424,7 +424,8 @@ def test_finished_workloads_are_forgotten_in_the_end(scenario):
     scenario.kill_agent()
     scenario.guest.run(
         f"cd {scenario.work}/run/workloads && i=0 && while [ $i -lt 130 ]; do i=$((i+1)); "
-        "cp -a job job$i; mkdir -p ../../state/overlay/job$i/upper; sed -i \"s/name: job}/name: job$i}/;s/\\\"job\\\"/\\\"job$i\\\"/\" job$i/*.json; done",
+        "cp -a job job$i; sed -i \"s/name: job}/name: job$i}/;s/\\\"job\\\"/\\\"job$i\\\"/\" job$i/*.json; done; "
+        "mkdir -p $(seq -f ../../state/overlay/job%g/upper 130)",
         check=True)
     scenario.start_agent()
     listed = scenario.until(
