@@ -10,11 +10,10 @@
 namespace cgwarden::launcher {
 namespace {
 
-// ioprio_set(2). Not <linux/ioprio.h>: since 6.1.192 it has a parameter called "class".
+// ioprio_set(2). Own numbers: linux/ioprio.h of newer stable kernels (6.1.192) is no C++, it has an
+// argument named `class`.
 constexpr int kWhoProcess = 1;
 constexpr int kClassShift = 13;
-constexpr int kClassNone = 0;
-
 constexpr std::array<std::pair<std::string_view, int>, 3> kClasses{
     {{"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}}};
 
@@ -23,11 +22,11 @@ constexpr std::array<std::pair<std::string_view, int>, 3> kClasses{
 Step set_io_priority(const Process& process) {
   if (!process.io_priority) return {};
   const IoPriority& wanted = *process.io_priority;
-  int number = kClassNone;
+  int number = 0;
   for (const auto& [name, value] : kClasses) {
     if (wanted.io_class == name) number = value;
   }
-  if (number == kClassNone) {
+  if (number == 0) {
     return refused("ioPriority", "\"" + wanted.io_class + "\" is not an I/O scheduling class");
   }
   if (wanted.priority < 0 || wanted.priority > 7) {

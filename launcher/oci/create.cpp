@@ -1,14 +1,13 @@
 #include "launcher/oci/create.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/oci/destroy.h"
+#include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
 #include "launcher/start_gate.h"
@@ -41,6 +40,7 @@ class Creation {
   UniqueFd console_socket_;
   UniqueFd gate_;
   UniqueFd cgroup_;
+  unsigned inherited_fds_ = 0;
   bool hooks_began_ = false;
 };
 
@@ -70,6 +70,9 @@ Outcome<void> Creation::write_first_record() {
   CGW_ASSIGN(Bundle bundle, read_bundle(options_.bundle));
   for (const auto& warning : bundle.warnings) log_warning(warning);
   made_.spec = std::move(bundle.spec);
+  CGW_ASSIGN(const unsigned sockets, pass_listen_fds(made_.spec.process));
+  CGW_ASSIGN(const unsigned others, preserved_fds(options_.preserve_fds, 3 + sockets));
+  inherited_fds_ = sockets + others;
   ContainerRecord& record = made_.record;
   record.oci_version = made_.spec.oci_version;
   record.id = options_.id;
@@ -122,7 +125,7 @@ Outcome<void> Creation::launch() {
   SpawnRequest request;
   request.spec = &spec;
   request.cgroup_fd = cgroup_.get();
-  request.preserve_fds = options_.preserve_fds;
+  request.preserve_fds = inherited_fds_;
   request.console_socket = console_;
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(made_.spec, made_.record, pid, listener);
@@ -130,6 +133,7 @@ Outcome<void> Creation::launch() {
   request.start_gate = gate_.get();
   request.seccomp_cache = global_.root + "/.seccomp";
   request.new_keyring = !options_.no_new_keyring;
+  request.pivot_root = !options_.no_pivot;
   request.prepare = [this](pid_t child) { return prepare(child); };
   request.ready = [this](const Spawned& spawned) { return ready(spawned); };
   CGW_ASSIGN(made_.spawned, spawn(request));
@@ -160,12 +164,6 @@ Outcome<CreatedContainer> Creation::run() {
 
 Outcome<CreatedContainer> create_container(const Global& global, const CreateOptions& options,
                                            bool gated, int console) {
-  for (unsigned i = 0; i < options.preserve_fds; ++i) {
-    if (::fcntl(static_cast<int>(3 + i), F_GETFD) < 0) {
-      return refuse("--preserve-fds " + std::to_string(options.preserve_fds) + ": descriptor " +
-                    std::to_string(3 + i) + " is not open");
-    }
-  }
   return Creation(global, options, gated, console).run();
 }
 

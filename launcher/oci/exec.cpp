@@ -17,6 +17,7 @@
 #include "launcher/oci/create.h"
 #include "launcher/oci/exec_process.h"
 #include "launcher/oci/foreground.h"
+#include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
 #include "launcher/process_attributes.h"
 #include "launcher/spawn.h"
@@ -171,6 +172,7 @@ Outcome<Spawned> Execution::launch(int console) {
 }
 
 Outcome<int> Execution::run(const std::string& id, const Words& command) {
+  CGW_TRY(preserved_fds(options_.preserve_fds));
   CGW_TRY(look_up(id));
   CGW_TRY(use_process(spec_, options_.process, command));
   if (const auto& affinity = spec_.process.exec_cpu_affinity) {
