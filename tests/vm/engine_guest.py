@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
+EXAMPLES = ROOT / "packaging" / "engines"
 RUNTIME = "/usr/local/bin/cgwarden-oci"
 IMAGE_TREE = "/run/engines/box"
 IMAGE_TAR = "/run/engines/box.tar"

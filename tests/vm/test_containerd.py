@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from engine_guest import IMAGE_TREE, PATIENCE, RUNTIME, install, start_daemon, stop_daemon
+from engine_guest import EXAMPLES, IMAGE_TREE, PATIENCE, RUNTIME, install, start_daemon, stop_daemon
 
 pytestmark = pytest.mark.systemd
 
@@ -51,6 +51,13 @@ def ctr(machine_slot):
     assert guest.run("ls /run/containerd/runc/default").text == ""
 
 
+def test_the_example_is_a_runtime_of_kubernetes(guest):
+    install(guest)
+    shown = guest.run(["containerd", "--config", EXAMPLES / "containerd.toml", "config", "dump"], timeout=PATIENCE)
+    _, found, rest = shown.text.partition('containerd.runtimes.cgwarden.options]')
+    assert found and f'BinaryName = "{RUNTIME}"' in rest.partition("[")[0], shown
+
+
 def test_run_exits_as_its_command(ctr):
     done = ctr.run("--rm", name="short", command=["sh", "-c", "echo words; exit 5"])
     assert done.returncode == 5 and done.text == "words\n", done
@@ -92,6 +99,7 @@ def test_a_terminal(ctr):
     command = ["ctr", "--address", SOCKET, "run", "--rm", "--tty", "--runc-binary", RUNTIME, "--rootfs", IMAGE_TREE,
                "tty", "sh"]  # fmt: skip
     shell = ctr.guest.spawn(command, pty=(31, 97), stdin=b"")
-    shell.write(b"tty; stty size; exit 4\n")
+    # ctr sets the size once the command runs.
+    shell.write(b"tty; until stty size 2>/dev/null | grep ' '; do sleep 0.1; done; exit 4\n")
     done = shell.wait(PATIENCE)
     assert done.returncode == 4 and b"/dev/pts/0" in done.stdout and b"31 97" in done.stdout

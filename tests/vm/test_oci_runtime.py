@@ -134,6 +134,18 @@ def test_exec_joins_the_container(runtime):
     assert pid in json.loads(runtime.must("ps", "--format", "json", "box"))
 
 
+def test_exec_in_a_cgroup_below(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    runtime.guest.run(f"mkdir {TREE}/ocirun/box/part", check=True)
+    assert runtime.must("exec", "--cgroup", "part", "box", "cat", "/proc/self/cgroup") == "0::/part\n"
+    assert runtime.must("exec", "--cgroup", "/", "box", "cat", "/proc/self/cgroup") == "0::/\n"
+    absent = runtime("exec", "--cgroup", "absent", "box", "true")
+    assert absent.returncode == 255 and b"/ocirun/box/absent" in absent.stderr
+    above = runtime("exec", "--cgroup", "../..", "box", "true")
+    assert above.returncode == 255 and b'--cgroup "../.." may have no' in above.stderr
+
+
 def test_a_user_namespace_can_be_entered_too(runtime):
     linux = runtime.config["linux"]
     linux["namespaces"].append({"type": "user"})

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from engine_guest import IMAGE_TAR, PATIENCE, RUNTIME, install, until
+from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install, until
 
 pytestmark = pytest.mark.systemd
 
@@ -16,10 +16,7 @@ USER_ENVIRONMENT = [
 AS_USER = ["setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "env", "-C", "/", *USER_ENVIRONMENT]
 # No file system of the guest keeps what podman's overlay driver of users needs.
 STORAGE = '[storage]\ndriver = "{driver}"\nrunroot = "{state}/run"\ngraphroot = "{state}/graph"\n'
-CONTAINERS = (
-    '[network]\nnetwork_backend = "netavark"\n'
-    '[engine]\nevents_logger = "file"\nruntime_supports_json = ["cgwarden-oci"]\n'
-)
+CONTAINERS = '[network]\nnetwork_backend = "netavark"\n[engine]\nevents_logger = "file"\n'
 # Ends on SIGTERM, which pid 1 of a namespace without a handler ignores.
 OBEDIENT = ["sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done"]
 LIMITS = ["--memory=64m", "--memory-swap=64m", "--cpus=0.5", "--pids-limit=33"]
@@ -66,6 +63,8 @@ def root_podman(machine_slot):
     install(guest)
     guest.run("modprobe -a tun veth bridge && chmod 666 /dev/net/tun", check=True)
     guest.write_file("/etc/containers/containers.conf", CONTAINERS)
+    guest.run("mkdir -p /etc/containers/containers.conf.d", check=True)
+    guest.write_file("/etc/containers/containers.conf.d/cgwarden.conf", (EXAMPLES / "podman.conf").read_text())
     guest.write_file("/etc/containers/storage.conf", STORAGE.format(driver="overlay", state="/run/engines/root"))
     for file in ("/etc/subuid", "/etc/subgid"):
         guest.run(f"grep -q containers {file} || echo containers:500000:655360 >> {file}", check=True)
@@ -98,6 +97,14 @@ def user_podman(root_podman):
     yield made
     made.remove_all()
     guest.run("systemctl stop user@1000", timeout=PATIENCE)
+
+
+def test_the_example_makes_it_the_default(podman):
+    guest = podman.guest
+    shown = guest.run(["podman", "info", "--format", "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}"], check=True)
+    assert shown.text == f"cgwarden-oci {RUNTIME}\n"
+    done = guest.run(["podman", "run", "--rm", "--network=none", "box", "echo", "hello"], timeout=PATIENCE)
+    assert done.text == "hello\n", done
 
 
 def test_run_passes_status_and_errors_on(podman):
