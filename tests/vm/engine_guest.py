@@ -12,7 +12,7 @@ RUNTIME = "/usr/local/bin/cgwarden-oci"
 IMAGE_TREE = "/run/engines/box"
 IMAGE_TAR = "/run/engines/box.tar"
 # A command may take a while in an emulated machine that has to share its processors.
-PATIENCE = 120
+PATIENCE = 300
 
 _IMAGE = f"""
 set -e

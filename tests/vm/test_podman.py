@@ -58,7 +58,8 @@ class Podman:
 
 
 @pytest.fixture(scope="module")
-def root_podman(machine_slot):
+def podman(machine_slot):
+    """Tests choose names of their own: what a failed one leaves is removed at the end."""
     guest = machine_slot.guest()
     install(guest)
     guest.run("modprobe -a tun veth bridge && chmod 666 /dev/net/tun", check=True)
@@ -77,16 +78,10 @@ def root_podman(machine_slot):
     assert guest.run("ls -d /sys/fs/cgroup/machine.slice/libpod-*").text == ""
 
 
-@pytest.fixture
-def podman(root_podman):
-    yield root_podman
-    root_podman.remove_all()
-
-
 @pytest.fixture(scope="module")
-def user_podman(root_podman):
+def user_podman(podman):
     """Rootless, with a user manager of systemd, as after `loginctl enable-linger`."""
-    guest = root_podman.guest
+    guest = podman.guest
     guest.run(
         f"id {USER} || useradd --create-home --uid 1000 {USER}; systemctl start user@1000 && "
         f"install -d -o {USER} {USER_STATE} /home/{USER}/.config/containers", check=True, timeout=PATIENCE)
@@ -150,43 +145,43 @@ def test_user_namespace_and_id_mapped_volume(podman):
         assert podman.guest.run("stat -c %u /run/engines/shared/file").text == "0\n"
 
 
-def start_limited(podman, parent):
-    podman.start("box", "--network=none", *LIMITS, "box", *OBEDIENT)
-    cgroup = podman.guest.read_file(f"/proc/{podman.pid('box')}/cgroup").decode()
+def start_limited(podman, name, parent):
+    podman.start(name, "--network=none", *LIMITS, "box", *OBEDIENT)
+    cgroup = podman.guest.read_file(f"/proc/{podman.pid(name)}/cgroup").decode()
     assert cgroup.startswith(f"0::{parent}/libpod-")
     show = "cd /sys/fs/cgroup; cat memory.max memory.swap.max cpu.max pids.max; exit 9"
-    limits = podman("exec", "box", "sh", "-c", show)
+    limits = podman("exec", name, "sh", "-c", show)
     assert limits.returncode == 9 and limits.text == f"{64 << 20}\n0\n50000 100000\n33\n"
 
 
 def test_the_cgroupfs_manager(podman):
     podman = Podman(podman.guest, manager="cgroupfs")
-    start_limited(podman, "/libpod_parent")
-    podman.must("pause", "box")
-    assert podman.status("box") == "paused"
-    podman.must("unpause", "box")
-    podman.must("rm", "--force", "--time=0", "box")
+    start_limited(podman, "direct", "/libpod_parent")
+    podman.must("pause", "direct")
+    assert podman.status("direct") == "paused"
+    podman.must("unpause", "direct")
+    podman.must("rm", "--force", "--time=0", "direct")
 
 
 def test_the_life_of_a_limited_container(podman):
-    start_limited(podman, "/machine.slice")
-    assert podman("exec", "box", "no-such-command").returncode == 127
-    assert podman.must("exec", "--user=77", "--env=A=b", "box", "sh", "-c", "echo $(id -u) $A") == "77 b\n"
-    podman.must("pause", "box")
-    assert podman.status("box") == "paused"
-    podman.must("unpause", "box")
-    stats = json.loads(podman.must("stats", "--no-stream", "--format=json", "box"))[0]
+    start_limited(podman, "limited", "/machine.slice")
+    assert podman("exec", "limited", "no-such-command").returncode == 127
+    assert podman.must("exec", "--user=77", "--env=A=b", "limited", "sh", "-c", "echo $(id -u) $A") == "77 b\n"
+    podman.must("pause", "limited")
+    assert podman.status("limited") == "paused"
+    podman.must("unpause", "limited")
+    stats = json.loads(podman.must("stats", "--no-stream", "--format=json", "limited"))[0]
     assert stats["pids"] != "0" and "67.11MB" in stats["mem_usage"], stats
-    podman.must("update", "--memory=96m", "--memory-swap=96m", "box")
-    assert podman.must("exec", "box", "cat", "/sys/fs/cgroup/memory.max") == f"{96 << 20}\n"
-    assert "sleep" in podman.must("top", "box", "args")
-    podman.must("stop", "box")
-    assert podman.must("wait", "box") == "3\n"
-    assert podman.must("logs", "box") == "up\nbye\n"
-    podman.must("start", "box")
-    podman.must("kill", "--signal=KILL", "box")
-    assert podman.must("wait", "box") == "137\n"
-    podman.must("rm", "box")
+    podman.must("update", "--memory=96m", "--memory-swap=96m", "limited")
+    assert podman.must("exec", "limited", "cat", "/sys/fs/cgroup/memory.max") == f"{96 << 20}\n"
+    assert "sleep" in podman.must("top", "limited", "args")
+    podman.must("stop", "limited")
+    assert podman.must("wait", "limited") == "3\n"
+    assert podman.must("logs", "limited") == "up\nbye\n"
+    podman.must("start", "limited")
+    podman.must("kill", "--signal=KILL", "limited")
+    assert podman.must("wait", "limited") == "137\n"
+    podman.must("rm", "limited")
 
 
 def test_a_pod_with_a_published_port(podman):
@@ -203,11 +198,12 @@ def test_a_pod_with_a_published_port(podman):
 
 
 def test_a_health_check(podman):
-    podman.start("box", "--network=none", "--health-cmd=test -e /tmp/ok", "--health-interval=1h",
+    podman.start("health", "--network=none", "--health-cmd=test -e /tmp/ok", "--health-interval=1h",
                  "--health-retries=1", "box", "sleep", "1000")  # fmt: skip
-    assert podman("healthcheck", "run", "box").returncode == 1
-    podman.must("exec", "box", "touch", "/tmp/ok")
-    podman.must("healthcheck", "run", "box")
+    assert podman("healthcheck", "run", "health").returncode == 1
+    podman.must("exec", "health", "touch", "/tmp/ok")
+    podman.must("healthcheck", "run", "health")
+    podman.must("rm", "--force", "--time=0", "health")
 
 
 def test_terminals(podman):
