@@ -127,8 +127,12 @@ Step make_device(int root, const Device& device) {
 
 }  // namespace
 
+// A privileged container lists what the host has. The host's /dev/ptmx would open terminals of the
+// host's devpts; the container's own is a link to its devpts (fill_dev).
 Step make_devices(int root, const Spec& spec) {
-  for (const auto& device : spec.devices) CGW_TRY(make_device(root, device));
+  for (const auto& device : spec.devices) {
+    if (device.path != "/dev/ptmx") CGW_TRY(make_device(root, device));
+  }
   return {};
 }
 

@@ -27,6 +27,7 @@
 #include "launcher/rlimits.h"
 #include "launcher/rootfs.h"
 #include "launcher/seccomp_config.h"
+#include "launcher/standard_streams.h"
 #include "launcher/start_gate.h"
 
 namespace cgwarden::launcher {
@@ -145,7 +146,7 @@ Step build_root(const ChildContext& context) {
   CGW_TRY(mask_paths(root.get(), spec));
   CGW_TRY(make_paths_readonly(root.get(), spec));
   CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", *context.state));
-  CGW_TRY(enter_rootfs(root.get(), spec));
+  CGW_TRY(enter_rootfs(root.get(), spec, context.request->pivot_root));
   return write_kernel_settings(spec);
 }
 
@@ -162,6 +163,7 @@ Step confine(int report, const LaunchPlan& plan) {
 // Up to the point where everything can still be answered to the caller of `create`.
 Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
   const Process& process = spec.process;
+  give_pipes_to(process.user);
   CGW_TRY(set_rlimits(process));
   ::umask(process.user.umask.value_or(022));
   CGW_TRY(limit_bounding_set(plan.capabilities));

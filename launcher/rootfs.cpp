@@ -73,6 +73,42 @@ Step check_rootfs(const std::string& path) {
   return {};
 }
 
+Step pivot_to(int root, const Spec& spec, Propagation wanted) {
+  const UniqueFd old_root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!old_root.valid() || ::fchdir(root) != 0) return failed("pivot_root", spec.root_path);
+  // pivot_root(".", ".") stacks the old root on the new one, from where it is detached by ".".
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) {
+    return failed("pivot_root",
+                  spec.root_path + (errno == EINVAL ? " (on a host whose root is an initramfs "
+                                                      "use --no-pivot)"
+                                                    : ""));
+  }
+  // Detaching a mount that is shared with the host would unmount the host's file systems.
+  if (wanted.flag == MS_SHARED &&
+      !set_propagation(old_root.get(), {.flag = MS_SLAVE, .recursive = true})) {
+    return failed("pivot_root", "the old root cannot be cut off from the host");
+  }
+  if (::umount2(".", MNT_DETACH) != 0) return failed("pivot_root", "the old root stays mounted");
+  return {};
+}
+
+// As switch_root(8) does.
+Step move_to_top(int root, const Spec& spec) {
+  // What is unmounted and moved here must not be so on the host.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 || ::fchdir(root) != 0) {
+    return failed("chroot", spec.root_path);
+  }
+  for (const char* view : {"/proc", "/sys"}) {
+    if (::umount2(view, MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT) {
+      return failed("chroot", std::string("the host's ") + view + " stays mounted");
+    }
+  }
+  if (::move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0 || ::chroot(".") != 0) {
+    return failed("chroot", spec.root_path + " cannot be moved to the top");
+  }
+  return {};
+}
+
 StepResult<UniqueFd> detached_rootfs(const Spec& spec, int overlay) {
   if (overlay >= 0) {
     UniqueFd root(::fcntl(overlay, F_DUPFD_CLOEXEC, 0));
@@ -111,7 +147,7 @@ StepResult<UniqueFd> open_rootfs(const Spec& spec, int overlay) {
   return root;
 }
 
-Step enter_rootfs(int root, const Spec& spec) {
+Step enter_rootfs(int root, const Spec& spec, bool pivot) {
   CGW_ASSIGN(const Propagation wanted, rootfs_propagation(spec));
   // As runc and crun do; when it is not possible chdir(2) says so (enter_working_directory).
   (void)make_in_root(root, spec.process.cwd, TargetKind::directory);
@@ -122,20 +158,7 @@ Step enter_rootfs(int root, const Spec& spec) {
       return failed("rootfs", spec.root_path + " cannot be made read-only");
     }
   }
-  const UniqueFd old_root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!old_root.valid() || ::fchdir(root) != 0) return failed("pivot_root", spec.root_path);
-  // pivot_root(".", ".") stacks the old root on the new one, from where it is detached by ".".
-  if (::syscall(SYS_pivot_root, ".", ".") != 0) {
-    return failed(
-        "pivot_root",
-        spec.root_path + (errno == EINVAL ? " (the host's root may not be an initramfs)" : ""));
-  }
-  // Detaching a mount that is shared with the host would unmount the host's file systems.
-  if (wanted.flag == MS_SHARED &&
-      !set_propagation(old_root.get(), {.flag = MS_SLAVE, .recursive = true})) {
-    return failed("pivot_root", "the old root cannot be cut off from the host");
-  }
-  if (::umount2(".", MNT_DETACH) != 0) return failed("pivot_root", "the old root stays mounted");
+  CGW_TRY(pivot ? pivot_to(root, spec, wanted) : move_to_top(root, spec));
   if (::chdir("/") != 0) return failed("pivot_root", "/");
   if (wanted.flag == 0) return {};
   // What is mounted below has its own already (mount_all); unbindable could not be given earlier,

@@ -14,8 +14,10 @@ namespace cgwarden::launcher {
 
 // Makes the rootfs "/" (pivot_root(2), with the old root detached at once) and the working
 // directory, read-only when the spec says so and with linux.rootfsPropagation. process.cwd is made
-// before that when it is missing. Nothing of the host's tree stays mounted.
-[[nodiscard]] Step enter_rootfs(int root, const Spec& spec);
+// before that when it is missing. Nothing of the host's tree stays mounted; without `pivot` (on a
+// root that pivot_root(2) refuses) it is covered by the rootfs, with /proc and /sys unmounted: a
+// process with CAP_SYS_CHROOT can climb to it.
+[[nodiscard]] Step enter_rootfs(int root, const Spec& spec, bool pivot = true);
 
 // chdir(2) to process.cwd, then asks the kernel where that is: outside of the root it answers
 // "(unreachable)" (CVE-2024-21626).

@@ -69,6 +69,9 @@ struct SpawnRequest {
   std::function<StepResult<std::string>(const Spawned& spawned)> ready = {};
   // keyctl(2) KEYCTL_JOIN_SESSION_KEYRING: the host's session key ring is left.
   bool new_keyring = true;
+  // False: the rootfs becomes "/" by chroot(2) over a moved mount, where the host's root is an
+  // initramfs, which pivot_root(2) refuses.
+  bool pivot_root = true;
 };
 
 struct Spawned {

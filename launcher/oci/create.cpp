@@ -1,9 +1,7 @@
 #include "launcher/oci/create.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/oci/destroy.h"
+#include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
 #include "launcher/start_gate.h"
@@ -49,6 +48,7 @@ class Creation {
   UniqueFd console_socket_;
   UniqueFd gate_;
   UniqueFd cgroup_;
+  unsigned inherited_fds_ = 0;
   bool hooks_began_ = false;
 };
 
@@ -85,6 +85,9 @@ Outcome<void> Creation::write_first_record() {
                                                  made_.spec.has_namespace(NamespaceType::user))) {
     log_warning(warning);
   }
+  CGW_ASSIGN(const unsigned sockets, pass_listen_fds(made_.spec.process));
+  CGW_ASSIGN(const unsigned others, preserved_fds(options_.preserve_fds, 3 + sockets));
+  inherited_fds_ = sockets + others;
   ContainerRecord& record = made_.record;
   record.oci_version = made_.spec.oci_version;
   record.id = options_.id;
@@ -142,7 +145,7 @@ Outcome<void> Creation::launch() {
   SpawnRequest request;
   request.spec = &spec;
   request.cgroup_fd = cgroup_.get();
-  request.preserve_fds = options_.preserve_fds;
+  request.preserve_fds = inherited_fds_;
   request.console_socket = console_;
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(made_.spec, made_.record, pid, listener);
@@ -150,6 +153,7 @@ Outcome<void> Creation::launch() {
   request.start_gate = gate_.get();
   request.seccomp_cache = global_.root + "/.seccomp";
   request.new_keyring = !options_.no_new_keyring;
+  request.pivot_root = !options_.no_pivot;
   request.prepare = [this](pid_t child) { return prepare(child); };
   request.ready = [this](const Spawned& spawned) { return ready(spawned); };
   CGW_ASSIGN(made_.spawned, spawn(request));
@@ -178,12 +182,6 @@ Outcome<CreatedContainer> Creation::run() {
 
 Outcome<CreatedContainer> make(const Global& global, const CreateOptions& options, bool gated,
                                std::optional<Bundle> bundle, int console) {
-  for (unsigned i = 0; i < options.preserve_fds; ++i) {
-    if (::fcntl(static_cast<int>(3 + i), F_GETFD) < 0) {
-      return refuse("--preserve-fds " + std::to_string(options.preserve_fds) + ": descriptor " +
-                    std::to_string(3 + i) + " is not open");
-    }
-  }
   return Creation(global, options, gated, console, std::move(bundle)).run();
 }
 

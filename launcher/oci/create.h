@@ -17,6 +17,7 @@ struct CreateOptions {
   std::string pid_file;
   unsigned preserve_fds = 0;
   bool no_new_keyring = false;
+  bool no_pivot = false;
 };
 
 struct CreatedContainer {

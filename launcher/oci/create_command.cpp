@@ -10,6 +10,8 @@ std::vector<Option> create_option_table(CreateOptions& options) {
       {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
       {"pid-file", 0, "FILE", "write the container's host pid there", into(options.pid_file)},
       {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
+      {"no-pivot", 0, nullptr, "chroot, for a host whose root is an initramfs",
+       into(options.no_pivot)},
       {"no-new-keyring", 0, nullptr, "keep the caller's session key ring",
        into(options.no_new_keyring)},
   };

@@ -9,7 +9,9 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "launcher/cgroup_host.h"
+#include "launcher/cgroup_path.h"
 #include "launcher/console.h"
 #include "launcher/namespaces.h"
 #include "launcher/oci/commands.h"
@@ -17,6 +19,7 @@
 #include "launcher/oci/create.h"
 #include "launcher/oci/exec_process.h"
 #include "launcher/oci/foreground.h"
+#include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
 #include "launcher/process_attributes.h"
 #include "launcher/spawn.h"
@@ -28,6 +31,7 @@ struct ExecOptions {
   ProcessOptions process;
   std::string console_socket;
   std::string pid_file;
+  std::string cgroup;
   unsigned preserve_fds = 0;
   bool detach = false;
   bool ignore_paused = false;
@@ -51,6 +55,7 @@ std::vector<Option> table(ExecOptions& options) {
       {"pid-file", 0, "FILE", "write its host pid there", into(options.pid_file)},
       {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
       {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
+      {"cgroup", 0, "PATH", "in this cgroup below the container's", into(options.cgroup)},
       {"ignore-paused", 0, nullptr, "allow it in a paused container", into(options.ignore_paused)},
       {"help", 'h', nullptr, "this text", into(options.help)},
   };
@@ -102,6 +107,21 @@ Outcome<ContainerCgroup> current_cgroup(const ContainerRecord& record) {
   return cgroup;
 }
 
+// --cgroup: one that the container, or somebody for it, has made below its own.
+Outcome<ContainerCgroup> cgroup_below(const ContainerRecord& record, const std::string& path) {
+  ContainerCgroup cgroup = record.cgroup;
+  if (cgroup.path.empty()) {
+    return refuse("--cgroup: container \"" + record.id + "\" has no cgroup of its own");
+  }
+  auto below = cgroupfs_path(record.cgroup.path + "/" + path, record.id, "");
+  if (!below) {
+    return refuse("--cgroup \"" + printable(path) + "\" may have no \".\" and \"..\" in it");
+  }
+  cgroup.path = *std::move(below);
+  CGW_TRY(open_container_cgroup(cgroup));
+  return cgroup;
+}
+
 class Execution {
  public:
   Execution(const Global& global, const ExecOptions& options)
@@ -133,7 +153,11 @@ Outcome<void> Execution::look_up(const std::string& id) {
   }
   CGW_ASSIGN(spec_, container.spec(record_));
   CGW_ASSIGN(namespaces_, open_namespaces(record_));
-  CGW_ASSIGN(cgroup_, current_cgroup(record_));
+  if (options_.cgroup.empty()) {
+    CGW_ASSIGN(cgroup_, current_cgroup(record_));
+  } else {
+    CGW_ASSIGN(cgroup_, cgroup_below(record_, options_.cgroup));
+  }
   return {};
 }
 
@@ -171,6 +195,7 @@ Outcome<Spawned> Execution::launch(int console) {
 }
 
 Outcome<int> Execution::run(const std::string& id, const Words& command) {
+  CGW_TRY(preserved_fds(options_.preserve_fds));
   CGW_TRY(look_up(id));
   CGW_TRY(use_process(spec_, options_.process, command));
   if (const auto& affinity = spec_.process.exec_cpu_affinity) {

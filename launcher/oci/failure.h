@@ -18,8 +18,9 @@ struct Failure {
       : text(std::move(sentence)), exit_code(code) {}
   // Implicit, so that CGW_TRY and CGW_ASSIGN pass both kinds of errors on.
   Failure(const Error& error) : text(error.sentence()) {}  // NOLINT(google-explicit-constructor)
-  Failure(const LaunchError& error)
-      : text(error.sentence()) {}  // NOLINT(google-explicit-constructor)
+  // With the words of errno in lower case: docker's command line tells by "permission denied" and
+  // "no such file or directory", as Go writes them, whether to exit with 126 or 127.
+  Failure(const LaunchError& error);  // NOLINT(google-explicit-constructor)
 };
 
 template <typename T>

@@ -13,13 +13,18 @@
 namespace cgwarden::launcher::oci {
 namespace {
 
+// containerd takes "container not running" for success: what was to be ended has ended.
+std::unexpected<Failure> not_running(const std::string& id, ContainerStatus status) {
+  return refuse("container not running: \"" + id + "\" is " + std::string(to_string(status)));
+}
+
 Outcome<void> signal_one(const ContainerRecord& record, int number) {
   const UniqueFd pidfd = open_process(record);
   if (pidfd.valid() && ::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) == 0) {
     return {};
   }
   if (!pidfd.valid() || errno == ESRCH) {
-    return refuse("container \"" + record.id + "\" is not running");
+    return not_running(record.id, ContainerStatus::stopped);
   }
   return std::unexpected(Failure(
       Error::from_errno(errno, "send the signal to", "process " + std::to_string(record.pid))));
@@ -72,8 +77,7 @@ Outcome<int> kill(const Global& global, const Words& words) {
     return 0;
   }
   if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
-    return refuse("container \"" + record.id + "\" is not running: it is " +
-                  std::string(to_string(status)));
+    return not_running(record.id, status);
   }
   if (all) {
     CGW_TRY(signal_all(record, *number));

@@ -24,7 +24,7 @@ class Runtime:
         self.root = f"{self.work}/state"
         guest.run(
             f"cd {self.work} && mkdir -p rootfs/bin rootfs/etc && cp /bin/busybox rootfs/bin/ && "
-            "for a in sh sleep cat true id echo kill hostname; do ln -s busybox rootfs/bin/$a; done && "
+            "for a in sh sleep cat true id echo kill hostname ls env grep wc; do ln -s busybox rootfs/bin/$a; done && "
             "printf 'app:x:77:88::/home/app:/bin/sh\\n' > rootfs/etc/passwd",
             check=True,
         )
@@ -135,6 +135,18 @@ def test_exec_joins_the_container(runtime):
     assert pid in json.loads(runtime.must("ps", "--format", "json", "box"))
 
 
+def test_exec_in_a_cgroup_below(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    runtime.guest.run(f"mkdir {TREE}/ocirun/box/part", check=True)
+    assert runtime.must("exec", "--cgroup", "part", "box", "cat", "/proc/self/cgroup") == "0::/part\n"
+    assert runtime.must("exec", "--cgroup", "/", "box", "cat", "/proc/self/cgroup") == "0::/\n"
+    absent = runtime("exec", "--cgroup", "absent", "box", "true")
+    assert absent.returncode == 255 and b"/ocirun/box/absent" in absent.stderr
+    above = runtime("exec", "--cgroup", "../..", "box", "true")
+    assert above.returncode == 255 and b'--cgroup "../.." may have no' in above.stderr
+
+
 def test_a_user_namespace_can_be_entered_too(runtime):
     linux = runtime.config["linux"]
     linux["namespaces"].append({"type": "user"})
@@ -208,6 +220,49 @@ def test_failures_are_told_and_leave_nothing(runtime):
     assert entry["level"] == "error" and "does not exist" in entry["msg"] and entry["time"]
     assert runtime("bogus").returncode == 2
     assert runtime("delete").returncode == 2
+
+
+def test_descriptors_are_passed_on(runtime):
+    show = "ls /proc/self/fd; cat <&3 2>/dev/null; env | grep LISTEN"
+    runtime.command("sh", "-c", show)
+    start = f"{OCI} --root {runtime.root} run --bundle {runtime.work} --preserve-fds"
+    done = runtime.guest.run(f"exec 3<<X\nthree\nX\n{start} 1 box")
+    assert "three" in done.text and "LISTEN" not in done.text
+    missing = runtime.guest.run(f"{start} 1 box")
+    assert missing.returncode == 1 and b"--preserve-fds 1: descriptor 3 is not open" in missing.stderr
+    huge = runtime.guest.run(f"{start} 4294967295 box")
+    assert huge.returncode == 1 and b"descriptor 3 is not open" in huge.stderr
+    # A socket-activated runtime, as sd_listen_fds(3) has it: the command is pid 1 of its namespace.
+    activated = 'exec 3<<X 4<<Y\nthree\nX\nfour\nY\nexport LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web; exec '
+    done = runtime.guest.run(f"{activated}{start} 1 box")
+    assert "three" in done.text and "LISTEN_FDS=1" in done.text and "LISTEN_PID=1" in done.text
+    assert "LISTEN_FDNAMES=web" in done.text and "\n4\n" in done.text
+    # Meant for somebody else.
+    done = runtime.guest.run(activated.replace("$$", "1") + f"{start} 0 box")
+    assert "LISTEN" not in done.text and "three" not in done.text
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    execute = f"{OCI} --root {runtime.root} exec --preserve-fds 1 box cat /proc/self/fd/3"
+    assert runtime.guest.run(f"exec 3<<X\nthree\nX\n{execute}").text == "three\n"
+    assert runtime.guest.run(execute).returncode == 255
+
+
+def test_a_root_without_pivot_root(runtime):
+    runtime.command("sh", "-c", "echo $(ls /); cat /proc/1/comm; ls /proc/self/fd | wc -l")
+    normal = runtime("run", "--bundle", runtime.work, "box")
+    moved = runtime("run", "--no-pivot", "--bundle", runtime.work, "box")
+    assert moved.returncode == 0, moved
+    assert moved.text == normal.text
+    assert "rootfs" not in moved.text and "bin" in moved.text
+
+
+def test_what_ended_is_not_running(runtime):
+    runtime.create("true")
+    runtime.must("start", "box")
+    runtime.wait_stopped()
+    late = runtime("kill", "box", "KILL")
+    # These words are what containerd looks for.
+    assert late.returncode == 1 and b"container not running" in late.stderr
 
 
 def test_a_create_that_is_killed_leaves_nothing(runtime):

@@ -275,6 +275,20 @@ TEST(Devices, AreBoundWhereANodeWouldOpenNothing) {
             "cannot start: devices: /proc/own is inside a file system of the kernel");
 }
 
+// Privileged containers list every device of the host.
+TEST(Devices, TheHostsPtmxDoesNotReplaceTheLinkToTheContainersOwn) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "readlink /dev/ptmx; stat -L -c %t:%T /dev/ptmx");
+  spec.devices = {{.path = "/dev/ptmx",
+                   .type = 'c',
+                   .major = 5,
+                   .minor = 2,
+                   .file_mode = 0666,
+                   .uid = 0,
+                   .gid = 0}};
+  EXPECT_EQ(output_of(spec), "pts/ptmx\n5:2\n");
+}
+
 TEST(Devices, WithoutAMountOnDevTheRootfsGetsThem) {
   const Rootfs rootfs;
   Spec spec = shell_spec(rootfs, "dd if=/dev/zero of=/dev/full bs=1 count=1; readlink /dev/stdin");

@@ -24,10 +24,14 @@ _EXCLUDED = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/
 
 # Not of use in a guest which lives for seconds, and each costs boot time under emulation.
 _MASKED_UNITS = [
+    "apparmor.service",
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
+    "containerd.service",
     "dev-hugepages.mount",
     "dev-mqueue.mount",
+    "docker.service",
+    "docker.socket",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
@@ -36,6 +40,11 @@ _MASKED_UNITS = [
     "getty@tty1.service",
     "kmod-static-nodes.service",
     "modprobe@.service",
+    "podman-auto-update.service",
+    "podman-auto-update.timer",
+    "podman-restart.service",
+    "podman.service",
+    "podman.socket",
     "proc-sys-fs-binfmt_misc.automount",
     "prometheus-node-exporter.service",
     "prometheus.service",

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "launcher/spec.h"
+
+namespace cgwarden::launcher {
+
+// Pipes among descriptors 0, 1 and 2 become the user's, so that a command without root's rights can
+// open /dev/stdout. The group stays; files, terminals and devices of the caller are not touched.
+// A pipe whose owner the user namespace does not know is left as it is.
+void give_pipes_to(const User& user);
+
+}  // namespace cgwarden::launcher

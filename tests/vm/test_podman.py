@@ -1,0 +1,252 @@
+"""podman calls cgwarden-oci: as root and as a user, with both cgroup managers."""
+
+import json
+
+import pytest
+from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install, until
+
+pytestmark = pytest.mark.systemd
+
+USER = "joe"
+USER_STATE = "/run/engines/joe"
+USER_ENVIRONMENT = [
+    "HOME=/home/joe", f"USER={USER}", "XDG_RUNTIME_DIR=/run/user/1000",
+    "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus",
+]  # fmt: skip
+AS_USER = ["setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "env", "-C", "/", *USER_ENVIRONMENT]
+# No file system of the guest keeps what podman's overlay driver of users needs.
+STORAGE = '[storage]\ndriver = "{driver}"\nrunroot = "{state}/run"\ngraphroot = "{state}/graph"\n'
+CONTAINERS = '[network]\nnetwork_backend = "netavark"\n[engine]\nevents_logger = "file"\n'
+# Ends on SIGTERM, which pid 1 of a namespace without a handler ignores.
+OBEDIENT = ["sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done"]
+LIMITS = ["--memory=64m", "--memory-swap=64m", "--cpus=0.5", "--pids-limit=33"]
+
+
+class Podman:
+    def __init__(self, guest, prefix=(), manager="systemd"):
+        self.guest = guest
+        self.prefix = list(prefix)
+        self.manager = manager
+
+    def words(self, *words):
+        return [*self.prefix, "podman", "--runtime", RUNTIME, "--cgroup-manager", self.manager, *words]
+
+    def __call__(self, *words):
+        return self.guest.run(self.words(*words), timeout=PATIENCE)
+
+    def must(self, *words):
+        done = self(*words)
+        assert done.returncode == 0, done
+        return done.text
+
+    def once(self, *words):
+        """`podman run --rm` without a network, which takes a second."""
+        return self("run", "--rm", "--network=none", *words)
+
+    def start(self, name, *words):
+        self.must("run", "--detach", "--name", name, *words)
+
+    def status(self, name):
+        return self.must("inspect", "--format", "{{.State.Status}}", name).strip()
+
+    def pid(self, name):
+        return self.must("inspect", "--format", "{{.State.Pid}}", name).strip()
+
+    def remove_all(self):
+        self("pod", "rm", "--all", "--force", "--time=0")
+        self("rm", "--all", "--force", "--time=0")
+
+
+@pytest.fixture(scope="module")
+def podman(machine_slot):
+    """Tests choose names of their own: what a failed one leaves is removed at the end."""
+    guest = machine_slot.guest()
+    install(guest)
+    guest.run("modprobe -a tun veth bridge && chmod 666 /dev/net/tun", check=True)
+    guest.write_file("/etc/containers/containers.conf", CONTAINERS)
+    guest.run("mkdir -p /etc/containers/containers.conf.d", check=True)
+    guest.write_file("/etc/containers/containers.conf.d/cgwarden.conf", (EXAMPLES / "podman.conf").read_text())
+    guest.write_file("/etc/containers/storage.conf", STORAGE.format(driver="overlay", state="/run/engines/root"))
+    for file in ("/etc/subuid", "/etc/subgid"):
+        guest.run(f"grep -q containers {file} || echo containers:500000:655360 >> {file}", check=True)
+    made = Podman(guest)
+    made.must("import", "--quiet", IMAGE_TAR, "box")
+    yield made
+    made.remove_all()
+    # Nothing that the runtime keeps outlives its container.
+    assert guest.run("ls /run/cgwarden-oci").text == ""
+    assert guest.run("ls -d /sys/fs/cgroup/machine.slice/libpod-*").text == ""
+
+
+@pytest.fixture(scope="module")
+def user_podman(podman):
+    """Rootless, with a user manager of systemd, as after `loginctl enable-linger`."""
+    guest = podman.guest
+    guest.run(
+        f"id {USER} || useradd --create-home --uid 1000 {USER}; systemctl start user@1000 && "
+        f"install -d -o {USER} {USER_STATE} /home/{USER}/.config/containers", check=True, timeout=PATIENCE)
+    guest.write_file(
+        f"/home/{USER}/.config/containers/storage.conf", STORAGE.format(driver="vfs", state=USER_STATE))
+    made = Podman(guest, AS_USER)
+    made.must("import", "--quiet", IMAGE_TAR, "box")
+    yield made
+    made.remove_all()
+    guest.run("systemctl stop user@1000", timeout=PATIENCE)
+
+
+def test_the_example_makes_it_the_default(podman):
+    guest = podman.guest
+    shown = guest.run(["podman", "info", "--format", "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Path}}"], check=True)
+    assert shown.text == f"cgwarden-oci {RUNTIME}\n"
+    done = guest.run(["podman", "run", "--rm", "--network=none", "box", "echo", "hello"], timeout=PATIENCE)
+    assert done.text == "hello\n", done
+
+
+def test_run_passes_status_and_errors_on(podman):
+    assert podman.once("box", "sh", "-c", "exit 5").returncode == 5
+    missing = podman.once("box", "no-such-command")
+    assert missing.returncode == 127 and b"no-such-command: executable file not found in $PATH" in missing.stderr
+    denied = podman.once("box", "/etc/passwd")
+    assert denied.returncode == 126 and b"/etc/passwd is not executable" in denied.stderr
+    # The pipe is conmon's, the user has to be able to open it.
+    named = podman.once("--user=77", "box", "sh", "-c", "echo words > /dev/stdout; id -u")
+    assert named.text == "words\n77\n", named
+
+
+def test_what_a_process_is_given(podman):
+    done = podman.once(
+        "--init", "--cap-drop=all", "--cap-add=net_raw", "--security-opt=no-new-privileges", "--ulimit=nofile=99:100",
+        "--hostname=inside", "--sysctl=net.core.somaxconn=77", "--device=/dev/fuse", "--shm-size=1m", "--read-only",
+        "--tmpfs=/scratch", "--volume=podvol:/data", "--env=A=b", "--workdir=/data", "box", "sh", "-c",
+        "cut -d ' ' -f 2 /proc/1/stat; grep -E 'CapEff|NoNewPrivs|Seccomp:' /proc/self/status; ulimit -n; hostname; "
+        "cat /proc/sys/net/core/somaxconn; stat -c %t:%T /dev/fuse; touch /x 2>/dev/null || touch /scratch/x && echo $A; "
+        "pwd; echo kept > file")  # fmt: skip
+    assert done.returncode == 0, done
+    assert done.text.split() == [
+        "(podman-init)", "CapEff:", "0000000000002000", "NoNewPrivs:", "1", "Seccomp:", "2", "99", "inside", "77", "a:e5",
+        "b", "/data"]  # fmt: skip
+    assert podman.once("--volume=podvol:/data:ro", "box", "cat", "/data/file").text == "kept\n"
+    podman.must("volume", "rm", "podvol")
+    privileged = podman.once("--privileged", "box", "sh", "-c", "readlink /dev/ptmx; grep CapEff /proc/self/status")
+    assert privileged.text.startswith("pts/ptmx\nCapEff:\t000001ff"), privileged
+
+
+def test_user_namespace_and_id_mapped_volume(podman):
+    podman.guest.run("mkdir -p /run/engines/shared", check=True)
+    # tmpfs can be id-mapped since Linux 6.3.
+    mapped = podman.guest.kernel != "6.1"
+    volume = ["--volume=/run/engines/shared:/data:idmap"] if mapped else []
+    done = podman.once(
+        "--userns=auto", *volume, "box", "sh", "-c", "cat /proc/self/uid_map; [ ! -e /data ] || touch /data/file")
+    assert done.returncode == 0, done
+    inside, outside, size = done.text.split()
+    assert (inside, outside) == ("0", "500000") and int(size) > 1000
+    if mapped:
+        assert podman.guest.run("stat -c %u /run/engines/shared/file").text == "0\n"
+
+
+def start_limited(podman, name, parent):
+    podman.start(name, "--network=none", *LIMITS, "box", *OBEDIENT)
+    cgroup = podman.guest.read_file(f"/proc/{podman.pid(name)}/cgroup").decode()
+    assert cgroup.startswith(f"0::{parent}/libpod-")
+    show = "cd /sys/fs/cgroup; cat memory.max memory.swap.max cpu.max pids.max; exit 9"
+    limits = podman("exec", name, "sh", "-c", show)
+    assert limits.returncode == 9 and limits.text == f"{64 << 20}\n0\n50000 100000\n33\n"
+
+
+def test_the_cgroupfs_manager(podman):
+    podman = Podman(podman.guest, manager="cgroupfs")
+    start_limited(podman, "direct", "/libpod_parent")
+    podman.must("pause", "direct")
+    assert podman.status("direct") == "paused"
+    podman.must("unpause", "direct")
+    podman.must("rm", "--force", "--time=0", "direct")
+
+
+def test_the_life_of_a_limited_container(podman):
+    start_limited(podman, "limited", "/machine.slice")
+    assert podman("exec", "limited", "no-such-command").returncode == 127
+    assert podman.must("exec", "--user=77", "--env=A=b", "limited", "sh", "-c", "echo $(id -u) $A") == "77 b\n"
+    podman.must("pause", "limited")
+    assert podman.status("limited") == "paused"
+    podman.must("unpause", "limited")
+    stats = json.loads(podman.must("stats", "--no-stream", "--format=json", "limited"))[0]
+    assert stats["pids"] != "0" and "67.11MB" in stats["mem_usage"], stats
+    podman.must("update", "--memory=96m", "--memory-swap=96m", "limited")
+    assert podman.must("exec", "limited", "cat", "/sys/fs/cgroup/memory.max") == f"{96 << 20}\n"
+    assert "sleep" in podman.must("top", "limited", "args")
+    podman.must("stop", "limited")
+    assert podman.must("wait", "limited") == "3\n"
+    assert podman.must("logs", "limited") == "up\nbye\n"
+    podman.must("start", "limited")
+    podman.must("kill", "--signal=KILL", "limited")
+    assert podman.must("wait", "limited") == "137\n"
+    podman.must("rm", "limited")
+
+
+def test_a_pod_with_a_published_port(podman):
+    podman.must("pod", "create", "--name=pod", "--publish=8080:80")
+    page = "mkdir /w; echo page > /w/index.html; exec httpd -f -p 80 -h /w"
+    podman.start("web", "--pod=pod", "box", "sh", "-c", page)
+    assert until(podman.guest, "curl -s http://127.0.0.1:8080/", "the page") == "page\n"
+    assert podman("run", "--rm", "--pod=pod", "box", "wget", "-qO-", "http://127.0.0.1/").text == "page\n"
+    podman.must("pod", "pause", "pod")
+    assert podman.status("web") == "paused"
+    podman.must("pod", "unpause", "pod")
+    podman.must("pod", "stop", "--time=0", "pod")
+    podman.must("pod", "rm", "pod")
+
+
+def test_a_health_check(podman):
+    podman.start("health", "--network=none", "--health-cmd=test -e /tmp/ok", "--health-interval=1h",
+                 "--health-retries=1", "box", "sleep", "1000")  # fmt: skip
+    assert podman("healthcheck", "run", "health").returncode == 1
+    podman.must("exec", "health", "touch", "/tmp/ok")
+    podman.must("healthcheck", "run", "health")
+    podman.must("rm", "--force", "--time=0", "health")
+
+
+def test_terminals(podman):
+    command = podman.words("run", "-it", "--rm", "--network=none", "--name=tty", "box", "sh")
+    shell = podman.guest.spawn(command, pty=(31, 97), stdin=b"")
+    shell.write(b"stty size; tty; echo again-$((1+1))\n")
+    shell.wait_for_output(b"again-2", PATIENCE)
+    assert b"31 97" in shell.stdout and b"/dev/pts/0" in shell.stdout
+    second = podman.guest.spawn(podman.words("exec", "-it", "tty", "sh"), pty=(20, 40), stdin=b"")
+    second.write(b"stty size; exit 6\n")
+    done = second.wait(PATIENCE)
+    assert done.returncode == 6 and b"20 40" in done.stdout
+    shell.write(b"exit 4\n")
+    assert shell.wait(PATIENCE).returncode == 4
+
+
+def test_rootless(user_podman):
+    podman = user_podman
+    podman.start("box", *LIMITS, "--init", "--publish=9090:80", "box", "sh", "-c",
+                 "mkdir /w; echo page > /w/index.html; httpd -f -p 80 -h /w & trap 'exit 3' TERM; wait")  # fmt: skip
+    assert until(podman.guest, "curl -s http://127.0.0.1:9090/", "the page") == "page\n"
+    cgroup = podman.guest.read_file(f"/proc/{podman.pid('box')}/cgroup").decode()
+    assert cgroup.startswith("0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-")
+    show = "cd /sys/fs/cgroup; cat memory.max cpu.max pids.max; cat /proc/self/uid_map; exit 9"
+    done = podman("exec", "box", "sh", "-c", show)
+    assert done.returncode == 9
+    assert done.text.split() == [str(64 << 20), "50000", "100000", "33", "0", "1000", "1", "1", "100000", "65536"]
+    podman.must("pause", "box")
+    assert podman.status("box") == "paused"
+    podman.must("unpause", "box")
+    assert json.loads(podman.must("stats", "--no-stream", "--format=json", "box"))[0]["pids"] != "0"
+    shell = podman.guest.spawn(podman.words("exec", "-it", "--user=77", "box", "sh"), pty=(31, 97), stdin=b"")
+    shell.write(b"stty size; id -u; exit 6\n")
+    ended = shell.wait(PATIENCE)
+    assert ended.returncode == 6 and b"31 97" in ended.stdout and b"77" in ended.stdout
+    podman.must("stop", "box")
+    assert podman.must("wait", "box") == "3\n"
+    podman.must("rm", "box")
+    assert podman.guest.run("ls /run/user/1000/cgwarden-oci").text == ""
+
+
+def test_rootless_with_cgroups_of_its_own(user_podman):
+    delegated = [*AS_USER, "systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes"]
+    podman = Podman(user_podman.guest, delegated, manager="cgroupfs")
+    done = podman.once("--memory=64m", "--userns=keep-id", "box", "sh", "-c", "cat /sys/fs/cgroup/memory.max; id -u")
+    assert done.text == f"{64 << 20}\n1000\n", done
