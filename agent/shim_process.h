@@ -23,6 +23,14 @@ struct ShimProcess {
   void kill_and_reap();
 };
 
+// What a run in the foreground lends its shim; borrowed, -1: none (launcher/shim.h).
+struct ForegroundFds {
+  int stdin_fd = -1;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  int console_fd = -1;
+};
+
 struct ShimRequest {
   std::string executable;
   std::string name;
@@ -30,6 +38,7 @@ struct ShimRequest {
   std::string config_json;  // the OCI spec, handed over in a memfd
   std::string state_dir;
   std::string cgroup_root;
+  ForegroundFds foreground;
 };
 
 // posix_spawn(3): nothing of ours runs between fork and exec.

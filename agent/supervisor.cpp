@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -50,17 +51,13 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   auto workload = parse_workload(yaml, origin);
   if (!workload) return done(fail(workload.error()));
   const std::string name = workload->name;
-  if (!knows(name)) {
-    if (const Status free = no_shim_holds(options_.runtime_dir, name); !free) {
-      return done(fail(free.error()));
-    }
+  const auto found = workloads_.find(name);
+  if (const Status free =
+          free_to_launch(name, found == workloads_.end() ? nullptr : found->second.get());
+      !free) {
+    return done(fail(free.error()));
   }
   auto& known = workloads_[name];
-  if (known && known->state != WorkloadState::exited) {
-    return done(
-        fail(Error{ErrorKind::busy, 0, "launch", name,
-                   "it is " + std::string(to_string(known->state)) + " already; stop it first"}));
-  }
   // A known one is kept as it is: its old cgroups may still be on their way out.
   if (!known) known = std::make_unique<Managed>();
   Managed& managed = *known;
@@ -70,10 +67,68 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   note.yaml = yaml;
   note.incarnation = managed.note.incarnation;
   note.unconfirmed = asked == Asked::by_caller;
+  if (parts_.foreground != nullptr) {
+    note.runner_pid = ::getpid();
+    note.runner_start_time = launcher::process_start_time(note.runner_pid).value_or(0);
+  }
   managed.note = std::move(note);
   managed.launch_done = std::move(done);
   parts_.listener->workload_known(name);
   start(managed);
+}
+
+Status Supervisor::free_to_launch(const std::string& name, const Managed* known) const {
+  if (known != nullptr && known->state != WorkloadState::exited) {
+    return fail(Error{ErrorKind::busy, 0, "launch", name,
+                      "it is " + std::string(to_string(known->state)) + " already; stop it first"});
+  }
+  const auto files = read_workload_files(options_.runtime_dir, name);
+  if (files && files->note && runner_lives(*files->note)) {
+    return fail(Error{ErrorKind::busy, 0, "launch", name,
+                      "it runs in the foreground of process " +
+                          std::to_string(files->note->runner_pid) + "; stop it first"});
+  }
+  return no_shim_holds(options_.runtime_dir, name);
+}
+
+void Supervisor::wait(const std::string& name, Control::Done done) {
+  const auto found = workloads_.find(name);
+  if (found == workloads_.end()) {
+    return done(fail(Error{ErrorKind::vanished, 0, "wait for", name, "there is no such workload"}));
+  }
+  found->second->stop_done.push_back(std::move(done));
+}
+
+Status Supervisor::signal(const std::string& name, int number, const std::string& reason) {
+  const auto found = workloads_.find(name);
+  if (found == workloads_.end() || !found->second->main_pidfd.valid()) {
+    return fail(Error{ErrorKind::vanished, 0, "signal", name, "it is not running"});
+  }
+  Managed& managed = *found->second;
+  if (::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), number, nullptr, 0) != 0) {
+    return fail(Error::from_errno(errno, "signal", name));
+  }
+  managed.own_actions.push_back({number, reason, parts_.clock->now().boottime});
+  return {};
+}
+
+void Supervisor::want_no_more(const std::string& name) {
+  const auto found = workloads_.find(name);
+  if (found == workloads_.end() || !found->second->note.wanted) return;
+  found->second->note.wanted = false;
+  (void)save_note(*found->second);  // logged
+}
+
+void Supervisor::kill_now(const std::string& name) {
+  const auto found = workloads_.find(name);
+  if (found != workloads_.end() && found->second->main_pidfd.valid()) {
+    stop_timed_out(*found->second);
+  }
+}
+
+int Supervisor::process_of(const std::string& name) const {
+  const auto found = workloads_.find(name);
+  return found == workloads_.end() ? -1 : found->second->main_pidfd.get();
 }
 
 void Supervisor::stop(const std::string& name, const std::string& reason, Control::Done done) {

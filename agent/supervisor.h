@@ -61,6 +61,8 @@ class Supervisor {
     ScopeHost* scopes = nullptr;
     Enforcer* enforcer = nullptr;
     SupervisorListener* listener = nullptr;
+    // A run in the foreground: what it lends to the shim. nullptr: an agent.
+    const ForegroundFds* foreground = nullptr;
   };
   Supervisor(const Parts& parts, Options options);
   ~Supervisor();
@@ -75,6 +77,16 @@ class Supervisor {
   };
   void launch(const std::string& yaml, const std::string& origin, Asked asked, Control::Done done);
   void stop(const std::string& name, const std::string& reason, Control::Done done);
+  // `done` once the present incarnation and its cgroups are gone; asks for nothing.
+  void wait(const std::string& name, Control::Done done);
+  // A signal for the command, by way of the built-in init. vanished: it does not run.
+  [[nodiscard]] Status signal(const std::string& name, int number, const std::string& reason);
+  // Whatever ends it now, it is not started again.
+  void want_no_more(const std::string& name);
+  // SIGKILL to every process of a running workload.
+  void kill_now(const std::string& name);
+  // pidfd of the direct child of the shim, which lives on in `name`'s incarnation; -1: none.
+  [[nodiscard]] int process_of(const std::string& name) const;
   [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }
   // The YAML text a known workload was launched from.
   [[nodiscard]] std::string yaml_of(const std::string& name) const;
@@ -129,6 +141,7 @@ class Supervisor {
   void look_for_status(Managed& managed);
   void start_over(Managed& managed);
   Status save_note(Managed& managed);
+  [[nodiscard]] Status free_to_launch(const std::string& name, const Managed* known) const;
   void answer_launch(Managed& managed, Status status);
   void answer_stops(Managed& managed, const Status& status);
 

@@ -52,6 +52,7 @@ void Supervisor::adopt_one(const std::string& name) {
                 {"error", files ? "its agent.json is missing" : files.error().sentence()}});
     return;
   }
+  if (runner_lives(*files->note)) return;  // it has its supervisor
   auto workload = parse_workload(files->note->yaml, files->note->origin);
   if (!workload) {
     log::error("not_adopted", {{"workload", name}, {"error", workload.error().sentence()}});

@@ -188,6 +188,8 @@ void Supervisor::forget_finished() {
   for (std::size_t i = 0; i < finished.size(); ++i) {
     if (i < limits::kFinishedWorkloads && now < finished[i]->ended + age) continue;
     const std::string name = finished[i]->name();
+    // Somebody runs it in the foreground by now.
+    if (!free_to_launch(name, finished[i])) continue;
     std::error_code error;
     std::filesystem::remove_all(workload_directory(options_.runtime_dir, name), error);
     if (error) {

@@ -60,6 +60,7 @@ Status Supervisor::spawn_shim(Managed& managed) {
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
   CGW_TRY(make_directories(directory, kWorkloadDirectoryMode));
   launcher::Spec spec = compile(managed.workload);
+  spec.process.terminal = parts_.foreground != nullptr && parts_.foreground->console_fd >= 0;
   // A rootfs named through a symbolic link is what it points to; one that is not there is the
   // launcher's to report.
   std::error_code missing;
@@ -67,12 +68,15 @@ Status Supervisor::spawn_shim(Managed& managed) {
   if (!missing) spec.root_path = rootfs.string();
   const std::string config = launcher::to_config(spec);
   CGW_TRY(write_file_atomically(directory + "/config.json", config, 0600));
-  CGW_ASSIGN(managed.shim, start_shim({.executable = options_.shim,
-                                       .name = managed.name(),
-                                       .incarnation = managed.note.incarnation,
-                                       .config_json = config,
-                                       .state_dir = directory,
-                                       .cgroup_root = parts_.tree->root()}));
+  CGW_ASSIGN(managed.shim,
+             start_shim({.executable = options_.shim,
+                         .name = managed.name(),
+                         .incarnation = managed.note.incarnation,
+                         .config_json = config,
+                         .state_dir = directory,
+                         .cgroup_root = parts_.tree->root(),
+                         .foreground =
+                             parts_.foreground != nullptr ? *parts_.foreground : ForegroundFds{}}));
   CGW_TRY(note_shim(managed));
   CGW_ASSIGN(managed.shim_watch,
              parts_.loop->add(managed.shim.pidfd.get(), EPOLLIN,

@@ -56,7 +56,9 @@ std::string to_json(const AgentNote& note) {
                         {"launch_failures_in_row", note.launch_failures_in_row},
                         {"shim_pid", note.shim_pid},
                         {"shim_start_time", note.shim_start_time},
-                        {"scope", note.scope}}
+                        {"scope", note.scope},
+                        {"runner_pid", note.runner_pid},
+                        {"runner_start_time", note.runner_start_time}}
       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -83,6 +85,8 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
     note.shim_pid = document.value("shim_pid", pid_t{-1});
     note.shim_start_time = document.value("shim_start_time", std::uint64_t{0});
     note.scope = document.value("scope", "");
+    note.runner_pid = document.value("runner_pid", pid_t{-1});
+    note.runner_start_time = document.value("runner_start_time", std::uint64_t{0});
     return note;
   } catch (const nlohmann::json::exception& error) {
     return fail(Error::malformed("read", where, error.what()));
@@ -98,6 +102,12 @@ Status write_agent_note(const std::string& runtime_dir, const std::string& name,
     return fail(Error::from_errno(errno, "protect", directory));
   }
   return write_file_atomically(directory + "/agent.json", to_json(note), kNoteMode);
+}
+
+bool runner_lives(const AgentNote& note) {
+  if (note.runner_pid <= 0) return false;
+  const auto start_time = launcher::process_start_time(note.runner_pid);
+  return start_time && *start_time == note.runner_start_time;
 }
 
 Status no_shim_holds(const std::string& runtime_dir, const std::string& name) {

@@ -38,6 +38,11 @@ struct AgentNote {
   pid_t shim_pid = -1;
   std::uint64_t shim_start_time = 0;
   std::string scope;  // cgroup path
+
+  // The `cgwarden run` that supervises it in the foreground; -1: an agent does. Once that process
+  // is gone, an agent takes the workload over.
+  pid_t runner_pid = -1;
+  std::uint64_t runner_start_time = 0;
 };
 
 // All files of one workload. Readable without the agent (`cgwarden why`, `ps`).
@@ -49,6 +54,9 @@ struct WorkloadFiles {
   std::optional<launcher::ExitRecord> exit;
   bool shim_alive = false;  // status' shim_pid lives with the same start time
 };
+
+// Does the foreground run that a note names live?
+[[nodiscard]] bool runner_lives(const AgentNote& note);
 
 // Environment, last words and output of a workload are for root and the directory's group alone.
 inline constexpr mode_t kWorkloadDirectoryMode = 0750;

@@ -27,7 +27,8 @@ struct Values {
   LogsOptions logs;
   WhyOptions why;
   AuditOptions audit;
-  std::string file;
+  RunOptions run;
+  std::vector<std::string> after_dashes;  // the words after "--" of run and exec
   std::string name;
   std::vector<std::string> paths;
   std::string shell;
@@ -101,12 +102,63 @@ void add_agent(CLI::App& app, Values& values) {
       ->check(CLI::Range(kMinInterval, kMaxInterval));
 }
 
+// Options of `run -- COMMAND`: what a file would say.
+void add_run_document(CLI::App& command, RunOptions& run) {
+  const auto text = [&command](const char* names, auto& to, const char* help, const char* kind) {
+    command.add_option(names, to, help)->type_name(kind)->group("With -- COMMAND");
+  };
+  text("--name", run.name, "Name of the workload (default: made up)", "TEXT");
+  text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
+  text("-e,--env", run.env, "Environment: KEY=VALUE, or KEY as it is here", "KEY[=VALUE]");
+  text("--mount", run.mounts, "Bind mount: SOURCE:DESTINATION[:ro]", "SPEC");
+  text("--cap-add", run.cap_add, "One capability more, or ALL", "CAP");
+  text("--cap-drop", run.cap_drop, "One capability less, or ALL", "CAP");
+  text("--cwd", run.cwd, "Working directory in the workload", "PATH");
+  text("-u,--user", run.user, "UID[:GID]", "IDS");
+  text("--hostname", run.hostname, "Host name (default: the name)", "TEXT");
+  text("--network", run.network, "none (default) or host", "KIND");
+  text("--memory", run.memory, "memory.max, for example 512MiB", "SIZE");
+  text("--cpus", run.cpus, "cpu.max, for example 1.5 or 500m", "CORES");
+  text("--pids", run.pids, "pids.max", "N");
+  command.add_flag("--read-only", run.read_only, "Nothing of the root directory can be changed")
+      ->group("With -- COMMAND");
+  command.add_flag("--no-init", run.no_init, "The command itself is PID 1")
+      ->group("With -- COMMAND");
+}
+
+void add_run(CLI::App& app, Values& values) {
+  RunOptions& run_options = values.run;
+  auto* command =
+      add_command(app, values, "run", "Launch a workload through the agent, or in the foreground",
+                  "cgwarden run web.yaml\n  cgwarden run --foreground web.yaml\n"
+                  "  cgwarden run -it --rm --memory 64MiB -- /bin/sh",
+                  [&values] {
+                    values.run.command = values.after_dashes;
+                    return run(values.common, values.run);
+                  });
+  command->add_option("FILE", run_options.file, "A YAML file of kind: Workload")->type_name("");
+  auto* detach = command->add_flag("-d,--detach", run_options.detach,
+                                   "Through the agent, return when it runs (default with FILE)");
+  const auto flag = [&](const char* names, bool& to, const char* help) {
+    command->add_flag(names, to, help)->excludes(detach);
+  };
+  flag("--foreground", run_options.foreground,
+       "Without the agent; exit as the command does (default with -- COMMAND)");
+  flag("-i,--interactive", run_options.interactive, "In the foreground, with this standard input");
+  flag("-t,--tty", run_options.terminal, "In the foreground, with a terminal");
+  flag("--rm", run_options.remove, "In the foreground; remove its state and logs at the end");
+  command
+      ->add_option("--cgroup-parent", run_options.cgroup_parent,
+                   "In the foreground, below this delegated cgroup (default: cgwarden.slice)")
+      ->type_name("PATH")
+      ->excludes(detach);
+  command->add_option("--shim", values.common.where.shim, "cgwarden-shim (default: found)")
+      ->type_name("FILE");
+  add_run_document(*command, run_options);
+}
+
 void add_workload_commands(CLI::App& app, Values& values) {
-  add_command(app, values, "run", "Launch a workload; returns when its command runs",
-              "cgwarden run web.yaml", [&values] { return run(values.file); })
-      ->add_option("FILE", values.file, "A YAML file of kind: Workload")
-      ->required()
-      ->type_name("");
+  add_run(app, values);
 
   auto* list = add_command(app, values, "ps", "List the workloads", "cgwarden ps --json",
                            [&values] { return ps(values.common, values.names_only); });
@@ -249,10 +301,26 @@ int usage(const CLI::App& app, const CLI::ParseError& error, bool detailed_exit_
   return detailed_exit_code ? kRuntime : kUsage;
 }
 
+// Takes the words after "--" off the command line of a command that gives them to its own command:
+// the parser would mix them with its own.
+std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
+  const auto dashes = std::ranges::find(words, "--");
+  const bool takes = std::any_of(words.begin(), dashes, [](const std::string& word) {
+    return word == "run" || word == "exec";
+  });
+  if (!takes || dashes == words.end()) return {};
+  std::vector<std::string> after(dashes + 1, words.end());
+  words.erase(dashes, words.end());
+  return after;
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
   Values values;
+  std::vector<std::string> words(argv + 1, argv + argc);
+  values.after_dashes = take_after_dashes(words);
+  std::ranges::reverse(words);  // as CLI11 takes them
   CLI::App app("cgroup v2 resource controller, throttling monitor and death diagnosis", "cgwarden");
   app.require_subcommand(1);
   app.footer(
@@ -265,7 +333,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_policy_commands(app, values);
   add_other_commands(app, values);
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return usage(app, error, has_detailed_exit_code(argc, argv));
   }

@@ -21,8 +21,34 @@ struct Common {
 // `cgwarden agent`: the daemon in the foreground.
 int run_agent(const agent::Options& options);
 
-// `cgwarden run FILE`
-int run(const std::string& file);
+struct RunOptions {
+  std::string file;                  // a Workload document; empty: `command`
+  std::vector<std::string> command;  // of `run -- COMMAND`
+  std::string name;                  // "": made up
+  std::string rootfs = "/";
+  std::vector<std::string> env;     // "KEY=VALUE"; "KEY" takes it from ours
+  std::vector<std::string> mounts;  // "SOURCE:DESTINATION[:ro]"
+  std::vector<std::string> cap_add;
+  std::vector<std::string> cap_drop;
+  std::string cwd;
+  std::string user;  // "UID[:GID]"
+  std::string hostname;
+  std::string network;
+  std::string memory;
+  std::string cpus;
+  std::string pids;
+  bool read_only = false;
+  bool no_init = false;
+
+  bool foreground = false;
+  bool detach = false;
+  bool interactive = false;
+  bool terminal = false;
+  bool remove = false;
+  std::string cgroup_parent;
+};
+// `cgwarden run FILE` and `cgwarden run -- COMMAND`
+int run(const Common& common, const RunOptions& options);
 
 // `cgwarden ps`
 int ps(const Common& common, bool names_only);

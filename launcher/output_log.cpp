@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <utility>
 
@@ -40,13 +42,38 @@ Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes) {
   return log;
 }
 
+pollfd OutputLog::wait() const {
+  if (copy_waits()) return {copy_.get(), POLLOUT, 0};
+  return {read_end_.get(), POLLIN, 0};
+}
+
+// True when nothing waits. The descriptor is shared with the caller and may not be made
+// non-blocking: a write of PIPE_BUF after POLLOUT does not block (pipe(7)).
+bool OutputLog::give_copy() {
+  while (!waiting_.empty()) {
+    pollfd writable{copy_.get(), POLLOUT, 0};
+    if (::poll(&writable, 1, 0) <= 0) return false;
+    const std::size_t most = std::min<std::size_t>(waiting_.size(), PIPE_BUF);
+    const ssize_t count = ::write(copy_.get(), waiting_.data(), most);
+    if (count > 0) {
+      waiting_.erase(0, static_cast<std::size_t>(count));
+    } else if (errno != EINTR && errno != EAGAIN) {
+      copy_.reset();
+      waiting_.clear();
+    }
+  }
+  return true;
+}
+
 void OutputLog::pump() {
+  if (!give_copy()) return;
   constexpr int kReads = 16;
   std::array<char, 65536> buffer;  // the default size of a pipe
   for (int i = 0; i < kReads && read_end_.valid(); ++i) {
     const ssize_t count = ::read(read_end_.get(), buffer.data(), buffer.size());
     if (count > 0) {
       append(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+      if (!give_copy()) return;
     } else if (count == 0) {
       read_end_.reset();
     } else if (errno != EINTR) {
@@ -57,6 +84,7 @@ void OutputLog::pump() {
 }
 
 void OutputLog::append(std::string_view bytes) {
+  if (copy_.valid()) waiting_ = bytes;
   if (bytes.size() >= tail_bytes_) {
     tail_ = bytes.substr(bytes.size() - tail_bytes_);
   } else {

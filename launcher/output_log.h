@@ -1,8 +1,11 @@
 #pragma once
 
+#include <poll.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -24,6 +27,14 @@ class OutputLog {
   // Invalid (-1) once every writer has closed the pipe.
   [[nodiscard]] int read_end() const { return read_end_.get(); }
 
+  // A copy of all output goes to `fd` too, which is whoever's who runs the workload in the
+  // foreground: a reader that is slow holds the workload up, one that is gone is forgotten.
+  void copy_to(UniqueFd fd) { copy_ = std::move(fd); }
+  // What to wait for before the next pump().
+  [[nodiscard]] pollfd wait() const;
+  // Output that the reader of the copy has not taken yet.
+  [[nodiscard]] bool copy_waits() const { return !waiting_.empty(); }
+
   // Moves what the pipe holds now, at most 1 MiB at a time so that one stream cannot starve the
   // rest of the loop.
   void pump();
@@ -33,12 +44,15 @@ class OutputLog {
  private:
   OutputLog() = default;
   void append(std::string_view bytes);
+  [[nodiscard]] bool give_copy();
   void rotate();
 
   std::string path_;
   UniqueFd file_;
   UniqueFd read_end_;
   UniqueFd write_end_;
+  UniqueFd copy_;
+  std::string waiting_;  // at most one read of the pipe
   std::size_t size_ = 0;
   std::size_t tail_bytes_ = 0;
   std::string tail_;

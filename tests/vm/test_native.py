@@ -1,0 +1,158 @@
+"""The native command line: runs in the foreground without an agent, and what is done to a workload by name."""
+
+import json
+
+import pytest
+from agent_scenario import CGWARDEN, SLICE, Scenario, workload
+
+
+@pytest.fixture(scope="module")
+def shared(machine_slot):
+    with Scenario(machine_slot.guest()) as scenario:
+        yield scenario
+
+
+@pytest.fixture
+def scenario(shared, guest):
+    assert shared.guest is guest, "the machine was lost with the scenario in it"
+    return shared
+
+
+def run(scenario, *words, timeout=60):
+    """`cgwarden run` in the foreground; the words after "--" come last."""
+    return scenario.cli("run", *words, timeout=timeout)
+
+
+def shell(scenario, script, *options, name="box"):
+    return run(scenario, "--name", name, "--rootfs", scenario.rootfs, *options, "--", "/bin/busybox", "sh", "-c", script)
+
+
+def start(scenario, *words):
+    """A run in the foreground that goes on beside the test."""
+    return scenario.guest.spawn(
+        [CGWARDEN, "--runtime-dir", f"{scenario.work}/run", "--state-dir", f"{scenario.work}/state", *words]
+    )
+
+
+def start_shell(scenario, script, *options, name="box"):
+    job = start(
+        scenario, "run", "--name", name, "--rootfs", scenario.rootfs, *options, "--", "/bin/busybox", "sh", "-c", script
+    )
+    scenario.until(lambda: scenario.status(name) or not job.running, f"{name} to run")
+    assert job.running, job.stderr.decode()
+    return job
+
+
+def ended(job):
+    end = job.wait(60)
+    return end.returncode
+
+
+def nothing_left(scenario, name):
+    assert scenario.gone(f"{SLICE}/{name}.scope")
+    assert not scenario.processes(f"cgwarden-shim --name {name} ")
+
+
+def test_foreground_run_without_agent(scenario):
+    done = shell(scenario, "echo out; echo err >&2; cat /proc/self/cgroup; exit 7", "--rm")
+    assert done.returncode == 7, done
+    assert done.stdout.decode().splitlines()[0] == "out"
+    assert done.stderr.decode().splitlines() == ["err"]
+    nothing_left(scenario, "box")
+    assert scenario.gone(f"{scenario.work}/run/workloads/box")
+
+
+def test_foreground_run_of_a_file(scenario):
+    path = f"{scenario.work}/web.yaml"
+    scenario.guest.write_file(
+        path, workload("web", ["/bin/busybox", "sh", "-c", "kill -9 $$"], "rootfs", resources="{memory: {max: 32MiB}}")
+    )
+    done = run(scenario, "--foreground", path)
+    assert done.returncode == 128 + 9, done
+    assert "KILL" in scenario.cli("why", "web").text
+    nothing_left(scenario, "web")
+
+
+def test_foreground_run_limits_and_says_why(scenario):
+    done = run(
+        scenario, "--rm", "--name", "eater", "--rootfs", scenario.rootfs, "--memory", "16MiB", "--", "/bin/leaker", "8"
+    )
+    assert done.returncode == 128 + 9, done
+    assert "memory.max" in done.stderr.decode(), done
+
+
+def test_foreground_run_keeps_its_input_and_its_log(scenario):
+    done = scenario.guest.run(
+        f"printf 'one\\ntwo\\n' | {CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state "
+        f"run -i --name filter --rootfs {scenario.rootfs} -- /bin/busybox sh -c 'while read l; do echo got $l; done' | cat",
+    )
+    assert done.text.splitlines() == ["got one", "got two"], done
+    assert scenario.cli("logs", "filter").text.splitlines() == ["got one", "got two"]
+
+
+def test_foreground_run_with_a_slow_reader(scenario):
+    # More than all pipes hold: it arrives whole although the command has ended long before.
+    done = scenario.guest.run(
+        f"{CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state run --rm --name big "
+        f"--rootfs {scenario.rootfs} -- /bin/busybox sh -c 'yes | head -c 400000' | (sleep 3; wc -c)",
+        timeout=90,
+    )
+    assert done.text.strip() == "400000", done
+
+
+def test_foreground_run_with_a_terminal(scenario):
+    command = (
+        f"{CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state run -it --rm --name tty "
+        f"--rootfs {scenario.rootfs} -- /bin/busybox sh -c '[ -t 0 ] && [ -t 1 ] && tty && exit 5'"
+    )
+    done = scenario.guest.run(["script", "-qec", command, "/dev/null"])
+    assert done.returncode == 5, done
+    assert "/dev/pts/0" in done.text
+    refused = shell(scenario, "true", "-t")
+    assert refused.returncode == 125
+    assert "--tty" in refused.stderr.decode()
+
+
+def test_foreground_run_passes_signals_on(scenario):
+    job = start_shell(scenario, "trap 'exit 42' TERM; echo ready; while :; do sleep 0.1; done", "--rm")
+    scenario.until(lambda: b"ready" in job.stdout, "the trap")
+    job.kill(15)
+    assert ended(job) == 42
+    nothing_left(scenario, "box")
+
+
+def test_foreground_run_that_cannot_start(scenario):
+    missing = run(scenario, "--rm", "--name", "none", "--rootfs", scenario.rootfs, "--", "/bin/none")
+    assert missing.returncode == 127, missing
+    assert "/bin/none" in missing.stderr.decode()
+    no_root = run(scenario, "--rm", "--name", "none", "--rootfs", "/no/such", "--", "/bin/none")
+    assert no_root.returncode == 125, no_root
+    assert "/no/such" in no_root.stderr.decode()
+    nothing_left(scenario, "none")
+    assert scenario.cli("run").returncode == 2
+
+
+def test_foreground_run_below_a_delegated_cgroup(scenario):
+    scenario.guest.run("mkdir -p /sys/fs/cgroup/mine/own", check=True)
+    job = start_shell(scenario, "sleep 1000", "--rm", "--cgroup-parent", "/mine/own", name="guest")
+    assert scenario.status("guest")["cgroup"] == "/mine/own/guest.scope/payload"
+    job.kill(2)
+    assert ended(job) == 128 + 2
+    scenario.guest.run("rmdir /sys/fs/cgroup/mine/own /sys/fs/cgroup/mine", check=True)
+
+
+def test_foreground_run_is_alone_with_its_name(scenario):
+    job = start_shell(scenario, "sleep 1000")
+    second = shell(scenario, "true")
+    assert second.returncode == 125
+    assert "box: it is running already" in second.stderr.decode()
+    listed = json.loads(scenario.cli("ps", "--json").stdout)["workloads"]
+    assert [w["state"] for w in listed if w["name"] == "box"] == ["running"]
+    # Killed, it leaves the workload to the next agent.
+    job.kill(9)
+    job.wait(30)
+    scenario.start_agent()
+    scenario.until(lambda: "workload_adopted workload=box" in scenario.log(), "the adoption")
+    scenario.stop_agent()
+    scenario.guest.run(f"echo 1 > {scenario.payload('box')}/cgroup.kill", check=True)
+    scenario.until(lambda: not scenario.processes("cgwarden-shim --name box "), "its end")
