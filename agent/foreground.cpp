@@ -174,7 +174,7 @@ void Foreground::signals_received() {
     if (number == SIGCHLD || number == SIGPIPE || number == SIGWINCH) continue;
     if (asks_to_end(number)) {
       supervisor_->want_no_more(name_);
-      if (++asked_to_end_ >= kPatience) supervisor_->kill_now(name_);
+      if (++asked_to_end_ >= kPatience) supervisor_->kill_now(name_, "asked to end repeatedly");
     }
     // None to signal: it starts, and is stopped then, or is gone.
     (void)supervisor_->signal(

@@ -38,7 +38,7 @@ struct ShimRequest {
   std::string config_json;  // the OCI spec, handed over in a memfd
   std::string state_dir;
   std::string cgroup_root;
-  ForegroundFds foreground;
+  ForegroundFds foreground = {};
 };
 
 // posix_spawn(3): nothing of ours runs between fork and exec.

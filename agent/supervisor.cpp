@@ -4,11 +4,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <utility>
 
+#include "agent/freezer.h"
 #include "agent/managed.h"
 #include "agent/policy_source.h"
 #include "base/log.h"
@@ -31,6 +31,10 @@ std::string_view to_string(WorkloadState state) {
       return "exited";
   }
   return "exited";
+}
+
+std::string_view state_word(const WorkloadSummary& summary) {
+  return summary.paused ? "paused" : to_string(summary.state);
 }
 
 Error start_error(const std::string& name, const launcher::LaunchError& error) {
@@ -91,46 +95,6 @@ Status Supervisor::free_to_launch(const std::string& name, const Managed* known)
   return no_shim_holds(options_.runtime_dir, name);
 }
 
-void Supervisor::wait(const std::string& name, Control::Done done) {
-  const auto found = workloads_.find(name);
-  if (found == workloads_.end()) {
-    return done(fail(Error{ErrorKind::vanished, 0, "wait for", name, "there is no such workload"}));
-  }
-  found->second->stop_done.push_back(std::move(done));
-}
-
-Status Supervisor::signal(const std::string& name, int number, const std::string& reason) {
-  const auto found = workloads_.find(name);
-  if (found == workloads_.end() || !found->second->main_pidfd.valid()) {
-    return fail(Error{ErrorKind::vanished, 0, "signal", name, "it is not running"});
-  }
-  Managed& managed = *found->second;
-  if (::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), number, nullptr, 0) != 0) {
-    return fail(Error::from_errno(errno, "signal", name));
-  }
-  managed.own_actions.push_back({number, reason, parts_.clock->now().boottime});
-  return {};
-}
-
-void Supervisor::want_no_more(const std::string& name) {
-  const auto found = workloads_.find(name);
-  if (found == workloads_.end() || !found->second->note.wanted) return;
-  found->second->note.wanted = false;
-  (void)save_note(*found->second);  // logged
-}
-
-void Supervisor::kill_now(const std::string& name) {
-  const auto found = workloads_.find(name);
-  if (found != workloads_.end() && found->second->main_pidfd.valid()) {
-    stop_timed_out(*found->second);
-  }
-}
-
-int Supervisor::process_of(const std::string& name) const {
-  const auto found = workloads_.find(name);
-  return found == workloads_.end() ? -1 : found->second->main_pidfd.get();
-}
-
 void Supervisor::stop(const std::string& name, const std::string& reason, Control::Done done) {
   const auto found = workloads_.find(name);
   if (found == workloads_.end()) {
@@ -161,6 +125,8 @@ void Supervisor::stop(const std::string& name, const std::string& reason, Contro
 
 void Supervisor::begin_stop(Managed& managed) {
   managed.state = WorkloadState::stopping;
+  // What stands still does not hear SIGTERM.
+  (void)set_frozen(*parts_.tree, managed.payload, false);
   managed.own_actions.push_back({SIGTERM, managed.note.stop_reason, parts_.clock->now().boottime});
   ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), SIGTERM, nullptr, 0);
   auto timer = parts_.loop->timer(managed.workload.stop_timeout, Usec{0},
@@ -174,11 +140,13 @@ void Supervisor::begin_stop(Managed& managed) {
 
 void Supervisor::stop_timed_out(Managed& managed) {
   managed.timer = {};
-  managed.own_actions.push_back(
-      {SIGKILL,
-       "stop timeout of " + human_duration(managed.workload.stop_timeout) + " after SIGTERM",
-       parts_.clock->now().boottime});
   log::warning("workload_stop_timeout", {{"workload", managed.name()}});
+  kill_all_of(managed, "stop timeout of " + human_duration(managed.workload.stop_timeout) +
+                           " after SIGTERM");
+}
+
+void Supervisor::kill_all_of(Managed& managed, const std::string& reason) {
+  managed.own_actions.push_back({SIGKILL, reason, parts_.clock->now().boottime});
   if (const Status killed = cgroup::kill_cgroup(*parts_.tree, managed.payload); !killed) {
     ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), SIGKILL, nullptr, 0);
   }
@@ -225,6 +193,7 @@ std::vector<WorkloadSummary> Supervisor::list() const {
     summary.restarts = managed->note.restarts;
     summary.cgroup = managed->payload;
     summary.last_verdict = managed->last_verdict;
+    summary.paused = !managed->payload.empty() && is_frozen(*parts_.tree, managed->payload);
     if (managed->status) {
       summary.pid = managed->status->main_pid;
       summary.started_wall = managed->status->started.wall;

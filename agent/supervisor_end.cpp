@@ -188,17 +188,13 @@ void Supervisor::forget_finished() {
   for (std::size_t i = 0; i < finished.size(); ++i) {
     if (i < limits::kFinishedWorkloads && now < finished[i]->ended + age) continue;
     const std::string name = finished[i]->name();
-    // Somebody runs it in the foreground by now.
-    if (!free_to_launch(name, finished[i])) continue;
-    std::error_code error;
-    std::filesystem::remove_all(workload_directory(options_.runtime_dir, name), error);
-    if (error) {
-      log::warning("workload_not_forgotten", {{"workload", name}, {"error", error.message()}});
-      continue;
+    const Status forgotten = forget(name);
+    if (forgotten) {
+      log::debug("workload_forgotten", {{"workload", name}});
+    } else if (forgotten.error().kind != ErrorKind::busy) {
+      log::warning("workload_not_forgotten",
+                   {{"workload", name}, {"error", forgotten.error().sentence()}});
     }
-    log::debug("workload_forgotten", {{"workload", name}});
-    workloads_.erase(name);
-    parts_.listener->workload_forgotten(name);
   }
 }
 

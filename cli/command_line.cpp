@@ -28,6 +28,9 @@ struct Values {
   WhyOptions why;
   AuditOptions audit;
   RunOptions run;
+  ExecOptions exec;
+  std::string signal = "KILL";
+  bool force = false;
   std::vector<std::string> after_dashes;  // the words after "--" of run and exec
   std::string name;
   std::vector<std::string> paths;
@@ -105,7 +108,10 @@ void add_agent(CLI::App& app, Values& values) {
 // Options of `run -- COMMAND`: what a file would say.
 void add_run_document(CLI::App& command, RunOptions& run) {
   const auto text = [&command](const char* names, auto& to, const char* help, const char* kind) {
-    command.add_option(names, to, help)->type_name(kind)->group("With -- COMMAND");
+    command.add_option(names, to, help)
+        ->type_name(kind)
+        ->allow_extra_args(false)
+        ->group("With -- COMMAND");
   };
   text("--name", run.name, "Name of the workload (default: made up)", "TEXT");
   text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
@@ -157,6 +163,63 @@ void add_run(CLI::App& app, Values& values) {
   add_run_document(*command, run_options);
 }
 
+CLI::App* add_named(CLI::App& app, Values& values, const std::string& name,
+                    const std::string& description, const std::string& example,
+                    std::function<int()> action) {
+  CLI::App* command = add_command(app, values, name, description, example, std::move(action));
+  command->add_option("NAME", values.name, "The workload")->required()->type_name("");
+  return command;
+}
+
+void add_control_commands(CLI::App& app, Values& values) {
+  add_named(app, values, "stop", "Stop a workload; returns when it is gone", "cgwarden stop web",
+            [&values] { return stop(values.common, values.name); });
+  add_named(app, values, "kill", "Send a signal to a workload's command",
+            "cgwarden kill --signal HUP web",
+            [&values] { return kill(values.common, values.name, values.signal); })
+      ->add_option("-s,--signal", values.signal, "Name or number")
+      ->capture_default_str()
+      ->type_name("SIGNAL");
+  add_named(app, values, "pause", "Let all processes of a workload stand still",
+            "cgwarden pause web", [&values] { return pause(values.common, values.name, true); });
+  add_named(app, values, "resume", "Let a paused workload go on", "cgwarden resume web",
+            [&values] { return pause(values.common, values.name, false); });
+  add_named(app, values, "rm", "Remove the state and logs of a workload that has ended",
+            "cgwarden rm --force web",
+            [&values] { return remove(values.common, values.name, values.force); })
+      ->add_flag("-f,--force", values.force, "One that runs too: it is killed");
+  add_json(*add_named(app, values, "inspect", "Show all that is known of a workload",
+                      "cgwarden inspect web --json",
+                      [&values] { return inspect(values.common, values.name); }),
+           values);
+}
+
+void add_exec(CLI::App& app, Values& values) {
+  ExecOptions& options = values.exec;
+  auto* command = add_command(app, values, "exec", "Run one more command in a workload",
+                              "cgwarden exec -it web /bin/sh", nullptr);
+  command->callback([&values, command] {
+    // What follows NAME is the command's, options too.
+    auto& words = values.exec.command;
+    words = command->remaining();
+    words.insert(words.end(), values.after_dashes.begin(), values.after_dashes.end());
+    values.chosen = [&values] { return exec(values.common, values.exec); };
+  });
+  command->prefix_command();
+  command->add_option("NAME", options.name, "The workload")->required()->type_name("");
+  command->add_flag("-i,--interactive", options.interactive, "With this standard input");
+  command->add_flag("-t,--tty", options.terminal, "With a terminal");
+  const auto text = [command](const char* names, auto& to, const char* help, const char* kind) {
+    command->add_option(names, to, help)->type_name(kind)->allow_extra_args(false);
+  };
+  text("-u,--user", options.user, "As this user: UID[:GID]", "IDS");
+  text("--cwd", options.cwd, "Working directory in the workload", "PATH");
+  text("-e,--env", options.env, "One more environment variable: KEY=VALUE", "KEY=VALUE");
+  text("--cap-add", options.cap_add, "One capability more", "CAP");
+  command->add_option("--shim", values.common.where.shim, "cgwarden-shim (default: found)")
+      ->type_name("FILE");
+}
+
 void add_workload_commands(CLI::App& app, Values& values) {
   add_run(app, values);
 
@@ -165,11 +228,8 @@ void add_workload_commands(CLI::App& app, Values& values) {
   list->add_flag("-q,--quiet", values.names_only, "Names only");
   add_json(*list, values);
 
-  add_command(app, values, "stop", "Stop a workload; returns when it is gone", "cgwarden stop web",
-              [&values] { return stop(values.common, values.name); })
-      ->add_option("NAME", values.name, "The workload")
-      ->required()
-      ->type_name("");
+  add_control_commands(app, values);
+  add_exec(app, values);
 
   auto* output = add_command(app, values, "logs", "Show what a workload wrote",
                              "cgwarden logs web --stderr -n 20 -f",

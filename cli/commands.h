@@ -56,6 +56,31 @@ int ps(const Common& common, bool names_only);
 // `cgwarden stop NAME`
 int stop(const Common& common, const std::string& name);
 
+// `cgwarden kill NAME`: `signal` is a name or a number.
+int kill(const Common& common, const std::string& name, const std::string& signal);
+
+// `cgwarden pause NAME`, `cgwarden resume NAME`
+int pause(const Common& common, const std::string& name, bool paused);
+
+// `cgwarden rm NAME`
+int remove(const Common& common, const std::string& name, bool force);
+
+// `cgwarden inspect NAME`
+int inspect(const Common& common, const std::string& name);
+
+struct ExecOptions {
+  std::string name;
+  std::vector<std::string> command;
+  bool interactive = false;
+  bool terminal = false;
+  std::string user;  // "UID[:GID]"
+  std::string cwd;
+  std::vector<std::string> env;      // "KEY=VALUE"
+  std::vector<std::string> cap_add;  // with or without CAP_
+};
+// `cgwarden exec NAME COMMAND`. Replaces this process; returns only when that failed.
+int exec(const Common& common, const ExecOptions& options);
+
 // `cgwarden reload`
 int reload();
 

@@ -58,7 +58,7 @@ std::string table(const std::vector<agent::WorkloadSummary>& list,
                   "STATE", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY", "LAST DEATH");
   for (const auto& entry : list) {
     text += fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n",
-                        printable(entry.name), width, agent::to_string(entry.state),
+                        printable(entry.name), width, agent::state_word(entry),
                         entry.pid > 0 ? std::to_string(entry.pid) : "-", entry.incarnation,
                         entry.restarts,
                         entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
@@ -71,8 +71,13 @@ std::string table(const std::vector<agent::WorkloadSummary>& list,
 }  // namespace
 
 int ps(const Common& common, bool names_only) {
-  const auto list = collect(common.where);
+  auto list = collect(common.where);
   if (!list) return failed(list.error());
+  std::optional<cgroup::Tree> tree;
+  if (auto opened = open_tree(common.where.cgroup_root)) {
+    tree = std::move(*opened);
+    for (auto& entry : *list) add_kernel_state(*tree, entry);
+  }
   if (common.json) {
     print(ps_json(*list));
     return kOk;
@@ -81,8 +86,6 @@ int ps(const Common& common, bool names_only) {
     for (const auto& entry : *list) print(printable(entry.name) + "\n");
     return kOk;
   }
-  std::optional<cgroup::Tree> tree;
-  if (auto opened = open_tree(common.where.cgroup_root)) tree = std::move(*opened);
   print(table(*list, tree));
   return kOk;
 }

@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "agent/freezer.h"
 #include "cgroup/mount.h"
 
 namespace cgwarden::cli {
@@ -36,6 +37,10 @@ agent::WorkloadSummary summary_of(const agent::WorkloadFiles& files) {
     summary.cgroup = files.status->cgroup;
   }
   return summary;
+}
+
+void add_kernel_state(const cgroup::Tree& tree, agent::WorkloadSummary& summary) {
+  summary.paused = !summary.cgroup.empty() && agent::is_frozen(tree, summary.cgroup);
 }
 
 Result<cgroup::Tree> open_tree(const std::string& cgroup_root) {

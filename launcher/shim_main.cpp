@@ -1,4 +1,5 @@
-// cgwarden-shim: one per workload; started by the agent, outlives it (state.h, shim.h).
+// cgwarden-shim: one per workload; started by the agent, outlives it (state.h, shim.h). With `exec`
+// as first word it puts one more process into a workload (workload_exec.h).
 #include <unistd.h>
 
 #include <string>
@@ -6,7 +7,25 @@
 #include <vector>
 
 #include "base/file.h"
+#include "launcher/oci/seal.h"
 #include "launcher/shim.h"
+#include "launcher/workload_exec.h"
+
+namespace {
+
+// Sealed first: a process in a container must not get hold of the host's file of this program.
+int enter_workload(const std::vector<std::string>& words, char** argv) {
+  using cgwarden::launcher::oci::seal_program;
+  auto result = [&]() -> cgwarden::launcher::oci::Outcome<int> {
+    CGW_TRY(seal_program(argv));
+    return cgwarden::launcher::exec_in_workload(words);
+  }();
+  if (result) return *result;
+  (void)cgwarden::write_all(STDERR_FILENO, "cgwarden: " + result.error().text + "\n", "stderr");
+  return result.error().exit_code;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using cgwarden::launcher::parse_shim_options;
@@ -14,6 +33,9 @@ int main(int argc, char** argv) {
   if (arguments == std::vector<std::string>{"--version"}) {
     return cgwarden::write_all(STDOUT_FILENO, "cgwarden-shim " CGWARDEN_VERSION "\n", "stdout") ? 0
                                                                                                 : 1;
+  }
+  if (!arguments.empty() && arguments.front() == "exec") {
+    return enter_workload({arguments.begin() + 1, arguments.end()}, argv);
   }
   const auto options = parse_shim_options(arguments);
   if (!options) {

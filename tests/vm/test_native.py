@@ -105,7 +105,9 @@ def test_foreground_run_with_a_terminal(scenario):
         f"{CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state run -it --rm --name tty "
         f"--rootfs {scenario.rootfs} -- /bin/busybox sh -c '[ -t 0 ] && [ -t 1 ] && tty && exit 5'"
     )
-    done = scenario.guest.run(["script", "-qec", command, "/dev/null"])
+    # With its input at an end script(1) would not wait for the output.
+    job = scenario.guest.spawn(["script", "-qec", command, "/dev/null"])
+    done = job.wait(60)
     assert done.returncode == 5, done
     assert "/dev/pts/0" in done.text
     refused = shell(scenario, "true", "-t")
@@ -156,3 +158,90 @@ def test_foreground_run_is_alone_with_its_name(scenario):
     scenario.stop_agent()
     scenario.guest.run(f"echo 1 > {scenario.payload('box')}/cgroup.kill", check=True)
     scenario.until(lambda: not scenario.processes("cgwarden-shim --name box "), "its end")
+
+
+def test_control_without_agent(scenario):
+    job = start_shell(scenario, "trap 'echo usr1' USR1; echo ready; while :; do sleep 0.1; done", name="web")
+    scenario.until(lambda: b"ready" in job.stdout, "the trap")
+
+    assert scenario.cli("kill", "--signal", "USR1", "web").returncode == 0
+    scenario.until(lambda: b"usr1" in job.stdout, "the signal")
+    assert scenario.cli("kill", "-s", "NOPE", "web").returncode == 2
+
+    assert scenario.cli("pause", "web").returncode == 0
+    assert "frozen 1" in scenario.read_control("web", "cgroup.events")
+    refused = scenario.cli("exec", "web", "/bin/busybox", "true")
+    assert refused.returncode == 125
+    assert "web is paused; cgwarden resume web" in refused.stderr.decode()
+    inspected = json.loads(scenario.cli("inspect", "web", "--json").stdout)
+    assert inspected["state"] == "paused"
+    assert inspected["supervisor"] == "foreground"
+    assert inspected["workload"]["command"][:2] == ["/bin/busybox", "sh"]
+    assert scenario.cli("resume", "web").returncode == 0
+    assert "frozen 0" in scenario.read_control("web", "cgroup.events")
+    assert "running" in scenario.cli("inspect", "web").text
+
+    alive = scenario.cli("rm", "web")
+    assert alive.returncode == 1
+    assert "--force" in alive.stderr.decode()
+    assert scenario.cli("stop", "web").returncode == 0
+    assert ended(job) == 128 + 15
+    nothing_left(scenario, "web")
+    assert scenario.cli("kill", "web").returncode == 1
+    assert scenario.cli("rm", "web").returncode == 0
+    assert scenario.gone(f"{scenario.work}/run/workloads/web")
+    for command in ("kill", "pause", "resume", "rm", "inspect"):
+        assert scenario.cli(command, "web").returncode == 3, command
+
+
+def test_remove_by_force(scenario):
+    job = start_shell(scenario, "trap '' TERM; echo ready; while :; do sleep 1; done", name="stubborn")
+    scenario.until(lambda: b"ready" in job.stdout, "the trap")
+    assert scenario.cli("rm", "-f", "stubborn").returncode == 0
+    assert ended(job) == 128 + 9
+    nothing_left(scenario, "stubborn")
+
+
+def test_exec(scenario):
+    job = start_shell(scenario, "sleep 1000", "--hostname", "inside", "--cap-drop", "CAP_NET_RAW", name="web")
+
+    def run_in(*words, name="web", options=()):
+        return scenario.cli("exec", *options, name, "/bin/busybox", *words)
+
+    # The namespaces, the root, the cgroup, and nothing more than the command itself may do.
+    seen = run_in(
+        "sh", "-c",
+        "hostname; ls /; cat /proc/self/cgroup; grep -E '^(CapBnd|Seccomp):' /proc/self/status; echo $FROM; exit 3",
+        options=("-e", "FROM=here", "--cwd", "/tmp"),
+    )
+    assert seen.returncode == 3, seen
+    text = seen.text
+    assert text.startswith("inside\n")
+    assert "bin" in text.splitlines()
+    assert "0::/\n" in text
+    own = scenario.guest.read_file(f"/proc/{scenario.status('web')['main_pid']}/status").decode()
+    for key in ("CapBnd", "Seccomp"):
+        line = next(line for line in own.splitlines() if line.startswith(key + ":"))
+        assert line in text
+    assert "here" in text.splitlines()
+    inside = scenario.guest.spawn(
+        [CGWARDEN, "--runtime-dir", f"{scenario.work}/run", "exec", "web", "/bin/busybox", "sleep", "777"]
+    )
+    pid = scenario.until(lambda: scenario.processes("^/bin/busybox sleep 777"), "the sleep")[0]
+    assert pid in scenario.read_control("web", "cgroup.procs").split()
+
+    assert run_in("sh", "-c", "kill -9 $$").returncode == 128 + 9
+    assert scenario.cli("exec", "web", "/bin/none").returncode == 127
+    assert scenario.cli("exec", "nobody", "/bin/none").returncode == 3
+    terminal = scenario.guest.spawn(
+        ["script", "-qec", f"{CGWARDEN} --runtime-dir {scenario.work}/run exec -it web /bin/busybox tty", "/dev/null"]
+    ).wait(60)
+    assert terminal.returncode == 0, terminal
+    assert "/dev/pts/" in terminal.text
+
+    # It ends with the workload.
+    assert scenario.cli("kill", "web").returncode == 0
+    assert ended(job) == 128 + 9
+    assert ended(inside) == 128 + 9
+    assert scenario.cli("exec", "web", "/bin/busybox", "true").returncode == 1
+    assert scenario.cli("rm", "web").returncode == 0

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -55,10 +54,9 @@ TEST(ProcessAttributes, IoPriorityPersonalityAndCpus) {
               Process process;
               process.io_priority = IoPriority{.io_class = "IOPRIO_CLASS_BE", .priority = 6};
               const std::string result = said(set_io_priority(process));
-              return result + " " +
-                     std::to_string(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0));
+              return result + " " + std::to_string(::syscall(SYS_ioprio_get, 1, 0));
             }),
-            "done " + std::to_string((IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT) | 6));
+            "done " + std::to_string((2 << 13) | 6));
   EXPECT_EQ(in_child([] {
               Spec spec;
               spec.personality = Personality{.domain = "LINUX32"};
