@@ -97,8 +97,12 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   auto view = std::make_shared<exporters::View>();
   view->snapshot = std::move(snapshot);
   view->workloads = counters_.all();
-  for (auto& counters : view->workloads)
+  for (auto& counters : view->workloads) {
     counters.labels = supervisor_->labels_of(counters.workload);
+    if (const auto health = supervisor_->health_of(counters.workload)) {
+      counters.healthy = *health == Health::healthy;
+    }
+  }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
   endpoint_->publish(std::move(view));
 }

@@ -71,7 +71,14 @@ std::string inspect_json(const WorkloadSummary& summary, const WorkloadFiles& fi
   if (summary.started_wall.count() > 0) document["started_usec"] = summary.started_wall.count();
   if (!summary.cgroup.empty()) document["cgroup"] = summary.cgroup;
   if (!summary.last_verdict.empty()) document["last_verdict"] = summary.last_verdict;
-  if (!summary.health.empty()) document["health"] = summary.health;
+  if (!summary.health.empty()) {
+    document["health"] = {{"state", summary.health}};
+    if (files.health) {
+      document["health"]["failures_in_row"] = files.health->failures_in_row;
+      document["health"]["changed_usec"] = files.health->changed_wall.count();
+      if (!files.health->output.empty()) document["health"]["output"] = files.health->output;
+    }
+  }
   if (files.note) {
     document["origin"] = files.note->origin;
     document["supervisor"] = runner_lives(*files.note) ? "foreground" : "agent";

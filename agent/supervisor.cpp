@@ -107,7 +107,7 @@ void Supervisor::stop(const std::string& name, const std::string& reason, Contro
   // Without the note it still stops; only an agent after us would not know why.
   (void)save_note(managed);
   managed.stop_done.push_back(std::move(done));
-  if (managed.state == WorkloadState::running) return begin_stop(managed);
+  if (managed.state == WorkloadState::running) return begin_stop(managed, reason);
   if (managed.state == WorkloadState::backoff) {
     managed.timer = {};
     managed.state = WorkloadState::exited;
@@ -123,11 +123,12 @@ void Supervisor::stop(const std::string& name, const std::string& reason, Contro
   }
 }
 
-void Supervisor::begin_stop(Managed& managed) {
+void Supervisor::begin_stop(Managed& managed, const std::string& reason) {
   managed.state = WorkloadState::stopping;
+  managed.health.reset();
   // What stands still does not hear SIGTERM.
   (void)set_frozen(*parts_.tree, managed.payload, false);
-  managed.own_actions.push_back({SIGTERM, managed.note.stop_reason, parts_.clock->now().boottime});
+  managed.own_actions.push_back({SIGTERM, reason, parts_.clock->now().boottime});
   ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), SIGTERM, nullptr, 0);
   auto timer = parts_.loop->timer(managed.workload.stop_timeout, Usec{0},
                                   [this, &managed] { stop_timed_out(managed); });
@@ -193,6 +194,7 @@ std::vector<WorkloadSummary> Supervisor::list() const {
     summary.restarts = managed->note.restarts;
     summary.cgroup = managed->payload;
     summary.last_verdict = managed->last_verdict;
+    if (managed->health) summary.health = to_string(managed->health->report().health);
     summary.paused = !managed->payload.empty() && is_frozen(*parts_.tree, managed->payload);
     if (managed->status) {
       summary.pid = managed->status->main_pid;

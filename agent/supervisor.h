@@ -15,6 +15,7 @@
 #include "agent/control.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/health.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
 #include "agent/shim_process.h"
@@ -105,6 +106,9 @@ class Supervisor {
   // called now and then, from no callback of a workload.
   void forget_finished();
 
+  // nullopt: it does not run, or has no check.
+  [[nodiscard]] std::optional<Health> health_of(const std::string& name) const;
+
   struct Running {
     std::string name;
     unsigned incarnation = 0;
@@ -132,7 +136,9 @@ class Supervisor {
   void settle(Managed& managed, const launcher::ExitRecord& record,
               diagnosis::VerdictClass verdict);
   void restart_later(Managed& managed, Usec delay);
-  void begin_stop(Managed& managed);
+  void begin_stop(Managed& managed, const std::string& reason);
+  void watch_health(Managed& managed, std::optional<HealthReport> known);
+  void health_changed(Managed& managed, const HealthReport& report);
   void stop_timed_out(Managed& managed);
   void kill_all_of(Managed& managed, const std::string& reason);
   void watch_memory_events(Managed& managed);

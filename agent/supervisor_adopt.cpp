@@ -186,11 +186,13 @@ void Supervisor::adopt_running(Managed& managed, const launcher::RunningStatus& 
   }
   managed.shim_watch = std::move(*watch);
   watch_memory_events(managed);
+  const auto files = read_workload_files(options_.runtime_dir, managed.name());
+  watch_health(managed, files ? files->health : std::nullopt);
   if (std::exchange(managed.note.unconfirmed, false)) (void)save_note(managed);
   log::info("workload_adopted", {{"workload", managed.name()},
                                  {"pid", std::to_string(status.main_pid)},
                                  {"incarnation", std::to_string(status.incarnation)}});
-  if (!managed.note.wanted) begin_stop(managed);
+  if (!managed.note.wanted) begin_stop(managed, managed.note.stop_reason);
 }
 
 }  // namespace cgwarden::agent

@@ -92,6 +92,7 @@ void Supervisor::keep_record(const Managed& managed, const launcher::ExitRecord&
 
 void Supervisor::finish(Managed& managed, const launcher::ExitRecord& record,
                         std::vector<std::string> lost) {
+  managed.health.reset();
   managed.memory_events_watch = {};
   managed.memory_events.reset();
   managed.shim = {};
@@ -119,7 +120,8 @@ void Supervisor::settle(Managed& managed, const launcher::ExitRecord& record,
                                       {"restarts", std::to_string(managed.note.restarts)}});
   }
   if (decision.next == RestartDecision::Next::restart) {
-    const std::string reason = restart_reason(record, verdict);
+    const std::string reason = restart_reason(
+        record, verdict, managed.note.unhealthy_incarnation == managed.note.incarnation);
     parts_.listener->workload_restarting(managed.name(), reason);
     log::info("workload_backoff", {{"workload", managed.name()},
                                    {"reason", reason},

@@ -38,7 +38,7 @@ void Supervisor::start_now(Managed& managed) {
   managed.note.scope.clear();
   Status ready = save_note(managed);
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  for (const auto* file : {"/status.json", "/exit.json"}) {
+  for (const auto* file : {"/status.json", "/exit.json", "/health.json"}) {
     ::unlink((directory + file).c_str());
   }
   if (ready) ready = spawn_shim(managed);
@@ -199,13 +199,14 @@ void Supervisor::running_now(Managed& managed, const launcher::ShimReply& reply)
   }
   if (std::exchange(managed.note.unconfirmed, false)) (void)save_note(managed);
   watch_memory_events(managed);
+  watch_health(managed, std::nullopt);
   log::info("workload_started", {{"workload", managed.name()},
                                  {"pid", std::to_string(status.main_pid)},
                                  {"incarnation", std::to_string(managed.note.incarnation)},
                                  {"cgroup", managed.payload}});
   parts_.listener->workload_started(managed.name());
   answer_launch(managed, {});
-  if (!managed.note.wanted) begin_stop(managed);
+  if (!managed.note.wanted) begin_stop(managed, managed.note.stop_reason);
 }
 
 }  // namespace cgwarden::agent

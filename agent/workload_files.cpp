@@ -54,6 +54,7 @@ std::string to_json(const AgentNote& note) {
                         {"restart_boottime_usec", note.restart_boottime_usec},
                         {"failures_in_row", note.failures_in_row},
                         {"launch_failures_in_row", note.launch_failures_in_row},
+                        {"unhealthy_incarnation", note.unhealthy_incarnation},
                         {"shim_pid", note.shim_pid},
                         {"shim_start_time", note.shim_start_time},
                         {"scope", note.scope},
@@ -82,6 +83,7 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
     note.restart_boottime_usec = document.value("restart_boottime_usec", std::uint64_t{0});
     note.failures_in_row = document.value("failures_in_row", 0U);
     note.launch_failures_in_row = document.value("launch_failures_in_row", 0U);
+    note.unhealthy_incarnation = document.value("unhealthy_incarnation", 0U);
     note.shim_pid = document.value("shim_pid", pid_t{-1});
     note.shim_start_time = document.value("shim_start_time", std::uint64_t{0});
     note.scope = document.value("scope", "");
@@ -136,6 +138,8 @@ Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const 
                                                                   launcher::parse_running_status));
   CGW_ASSIGN(files.exit, read_optional<launcher::ExitRecord>(files.directory + "/exit.json",
                                                              launcher::parse_exit_record));
+  CGW_ASSIGN(files.health,
+             read_optional<HealthReport>(files.directory + "/health.json", parse_health_report));
   if (files.status) {
     const auto start_time = launcher::process_start_time(files.status->shim_pid);
     files.shim_alive = start_time && *start_time == files.status->shim_start_time;

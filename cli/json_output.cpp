@@ -23,6 +23,7 @@ Json to_object(const agent::WorkloadSummary& summary) {
   if (summary.started_wall.count() > 0) object["started_usec"] = summary.started_wall.count();
   if (!summary.cgroup.empty()) object["cgroup"] = summary.cgroup;
   if (!summary.last_verdict.empty()) object["last_verdict"] = summary.last_verdict;
+  if (!summary.health.empty()) object["health"] = summary.health;
   return object;
 }
 

@@ -54,16 +54,16 @@ std::string table(const std::vector<agent::WorkloadSummary>& list,
   std::size_t width = 4;
   for (const auto& entry : list) width = std::max(width, entry.name.size());
   std::string text =
-      fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n", "NAME", width,
-                  "STATE", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY", "LAST DEATH");
+      fmt::format("{:<{}}  {:<8}  {:<9}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n", "NAME", width,
+                  "STATE", "HEALTH", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY", "LAST DEATH");
   for (const auto& entry : list) {
-    text += fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n",
-                        printable(entry.name), width, agent::state_word(entry),
-                        entry.pid > 0 ? std::to_string(entry.pid) : "-", entry.incarnation,
-                        entry.restarts,
-                        entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
-                        memory_of(tree, entry.cgroup),
-                        entry.last_verdict.empty() ? "-" : printable(entry.last_verdict));
+    text += fmt::format(
+        "{:<{}}  {:<8}  {:<9}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}\n", printable(entry.name),
+        width, agent::state_word(entry), entry.health.empty() ? "-" : entry.health,
+        entry.pid > 0 ? std::to_string(entry.pid) : "-", entry.incarnation, entry.restarts,
+        entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
+        memory_of(tree, entry.cgroup),
+        entry.last_verdict.empty() ? "-" : printable(entry.last_verdict));
   }
   return text;
 }

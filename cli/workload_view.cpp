@@ -35,6 +35,9 @@ agent::WorkloadSummary summary_of(const agent::WorkloadFiles& files) {
     summary.incarnation = files.status->incarnation;
     summary.started_wall = files.status->started.wall;
     summary.cgroup = files.status->cgroup;
+    if (files.health && files.health->incarnation == files.status->incarnation) {
+      summary.health = to_string(files.health->health);
+    }
   }
   return summary;
 }

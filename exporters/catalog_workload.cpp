@@ -61,6 +61,10 @@ void running(const WorkloadCounters& counters, LineSink& sink) {
   sink.line("", Value::count(counters.running ? 1 : 0));
 }
 
+void healthy(const WorkloadCounters& counters, LineSink& sink) {
+  if (counters.healthy) sink.line("", Value::count(*counters.healthy ? 1 : 0));
+}
+
 }  // namespace
 
 const std::vector<WorkloadMetric>& workload_metrics() {
@@ -93,6 +97,11 @@ const std::vector<WorkloadMetric>& workload_metrics() {
         "1, with the labels of the workload's file; characters that no label may have become _."},
        "label_NAME",
        labels_of},
+      {{"cgwarden_workload_healthy", gauge, "",
+        "1 while the health check of a running workload passes, 0 while it fails or has not passed "
+        "yet."},
+       "",
+       healthy},
       {{"cgwarden_workload_running", gauge, "", "1 while the workload runs."}, "", running},
   };
   return metrics;

@@ -1,5 +1,6 @@
 // cgwarden-shim: one per workload; started by the agent, outlives it (state.h, shim.h). With `exec`
-// as first word it puts one more process into a workload (workload_exec.h).
+// as first word it puts one more process into a workload (workload_exec.h), with `probe` it looks
+// at a port of it (probe.h).
 #include <unistd.h>
 
 #include <string>
@@ -8,17 +9,19 @@
 
 #include "base/file.h"
 #include "launcher/oci/seal.h"
+#include "launcher/probe.h"
 #include "launcher/shim.h"
 #include "launcher/workload_exec.h"
 
 namespace {
 
 // Sealed first: a process in a container must not get hold of the host's file of this program.
-int enter_workload(const std::vector<std::string>& words, char** argv) {
+int enter_workload(const std::string& command, const std::vector<std::string>& words, char** argv) {
   using cgwarden::launcher::oci::seal_program;
   auto result = [&]() -> cgwarden::launcher::oci::Outcome<int> {
     CGW_TRY(seal_program(argv));
-    return cgwarden::launcher::exec_in_workload(words);
+    return command == "exec" ? cgwarden::launcher::exec_in_workload(words)
+                             : cgwarden::launcher::probe_workload(words);
   }();
   if (result) return *result;
   (void)cgwarden::write_all(STDERR_FILENO, "cgwarden: " + result.error().text + "\n", "stderr");
@@ -34,8 +37,8 @@ int main(int argc, char** argv) {
     return cgwarden::write_all(STDOUT_FILENO, "cgwarden-shim " CGWARDEN_VERSION "\n", "stdout") ? 0
                                                                                                 : 1;
   }
-  if (!arguments.empty() && arguments.front() == "exec") {
-    return enter_workload({arguments.begin() + 1, arguments.end()}, argv);
+  if (!arguments.empty() && (arguments.front() == "exec" || arguments.front() == "probe")) {
+    return enter_workload(arguments.front(), {arguments.begin() + 1, arguments.end()}, argv);
   }
   const auto options = parse_shim_options(arguments);
   if (!options) {

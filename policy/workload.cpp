@@ -24,6 +24,7 @@ Workload read_workload(const Node& node, Findings& findings) {
   read_process(document, workload, findings);
   read_isolation(document, workload, findings);
   read_lifecycle(document, workload, findings);
+  read_health(document, workload, findings);
   if (const Node* resources = document.find("resources")) {
     if (resources->kind == NodeKind::map) {
       MapReader block(*resources, "", findings);

@@ -31,6 +31,20 @@ struct WorkloadMount {
   bool readonly = false;
 };
 
+// How it is found out whether the workload does its work (docs: policy-reference.md).
+struct HealthCheck {
+  enum class Kind { exec, tcp, http };
+  Kind kind = Kind::exec;
+  std::vector<std::string> command;  // exec: in the workload; its exit status 0 is good
+  std::uint16_t port = 0;            // tcp, http: at the loopback address of the workload
+  std::string path = "/";            // http
+  Usec interval{30'000'000};         // from the end of one check to the next
+  Usec timeout{5'000'000};           // of one check; then it has failed
+  unsigned retries = 3;              // failures in a row that make it unhealthy
+  Usec start_period{0};              // failures of its first time do not count
+  bool restart = false;              // action: restart | none
+};
+
 // One `kind: Workload` document (docs: policy-reference.md).
 struct Workload {
   std::string
@@ -52,10 +66,11 @@ struct Workload {
   std::uint32_t user_host_id = 0;
   std::uint32_t user_size = 65536;
   std::vector<WorkloadMount> mounts;
-  std::vector<std::string> capabilities_add;   // "CAP_NET_RAW"
+  std::vector<std::string> capabilities_add;   // "CAP_NET_RAW", "ALL"; with the prefix
   std::vector<std::string> capabilities_drop;  // "ALL" or names
   bool seccomp_unconfined = false;             // seccomp: default | unconfined
   Restart restart;
+  std::optional<HealthCheck> health;
   Usec stop_timeout{10'000'000};  // SIGTERM, then after this SIGKILL
   Resources resources;
 };

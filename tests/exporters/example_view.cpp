@@ -118,6 +118,7 @@ View example_view() {
   leaker.restarts["oom"] = 2;
   leaker.throttled_usec = 1500000;
   leaker.memory_high_events = 9;
+  leaker.healthy = true;
   view.workloads = {leaker, born_workload("quiet")};
   return view;
 }

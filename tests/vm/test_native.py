@@ -245,3 +245,62 @@ def test_exec(scenario):
     assert ended(inside) == 128 + 9
     assert scenario.cli("exec", "web", "/bin/busybox", "true").returncode == 1
     assert scenario.cli("rm", "web").returncode == 0
+
+
+def health(scenario, name):
+    """What `inspect` would say, without its start."""
+    try:
+        return scenario.state_file(name, "health.json")
+    except OSError:
+        return {"health": None, "failures_in_row": 0, "output": ""}
+
+
+def test_health_checks(scenario):
+    scenario.guest.run(f"mkdir {scenario.rootfs}/www && echo hello > {scenario.rootfs}/www/page", check=True)
+    busybox = "/bin/busybox"
+
+    def add(name, command, check):
+        scenario.add_workload(
+            name,
+            command,
+            extra=f"health: {{{check}, interval: 1s, retries: 2}}\nrestart: {{policy: on-failure, backoff: 100ms}}\n",
+        )
+
+    add("byhttp", [busybox, "httpd", "-f", "-p", "80", "-h", "/www"], "http: {port: 80, path: /page}")
+    add("bytcp", [busybox, "sleep", "1000"], "tcp: 81")
+    add("byexec", [busybox, "sleep", "1000"], f"exec: [{busybox}, test, -e, /tmp/well], action: restart")
+    add("late", [busybox, "sleep", "1000"], f"exec: [{busybox}, sleep, '776'], timeout: 200ms")
+    agent = scenario.start_agent()
+
+    def wait_for(name, state):
+        scenario.until(lambda: health(scenario, name)["health"] == state, f"{name} to be {state}")
+
+    wait_for("byhttp", "healthy")
+    wait_for("bytcp", "unhealthy")
+    assert "cannot connect to port 81" in health(scenario, "bytcp")["output"]
+    wait_for("late", "unhealthy")
+    assert "no end after 200 ms" in health(scenario, "late")["output"]
+
+    # Unhealthy is a failure for the restart policy, although sleep ends by the SIGTERM of a stop.
+    scenario.wait_running("byexec", incarnation=2)
+    text = scenario.cli("why", "byexec", "--incarnation", "1").text
+    assert "health check failed 2 times in a row" in text, text
+    scenario.guest.run(["touch", f"{scenario.rootfs}/tmp/well"], check=True)
+    wait_for("byexec", "healthy")
+
+    scenario.guest.run(["rm", f"{scenario.rootfs}/www/page"], check=True)
+    wait_for("byhttp", "unhealthy")
+    assert "answers /page with status 404" in health(scenario, "byhttp")["output"]
+    listed = {w["name"]: w.get("health") for w in json.loads(scenario.cli("ps", "--json").stdout)["workloads"]}
+    assert listed["byhttp"] == listed["bytcp"] == listed["late"] == "unhealthy"
+    series = scenario.until(
+        lambda: scenario.metrics() if scenario.metrics().get('cgwarden_workload_healthy{workload="byhttp"}') == 0 else None,
+        "the metric",
+    )
+    assert series['cgwarden_workload_restarts_total{workload="byexec",reason="unhealthy"}'] >= 1
+
+    # No check outlives its time, and none is left unreaped.
+    children = scenario.guest.run(["ps", "--ppid", str(agent.pid), "-o", "stat=,args="]).text
+    assert not [line for line in children.splitlines() if line.startswith("Z")], children
+    scenario.until(lambda: len(scenario.processes(f"^{busybox} sleep 776")) <= 1, "the checks to end")
+    scenario.stop_agent()
