@@ -137,6 +137,9 @@ Result<ShimProcess> start_shim(const ShimRequest& request) {
                                  request.state_dir,
                                  "--cgroup-root",
                                  request.cgroup_root};
+  words.insert(words.end(), {"--log-driver", request.log.journal ? "journal" : "file",
+                             "--log-max-bytes", std::to_string(request.log.max_bytes),
+                             "--log-max-files", std::to_string(request.log.max_files)});
   words.insert(words.end(), lent.options.begin(), lent.options.end());
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "launcher/output_log.h"
 
 namespace cgwarden::agent {
 
@@ -38,6 +39,7 @@ struct ShimRequest {
   std::string config_json;  // the OCI spec, handed over in a memfd
   std::string state_dir;
   std::string cgroup_root;
+  launcher::LogSettings log = {};
   ForegroundFds foreground = {};
 };
 

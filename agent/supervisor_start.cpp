@@ -75,6 +75,9 @@ Status Supervisor::spawn_shim(Managed& managed) {
                          .config_json = config,
                          .state_dir = directory,
                          .cgroup_root = parts_.tree->root(),
+                         .log = {.journal = managed.workload.log.journal,
+                                 .max_bytes = managed.workload.log.max_size.value,
+                                 .max_files = managed.workload.log.max_files},
                          .foreground =
                              parts_.foreground != nullptr ? *parts_.foreground : ForegroundFds{}}));
   CGW_TRY(note_shim(managed));

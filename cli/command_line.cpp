@@ -241,8 +241,12 @@ void add_workload_commands(CLI::App& app, Values& values) {
       ->excludes(only_stdout);
   output->add_flag("-f,--follow", values.logs.follow,
                    "Go on with what it writes, until interrupted");
-  output->add_option("-n,--lines", values.logs.lines, "The last N lines of each stream")
+  output->add_option("-n,--lines,--tail", values.logs.lines, "The last N lines of each stream")
       ->type_name("N");
+  output
+      ->add_option("--since", values.logs.since,
+                   "What has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
+      ->type_name("TIME");
 
   auto* reason =
       add_command(app, values, "why", "Say why a workload died or stalls, with the evidence",

@@ -90,6 +90,7 @@ struct LogsOptions {
   bool only_stderr = false;
   bool follow = false;
   std::optional<std::size_t> lines;  // per stream; absent: all that is kept
+  std::string since;                 // "10min" ago, or "2026-01-31 12:00:00" UTC; empty: all
 };
 int logs(const Common& common, const LogsOptions& options);
 

@@ -67,6 +67,7 @@ class Shim {
   [[nodiscard]] bool agent_is_gone() const;
   int hold_workload(const std::string& message);
   std::optional<LaunchError> prepare(const std::string& cgroup);
+  [[nodiscard]] std::string journal_fields(const char* stream, int priority) const;
   std::optional<LaunchError> start();
   std::optional<LaunchError> announce();
   void reply(const std::optional<LaunchError>& error);
@@ -126,10 +127,11 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   if (!spec) return as_launch_error("spec", spec.error());
   spec_ = std::move(*spec);
 
-  auto output = OutputLog::open(path("stdout.log"), 0);
+  auto output = OutputLog::open(path("stdout.log"), 0, options_.log, journal_fields("stdout", 6));
   if (!output) return as_launch_error("state", output.error());
   stdout_ = std::move(*output);
-  auto errors = OutputLog::open(path("stderr.log"), limits::kStderrTailBytes);
+  auto errors = OutputLog::open(path("stderr.log"), limits::kStderrTailBytes, options_.log,
+                                journal_fields("stderr", 4));
   if (!errors) return as_launch_error("state", errors.error());
   stderr_ = std::move(*errors);
   stdout_->copy_to(UniqueFd(options_.stdout_fd));
@@ -151,6 +153,14 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   if (!captures) return as_launch_error("cgroup", captures.error());
   record_.cgroups = std::move(*captures);
   return std::nullopt;
+}
+
+// systemd.journal-fields(7); the priorities are those of syslog(3): info and warning.
+std::string Shim::journal_fields(const char* stream, int priority) const {
+  return "SYSLOG_IDENTIFIER=" + options_.name + "\nPRIORITY=" + std::to_string(priority) +
+         "\nCGWARDEN_WORKLOAD=" + options_.name +
+         "\nCGWARDEN_INCARNATION=" + std::to_string(options_.incarnation) +
+         "\nCGWARDEN_STREAM=" + stream + "\n";
 }
 
 std::optional<LaunchError> Shim::start() {

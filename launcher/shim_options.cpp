@@ -34,6 +34,16 @@ bool take(const std::string& option, const std::string& value, ShimOptions& opti
   if (option == "--control-fd") return take_number(value, options.control_fd);
   if (option == "--state-dir") return take_text(value, options.state_dir);
   if (option == "--cgroup-root") return take_text(value, options.cgroup_root);
+  if (option == "--log-driver") {
+    options.log.journal = value == "journal";
+    return options.log.journal || value == "file";
+  }
+  if (option == "--log-max-files") return take_number(value, options.log.max_files);
+  if (option == "--log-max-bytes") {
+    const auto bytes = parse_integer<std::size_t>(value);
+    options.log.max_bytes = bytes.value_or(0);
+    return options.log.max_bytes > 0;
+  }
   if (option == "--stdin-fd") return take_number(value, options.stdin_fd);
   if (option == "--stdout-fd") return take_number(value, options.stdout_fd);
   if (option == "--stderr-fd") return take_number(value, options.stderr_fd);
@@ -42,8 +52,9 @@ bool take(const std::string& option, const std::string& value, ShimOptions& opti
 
 constexpr std::array<std::string_view, 6> kRequired{
     "--name", "--incarnation", "--spec-fd", "--control-fd", "--state-dir", "--cgroup-root"};
-constexpr std::array<std::string_view, 4> kOptional{"--stdin-fd", "--stdout-fd", "--stderr-fd",
-                                                    "--console-fd"};
+constexpr std::array<std::string_view, 7> kOptional{
+    "--log-driver", "--log-max-bytes", "--log-max-files", "--stdin-fd",
+    "--stdout-fd",  "--stderr-fd",     "--console-fd"};
 
 // The value of an option that may stand once; nullptr when it is not there.
 Result<const std::string*> value_of(std::string_view name,

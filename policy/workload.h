@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/units.h"
 #include "policy/diagnostic.h"
 #include "policy/resources.h"
@@ -45,6 +46,19 @@ struct HealthCheck {
   bool restart = false;              // action: restart | none
 };
 
+// What log.maxSize and log.maxFiles may be: `cgwarden logs` reads a file whole, and the least keeps
+// a rotation from coming with every line.
+inline constexpr std::size_t kLogLeastBytes = 64U * 1024U;
+inline constexpr std::size_t kLogMostBytes = 256U * 1024U * 1024U;
+inline constexpr unsigned kLogMostFiles = 100;
+
+// Where its output goes.
+struct WorkloadLog {
+  bool journal = false;                     // driver: file | journal
+  Bytes max_size{limits::kOutputLogBytes};  // of one file
+  unsigned max_files = 2;                   // of one stream, the newest included
+};
+
 // One `kind: Workload` document (docs: policy-reference.md).
 struct Workload {
   std::string
@@ -71,6 +85,7 @@ struct Workload {
   bool seccomp_unconfined = false;             // seccomp: default | unconfined
   Restart restart;
   std::optional<HealthCheck> health;
+  WorkloadLog log;
   Usec stop_timeout{10'000'000};  // SIGTERM, then after this SIGKILL
   Resources resources;
 };

@@ -18,6 +18,9 @@ void read_lifecycle(MapReader& document, Workload& workload, Findings& findings)
 // health. After read_lifecycle.
 void read_health(MapReader& document, Workload& workload, Findings& findings);
 
+// log.
+void read_log(MapReader& document, Workload& workload, Findings& findings);
+
 // A duration of at least `least`; `out` stays as it is when the key is missing.
 void read_duration(MapReader& map, std::string_view key, Usec least, Usec& out, Findings& findings);
 

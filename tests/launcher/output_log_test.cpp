@@ -92,5 +92,46 @@ TEST_F(OutputLogTest, AReaderThatIsGoneIsForgotten) {
   EXPECT_EQ(log_->wait().fd, log_->read_end());
 }
 
+TEST(OutputLogFiles, RotateToAsManyAsAreAskedFor) {
+  std::string pattern = testing::TempDir() + "cgwarden-log-XXXXXX";
+  const std::string directory = ::mkdtemp(pattern.data());
+  const std::string path = directory + "/log";
+  auto log = OutputLog::open(path, 0, {.journal = false, .max_bytes = 4, .max_files = 3});
+  ASSERT_TRUE(log);
+  for (const auto* text : {"one.", "two.", "three", "four."}) {
+    ASSERT_TRUE(write_all(log->write_end(), text, "the pipe"));
+    log->pump();
+  }
+  const auto text_of = [&](const std::string& end) {
+    const auto text = read_file(path + end, 100);
+    return text ? *text : "none";
+  };
+  EXPECT_EQ(text_of(""), "four.");
+  EXPECT_EQ(text_of(".1"), "three");
+  EXPECT_EQ(text_of(".2"), "two.");
+  EXPECT_EQ(text_of(".3"), "none");
+  // One second was noted for each, at its beginning.
+  for (const auto* end : {".times", ".1.times", ".2.times"}) EXPECT_EQ(text_of(end).size(), 16U);
+  EXPECT_EQ(text_of(".3.times"), "none");
+  std::filesystem::remove_all(directory);
+}
+
+TEST(OutputLogFiles, OneFileBeginsAnew) {
+  std::string pattern = testing::TempDir() + "cgwarden-log-XXXXXX";
+  const std::string directory = ::mkdtemp(pattern.data());
+  auto log =
+      OutputLog::open(directory + "/log", 0, {.journal = false, .max_bytes = 4, .max_files = 1});
+  ASSERT_TRUE(log);
+  for (const auto* text : {"one.", "two."}) {
+    ASSERT_TRUE(write_all(log->write_end(), text, "the pipe"));
+    log->pump();
+  }
+  const auto kept = read_file(directory + "/log", 100);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(*kept, "two.");
+  EXPECT_FALSE(std::filesystem::exists(directory + "/log.1"));
+  std::filesystem::remove_all(directory);
+}
+
 }  // namespace
 }  // namespace cgwarden::launcher

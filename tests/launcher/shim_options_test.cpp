@@ -24,7 +24,8 @@ TEST(ShimOptions, TheDescriptorsOfAForegroundRunMayBeMissing) {
 TEST(ShimOptions, TheDescriptorsOfAForegroundRunAreRead) {
   auto words = least();
   for (const auto* word :
-       {"--stdin-fd", "5", "--stdout-fd", "6", "--stderr-fd", "7", "--console-fd", "8"}) {
+       {"--stdin-fd", "5", "--stdout-fd", "6", "--stderr-fd", "7", "--console-fd", "8",
+        "--log-driver", "journal", "--log-max-bytes", "9", "--log-max-files", "10"}) {
     words.emplace_back(word);
   }
   const auto options = parse_shim_options(words);
@@ -33,11 +34,17 @@ TEST(ShimOptions, TheDescriptorsOfAForegroundRunAreRead) {
   EXPECT_EQ(options->stdout_fd, 6);
   EXPECT_EQ(options->stderr_fd, 7);
   EXPECT_EQ(options->console_fd, 8);
+  EXPECT_TRUE(options->log.journal);
+  EXPECT_EQ(options->log.max_bytes, 9U);
+  EXPECT_EQ(options->log.max_files, 10U);
 }
 
 TEST(ShimOptions, OthersTwiceAndBadValuesAreRefusedByName) {
-  for (const auto& [option, value] :
-       {std::pair{"--stdin-fd", "x"}, {"--name", "web"}, {"--what", "5"}, {"--console-fd", "-1"}}) {
+  for (const auto& [option, value] : {std::pair{"--stdin-fd", "x"},
+                                      {"--name", "web"},
+                                      {"--what", "5"},
+                                      {"--log-driver", "tape"},
+                                      {"--console-fd", "-1"}}) {
     auto words = least();
     words.emplace_back(option);
     words.emplace_back(value);

@@ -229,6 +229,16 @@ TEST(WorkloadTest, Errors) {
            "w.yaml:6:19: error: unknown key \"health.start_period\""},
           {"health: {tcp: 80, action: restart}\n",
            "w.yaml:6:27: error: health.action restart needs a restart policy"},
+          {"log: {driver: tape}\n",
+           "w.yaml:6:15: error: log.driver cannot be \"tape\": it must be one of file, journal"},
+          {"log: {maxSize: 8KiB}\n",
+           "w.yaml:6:16: error: log.maxSize cannot be \"8KiB\": it is outside 64KiB to 256MiB"},
+          {"log: {maxSize: 1GiB}\n",
+           "w.yaml:6:16: error: log.maxSize cannot be \"1GiB\": it is outside 64KiB to 256MiB"},
+          {"log: {maxFiles: 0}\n",
+           "w.yaml:6:17: error: log.maxFiles cannot be \"0\": it is outside 1 to 100"},
+          {"log: {driver: journal, maxFiles: 3}\n",
+           "w.yaml:6:6: error: the journal has limits of its own (journald.conf(5))"},
           {"stopTimeout: [1s]\n", "w.yaml:6:14: error: stopTimeout must be one value, not a list"},
           {"resources: 5\n", "w.yaml:6:12: error: resources must be a map, not a single value"},
           {"resources: {io: {}}\n", "w.yaml:6:13: error: unknown key \"io\""},
@@ -258,6 +268,14 @@ TEST(WorkloadTest, CapabilitiesHaveTheirPrefixOrNot) {
         workload_errors(workload_text("capabilities: {add: [" + std::string(word) + "]}\n")),
         HasSubstr("did you mean \"CAP_NET_RAW\"?"));
   }
+}
+
+TEST(WorkloadTest, TheLog) {
+  const WorkloadLog log = loaded("log: {driver: file, maxSize: 1MiB, maxFiles: 5}\n").log;
+  EXPECT_FALSE(log.journal);
+  EXPECT_EQ(log.max_size.value, 1048576U);
+  EXPECT_EQ(log.max_files, 5U);
+  EXPECT_TRUE(loaded("log: {driver: journal}\n").log.journal);
 }
 
 TEST(WorkloadTest, HealthChecksOfEachKind) {

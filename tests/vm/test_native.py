@@ -87,7 +87,8 @@ def test_foreground_run_keeps_its_input_and_its_log(scenario):
         f"run -i --name filter --rootfs {scenario.rootfs} -- /bin/busybox sh -c 'while read l; do echo got $l; done' | cat",
     )
     assert done.text.splitlines() == ["got one", "got two"], done
-    assert scenario.cli("logs", "filter").text.splitlines() == ["got one", "got two"]
+    assert scenario.cli("logs", "filter", "--since", "10min").text.splitlines() == ["got one", "got two"]
+    assert scenario.cli("logs", "filter", "--since", "2999-01-01").text == ""
 
 
 def test_foreground_run_with_a_slow_reader(scenario):
@@ -304,3 +305,35 @@ def test_health_checks(scenario):
     assert not [line for line in children.splitlines() if line.startswith("Z")], children
     scenario.until(lambda: len(scenario.processes(f"^{busybox} sleep 776")) <= 1, "the checks to end")
     scenario.stop_agent()
+
+
+@pytest.mark.systemd
+def test_logs_in_the_journal(guest):
+    with Scenario(guest) as scenario:
+        path = f"{scenario.work}/noted.yaml"
+        guest.write_file(
+            path,
+            workload(
+                "noted",
+                ["/bin/busybox", "sh", "-c", "echo one; echo two; printf three >&2"],
+                "rootfs",
+                extra="log: {driver: journal}\n",
+            ),
+        )
+        # In a scope of systemd's, made without an agent.
+        assert run(scenario, "--foreground", path, timeout=90).returncode == 0
+        nothing_left(scenario, "noted")
+
+        def entries():
+            text = guest.run(["journalctl", "-o", "json", "CGWARDEN_WORKLOAD=noted"]).text
+            return {entry["MESSAGE"]: entry for entry in map(json.loads, text.splitlines())}
+
+        seen = scenario.until(lambda: entries() if len(entries()) == 3 else None, "the journal")
+        assert {message: entry["CGWARDEN_STREAM"] for message, entry in seen.items()} == {
+            "one": "stdout", "two": "stdout", "three": "stderr",
+        }
+        assert seen["one"]["SYSLOG_IDENTIFIER"] == "noted"
+        assert seen["one"]["PRIORITY"] == "6"
+        assert seen["three"]["PRIORITY"] == "4"
+        assert seen["one"]["CGWARDEN_INCARNATION"] == "1"
+        assert scenario.cli("logs", "noted", "--stdout", "--tail", "1").text.splitlines() == ["two"]
