@@ -8,11 +8,10 @@
 namespace cgwarden::agent {
 namespace {
 
-constexpr const char* kSlice = "/cgwarden.slice";
-
 class CgroupfsScopeHost final : public ScopeHost {
  public:
-  explicit CgroupfsScopeHost(const cgroup::Tree& tree) : tree_(tree) {}
+  CgroupfsScopeHost(const cgroup::Tree& tree, std::string parent)
+      : tree_(tree), parent_(std::move(parent)) {}
 
   void create(const std::string& name, pid_t pid, Created created) override {
     created(make(name, pid));
@@ -25,8 +24,8 @@ class CgroupfsScopeHost final : public ScopeHost {
   std::string kind() const override { return "cgroupfs"; }
 
  private:
-  static std::string scope_path(const std::string& name) {
-    return std::string(kSlice) + "/" + name + ".scope";
+  [[nodiscard]] std::string scope_path(const std::string& name) const {
+    return parent_ + "/" + name + ".scope";
   }
 
   // Controllers that the parent has are handed down; one that is missing is noticed when a limit
@@ -42,10 +41,22 @@ class CgroupfsScopeHost final : public ScopeHost {
     return cgroup::enable_controllers(tree_, path, wanted);
   }
 
+  // Above a delegated cgroup everything is somebody else's and stays as it is.
+  Status make_parent() {
+    for (std::size_t end = 0; end != std::string::npos;) {
+      const std::string above = end == 0 ? "/" : parent_.substr(0, end);
+      if (const Status done = hand_down_controllers(above);
+          !done && done.error().kind != ErrorKind::not_permitted) {
+        return done;
+      }
+      end = parent_.find('/', end + 1);
+      CGW_TRY(cgroup::create_cgroup(tree_, parent_.substr(0, end)));
+    }
+    return hand_down_controllers(parent_);
+  }
+
   Result<std::string> make(const std::string& name, pid_t pid) {
-    CGW_TRY(hand_down_controllers("/"));
-    CGW_TRY(cgroup::create_cgroup(tree_, kSlice));
-    CGW_TRY(hand_down_controllers(kSlice));
+    CGW_TRY(make_parent());
     const std::string scope = scope_path(name);
     CGW_TRY(cgroup::create_cgroup(tree_, scope));
     // The shim enters the scope itself for a moment, as it would under systemd; it is moved on to
@@ -60,12 +71,13 @@ class CgroupfsScopeHost final : public ScopeHost {
   }
 
   const cgroup::Tree& tree_;
+  std::string parent_;
 };
 
 }  // namespace
 
-std::unique_ptr<ScopeHost> make_cgroupfs_scope_host(const cgroup::Tree& tree) {
-  return std::make_unique<CgroupfsScopeHost>(tree);
+std::unique_ptr<ScopeHost> make_cgroupfs_scope_host(const cgroup::Tree& tree, std::string parent) {
+  return std::make_unique<CgroupfsScopeHost>(tree, std::move(parent));
 }
 
 }  // namespace cgwarden::agent

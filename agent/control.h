@@ -30,7 +30,11 @@ struct WorkloadSummary {
   std::string last_verdict;  // "OOM_OWN_LIMIT", or empty
   // Of its upper directory (layers); only where it was asked for, since it takes a walk.
   std::optional<DiskUse> upper;
+  bool paused = false;      // its payload cgroup is frozen
+  std::string health = {};  // "starting", "healthy", "unhealthy"; empty: it has no check
 };
+// The state's word, "paused" for one that is.
+[[nodiscard]] std::string_view state_word(const WorkloadSummary& summary);
 
 // What the bus may ask of the agent. All calls happen on the loop thread; `done` is called on it
 // too, exactly once, maybe later.
@@ -46,6 +50,16 @@ class Control {
   // SIGTERM, then SIGKILL after the workload's stop timeout; `done` when it is gone. vanished: no
   // such workload.
   virtual void stop(const std::string& name, const std::string& reason, Done done) = 0;
+  // A signal for the command. vanished: no such workload; invalid: it does not run.
+  virtual Status kill(const std::string& name, int signal, const std::string& reason) = 0;
+  // Freezes its processes or lets them go on (cgroup.freeze); cgroup.events says when they are.
+  virtual Status pause(const std::string& name, bool paused) = 0;
+  // Forgets an ended workload with its state and logs, a living one too with `force`, which kills
+  // it first. busy: it lives and `force` is false.
+  virtual void remove(const std::string& name, bool force, const std::string& reason,
+                      Done done) = 0;
+  // The document of `cgwarden inspect --json` (inspect.h).
+  [[nodiscard]] virtual Result<std::string> inspect(const std::string& name) const = 0;
   // Rereads policy and workload directories; the error of a bad file, in which case the old
   // policies stay in force.
   virtual Status reload() = 0;

@@ -8,8 +8,8 @@
 namespace cgwarden::agent {
 namespace {
 
-constexpr std::array<std::string_view, 4> kRestartReasons{"exit", "signal", "oom",
-                                                          "launch_failure"};
+constexpr std::array<std::string_view, 5> kRestartReasons{"exit", "signal", "oom", "launch_failure",
+                                                          "unhealthy"};
 constexpr std::string_view kDeathPrefix = "deaths/";
 constexpr std::string_view kRestartPrefix = "restarts/";
 constexpr std::string_view kSeenPrefix = "seen/";

@@ -40,7 +40,7 @@ class CounterBook {
   void born(const std::string& workload);
   void started(const std::string& workload);
   void died(const diagnosis::Verdict& verdict);
-  // `reason`: "exit", "signal", "oom", "launch_failure".
+  // `reason`: "exit", "signal", "oom", "launch_failure", "unhealthy".
   void restarted(const std::string& workload, const std::string& reason);
   // Adds what this payload cgroup counted since it was last seen, by this agent or by one before; a
   // cgroup seen first counts from 0, as it was made for this incarnation. Returns the new OOM

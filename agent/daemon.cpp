@@ -331,14 +331,4 @@ Status Daemon::run() {
   return ran;
 }
 
-std::vector<WorkloadSummary> Daemon::list() const { return supervisor_->list(); }
-
-void Daemon::launch(const std::string& yaml, const std::string& origin, Done done) {
-  supervisor_->launch(yaml, origin, Supervisor::Asked::by_caller, std::move(done));
-}
-
-void Daemon::stop(const std::string& name, const std::string& reason, Done done) {
-  supervisor_->stop(name, reason, std::move(done));
-}
-
 }  // namespace cgwarden::agent

@@ -40,6 +40,10 @@ class Daemon final : public Control, private SupervisorListener {
   [[nodiscard]] std::vector<WorkloadSummary> list() const override;
   void launch(const std::string& yaml, const std::string& origin, Done done) override;
   void stop(const std::string& name, const std::string& reason, Done done) override;
+  Status kill(const std::string& name, int signal, const std::string& reason) override;
+  Status pause(const std::string& name, bool paused) override;
+  void remove(const std::string& name, bool force, const std::string& reason, Done done) override;
+  [[nodiscard]] Result<std::string> inspect(const std::string& name) const override;
   Status reload() override;
 
  private:

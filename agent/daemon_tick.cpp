@@ -103,6 +103,9 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
     if (const auto use = supervisor_->upper_use().of(counters.workload)) {
       counters.upper_bytes = use->value;
     }
+    if (const auto health = supervisor_->health_of(counters.workload)) {
+      counters.healthy = *health == Health::healthy;
+    }
   }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
   endpoint_->publish(std::move(view));

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <utility>
 #include <vector>
@@ -90,7 +91,8 @@ struct DbusService::Impl {
   Status open();
   void close();
   void register_methods();
-  void stop_asked(sdbus::Result<>&& result, std::string name);
+  void with_sender(sdbus::Result<>&& result,
+                   std::function<void(const std::string& who, const Control::Done& done)> act);
   Control::Done reply_to(sdbus::Result<>&& result);
   void lost(const Error& error);
 
@@ -177,7 +179,45 @@ void DbusService::Impl::register_methods() {
           });
   object->registerMethod("Stop").onInterface(kName).withInputParamNames("name").implementedAs(
       [this](sdbus::Result<>&& result, std::string name) {
-        stop_asked(std::move(result), std::move(name));
+        with_sender(std::move(result), [this, name = std::move(name)](const std::string& who,
+                                                                      const Control::Done& done) {
+          control.stop(name, "stop asked by " + who + " over D-Bus", done);
+        });
+      });
+  object->registerMethod("Kill")
+      .onInterface(kName)
+      .withInputParamNames("name", "signal")
+      .implementedAs([this](sdbus::Result<>&& result, std::string name, std::int32_t signal) {
+        with_sender(std::move(result), [this, name = std::move(name), signal](
+                                           const std::string& who, const Control::Done& done) {
+          done(control.kill(name, signal, "signal asked by " + who + " over D-Bus"));
+        });
+      });
+  object->registerMethod("Remove")
+      .onInterface(kName)
+      .withInputParamNames("name", "force")
+      .implementedAs([this](sdbus::Result<>&& result, std::string name, bool force) {
+        with_sender(std::move(result), [this, name = std::move(name), force](
+                                           const std::string& who, const Control::Done& done) {
+          control.remove(name, force, "removal asked by " + who + " over D-Bus", done);
+        });
+      });
+  for (const bool paused : {true, false}) {
+    object->registerMethod(paused ? "Pause" : "Resume")
+        .onInterface(kName)
+        .withInputParamNames("name")
+        .implementedAs([this, paused](const std::string& name) {
+          if (const Status done = control.pause(name, paused); !done) throw to_bus(done.error());
+        });
+  }
+  object->registerMethod("Inspect")
+      .onInterface(kName)
+      .withInputParamNames("name")
+      .withOutputParamNames("json")
+      .implementedAs([this](const std::string& name) {
+        const auto document = control.inspect(name);
+        if (!document) throw to_bus(document.error());
+        return bus_text(*document);
       });
   object->registerMethod("Reload").onInterface(kName).implementedAs([this] {
     if (const Status reloaded = control.reload(); !reloaded) throw to_bus(reloaded.error());
@@ -188,17 +228,18 @@ void DbusService::Impl::register_methods() {
 }
 
 // Who asked belongs to the evidence: the verdict of this death names them.
-void DbusService::Impl::stop_asked(sdbus::Result<>&& result, std::string name) {
+void DbusService::Impl::with_sender(
+    sdbus::Result<>&& result,
+    std::function<void(const std::string& who, const Control::Done& done)> act) {
   const std::string sender = object->getCurrentlyProcessedMessage()->getSender();
   auto done = reply_to(std::move(result));
   bus_daemon->callMethodAsync("GetConnectionUnixUser")
       .onInterface("org.freedesktop.DBus")
       .withTimeout(kSenderTimeout)
       .withArguments(sender)
-      .uponReplyInvoke([this, name = std::move(name), sender, done = std::move(done)](
+      .uponReplyInvoke([act = std::move(act), sender, done = std::move(done)](
                            const sdbus::Error* error, std::uint32_t uid) {
-        const std::string who = error == nullptr ? "uid " + std::to_string(uid) : sender;
-        control.stop(name, "stop asked by " + who + " over D-Bus", done);
+        act(error == nullptr ? "uid " + std::to_string(uid) : sender, done);
       });
 }
 

@@ -14,6 +14,10 @@ namespace cgwarden::agent {
 //                                       (wall usec), payload cgroup, last verdict
 //   Launch(s yaml, s origin) -> ()      answered when the command runs
 //   Stop(s name) -> ()                  answered when it is gone
+//   Kill(s name, i signal) -> ()        the signal is sent
+//   Pause(s name) -> (), Resume(s name) -> ()
+//   Remove(s name, b force) -> ()       answered when it is forgotten
+//   Inspect(s name) -> s json
 //   Reload() -> ()
 //   signal Died(s workload, s verdict, s json)
 // Errors are io.github.cgwarden.Error.<Kind> with one sentence. Access control is the bus policy

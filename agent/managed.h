@@ -3,11 +3,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/cgroup_removal.h"
+#include "agent/health_monitor.h"
 #include "agent/supervisor.h"
 
 namespace cgwarden::agent {
@@ -34,6 +36,8 @@ struct Supervisor::Managed {
   Usec start_deadline{0};                         // of a start taken over, boottime
   CgroupRemoval removal;                          // of the incarnation before
   bool start_when_clean = false;
+
+  std::unique_ptr<HealthMonitor> health;  // while it runs, if it has a check
 
   EventLoop::Watch shim_watch;
   EventLoop::Watch control_watch;

@@ -4,19 +4,32 @@
 #include <string>
 #include <vector>
 
+#include "launcher/capabilities.h"
+
 namespace cgwarden::agent {
 namespace {
 
 constexpr const char* kDefaultPath =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+std::vector<std::string> all_but(const std::vector<std::string>& drop) {
+  std::vector<std::string> names = launcher::capability_names();
+  std::erase_if(
+      names, [&](const std::string& name) { return std::ranges::find(drop, name) != drop.end(); });
+  return names;
+}
+
 std::vector<std::string> capabilities_of(const policy::Workload& workload) {
   std::vector<std::string> names = launcher::default_capabilities();
   const auto& drop = workload.capabilities_drop;
+  const auto& add = workload.capabilities_add;
+  const bool all = std::ranges::find(add, "ALL") != add.end();
+  // As docker and podman have it: "add ALL" is all but what is dropped by name.
+  if (all) return all_but(drop);
   if (std::ranges::find(drop, "ALL") != drop.end()) names.clear();
   std::erase_if(
       names, [&](const std::string& name) { return std::ranges::find(drop, name) != drop.end(); });
-  for (const auto& name : workload.capabilities_add) {
+  for (const auto& name : add) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return names;

@@ -15,7 +15,8 @@ Next next_of(const policy::Restart& policy, const launcher::ExitRecord& record,
   using policy::RestartPolicy;
   // Who asked for an interactive launch has the error and decides what to do about it.
   if (!note.wanted || note.unconfirmed || policy.policy == RestartPolicy::no) return Next::finished;
-  const bool clean = record.wait && record.wait->code == CLD_EXITED && record.wait->status == 0;
+  const bool clean = note.unhealthy_incarnation != note.incarnation && record.wait &&
+                     record.wait->code == CLD_EXITED && record.wait->status == 0;
   if (policy.policy == RestartPolicy::on_failure && clean) return Next::finished;
   if (policy.max_restarts) {
     return note.restarts >= *policy.max_restarts ? Next::gave_up : Next::restart;
@@ -51,9 +52,11 @@ RestartDecision decide_restart(const policy::Restart& policy, const launcher::Ex
   return decision;
 }
 
-std::string restart_reason(const launcher::ExitRecord& record, diagnosis::VerdictClass verdict) {
+std::string restart_reason(const launcher::ExitRecord& record, diagnosis::VerdictClass verdict,
+                           bool unhealthy) {
   using diagnosis::VerdictClass;
   if (record.launch_error) return "launch_failure";
+  if (unhealthy) return "unhealthy";
   if (verdict == VerdictClass::oom_own_limit || verdict == VerdictClass::oom_ancestor_limit ||
       verdict == VerdictClass::oom_global) {
     return "oom";

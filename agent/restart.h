@@ -29,8 +29,8 @@ struct RestartDecision {
 [[nodiscard]] RestartDecision decide_restart(const policy::Restart& policy,
                                              const launcher::ExitRecord& record, AgentNote& note);
 
-// The `reason` label of cgwarden_workload_restarts_total.
+// The `reason` label of cgwarden_workload_restarts_total. `unhealthy`: ended by its health check.
 [[nodiscard]] std::string restart_reason(const launcher::ExitRecord& record,
-                                         diagnosis::VerdictClass verdict);
+                                         diagnosis::VerdictClass verdict, bool unhealthy = false);
 
 }  // namespace cgwarden::agent

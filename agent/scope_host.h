@@ -27,8 +27,11 @@ class ScopeHost {
   [[nodiscard]] virtual std::string kind() const = 0;
 };
 
-// Plain directories under /cgwarden.slice, for hosts without systemd. `tree` must outlive it.
-[[nodiscard]] std::unique_ptr<ScopeHost> make_cgroupfs_scope_host(const cgroup::Tree& tree);
+// Plain directories under `parent`, for hosts without systemd and for cgroups that are delegated to
+// us. A parent that is not there is made. `tree` must outlive it.
+inline constexpr const char* kSlice = "/cgwarden.slice";
+[[nodiscard]] std::unique_ptr<ScopeHost> make_cgroupfs_scope_host(const cgroup::Tree& tree,
+                                                                  std::string parent = kSlice);
 
 // Transient scope units in cgwarden.slice with Delegate=yes through org.freedesktop.systemd1
 // (StartTransientUnit; waits for JobRemoved, subscribed before the call), driven by the loop.

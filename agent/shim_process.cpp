@@ -24,6 +24,8 @@ namespace {
 
 constexpr int kSpecFd = 3;
 constexpr int kControlFd = 4;
+// From here on those of a run in the foreground.
+constexpr int kForegroundFd = 5;
 
 // The descriptors of posix_spawn's own tables, freed together.
 class SpawnTables {
@@ -39,14 +41,18 @@ class SpawnTables {
   SpawnTables(const SpawnTables&) = delete;
   SpawnTables& operator=(const SpawnTables&) = delete;
 
-  // stdio is /dev/null; the two given descriptors become 3 and 4. They are first lifted out of that
-  // range, because a dup2 onto 3 would otherwise close the other one.
-  void prepare(int spec, int control) {
+  // stdio is /dev/null; the given descriptors become 3, 4 and so on. They are first lifted out of
+  // that range, because a dup2 onto 3 would otherwise close the other one.
+  void prepare(int spec, int control, const std::vector<UniqueFd>& others) {
     ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_addopen(&actions_, 1, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_addopen(&actions_, 2, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions_, spec, kSpecFd);
     ::posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
+    int next = kForegroundFd;
+    for (const auto& fd : others) {
+      ::posix_spawn_file_actions_adddup2(&actions_, fd.get(), next++);
+    }
     sigset_t none;
     ::sigemptyset(&none);
     sigset_t all;
@@ -72,10 +78,31 @@ Result<UniqueFd> memfd_of(const std::string& text) {
   return fd;
 }
 
-Result<UniqueFd> lifted(const UniqueFd& fd) {
-  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 16));
+Result<UniqueFd> lifted(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 16));
   if (!copy.valid()) return fail(Error::from_errno(errno, "duplicate", "fd"));
   return copy;
+}
+
+// The descriptors of a run in the foreground, lifted, and the options that name them.
+struct Lent {
+  std::vector<UniqueFd> fds;
+  std::vector<std::string> options;
+};
+
+Result<Lent> lend(const ForegroundFds& foreground) {
+  Lent lent;
+  for (const auto& [option, fd] : {std::pair{"--stdin-fd", foreground.stdin_fd},
+                                   {"--stdout-fd", foreground.stdout_fd},
+                                   {"--stderr-fd", foreground.stderr_fd},
+                                   {"--console-fd", foreground.console_fd}}) {
+    if (fd < 0) continue;
+    lent.options.emplace_back(option);
+    lent.options.push_back(std::to_string(kForegroundFd + static_cast<int>(lent.fds.size())));
+    CGW_ASSIGN(UniqueFd high, lifted(fd));
+    lent.fds.push_back(std::move(high));
+  }
+  return lent;
 }
 
 }  // namespace
@@ -88,14 +115,15 @@ Result<ShimProcess> start_shim(const ShimRequest& request) {
   }
   UniqueFd ours(pair[0]);
   const UniqueFd theirs_low(pair[1]);
-  CGW_ASSIGN(const UniqueFd spec, lifted(spec_low));
-  CGW_ASSIGN(const UniqueFd theirs, lifted(theirs_low));
+  CGW_ASSIGN(const UniqueFd spec, lifted(spec_low.get()));
+  CGW_ASSIGN(const UniqueFd theirs, lifted(theirs_low.get()));
   if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0) {
     return fail(Error::from_errno(errno, "set up", "socket pair"));
   }
 
+  CGW_ASSIGN(const Lent lent, lend(request.foreground));
   SpawnTables tables;
-  tables.prepare(spec.get(), theirs.get());
+  tables.prepare(spec.get(), theirs.get(), lent.fds);
   std::vector<std::string> words{request.executable,
                                  "--name",
                                  request.name,
@@ -109,6 +137,10 @@ Result<ShimProcess> start_shim(const ShimRequest& request) {
                                  request.state_dir,
                                  "--cgroup-root",
                                  request.cgroup_root};
+  words.insert(words.end(), {"--log-driver", request.log.journal ? "journal" : "file",
+                             "--log-max-bytes", std::to_string(request.log.max_bytes),
+                             "--log-max-files", std::to_string(request.log.max_files)});
+  words.insert(words.end(), lent.options.begin(), lent.options.end());
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());

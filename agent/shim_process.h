@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "launcher/output_log.h"
 
 namespace cgwarden::agent {
 
@@ -23,6 +24,14 @@ struct ShimProcess {
   void kill_and_reap();
 };
 
+// What a run in the foreground lends its shim; borrowed, -1: none (launcher/shim.h).
+struct ForegroundFds {
+  int stdin_fd = -1;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  int console_fd = -1;
+};
+
 struct ShimRequest {
   std::string executable;
   std::string name;
@@ -30,6 +39,8 @@ struct ShimRequest {
   std::string config_json;  // the OCI spec, handed over in a memfd
   std::string state_dir;
   std::string cgroup_root;
+  launcher::LogSettings log = {};
+  ForegroundFds foreground = {};
 };
 
 // posix_spawn(3): nothing of ours runs between fork and exec.

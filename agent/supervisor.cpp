@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/freezer.h"
 #include "agent/image_store.h"
 #include "agent/managed.h"
 #include "agent/network_options.h"
@@ -35,6 +36,10 @@ std::string_view to_string(WorkloadState state) {
   return "exited";
 }
 
+std::string_view state_word(const WorkloadSummary& summary) {
+  return summary.paused ? "paused" : to_string(summary.state);
+}
+
 Error start_error(const std::string& name, const launcher::LaunchError& error) {
   const ErrorKind kind =
       error.errno_value != 0 ? Error::from_errno(error.errno_value, "", "").kind : ErrorKind::io;
@@ -57,10 +62,11 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   auto workload = parse_workload(yaml, origin);
   if (!workload) return done(fail(workload.error()));
   const std::string name = workload->name;
-  if (!knows(name)) {
-    if (const Status free = no_shim_holds(options_.runtime_dir, name); !free) {
-      return done(fail(free.error()));
-    }
+  const auto found = workloads_.find(name);
+  if (const Status free =
+          free_to_launch(name, found == workloads_.end() ? nullptr : found->second.get());
+      !free) {
+    return done(fail(free.error()));
   }
   std::string image;
   if (!workload->image.empty()) {
@@ -69,11 +75,6 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
     image = found->id;
   }
   auto& known = workloads_[name];
-  if (known && known->state != WorkloadState::exited) {
-    return done(
-        fail(Error{ErrorKind::busy, 0, "launch", name,
-                   "it is " + std::string(to_string(known->state)) + " already; stop it first"}));
-  }
   // A known one is kept as it is: its old cgroups may still be on their way out.
   if (!known) known = std::make_unique<Managed>();
   Managed& managed = *known;
@@ -85,10 +86,28 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   note.incarnation = managed.note.incarnation;
   note.image = std::move(image);
   note.unconfirmed = asked == Asked::by_caller;
+  if (parts_.foreground != nullptr) {
+    note.runner_pid = ::getpid();
+    note.runner_start_time = launcher::process_start_time(note.runner_pid).value_or(0);
+  }
   managed.note = std::move(note);
   managed.launch_done = std::move(done);
   parts_.listener->workload_known(name);
   start(managed);
+}
+
+Status Supervisor::free_to_launch(const std::string& name, const Managed* known) const {
+  if (known != nullptr && known->state != WorkloadState::exited) {
+    return fail(Error{ErrorKind::busy, 0, "launch", name,
+                      "it is " + std::string(to_string(known->state)) + " already; stop it first"});
+  }
+  const auto files = read_workload_files(options_.runtime_dir, name);
+  if (files && files->note && runner_lives(*files->note)) {
+    return fail(Error{ErrorKind::busy, 0, "launch", name,
+                      "it runs in the foreground of process " +
+                          std::to_string(files->note->runner_pid) + "; stop it first"});
+  }
+  return no_shim_holds(options_.runtime_dir, name);
 }
 
 void Supervisor::stop(const std::string& name, const std::string& reason, Control::Done done) {
@@ -103,7 +122,7 @@ void Supervisor::stop(const std::string& name, const std::string& reason, Contro
   // Without the note it still stops; only an agent after us would not know why.
   (void)save_note(managed);
   managed.stop_done.push_back(std::move(done));
-  if (managed.state == WorkloadState::running) return begin_stop(managed);
+  if (managed.state == WorkloadState::running) return begin_stop(managed, reason);
   if (managed.state == WorkloadState::backoff) {
     managed.timer = {};
     managed.state = WorkloadState::exited;
@@ -130,10 +149,13 @@ int Supervisor::stop_signal_of(const Managed& managed) const {
   return launcher::oci::signal_number(name).value_or(SIGTERM);
 }
 
-void Supervisor::begin_stop(Managed& managed) {
+void Supervisor::begin_stop(Managed& managed, const std::string& reason) {
   managed.state = WorkloadState::stopping;
+  managed.health.reset();
   const int signal = stop_signal_of(managed);
-  managed.own_actions.push_back({signal, managed.note.stop_reason, parts_.clock->now().boottime});
+  // What stands still does not hear the signal.
+  (void)set_frozen(*parts_.tree, managed.payload, false);
+  managed.own_actions.push_back({signal, reason, parts_.clock->now().boottime});
   ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), signal, nullptr, 0);
   auto timer = parts_.loop->timer(managed.workload.stop_timeout, Usec{0},
                                   [this, &managed] { stop_timed_out(managed); });
@@ -146,11 +168,13 @@ void Supervisor::begin_stop(Managed& managed) {
 
 void Supervisor::stop_timed_out(Managed& managed) {
   managed.timer = {};
-  managed.own_actions.push_back(
-      {SIGKILL,
-       "stop timeout of " + human_duration(managed.workload.stop_timeout) + " after SIGTERM",
-       parts_.clock->now().boottime});
   log::warning("workload_stop_timeout", {{"workload", managed.name()}});
+  kill_all_of(managed, "stop timeout of " + human_duration(managed.workload.stop_timeout) +
+                           " after SIGTERM");
+}
+
+void Supervisor::kill_all_of(Managed& managed, const std::string& reason) {
+  managed.own_actions.push_back({SIGKILL, reason, parts_.clock->now().boottime});
   if (const Status killed = cgroup::kill_cgroup(*parts_.tree, managed.payload); !killed) {
     ::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), SIGKILL, nullptr, 0);
   }
@@ -197,6 +221,8 @@ std::vector<WorkloadSummary> Supervisor::list() const {
     summary.restarts = managed->note.restarts;
     summary.cgroup = managed->payload;
     summary.last_verdict = managed->last_verdict;
+    if (managed->health) summary.health = to_string(managed->health->report().health);
+    summary.paused = !managed->payload.empty() && is_frozen(*parts_.tree, managed->payload);
     if (managed->status) {
       summary.pid = managed->status->main_pid;
       summary.started_wall = managed->status->started.wall;

@@ -15,6 +15,7 @@
 #include "agent/control.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/health.h"
 #include "agent/network_sweep.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
@@ -65,6 +66,8 @@ class Supervisor {
     ScopeHost* scopes = nullptr;
     Enforcer* enforcer = nullptr;
     SupervisorListener* listener = nullptr;
+    // A run in the foreground: what it lends to the shim. nullptr: an agent.
+    const ForegroundFds* foreground = nullptr;
   };
   Supervisor(const Parts& parts, Options options);
   ~Supervisor();
@@ -79,6 +82,20 @@ class Supervisor {
   };
   void launch(const std::string& yaml, const std::string& origin, Asked asked, Control::Done done);
   void stop(const std::string& name, const std::string& reason, Control::Done done);
+  // `done` once the present incarnation and its cgroups are gone; asks for nothing.
+  void wait(const std::string& name, Control::Done done);
+  // A signal for the command, by way of the built-in init. invalid: it does not run.
+  [[nodiscard]] Status signal(const std::string& name, int number, const std::string& reason);
+  // cgroup.freeze; answers before all processes stand still. invalid: it does not run.
+  [[nodiscard]] Status pause(const std::string& name, bool paused);
+  // Ended, `name` is forgotten with its files; with `force` it is killed first.
+  void remove(const std::string& name, bool force, const std::string& reason, Control::Done done);
+  // Whatever ends it now, it is not started again.
+  void want_no_more(const std::string& name);
+  // SIGKILL to every process of a running workload.
+  void kill_now(const std::string& name, const std::string& reason);
+  // pidfd of the direct child of the shim, which lives on in `name`'s incarnation; -1: none.
+  [[nodiscard]] int process_of(const std::string& name) const;
   [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }
   // The YAML text a known workload was launched from.
   [[nodiscard]] std::string yaml_of(const std::string& name) const;
@@ -97,6 +114,9 @@ class Supervisor {
   // What workloads with layers have written, as last measured.
   [[nodiscard]] const UpperUse& upper_use() const { return upper_use_; }
   void measure_uppers() { upper_use_.tick(); }
+
+  // nullopt: it does not run, or has no check.
+  [[nodiscard]] std::optional<Health> health_of(const std::string& name) const;
 
   struct Running {
     std::string name;
@@ -130,8 +150,11 @@ class Supervisor {
   void restart_later(Managed& managed, Usec delay);
   // Before a stop timeout SIGKILLs.
   [[nodiscard]] int stop_signal_of(const Managed& managed) const;
-  void begin_stop(Managed& managed);
+  void begin_stop(Managed& managed, const std::string& reason);
+  void watch_health(Managed& managed, std::optional<HealthReport> known);
+  void health_changed(Managed& managed, const HealthReport& report);
   void stop_timed_out(Managed& managed);
+  void kill_all_of(Managed& managed, const std::string& reason);
   void watch_memory_events(Managed& managed);
   void memory_events_changed(Managed& managed);
   void clean_cgroups(Managed& managed);
@@ -143,6 +166,9 @@ class Supervisor {
   void look_for_status(Managed& managed);
   void start_over(Managed& managed);
   Status save_note(Managed& managed);
+  Status forget(const std::string& name);
+  void forget_soon(const std::string& name, Control::Done done);
+  [[nodiscard]] Status free_to_launch(const std::string& name, const Managed* known) const;
   void answer_launch(Managed& managed, Status status);
   void answer_stops(Managed& managed, const Status& status);
 
@@ -153,6 +179,9 @@ class Supervisor {
   UpperUse upper_use_;
   std::map<std::string, std::unique_ptr<Managed>> workloads_;
   std::optional<std::set<std::string>> kept_;
+  // Asked to be removed; not from a callback of the workload itself.
+  std::vector<std::pair<std::string, Control::Done>> to_forget_;
+  EventLoop::Timer forget_timer_;
 };
 
 }  // namespace cgwarden::agent

@@ -55,6 +55,7 @@ void Supervisor::adopt_one(const std::string& name) {
                 {"error", files ? "its agent.json is missing" : files.error().sentence()}});
     return;
   }
+  if (runner_lives(*files->note)) return;  // it has its supervisor
   auto workload = parse_workload(files->note->yaml, files->note->origin);
   if (!workload) {
     log::error("not_adopted", {{"workload", name}, {"error", workload.error().sentence()}});
@@ -188,11 +189,13 @@ void Supervisor::adopt_running(Managed& managed, const launcher::RunningStatus& 
   }
   managed.shim_watch = std::move(*watch);
   watch_memory_events(managed);
+  const auto files = read_workload_files(options_.runtime_dir, managed.name());
+  watch_health(managed, files ? files->health : std::nullopt);
   if (std::exchange(managed.note.unconfirmed, false)) (void)save_note(managed);
   log::info("workload_adopted", {{"workload", managed.name()},
                                  {"pid", std::to_string(status.main_pid)},
                                  {"incarnation", std::to_string(status.incarnation)}});
-  if (!managed.note.wanted) begin_stop(managed);
+  if (!managed.note.wanted) begin_stop(managed, managed.note.stop_reason);
 }
 
 }  // namespace cgwarden::agent

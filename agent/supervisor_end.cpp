@@ -92,6 +92,7 @@ void Supervisor::keep_record(const Managed& managed, const launcher::ExitRecord&
 
 void Supervisor::finish(Managed& managed, const launcher::ExitRecord& record,
                         std::vector<std::string> lost) {
+  managed.health.reset();
   managed.memory_events_watch = {};
   managed.memory_events.reset();
   managed.shim = {};
@@ -119,7 +120,8 @@ void Supervisor::settle(Managed& managed, const launcher::ExitRecord& record,
                                       {"restarts", std::to_string(managed.note.restarts)}});
   }
   if (decision.next == RestartDecision::Next::restart) {
-    const std::string reason = restart_reason(record, verdict);
+    const std::string reason = restart_reason(
+        record, verdict, managed.note.unhealthy_incarnation == managed.note.incarnation);
     parts_.listener->workload_restarting(managed.name(), reason);
     log::info("workload_backoff", {{"workload", managed.name()},
                                    {"reason", reason},
@@ -189,16 +191,13 @@ void Supervisor::forget_finished() {
   for (std::size_t i = 0; i < finished.size(); ++i) {
     if (i < limits::kFinishedWorkloads && now < finished[i]->ended + age) continue;
     const std::string name = finished[i]->name();
-    uppers_.discard(name);
-    std::error_code error;
-    std::filesystem::remove_all(workload_directory(options_.runtime_dir, name), error);
-    if (error) {
-      log::warning("workload_not_forgotten", {{"workload", name}, {"error", error.message()}});
-      continue;
+    const Status forgotten = forget(name);
+    if (forgotten) {
+      log::debug("workload_forgotten", {{"workload", name}});
+    } else if (forgotten.error().kind != ErrorKind::busy) {
+      log::warning("workload_not_forgotten",
+                   {{"workload", name}, {"error", forgotten.error().sentence()}});
     }
-    log::debug("workload_forgotten", {{"workload", name}});
-    workloads_.erase(name);
-    parts_.listener->workload_forgotten(name);
   }
 }
 

@@ -42,7 +42,7 @@ void Supervisor::start_now(Managed& managed) {
   managed.note.scope.clear();
   Status ready = save_note(managed);
   const std::string directory = workload_directory(options_.runtime_dir, managed.name());
-  for (const auto* file : {"/status.json", "/exit.json", "/network.json"}) {
+  for (const auto* file : {"/status.json", "/exit.json", "/health.json", "/network.json"}) {
     ::unlink((directory + file).c_str());
   }
   if (ready) ready = spawn_shim(managed);
@@ -68,6 +68,7 @@ Result<launcher::Spec> Supervisor::spec_of(const Managed& managed) {
     CGW_TRY(apply_image(store, image, workload));
   }
   launcher::Spec spec = compile(workload);
+  spec.process.terminal = parts_.foreground != nullptr && parts_.foreground->console_fd >= 0;
   if (const std::string network = network_annotation(workload.network, options_);
       !network.empty()) {
     spec.annotations[launcher::kNetworkAnnotation] = network;
@@ -109,12 +110,18 @@ Status Supervisor::spawn_shim(Managed& managed) {
   CGW_ASSIGN(const launcher::Spec spec, spec_of(managed));
   const std::string config = launcher::to_config(spec);
   CGW_TRY(write_file_atomically(directory + "/config.json", config, 0600));
-  CGW_ASSIGN(managed.shim, start_shim({.executable = options_.shim,
-                                       .name = managed.name(),
-                                       .incarnation = managed.note.incarnation,
-                                       .config_json = config,
-                                       .state_dir = directory,
-                                       .cgroup_root = parts_.tree->root()}));
+  CGW_ASSIGN(managed.shim,
+             start_shim({.executable = options_.shim,
+                         .name = managed.name(),
+                         .incarnation = managed.note.incarnation,
+                         .config_json = config,
+                         .state_dir = directory,
+                         .cgroup_root = parts_.tree->root(),
+                         .log = {.journal = managed.workload.log.journal,
+                                 .max_bytes = managed.workload.log.max_size.value,
+                                 .max_files = managed.workload.log.max_files},
+                         .foreground =
+                             parts_.foreground != nullptr ? *parts_.foreground : ForegroundFds{}}));
   CGW_TRY(note_shim(managed));
   CGW_ASSIGN(managed.shim_watch,
              parts_.loop->add(managed.shim.pidfd.get(), EPOLLIN,
@@ -237,13 +244,14 @@ void Supervisor::running_now(Managed& managed, const launcher::ShimReply& reply)
   }
   if (std::exchange(managed.note.unconfirmed, false)) (void)save_note(managed);
   watch_memory_events(managed);
+  watch_health(managed, std::nullopt);
   log::info("workload_started", {{"workload", managed.name()},
                                  {"pid", std::to_string(status.main_pid)},
                                  {"incarnation", std::to_string(managed.note.incarnation)},
                                  {"cgroup", managed.payload}});
   parts_.listener->workload_started(managed.name());
   answer_launch(managed, {});
-  if (!managed.note.wanted) begin_stop(managed);
+  if (!managed.note.wanted) begin_stop(managed, managed.note.stop_reason);
 }
 
 }  // namespace cgwarden::agent

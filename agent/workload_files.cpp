@@ -54,10 +54,13 @@ std::string to_json(const AgentNote& note) {
                         {"restart_boottime_usec", note.restart_boottime_usec},
                         {"failures_in_row", note.failures_in_row},
                         {"launch_failures_in_row", note.launch_failures_in_row},
+                        {"unhealthy_incarnation", note.unhealthy_incarnation},
                         {"shim_pid", note.shim_pid},
                         {"shim_start_time", note.shim_start_time},
                         {"scope", note.scope},
-                        {"image", note.image}}
+                        {"image", note.image},
+                        {"runner_pid", note.runner_pid},
+                        {"runner_start_time", note.runner_start_time}}
       .dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -81,10 +84,13 @@ Result<AgentNote> parse_agent_note(const std::string& json, const std::string& w
     note.restart_boottime_usec = document.value("restart_boottime_usec", std::uint64_t{0});
     note.failures_in_row = document.value("failures_in_row", 0U);
     note.launch_failures_in_row = document.value("launch_failures_in_row", 0U);
+    note.unhealthy_incarnation = document.value("unhealthy_incarnation", 0U);
     note.shim_pid = document.value("shim_pid", pid_t{-1});
     note.shim_start_time = document.value("shim_start_time", std::uint64_t{0});
     note.scope = document.value("scope", "");
     note.image = document.value("image", "");
+    note.runner_pid = document.value("runner_pid", pid_t{-1});
+    note.runner_start_time = document.value("runner_start_time", std::uint64_t{0});
     return note;
   } catch (const nlohmann::json::exception& error) {
     return fail(Error::malformed("read", where, error.what()));
@@ -100,6 +106,12 @@ Status write_agent_note(const std::string& runtime_dir, const std::string& name,
     return fail(Error::from_errno(errno, "protect", directory));
   }
   return write_file_atomically(directory + "/agent.json", to_json(note), kNoteMode);
+}
+
+bool runner_lives(const AgentNote& note) {
+  if (note.runner_pid <= 0) return false;
+  const auto start_time = launcher::process_start_time(note.runner_pid);
+  return start_time && *start_time == note.runner_start_time;
 }
 
 Status no_shim_holds(const std::string& runtime_dir, const std::string& name) {
@@ -128,6 +140,8 @@ Result<WorkloadFiles> read_workload_files(const std::string& runtime_dir, const 
                                                                   launcher::parse_running_status));
   CGW_ASSIGN(files.exit, read_optional<launcher::ExitRecord>(files.directory + "/exit.json",
                                                              launcher::parse_exit_record));
+  CGW_ASSIGN(files.health,
+             read_optional<HealthReport>(files.directory + "/health.json", parse_health_report));
   if (files.status) {
     const auto start_time = launcher::process_start_time(files.status->shim_pid);
     files.shim_alive = start_time && *start_time == files.status->shim_start_time;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/health.h"
 #include "base/result.h"
 #include "launcher/state.h"
 
@@ -33,6 +34,10 @@ struct AgentNote {
   unsigned failures_in_row = 0;  // runs shorter than resetAfter
   unsigned launch_failures_in_row = 0;
 
+  // The incarnation that is ended because its health check failed: whatever its exit status, that
+  // is a failure. 0: none.
+  unsigned unhealthy_incarnation = 0;
+
   // Of `incarnation`, written down before its shim is told to go, so that whoever takes over an
   // unfinished start can find it. pid -1 and no scope: not told yet.
   pid_t shim_pid = -1;
@@ -41,6 +46,10 @@ struct AgentNote {
 
   // Of the launch, for all its restarts: a name may be given to another image meanwhile.
   std::string image;  // id; empty: none
+  // The `cgwarden run` that supervises it in the foreground; -1: an agent does. Once that process
+  // is gone, an agent takes the workload over.
+  pid_t runner_pid = -1;
+  std::uint64_t runner_start_time = 0;
 };
 
 // All files of one workload. Readable without the agent (`cgwarden why`, `ps`).
@@ -50,8 +59,12 @@ struct WorkloadFiles {
   std::optional<AgentNote> note;
   std::optional<launcher::RunningStatus> status;
   std::optional<launcher::ExitRecord> exit;
-  bool shim_alive = false;  // status' shim_pid lives with the same start time
+  std::optional<HealthReport> health;  // of its newest incarnation that had a check
+  bool shim_alive = false;             // status' shim_pid lives with the same start time
 };
+
+// Does the foreground run that a note names live?
+[[nodiscard]] bool runner_lives(const AgentNote& note);
 
 // Environment, last words and output of a workload are for root and the directory's group alone.
 inline constexpr mode_t kWorkloadDirectoryMode = 0750;

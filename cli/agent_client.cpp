@@ -172,6 +172,54 @@ Status AgentClient::stop(const std::string& name, Usec timeout) const {
   return {};
 }
 
+Status AgentClient::kill(const std::string& name, int signal) const {
+  try {
+    impl_->proxy->callMethod("Kill").onInterface(kName).withTimeout(kTimeout).withArguments(
+        name, static_cast<std::int32_t>(signal));
+  } catch (const sdbus::Error& error) {
+    return fail(from_agent(error, "signal " + name));
+  }
+  return {};
+}
+
+Status AgentClient::pause(const std::string& name, bool paused) const {
+  try {
+    impl_->proxy->callMethod(paused ? "Pause" : "Resume")
+        .onInterface(kName)
+        .withTimeout(kTimeout)
+        .withArguments(name);
+  } catch (const sdbus::Error& error) {
+    return fail(from_agent(error, (paused ? "pause " : "resume ") + name));
+  }
+  return {};
+}
+
+Status AgentClient::remove(const std::string& name, bool force) const {
+  try {
+    impl_->proxy->callMethod("Remove")
+        .onInterface(kName)
+        .withTimeout(kLaunchTimeout)
+        .withArguments(name, force);
+  } catch (const sdbus::Error& error) {
+    return fail(from_agent(error, "remove " + name));
+  }
+  return {};
+}
+
+Result<std::string> AgentClient::inspect(const std::string& name) const {
+  std::string document;
+  try {
+    impl_->proxy->callMethod("Inspect")
+        .onInterface(kName)
+        .withTimeout(kTimeout)
+        .withArguments(name)
+        .storeResultsTo(document);
+  } catch (const sdbus::Error& error) {
+    return fail(from_agent(error, "inspect " + name));
+  }
+  return document;
+}
+
 Status AgentClient::reload() const {
   try {
     impl_->proxy->callMethod("Reload").onInterface(kName).withTimeout(kTimeout);

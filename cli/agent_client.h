@@ -24,6 +24,12 @@ class AgentClient {
   [[nodiscard]] Status launch(const std::string& yaml, const std::string& origin) const;
   // Returns when the workload is gone. `timeout` should be longer than the workload's own.
   [[nodiscard]] Status stop(const std::string& name, Usec timeout) const;
+  [[nodiscard]] Status kill(const std::string& name, int signal) const;
+  [[nodiscard]] Status pause(const std::string& name, bool paused) const;
+  // Returns when it is forgotten; with `force` when it has ended, too.
+  [[nodiscard]] Status remove(const std::string& name, bool force) const;
+  // The document of `inspect --json`.
+  [[nodiscard]] Result<std::string> inspect(const std::string& name) const;
   [[nodiscard]] Status reload() const;
 
  private:

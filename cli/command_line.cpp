@@ -28,7 +28,11 @@ struct Values {
   WhyOptions why;
   AuditOptions audit;
   ImageImportOptions image;
-  std::string file;
+  RunOptions run;
+  ExecOptions exec;
+  std::string signal = "KILL";
+  bool force = false;
+  std::vector<std::string> after_dashes;  // the words after "--" of run and exec
   std::string name;
   std::vector<std::string> paths;
   std::string shell;
@@ -118,12 +122,123 @@ void add_agent(CLI::App& app, Values& values) {
       ->check(CLI::Range(kMinInterval, kMaxInterval));
 }
 
+// Options of `run -- COMMAND`: what a file would say.
+void add_run_document(CLI::App& command, RunOptions& run) {
+  const auto text = [&command](const char* names, auto& to, const char* help, const char* kind) {
+    command.add_option(names, to, help)
+        ->type_name(kind)
+        ->allow_extra_args(false)
+        ->group("With -- COMMAND");
+  };
+  text("--name", run.name, "Name of the workload (default: made up)", "TEXT");
+  text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
+  text("-e,--env", run.env, "Environment: KEY=VALUE, or KEY as it is here", "KEY[=VALUE]");
+  text("--mount", run.mounts, "Bind mount: SOURCE:DESTINATION[:ro]", "SPEC");
+  text("--cap-add", run.cap_add, "One capability more, or ALL", "CAP");
+  text("--cap-drop", run.cap_drop, "One capability less, or ALL", "CAP");
+  text("--cwd", run.cwd, "Working directory in the workload", "PATH");
+  text("-u,--user", run.user, "UID[:GID]", "IDS");
+  text("--hostname", run.hostname, "Host name (default: the name)", "TEXT");
+  text("--network", run.network, "none (default) or host", "KIND");
+  text("--memory", run.memory, "memory.max, for example 512MiB", "SIZE");
+  text("--cpus", run.cpus, "cpu.max, for example 1.5 or 500m", "CORES");
+  text("--pids", run.pids, "pids.max", "N");
+  command.add_flag("--read-only", run.read_only, "Nothing of the root directory can be changed")
+      ->group("With -- COMMAND");
+  command.add_flag("--no-init", run.no_init, "The command itself is PID 1")
+      ->group("With -- COMMAND");
+}
+
+void add_run(CLI::App& app, Values& values) {
+  RunOptions& run_options = values.run;
+  auto* command =
+      add_command(app, values, "run", "Launch a workload through the agent, or in the foreground",
+                  "cgwarden run web.yaml\n  cgwarden run --foreground web.yaml\n"
+                  "  cgwarden run -it --rm --memory 64MiB -- /bin/sh",
+                  [&values] {
+                    values.run.command = values.after_dashes;
+                    return run(values.common, values.run);
+                  });
+  command->add_option("FILE", run_options.file, "A YAML file of kind: Workload")->type_name("");
+  auto* detach = command->add_flag("-d,--detach", run_options.detach,
+                                   "Through the agent, return when it runs (default with FILE)");
+  const auto flag = [&](const char* names, bool& to, const char* help) {
+    command->add_flag(names, to, help)->excludes(detach);
+  };
+  flag("--foreground", run_options.foreground,
+       "Without the agent; exit as the command does (default with -- COMMAND)");
+  flag("-i,--interactive", run_options.interactive, "In the foreground, with this standard input");
+  flag("-t,--tty", run_options.terminal, "In the foreground, with a terminal");
+  flag("--rm", run_options.remove, "In the foreground; remove its state and logs at the end");
+  command
+      ->add_option("--cgroup-parent", run_options.cgroup_parent,
+                   "In the foreground, below this delegated cgroup (default: cgwarden.slice)")
+      ->type_name("PATH")
+      ->excludes(detach);
+  command->add_option("--shim", values.common.where.shim, "cgwarden-shim (default: found)")
+      ->type_name("FILE");
+  add_run_document(*command, run_options);
+}
+
+CLI::App* add_named(CLI::App& app, Values& values, const std::string& name,
+                    const std::string& description, const std::string& example,
+                    std::function<int()> action) {
+  CLI::App* command = add_command(app, values, name, description, example, std::move(action));
+  command->add_option("NAME", values.name, "The workload")->required()->type_name("");
+  return command;
+}
+
+void add_control_commands(CLI::App& app, Values& values) {
+  add_named(app, values, "stop", "Stop a workload; returns when it is gone", "cgwarden stop web",
+            [&values] { return stop(values.common, values.name); });
+  add_named(app, values, "kill", "Send a signal to a workload's command",
+            "cgwarden kill --signal HUP web",
+            [&values] { return kill(values.common, values.name, values.signal); })
+      ->add_option("-s,--signal", values.signal, "Name or number")
+      ->capture_default_str()
+      ->type_name("SIGNAL");
+  add_named(app, values, "pause", "Let all processes of a workload stand still",
+            "cgwarden pause web", [&values] { return pause(values.common, values.name, true); });
+  add_named(app, values, "resume", "Let a paused workload go on", "cgwarden resume web",
+            [&values] { return pause(values.common, values.name, false); });
+  add_named(app, values, "rm", "Remove the state and logs of a workload that has ended",
+            "cgwarden rm --force web",
+            [&values] { return remove(values.common, values.name, values.force); })
+      ->add_flag("-f,--force", values.force, "One that runs too: it is killed");
+  add_json(*add_named(app, values, "inspect", "Show all that is known of a workload",
+                      "cgwarden inspect web --json",
+                      [&values] { return inspect(values.common, values.name); }),
+           values);
+}
+
+void add_exec(CLI::App& app, Values& values) {
+  ExecOptions& options = values.exec;
+  auto* command = add_command(app, values, "exec", "Run one more command in a workload",
+                              "cgwarden exec -it web /bin/sh", nullptr);
+  command->callback([&values, command] {
+    // What follows NAME is the command's, options too.
+    auto& words = values.exec.command;
+    words = command->remaining();
+    words.insert(words.end(), values.after_dashes.begin(), values.after_dashes.end());
+    values.chosen = [&values] { return exec(values.common, values.exec); };
+  });
+  command->prefix_command();
+  command->add_option("NAME", options.name, "The workload")->required()->type_name("");
+  command->add_flag("-i,--interactive", options.interactive, "With this standard input");
+  command->add_flag("-t,--tty", options.terminal, "With a terminal");
+  const auto text = [command](const char* names, auto& to, const char* help, const char* kind) {
+    command->add_option(names, to, help)->type_name(kind)->allow_extra_args(false);
+  };
+  text("-u,--user", options.user, "As this user: UID[:GID]", "IDS");
+  text("--cwd", options.cwd, "Working directory in the workload", "PATH");
+  text("-e,--env", options.env, "One more environment variable: KEY=VALUE", "KEY=VALUE");
+  text("--cap-add", options.cap_add, "One capability more", "CAP");
+  command->add_option("--shim", values.common.where.shim, "cgwarden-shim (default: found)")
+      ->type_name("FILE");
+}
+
 void add_workload_commands(CLI::App& app, Values& values) {
-  add_command(app, values, "run", "Launch a workload; returns when its command runs",
-              "cgwarden run web.yaml", [&values] { return run(values.common, values.file); })
-      ->add_option("FILE", values.file, "A YAML file of kind: Workload")
-      ->required()
-      ->type_name("");
+  add_run(app, values);
 
   auto* list =
       add_command(app, values, "ps", "List the workloads", "cgwarden ps --json",
@@ -132,11 +247,8 @@ void add_workload_commands(CLI::App& app, Values& values) {
   list->add_flag("-s,--size", values.sizes, "What each workload with layers has written");
   add_json(*list, values);
 
-  add_command(app, values, "stop", "Stop a workload; returns when it is gone", "cgwarden stop web",
-              [&values] { return stop(values.common, values.name); })
-      ->add_option("NAME", values.name, "The workload")
-      ->required()
-      ->type_name("");
+  add_control_commands(app, values);
+  add_exec(app, values);
 
   auto* output = add_command(app, values, "logs", "Show what a workload wrote",
                              "cgwarden logs web --stderr -n 20 -f",
@@ -148,8 +260,12 @@ void add_workload_commands(CLI::App& app, Values& values) {
       ->excludes(only_stdout);
   output->add_flag("-f,--follow", values.logs.follow,
                    "Go on with what it writes, until interrupted");
-  output->add_option("-n,--lines", values.logs.lines, "The last N lines of each stream")
+  output->add_option("-n,--lines,--tail", values.logs.lines, "The last N lines of each stream")
       ->type_name("N");
+  output
+      ->add_option("--since", values.logs.since,
+                   "What has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
+      ->type_name("TIME");
 
   auto* reason =
       add_command(app, values, "why", "Say why a workload died or stalls, with the evidence",
@@ -293,10 +409,26 @@ int usage(const CLI::App& app, const CLI::ParseError& error, bool detailed_exit_
   return detailed_exit_code ? kRuntime : kUsage;
 }
 
+// Takes the words after "--" off the command line of a command that gives them to its own command:
+// the parser would mix them with its own.
+std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
+  const auto dashes = std::ranges::find(words, "--");
+  const bool takes = std::any_of(words.begin(), dashes, [](const std::string& word) {
+    return word == "run" || word == "exec";
+  });
+  if (!takes || dashes == words.end()) return {};
+  std::vector<std::string> after(dashes + 1, words.end());
+  words.erase(dashes, words.end());
+  return after;
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
   Values values;
+  std::vector<std::string> words(argv + 1, argv + argc);
+  values.after_dashes = take_after_dashes(words);
+  std::ranges::reverse(words);  // as CLI11 takes them
   CLI::App app("cgroup v2 resource controller, throttling monitor and death diagnosis", "cgwarden");
   app.require_subcommand(1);
   app.footer(
@@ -310,7 +442,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_policy_commands(app, values);
   add_other_commands(app, values);
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return usage(app, error, has_detailed_exit_code(argc, argv));
   }

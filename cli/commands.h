@@ -21,14 +21,65 @@ struct Common {
 // `cgwarden agent`: the daemon in the foreground.
 int run_agent(const agent::Options& options);
 
-// `cgwarden run FILE`
-int run(const Common& common, const std::string& file);
+struct RunOptions {
+  std::string file;                  // a Workload document; empty: `command`
+  std::vector<std::string> command;  // of `run -- COMMAND`
+  std::string name;                  // "": made up
+  std::string rootfs = "/";
+  std::vector<std::string> env;     // "KEY=VALUE"; "KEY" takes it from ours
+  std::vector<std::string> mounts;  // "SOURCE:DESTINATION[:ro]"
+  std::vector<std::string> cap_add;
+  std::vector<std::string> cap_drop;
+  std::string cwd;
+  std::string user;  // "UID[:GID]"
+  std::string hostname;
+  std::string network;
+  std::string memory;
+  std::string cpus;
+  std::string pids;
+  bool read_only = false;
+  bool no_init = false;
+
+  bool foreground = false;
+  bool detach = false;
+  bool interactive = false;
+  bool terminal = false;
+  bool remove = false;
+  std::string cgroup_parent;
+};
+// `cgwarden run FILE` and `cgwarden run -- COMMAND`
+int run(const Common& common, const RunOptions& options);
 
 // `cgwarden ps`; with `sizes` what each workload with layers has written
 int ps(const Common& common, bool names_only, bool sizes);
 
 // `cgwarden stop NAME`
 int stop(const Common& common, const std::string& name);
+
+// `cgwarden kill NAME`: `signal` is a name or a number.
+int kill(const Common& common, const std::string& name, const std::string& signal);
+
+// `cgwarden pause NAME`, `cgwarden resume NAME`
+int pause(const Common& common, const std::string& name, bool paused);
+
+// `cgwarden rm NAME`
+int remove(const Common& common, const std::string& name, bool force);
+
+// `cgwarden inspect NAME`
+int inspect(const Common& common, const std::string& name);
+
+struct ExecOptions {
+  std::string name;
+  std::vector<std::string> command;
+  bool interactive = false;
+  bool terminal = false;
+  std::string user;  // "UID[:GID]"
+  std::string cwd;
+  std::vector<std::string> env;      // "KEY=VALUE"
+  std::vector<std::string> cap_add;  // with or without CAP_
+};
+// `cgwarden exec NAME COMMAND`. Replaces this process; returns only when that failed.
+int exec(const Common& common, const ExecOptions& options);
 
 // `cgwarden reload`
 int reload();
@@ -39,6 +90,7 @@ struct LogsOptions {
   bool only_stderr = false;
   bool follow = false;
   std::optional<std::size_t> lines;  // per stream; absent: all that is kept
+  std::string since;                 // "10min" ago, or "2026-01-31 12:00:00" UTC; empty: all
 };
 int logs(const Common& common, const LogsOptions& options);
 

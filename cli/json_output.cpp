@@ -16,7 +16,7 @@ std::string line(const Json& document) {
 
 Json to_object(const agent::WorkloadSummary& summary) {
   Json object{{"name", summary.name},
-              {"state", agent::to_string(summary.state)},
+              {"state", agent::state_word(summary)},
               {"incarnation", summary.incarnation},
               {"restarts", summary.restarts}};
   if (summary.pid > 0) object["pid"] = summary.pid;
@@ -27,6 +27,7 @@ Json to_object(const agent::WorkloadSummary& summary) {
     object["upper_bytes"] = summary.upper->bytes.value;
     object["upper_inodes"] = summary.upper->inodes;
   }
+  if (!summary.health.empty()) object["health"] = summary.health;
   return object;
 }
 

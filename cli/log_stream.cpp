@@ -4,18 +4,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
-#include "base/limits.h"
 #include "base/text.h"
+#include "policy/workload.h"
 
 namespace cgwarden::cli {
 namespace {
 
-// The shim rotates at kOutputLogBytes, but only after the write that goes beyond it.
-constexpr std::size_t kMostBytes = 2 * limits::kOutputLogBytes;
+// The shim rotates at a workload's own size, but only after the write that goes beyond it.
+constexpr std::size_t kMostBytes = 2 * policy::kLogMostBytes;
+
+std::size_t count_lines(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+// What has come since then, of the text of `path`.
+std::string_view newer_part(std::string_view text, const std::string& path,
+                            const LogStream::Choice& choice) {
+  if (!choice.since_wall) return text;
+  const auto times = read_file(path + ".times", kMostBytes);
+  if (!times) return text;
+  const std::size_t at = offset_since(*times, *choice.since_wall);
+  return at >= text.size() ? std::string_view{} : text.substr(at);
+}
 
 }  // namespace
 
@@ -69,19 +88,42 @@ Status LogStream::reopen() {
   return {};
 }
 
-Status LogStream::print_kept(std::optional<std::size_t> lines) {
-  std::string text;
-  if (auto older = read_file(path_ + ".1", kMostBytes)) {
-    text = std::move(*older);
-  } else if (older.error().kind != ErrorKind::vanished) {
-    return fail(older.error());
+std::size_t offset_since(std::string_view times, Usec since_wall) {
+  std::array<std::uint64_t, 2> record{};
+  for (; times.size() >= sizeof(record); times.remove_prefix(sizeof(record))) {
+    std::memcpy(record.data(), times.data(), sizeof(record));
+    // Its second may have begun before.
+    if (record[0] / 1000000U >= since_wall.count() / 1000000U) return record[1];
   }
+  return std::string_view::npos;
+}
+
+Result<std::string> LogStream::read_older(unsigned number, const Choice& choice) const {
+  const std::string path = path_ + "." + std::to_string(number);
+  CGW_ASSIGN(const std::string text, read_file(path, kMostBytes));
+  return std::string(newer_part(text, path, choice));
+}
+
+Status LogStream::print_kept(const Choice& choice) {
   CGW_TRY(reopen());
+  std::string newest;
   if (file_.valid()) {
-    CGW_ASSIGN(const std::string newer, read_all(file_.get(), path_, kMostBytes));
-    text += newer;
+    CGW_ASSIGN(const std::string text, read_all(file_.get(), path_, kMostBytes));
+    newest = newer_part(text, path_, choice);
   }
-  put(lines ? last_lines(text, *lines) : std::string_view(text));
+  // From the newest to as far back as is asked for.
+  std::vector<std::string> texts{std::move(newest)};
+  std::size_t lines = count_lines(texts.back());
+  for (unsigned number = 1; !choice.lines || lines <= *choice.lines; ++number) {
+    auto older = read_older(number, choice);
+    if (!older && older.error().kind == ErrorKind::vanished) break;
+    if (!older) return fail(older.error());
+    lines += count_lines(*older);
+    texts.push_back(std::move(*older));
+  }
+  std::string text;
+  for (auto older = texts.rbegin(); older != texts.rend(); ++older) text += *older;
+  put(choice.lines ? last_lines(text, *choice.lines) : std::string_view(text));
   return {};
 }
 

@@ -8,11 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "agent/policy_source.h"
 #include "agent/workload_files.h"
+#include "base/clock.h"
 #include "base/unique_fd.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/log_stream.h"
+#include "cli/since.h"
 #include "cli/terminal.h"
 #include "policy/workload.h"
 
@@ -50,8 +53,42 @@ Status show(const std::string& directory, const LogsOptions& options) {
   if (options.follow) {  // before the first read: nothing written in between is missed
     CGW_ASSIGN(watch, watch_directory(directory));
   }
-  for (auto& stream : streams) CGW_TRY(stream.print_kept(options.lines));
+  LogStream::Choice choice{.lines = options.lines, .since_wall = {}};
+  if (!options.since.empty()) {
+    CGW_ASSIGN(choice.since_wall, parse_since(options.since, SystemClock().now().wall));
+  }
+  for (auto& stream : streams) CGW_TRY(stream.print_kept(choice));
   return options.follow ? follow(watch, streams) : Status{};
+}
+
+// The journal has what went there; journalctl(1) shows it.
+Status show_journal(const agent::WorkloadFiles& files, const LogsOptions& options) {
+  std::vector<std::string> words{"journalctl", "--output=cat", "--no-pager",
+                                 "CGWARDEN_WORKLOAD=" + files.name};
+  if (options.only_stdout) words.emplace_back("CGWARDEN_STREAM=stdout");
+  if (options.only_stderr) words.emplace_back("CGWARDEN_STREAM=stderr");
+  if (options.follow) words.emplace_back("--follow");
+  if (options.lines) {
+    words.push_back("--lines=" + std::to_string(*options.lines));
+  } else if (options.follow) {
+    words.emplace_back("--lines=all");
+  }
+  if (!options.since.empty()) {
+    CGW_ASSIGN(const Usec since, parse_since(options.since, SystemClock().now().wall));
+    words.push_back("--since=@" + std::to_string(since.count() / 1000000U));
+  }
+  std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execvp(argv.front(), argv.data());
+  return fail(Error::from_errno(errno, "start", "journalctl", "it is in the package systemd"));
+}
+
+bool goes_to_journal(const agent::WorkloadFiles& files) {
+  if (!files.note) return false;
+  const auto workload = agent::parse_workload(files.note->yaml, files.note->origin);
+  return workload && workload->log.journal;
 }
 
 // What a reader of the logs cannot see from them.
@@ -78,7 +115,9 @@ int logs(const Common& common, const LogsOptions& options) {
     return no_such_workload(options.name, runtime_dir, agent::store_path(common.where));
   }
   say_dropped(*files, options);
-  if (const Status shown = show(files->directory, options); !shown) return failed(shown.error());
+  const Status shown =
+      goes_to_journal(*files) ? show_journal(*files, options) : show(files->directory, options);
+  if (!shown) return failed(shown.error());
   return kOk;
 }
 

@@ -59,14 +59,14 @@ std::string table(const std::vector<agent::WorkloadSummary>& list,
   std::size_t width = 4;
   for (const auto& entry : list) width = std::max(width, entry.name.size());
   std::string text =
-      fmt::format("{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", "NAME", width,
-                  "STATE", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY",
+      fmt::format("{:<{}}  {:<8}  {:<9}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", "NAME",
+                  width, "STATE", "HEALTH", "PID", "RUN", "RESTARTS", "STARTED", "MEMORY",
                   sizes ? fmt::format("{:<10}  ", "WRITTEN") : "", "LAST DEATH");
   for (const auto& entry : list) {
     text += fmt::format(
-        "{:<{}}  {:<8}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", printable(entry.name), width,
-        agent::to_string(entry.state), entry.pid > 0 ? std::to_string(entry.pid) : "-",
-        entry.incarnation, entry.restarts,
+        "{:<{}}  {:<8}  {:<9}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", printable(entry.name),
+        width, agent::state_word(entry), entry.health.empty() ? "-" : entry.health,
+        entry.pid > 0 ? std::to_string(entry.pid) : "-", entry.incarnation, entry.restarts,
         entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
         memory_of(tree, entry.cgroup), sizes ? fmt::format("{:<10}  ", written(entry)) : "",
         entry.last_verdict.empty() ? "-" : printable(entry.last_verdict));
@@ -84,6 +84,11 @@ int ps(const Common& common, bool names_only, bool sizes) {
       entry.upper = agent::disk_use(agent::upper_directory(common.where.state_dir, entry.name));
     }
   }
+  std::optional<cgroup::Tree> tree;
+  if (auto opened = open_tree(common.where.cgroup_root)) {
+    tree = std::move(*opened);
+    for (auto& entry : *list) add_kernel_state(*tree, entry);
+  }
   if (common.json) {
     print(ps_json(*list));
     return kOk;
@@ -92,8 +97,6 @@ int ps(const Common& common, bool names_only, bool sizes) {
     for (const auto& entry : *list) print(printable(entry.name) + "\n");
     return kOk;
   }
-  std::optional<cgroup::Tree> tree;
-  if (auto opened = open_tree(common.where.cgroup_root)) tree = std::move(*opened);
   print(table(*list, tree, sizes));
   return kOk;
 }

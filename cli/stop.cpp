@@ -1,9 +1,14 @@
+#include <unistd.h>
+
+#include "agent/direct_control.h"
 #include "agent/policy_source.h"
 #include "agent/workload_files.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/named_workload.h"
 #include "cli/terminal.h"
+#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -13,24 +18,33 @@ constexpr Usec kGrace{60'000'000};
 // When the workload's own timeout cannot be read here.
 constexpr Usec kUnknownTimeout{3'600'000'000};
 
-Usec stop_timeout(const std::string& runtime_dir, const std::string& name) {
-  const auto files = agent::read_workload_files(runtime_dir, name);
-  if (!files || !files->note) return kUnknownTimeout;
+std::optional<Usec> stop_timeout(const Result<agent::WorkloadFiles>& files) {
+  if (!files || !files->note) return std::nullopt;
   const auto workload = agent::parse_workload(files->note->yaml, files->note->origin);
-  return workload ? workload->stop_timeout + kGrace : kUnknownTimeout;
+  return workload ? std::optional(workload->stop_timeout) : std::nullopt;
+}
+
+Status stop_here(const Common& common, const agent::WorkloadFiles& files,
+                 std::optional<Usec> timeout) {
+  CGW_ASSIGN(const auto tree, open_tree(common.where.cgroup_root));
+  return agent::stop_directly(tree, common.where, files,
+                              timeout.value_or(policy::Workload{}.stop_timeout),
+                              "stop asked by uid " + std::to_string(::getuid()));
 }
 
 }  // namespace
 
 int stop(const Common& common, const std::string& name) {
+  const auto files = find_workload(common, name);
+  const auto timeout = stop_timeout(files);
+  if (files && is_ours_to_end(common, *files)) {
+    const Status stopped = stop_here(common, *files, timeout);
+    return stopped ? kOk : failed(stopped.error());
+  }
   const auto client = AgentClient::connect();
   if (!client) return failed(client.error());
-  const Status stopped = client->stop(name, stop_timeout(common.where.runtime_dir, name));
-  if (stopped) return kOk;
-  if (stopped.error().kind == ErrorKind::vanished) {
-    return no_such_workload(name, common.where.runtime_dir, agent::store_path(common.where));
-  }
-  return failed(stopped.error());
+  const Status stopped = client->stop(name, timeout ? *timeout + kGrace : kUnknownTimeout);
+  return stopped ? kOk : failed_for(common, name, stopped.error());
 }
 
 }  // namespace cgwarden::cli

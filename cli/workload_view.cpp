@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "agent/freezer.h"
 #include "cgroup/mount.h"
 
 namespace cgwarden::cli {
@@ -34,8 +35,15 @@ agent::WorkloadSummary summary_of(const agent::WorkloadFiles& files) {
     summary.incarnation = files.status->incarnation;
     summary.started_wall = files.status->started.wall;
     summary.cgroup = files.status->cgroup;
+    if (files.health && files.health->incarnation == files.status->incarnation) {
+      summary.health = to_string(files.health->health);
+    }
   }
   return summary;
+}
+
+void add_kernel_state(const cgroup::Tree& tree, agent::WorkloadSummary& summary) {
+  summary.paused = !summary.cgroup.empty() && agent::is_frozen(tree, summary.cgroup);
 }
 
 Result<cgroup::Tree> open_tree(const std::string& cgroup_root) {

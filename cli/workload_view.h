@@ -17,6 +17,9 @@ namespace cgwarden::cli {
 // Of `cgwarden ps`; last_verdict is left to the caller, who has the store.
 [[nodiscard]] agent::WorkloadSummary summary_of(const agent::WorkloadFiles& files);
 
+// What only the kernel knows of it: whether it is paused.
+void add_kernel_state(const cgroup::Tree& tree, agent::WorkloadSummary& summary);
+
 // The cgroup v2 hierarchy at `cgroup_root`, or when that is empty the one this machine has mounted.
 // not_supported with what is missing and how to mend it.
 [[nodiscard]] Result<cgroup::Tree> open_tree(const std::string& cgroup_root);

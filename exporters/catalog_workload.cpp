@@ -65,6 +65,10 @@ void upper(const WorkloadCounters& counters, LineSink& sink) {
   if (counters.upper_bytes) sink.line("", Value::count(*counters.upper_bytes));
 }
 
+void healthy(const WorkloadCounters& counters, LineSink& sink) {
+  if (counters.healthy) sink.line("", Value::count(*counters.healthy ? 1 : 0));
+}
+
 }  // namespace
 
 const std::vector<WorkloadMetric>& workload_metrics() {
@@ -97,6 +101,11 @@ const std::vector<WorkloadMetric>& workload_metrics() {
         "1, with the labels of the workload's file; characters that no label may have become _."},
        "label_NAME",
        labels_of},
+      {{"cgwarden_workload_healthy", gauge, "",
+        "1 while the health check of a running workload passes, 0 while it fails or has not passed "
+        "yet."},
+       "",
+       healthy},
       {{"cgwarden_workload_running", gauge, "", "1 while the workload runs."}, "", running},
       {{"cgwarden_workload_upper_bytes", gauge, "bytes",
         "Disk that the workload has written over its layers or image takes up (st_blocks, as du)."},

@@ -21,11 +21,12 @@ struct WorkloadCounters {
   std::map<diagnosis::VerdictClass, std::uint64_t>
       deaths;  // every death class is present, 0 from birth on
   std::uint64_t oom_kills = 0;
-  std::map<std::string, std::uint64_t>
-      restarts;  // by reason: "exit", "signal", "oom", "launch_failure"; 0 from birth on
+  std::map<std::string, std::uint64_t> restarts;  // by reason: "exit", "signal", "oom",
+                                                  // "launch_failure", "unhealthy"; 0 from birth on
   std::uint64_t throttled_usec = 0;
   std::uint64_t memory_high_events = 0;
   std::optional<std::uint64_t> upper_bytes;  // absent without layers, and before it is measured
+  std::optional<bool> healthy = {};  // absent: it does not run, or has no health check
 };
 
 // What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces

@@ -181,4 +181,26 @@ Step send_terminal(const std::string& path, int master) {
   return send_terminal(socket.get(), master);
 }
 
+StepResult<UniqueFd> receive_terminal(int socket) {
+  std::array<char, 256> name{};
+  iovec part{name.data(), name.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  ssize_t count = 0;
+  do {
+    count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  } while (count < 0 && errno == EINTR);
+  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  if (count < 0 || rights == nullptr || rights->cmsg_type != SCM_RIGHTS) {
+    return failed("console", "the command did not send its terminal");
+  }
+  int master = -1;
+  std::memcpy(&master, CMSG_DATA(rights), sizeof(master));
+  return UniqueFd(master);
+}
+
 }  // namespace cgwarden::launcher

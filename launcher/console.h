@@ -24,4 +24,8 @@ namespace cgwarden::launcher {
 // Both at once.
 [[nodiscard]] Step send_terminal(const std::string& path, int master);
 
+// The master that a command has sent by its console socket, from the socket's other end. Does not
+// wait. Stage "console".
+[[nodiscard]] StepResult<UniqueFd> receive_terminal(int socket);
+
 }  // namespace cgwarden::launcher

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
 
@@ -17,15 +20,30 @@ namespace {
 
 constexpr int kFileFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
 constexpr mode_t kFileMode = 0640;
+constexpr const char* kTimes = ".times";
 
 }  // namespace
 
-Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes) {
-  OutputLog log;
-  CGW_ASSIGN(log.file_, open_at(AT_FDCWD, path, kFileFlags, kFileMode));
+Status OutputLog::open_files() {
+  CGW_ASSIGN(file_, open_at(AT_FDCWD, path_, kFileFlags, kFileMode));
   struct stat status{};
-  if (::fstat(log.file_.get(), &status) != 0) return fail(Error::from_errno(errno, "stat", path));
-  log.size_ = static_cast<std::size_t>(status.st_size);
+  if (::fstat(file_.get(), &status) != 0) return fail(Error::from_errno(errno, "stat", path_));
+  size_ = static_cast<std::size_t>(status.st_size);
+  noted_second_ = 0;
+  CGW_ASSIGN(times_, open_at(AT_FDCWD, path_ + kTimes, kFileFlags, kFileMode));
+  return {};
+}
+
+Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes,
+                                  const LogSettings& settings, const std::string& journal_fields) {
+  OutputLog log;
+  log.path_ = path;
+  log.settings_ = settings;
+  if (settings.journal) {
+    CGW_ASSIGN(log.journal_, Journal::open(journal_fields));
+  } else {
+    CGW_TRY(log.open_files());
+  }
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return fail(Error::from_errno(errno, "make a pipe for", path));
@@ -35,19 +53,44 @@ Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes) {
   if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) {
     return fail(Error::from_errno(errno, "set up a pipe for", path));
   }
-  log.path_ = std::move(path);
   log.tail_bytes_ = tail_bytes;
   return log;
 }
 
+pollfd OutputLog::wait() const {
+  if (copy_waits()) return {copy_.get(), POLLOUT, 0};
+  return {read_end_.get(), POLLIN, 0};
+}
+
+// True when nothing waits. The descriptor is shared with the caller and may not be made
+// non-blocking: a write of PIPE_BUF after POLLOUT does not block (pipe(7)).
+bool OutputLog::give_copy() {
+  while (!waiting_.empty()) {
+    pollfd writable{copy_.get(), POLLOUT, 0};
+    if (::poll(&writable, 1, 0) <= 0) return false;
+    const std::size_t most = std::min<std::size_t>(waiting_.size(), PIPE_BUF);
+    const ssize_t count = ::write(copy_.get(), waiting_.data(), most);
+    if (count > 0) {
+      waiting_.erase(0, static_cast<std::size_t>(count));
+    } else if (errno != EINTR && errno != EAGAIN) {
+      copy_.reset();
+      waiting_.clear();
+    }
+  }
+  return true;
+}
+
 void OutputLog::pump() {
+  if (!give_copy()) return;
   constexpr int kReads = 16;
   std::array<char, 65536> buffer;  // the default size of a pipe
   for (int i = 0; i < kReads && read_end_.valid(); ++i) {
     const ssize_t count = ::read(read_end_.get(), buffer.data(), buffer.size());
     if (count > 0) {
       append(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
+      if (!give_copy()) return;
     } else if (count == 0) {
+      if (journal_) journal_->flush();
       read_end_.reset();
     } else if (errno != EINTR) {
       if (errno != EAGAIN) read_end_.reset();
@@ -57,13 +100,23 @@ void OutputLog::pump() {
 }
 
 void OutputLog::append(std::string_view bytes) {
+  if (copy_.valid()) waiting_ = bytes;
   if (bytes.size() >= tail_bytes_) {
     tail_ = bytes.substr(bytes.size() - tail_bytes_);
   } else {
     tail_ += bytes;
     if (tail_.size() > tail_bytes_) tail_.erase(0, tail_.size() - tail_bytes_);
   }
-  if (size_ >= limits::kOutputLogBytes) rotate();
+  if (journal_) {
+    journal_->write(bytes);
+  } else {
+    write_file(bytes);
+  }
+}
+
+void OutputLog::write_file(std::string_view bytes) {
+  if (size_ >= settings_.max_bytes) rotate();
+  note_time();
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -74,17 +127,36 @@ void OutputLog::append(std::string_view bytes) {
   dropped_ += bytes.size();
 }
 
+// Without it a reader cannot tell the times: no reason to lose output.
+void OutputLog::note_time() {
+  const std::uint64_t wall_usec = SystemClock().now().wall.count();
+  if (wall_usec / 1000000U == noted_second_) return;
+  noted_second_ = wall_usec / 1000000U;
+  const std::array<std::uint64_t, 2> record{wall_usec, size_};
+  (void)!::write(times_.get(), record.data(), sizeof(record));
+}
+
 void OutputLog::rotate() {
-  const std::string older = path_ + ".1";
-  if (::rename(path_.c_str(), older.c_str()) != 0) return;
-  auto fresh = open_at(AT_FDCWD, path_, kFileFlags, kFileMode);
-  if (!fresh) {
+  const auto name = [this](unsigned number) {
+    return number == 0 ? path_ : path_ + "." + std::to_string(number);
+  };
+  for (unsigned number = settings_.max_files - 1; number > 0; --number) {
+    (void)::rename((name(number - 1) + kTimes).c_str(), (name(number) + kTimes).c_str());
     // Keep writing to the old file under its old name rather than lose output.
-    (void)::rename(older.c_str(), path_.c_str());
-    return;
+    if (::rename(name(number - 1).c_str(), name(number).c_str()) != 0 && number == 1) return;
   }
-  file_ = std::move(*fresh);
-  size_ = 0;
+  if (settings_.max_files == 1) {
+    (void)::unlink(path_.c_str());
+    (void)::unlink((path_ + kTimes).c_str());
+  }
+  UniqueFd old_file = std::move(file_);
+  UniqueFd old_times = std::move(times_);
+  const std::size_t old_size = size_;
+  if (open_files()) return;
+  file_ = std::move(old_file);
+  times_ = std::move(old_times);
+  size_ = old_size;
+  if (settings_.max_files > 1) (void)::rename(name(1).c_str(), path_.c_str());
 }
 
 }  // namespace cgwarden::launcher

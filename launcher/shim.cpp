@@ -69,6 +69,7 @@ class Shim {
   [[nodiscard]] bool agent_is_gone() const;
   int hold_workload(const std::string& message);
   std::optional<LaunchError> prepare(const std::string& cgroup);
+  [[nodiscard]] std::string journal_fields(const char* stream, int priority) const;
   std::optional<LaunchError> start();
   std::optional<LaunchError> announce();
   void reply(const std::optional<LaunchError>& error);
@@ -135,12 +136,15 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   if (!network) return std::move(network).error();
   network_ = std::move(*network);
 
-  auto output = OutputLog::open(path("stdout.log"), 0);
+  auto output = OutputLog::open(path("stdout.log"), 0, options_.log, journal_fields("stdout", 6));
   if (!output) return as_launch_error("state", output.error());
   stdout_ = std::move(*output);
-  auto errors = OutputLog::open(path("stderr.log"), limits::kStderrTailBytes);
+  auto errors = OutputLog::open(path("stderr.log"), limits::kStderrTailBytes, options_.log,
+                                journal_fields("stderr", 4));
   if (!errors) return as_launch_error("state", errors.error());
   stderr_ = std::move(*errors);
+  stdout_->copy_to(UniqueFd(options_.stdout_fd));
+  stderr_->copy_to(UniqueFd(options_.stderr_fd));
   // Room for the last word is set aside now: a full disk must not cost the exit status.
   const auto reserved = open_at(AT_FDCWD, path("exit.json.reserved"), O_WRONLY | O_CREAT, 0600);
   if (!reserved) return as_launch_error("state", reserved.error());
@@ -160,11 +164,21 @@ std::optional<LaunchError> Shim::prepare(const std::string& message) {
   return std::nullopt;
 }
 
+// systemd.journal-fields(7); the priorities are those of syslog(3): info and warning.
+std::string Shim::journal_fields(const char* stream, int priority) const {
+  return "SYSLOG_IDENTIFIER=" + options_.name + "\nPRIORITY=" + std::to_string(priority) +
+         "\nCGWARDEN_WORKLOAD=" + options_.name +
+         "\nCGWARDEN_INCARNATION=" + std::to_string(options_.incarnation) +
+         "\nCGWARDEN_STREAM=" + stream + "\n";
+}
+
 std::optional<LaunchError> Shim::start() {
   const auto cgroup = tree_->open_cgroup(record_.cgroups.front().path);
   if (!cgroup) return as_launch_error("cgroup", cgroup.error());
-  const auto null = open_at(AT_FDCWD, "/dev/null", O_RDONLY);
-  if (!null) return as_launch_error("stdio", null.error());
+  auto input = options_.stdin_fd < 0 ? open_at(AT_FDCWD, "/dev/null", O_RDONLY)
+                                     : Result<UniqueFd>(UniqueFd(options_.stdin_fd));
+  if (!input) return as_launch_error("stdio", input.error());
+  const UniqueFd console(options_.console_fd);
   SpawnRequest request;
   request.spec = &spec_;
   if (network_.wanted()) {
@@ -175,9 +189,10 @@ std::optional<LaunchError> Shim::start() {
     };
   }
   request.cgroup_fd = cgroup->get();
-  request.stdin_fd = null->get();
+  request.stdin_fd = input->get();
   request.stdout_fd = stdout_->write_end();
   request.stderr_fd = stderr_->write_end();
+  request.console_socket = console.get();
   auto spawned = spawn(request);
   record_.started = clock_.now();
   stdout_->close_write_end();
@@ -223,9 +238,7 @@ void Shim::reply(const std::optional<LaunchError>& error) {
 void Shim::hold() {
   OomWatch oom(*tree_, record_.cgroups, {spawned_.pid, spawned_.main_pid}, record_.started);
   for (;;) {
-    std::vector<pollfd> waits{{spawned_.pidfd.get(), POLLIN, 0},
-                              {stdout_->read_end(), POLLIN, 0},
-                              {stderr_->read_end(), POLLIN, 0}};
+    std::vector<pollfd> waits{{spawned_.pidfd.get(), POLLIN, 0}, stdout_->wait(), stderr_->wait()};
     oom.add_polls(waits);
     if (::poll(waits.data(), waits.size(), oom.timeout_msec(clock_.now().boottime)) < 0) continue;
     if (waits[1].revents != 0) stdout_->pump();
@@ -283,15 +296,16 @@ int Shim::record(int tries) {
   return 1;
 }
 
-// What is still in the pipes, until their end or kDrainTime.
+// What is still in the pipes, until their end or kDrainTime; a foreground reader is waited for, its
+// pager may stand still for hours.
 void Shim::drain() {
   const Usec deadline = clock_.now().boottime + kDrainTime;
-  while (stdout_->read_end() >= 0 || stderr_->read_end() >= 0) {
+  while (stdout_->wait().fd >= 0 || stderr_->wait().fd >= 0) {
+    const bool copy_waits = stdout_->copy_waits() || stderr_->copy_waits();
     const Usec now = clock_.now().boottime;
-    if (now >= deadline) return;
-    const auto left_msec = static_cast<int>((deadline - now).count() / 1000U) + 1;
-    std::array<pollfd, 2> waits{
-        {{stdout_->read_end(), POLLIN, 0}, {stderr_->read_end(), POLLIN, 0}}};
+    if (now >= deadline && !copy_waits) return;
+    const int left_msec = copy_waits ? -1 : static_cast<int>((deadline - now).count() / 1000U) + 1;
+    std::array<pollfd, 2> waits{{stdout_->wait(), stderr_->wait()}};
     if (::poll(waits.data(), waits.size(), left_msec) < 0) continue;
     if (waits[0].revents != 0) stdout_->pump();
     if (waits[1].revents != 0) stderr_->pump();
@@ -347,7 +361,9 @@ int run_shim(const ShimOptions& options) {
     ::signal(number, SIG_IGN);
   }
   ::setsid();
-  for (const int fd : {options.spec_fd, options.control_fd}) {
+  for (const int fd : {options.spec_fd, options.control_fd, options.stdin_fd, options.stdout_fd,
+                       options.stderr_fd, options.console_fd}) {
+    if (fd < 0) continue;
     if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
       const Error error = Error::from_errno(errno, "use the descriptor", std::to_string(fd));
       (void)write_all(STDERR_FILENO, "cgwarden-shim: " + error.sentence() + "\n", "stderr");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "launcher/output_log.h"
 
 namespace cgwarden::launcher {
 
@@ -16,6 +17,12 @@ struct ShimOptions {
   int control_fd = -1;
   std::string state_dir;
   std::string cgroup_root;
+  LogSettings log;
+  // Of a run in the foreground, whose caller they belong to; -1: none.
+  int stdin_fd = -1;   // becomes the command's
+  int stdout_fd = -1;  // these two get a copy of what the logs get
+  int stderr_fd = -1;
+  int console_fd = -1;  // connected AF_UNIX socket that gets the master of process.terminal
 };
 // invalid, with the option's name, for an unknown, repeated, missing or malformed option.
 [[nodiscard]] Result<ShimOptions> parse_shim_options(const std::vector<std::string>& arguments);

@@ -25,6 +25,8 @@ Workload read_workload(const Node& node, Findings& findings) {
   read_isolation(document, workload, findings);
   read_network(document, workload, findings);
   read_lifecycle(document, workload, findings);
+  read_health(document, workload, findings);
+  read_log(document, workload, findings);
   if (const Node* resources = document.find("resources")) {
     if (resources->kind == NodeKind::map) {
       MapReader block(*resources, "", findings);

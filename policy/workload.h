@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/published_port.h"
 #include "base/units.h"
 #include "policy/diagnostic.h"
@@ -47,6 +48,33 @@ struct WorkloadNetwork {
   std::vector<PublishedPort> ports;  // of bridge and cni only
 };
 
+// How it is found out whether the workload does its work (docs: policy-reference.md).
+struct HealthCheck {
+  enum class Kind { exec, tcp, http };
+  Kind kind = Kind::exec;
+  std::vector<std::string> command;  // exec: in the workload; its exit status 0 is good
+  std::uint16_t port = 0;            // tcp, http: at the loopback address of the workload
+  std::string path = "/";            // http
+  Usec interval{30'000'000};         // from the end of one check to the next
+  Usec timeout{5'000'000};           // of one check; then it has failed
+  unsigned retries = 3;              // failures in a row that make it unhealthy
+  Usec start_period{0};              // failures of its first time do not count
+  bool restart = false;              // action: restart | none
+};
+
+// What log.maxSize and log.maxFiles may be: `cgwarden logs` reads a file whole, and the least keeps
+// a rotation from coming with every line.
+inline constexpr std::size_t kLogLeastBytes = 64U * 1024U;
+inline constexpr std::size_t kLogMostBytes = 256U * 1024U * 1024U;
+inline constexpr unsigned kLogMostFiles = 100;
+
+// Where its output goes.
+struct WorkloadLog {
+  bool journal = false;                     // driver: file | journal
+  Bytes max_size{limits::kOutputLogBytes};  // of one file
+  unsigned max_files = 2;                   // of one stream, the newest included
+};
+
 // One `kind: Workload` document (docs: policy-reference.md).
 struct Workload {
   std::string
@@ -81,10 +109,12 @@ struct Workload {
   std::uint32_t user_host_id = 0;
   std::uint32_t user_size = 65536;
   std::vector<WorkloadMount> mounts;
-  std::vector<std::string> capabilities_add;   // "CAP_NET_RAW"
+  std::vector<std::string> capabilities_add;   // "CAP_NET_RAW", "ALL"; with the prefix
   std::vector<std::string> capabilities_drop;  // "ALL" or names
   bool seccomp_unconfined = false;             // seccomp: default | unconfined
   Restart restart;
+  std::optional<HealthCheck> health;
+  WorkloadLog log;
   std::string stop_signal;        // "SIGQUIT"; empty: the image's, else SIGTERM
   Usec stop_timeout{10'000'000};  // stop_signal, then after this SIGKILL
   Resources resources;

@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 #include <sys/capability.h>
 
+#include <algorithm>
 #include <limits>
+#include <memory>
 
 #include "base/text.h"
+#include "policy/suggestion.h"
 #include "policy/workload_schema.h"
 
 namespace cgwarden::policy {
@@ -83,25 +86,46 @@ void read_user_namespace(const Node& node, Workload& workload, Findings& finding
   map.refuse_unknown();
 }
 
-bool known_capability(const std::string& name) {
-  cap_value_t number = 0;
-  // libcap also takes numbers and lower case; the OCI specification does not.
-  return name.starts_with("CAP_") && printable(name) == name &&
-         name.find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos &&
-         ::cap_from_name(name.c_str(), &number) == 0;
+// "CAP_KILL" and all others that libcap knows, by number.
+const std::vector<std::string>& capability_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (cap_value_t number = 0; number <= CAP_LAST_CAP; ++number) {
+      const std::unique_ptr<char, int (*)(void*)> name(::cap_to_name(number), &::cap_free);
+      if (!name) continue;
+      list.emplace_back(name.get());
+      std::ranges::transform(list.back(), list.back().begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+      });
+    }
+    return list;
+  }();
+  return names;
 }
 
 std::vector<std::string> read_capability_names(const Node& node, std::string_view name,
-                                               bool all_allowed, Findings& findings) {
+                                               Findings& findings) {
   std::vector<std::string> names = read_texts(
       node, name, fmt::format("{}: [CAP_NET_BIND_SERVICE]", name.substr(name.find('.') + 1)),
       findings);
+  const auto& known = capability_names();
+  for (auto& given : names) {
+    // As people write it, with or without the prefix.
+    const std::string full = given.starts_with("CAP_") ? given : "CAP_" + given;
+    if (given != "ALL" && std::ranges::find(known, full) != known.end()) given = full;
+  }
   for (const Node& child : node.children) {
-    if (child.kind != NodeKind::scalar || (all_allowed && child.scalar == "ALL")) continue;
-    if (known_capability(child.scalar)) continue;
+    if (child.kind != NodeKind::scalar || child.scalar == "ALL") continue;
+    const std::string full =
+        child.scalar.starts_with("CAP_") ? child.scalar : "CAP_" + child.scalar;
+    if (std::ranges::find(known, full) != known.end()) continue;
+    const std::vector<std::string_view> words(known.begin(), known.end());
+    std::string_view near = closest_word(child.scalar, words);
+    if (near.empty()) near = closest_word(full, words);
     report_fault(child, name,
                  {"it is not a capability (capabilities(7))",
-                  all_allowed ? "for example: CAP_NET_RAW, or ALL" : "for example: CAP_NET_RAW"},
+                  near.empty() ? "for example: CAP_NET_RAW, or ALL"
+                               : fmt::format("did you mean \"{}\"?", near)},
                  findings);
   }
   return names;
@@ -114,10 +138,10 @@ void read_capabilities(const Node& node, Workload& workload, Findings& findings)
   }
   MapReader map(node, "capabilities.", findings);
   if (const Node* add = map.find("add")) {
-    workload.capabilities_add = read_capability_names(*add, "capabilities.add", false, findings);
+    workload.capabilities_add = read_capability_names(*add, "capabilities.add", findings);
   }
   if (const Node* drop = map.find("drop")) {
-    workload.capabilities_drop = read_capability_names(*drop, "capabilities.drop", true, findings);
+    workload.capabilities_drop = read_capability_names(*drop, "capabilities.drop", findings);
   }
   map.refuse_unknown();
 }

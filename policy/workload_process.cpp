@@ -98,22 +98,6 @@ void read_env(const Node& node, Workload& workload, Findings& findings) {
   }
 }
 
-void read_duration(MapReader& map, std::string_view key, Usec least, Usec& out,
-                   Findings& findings) {
-  const Node* node = map.find(key);
-  if (node == nullptr) return;
-  const auto value =
-      read_value(*node, map.name(key), findings, [least](std::string_view text) -> Parsed<Usec> {
-        auto duration = parse_duration(text);
-        if (duration && *duration < least) {
-          return std::unexpected(
-              ValueFault{fmt::format("the least is {}ms", least.count() / 1000), ""});
-        }
-        return duration;
-      });
-  if (value) out = *value;
-}
-
 void read_restart(const Node& node, Workload& workload, Findings& findings) {
   if (node.kind != NodeKind::map) {
     return report_kind(node, "restart", "a map", "restart: {policy: on-failure, backoff: 1s}",
@@ -152,6 +136,22 @@ void read_restart(const Node& node, Workload& workload, Findings& findings) {
 }
 
 }  // namespace
+
+void read_duration(MapReader& map, std::string_view key, Usec least, Usec& out,
+                   Findings& findings) {
+  const Node* node = map.find(key);
+  if (node == nullptr) return;
+  const auto value =
+      read_value(*node, map.name(key), findings, [least](std::string_view text) -> Parsed<Usec> {
+        auto duration = parse_duration(text);
+        if (duration && *duration < least) {
+          return std::unexpected(
+              ValueFault{fmt::format("the least is {}ms", least.count() / 1000), ""});
+        }
+        return duration;
+      });
+  if (value) out = *value;
+}
 
 void read_text_map(const Node& node, std::string_view name, std::string_view example,
                    std::map<std::string, std::string>& out, Findings& findings) {

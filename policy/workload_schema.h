@@ -19,6 +19,15 @@ void read_network(MapReader& document, Workload& workload, Findings& findings);
 // restart, stopSignal, stopTimeout.
 void read_lifecycle(MapReader& document, Workload& workload, Findings& findings);
 
+// health. After read_lifecycle.
+void read_health(MapReader& document, Workload& workload, Findings& findings);
+
+// log.
+void read_log(MapReader& document, Workload& workload, Findings& findings);
+
+// A duration of at least `least`; `out` stays as it is when the key is missing.
+void read_duration(MapReader& map, std::string_view key, Usec least, Usec& out, Findings& findings);
+
 // Absolute, without "." and ".." and empty components: what is mounted or entered must be where it
 // is said to be.
 [[nodiscard]] Parsed<std::string> parse_absolute_path(std::string_view text);

@@ -1,9 +1,6 @@
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -13,7 +10,7 @@
 #include "launcher/cgroup_host.h"
 #include "launcher/cgroup_path.h"
 #include "launcher/console.h"
-#include "launcher/namespaces.h"
+#include "launcher/namespaces_of.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
 #include "launcher/oci/create.h"
@@ -59,40 +56,6 @@ std::vector<Option> table(ExecOptions& options) {
       {"ignore-paused", 0, nullptr, "allow it in a paused container", into(options.ignore_paused)},
       {"help", 'h', nullptr, "this text", into(options.help)},
   };
-}
-
-bool is_own(NamespaceType type, int fd) {
-  struct stat theirs{};
-  struct stat ours{};
-  const std::string path = std::string("/proc/self/ns/") + namespace_file(type);
-  return ::fstat(fd, &theirs) == 0 && ::stat(path.c_str(), &ours) == 0 &&
-         theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
-}
-
-// The namespaces of the container's process as open files: what is joined is what was checked.
-struct OpenNamespaces {
-  std::vector<UniqueFd> files;
-  std::vector<Namespace> entries;
-};
-
-Outcome<OpenNamespaces> open_namespaces(const ContainerRecord& record) {
-  OpenNamespaces result;
-  for (const auto type : kNamespaceTypes) {
-    const std::string path = "/proc/" + std::to_string(record.pid) + "/ns/" + namespace_file(type);
-    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.valid()) {
-      if (errno == ENOENT && type == NamespaceType::time) continue;
-      return std::unexpected(Failure(Error::from_errno(errno, "open", path)));
-    }
-    if (is_own(type, fd.get())) continue;
-    result.entries.push_back({type, "/proc/self/fd/" + std::to_string(fd.get())});
-    result.files.push_back(std::move(fd));
-  }
-  // The pid was still the container's when its files were opened.
-  if (!open_process(record).valid()) {
-    return refuse("container \"" + record.id + "\" is not running");
-  }
-  return result;
 }
 
 // The cgroup of the container's process, which may have moved itself into one below its own
@@ -152,7 +115,9 @@ Outcome<void> Execution::look_up(const std::string& id) {
                   std::string(to_string(status)));
   }
   CGW_ASSIGN(spec_, container.spec(record_));
-  CGW_ASSIGN(namespaces_, open_namespaces(record_));
+  CGW_ASSIGN(namespaces_, open_namespaces(record_.pid));
+  // The pid was still the container's when its files were opened.
+  if (!open_process(record_).valid()) return refuse("container \"" + id + "\" is not running");
   if (options_.cgroup.empty()) {
     CGW_ASSIGN(cgroup_, current_cgroup(record_));
   } else {

@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <optional>
 
 #include "launcher/console.h"
@@ -19,29 +18,6 @@ namespace {
 
 int exit_status(const siginfo_t& end) {
   return end.si_code == CLD_EXITED ? end.si_status : 128 + end.si_status;
-}
-
-// The master that the command has sent, from the other end of its console socket.
-StepResult<UniqueFd> receive_terminal(int socket) {
-  std::array<char, 256> name{};
-  iovec part{name.data(), name.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  } while (count < 0 && errno == EINTR);
-  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  if (count < 0 || rights == nullptr || rights->cmsg_type != SCM_RIGHTS) {
-    return failed("console", "the command did not send its terminal");
-  }
-  int master = -1;
-  std::memcpy(&master, CMSG_DATA(rights), sizeof(master));
-  return UniqueFd(master);
 }
 
 // All signals come by sigwaitinfo(2) while alive.

@@ -53,7 +53,7 @@ TEST(CounterBookTest, EverySeriesOfAWorkloadIsBornAtZero) {
   EXPECT_EQ(all[0].deaths.size(), diagnosis::all_verdict_classes().size() - 1);
   EXPECT_FALSE(all[0].deaths.contains(VerdictClass::throttled));
   for (const auto& [verdict, count] : all[0].deaths) EXPECT_EQ(count, 0U);
-  EXPECT_EQ(all[0].restarts.size(), 4U);
+  EXPECT_EQ(all[0].restarts.size(), 5U);
 }
 
 TEST(CounterBookTest, AddsOverIncarnationsThatEachCountFromZero) {

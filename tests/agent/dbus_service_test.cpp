@@ -51,11 +51,27 @@ class FakeControl final : public Control {
              ? Status{}
              : fail(Error{ErrorKind::vanished, 0, "stop", name, "there is no such workload"}));
   }
+  Status kill(const std::string& name, int signal, const std::string& reason) override {
+    asked = "kill " + name + " " + std::to_string(signal) + " " + reason;
+    return {};
+  }
+  Status pause(const std::string& name, bool paused) override {
+    asked = (paused ? "pause " : "resume ") + name;
+    return name == "web" ? Status{} : fail(Error::invalid("pause", name, "it is not running"));
+  }
+  void remove(const std::string& name, bool force, const std::string& reason, Done done) override {
+    asked = "remove " + name + (force ? " by force " : " ") + reason;
+    done({});
+  }
+  Result<std::string> inspect(const std::string& name) const override {
+    return "{\"name\":\"" + name + "\"}";
+  }
   Status reload() override {
     return fail(Error::invalid("load policies from", "/p", "\np.yaml:1:1: error: \x01 bad"));
   }
   std::string launched;
   std::string stop_reason;
+  std::string asked;
   Done launch_done;
   std::optional<Status> answer_at_once;
 };
@@ -164,6 +180,27 @@ TEST_F(DbusServiceTest, AStopNamesWhoAsked) {
   });
   EXPECT_EQ(control_.stop_reason,
             "stop asked by uid " + std::to_string(::getuid()) + " over D-Bus");
+}
+
+TEST_F(DbusServiceTest, WhatIsAskedOfAWorkloadArrivesWithWhoAsked) {
+  const std::string sender = " asked by uid " + std::to_string(::getuid()) + " over D-Bus";
+  serve([&](sdbus::IProxy& proxy) {
+    EXPECT_EQ(error_of(proxy, "Kill", std::string("web"), std::int32_t{10}).getName(), "");
+    EXPECT_EQ(control_.asked, "kill web 10 signal" + sender);
+    EXPECT_EQ(error_of(proxy, "Remove", std::string("web"), true).getName(), "");
+    EXPECT_EQ(control_.asked, "remove web by force removal" + sender);
+    EXPECT_EQ(error_of(proxy, "Pause", std::string("web")).getName(), "");
+    EXPECT_EQ(control_.asked, "pause web");
+    EXPECT_EQ(error_of(proxy, "Resume", std::string("gone")).getName(),
+              "io.github.cgwarden.Error.Invalid");
+    EXPECT_EQ(control_.asked, "resume gone");
+    std::string document;
+    proxy.callMethod("Inspect")
+        .onInterface(kName)
+        .withArguments(std::string("web"))
+        .storeResultsTo(document);
+    EXPECT_EQ(document, "{\"name\":\"web\"}");
+  });
 }
 
 TEST_F(DbusServiceTest, AClientThatLeftDoesNotHurt) {

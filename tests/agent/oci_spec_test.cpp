@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/ownership.h"
+#include "launcher/capabilities.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -37,6 +38,16 @@ TEST(OciSpecTest, TheDefaultIsIsolatedInEveryWay) {
   EXPECT_TRUE(spec.init);
   // The shim is protected from the OOM killer; the command must not be.
   EXPECT_EQ(spec.process.oom_score_adj, 0);
+}
+
+TEST(OciSpecTest, AllCapabilitiesAreAllButTheDroppedOnes) {
+  policy::Workload changed = workload();
+  changed.capabilities_add = {"ALL"};
+  EXPECT_EQ(compile(changed).process.capabilities.bounding, launcher::capability_names());
+  changed.capabilities_drop = {"CAP_SYS_ADMIN"};
+  const auto names = compile(changed).process.capabilities.permitted;
+  EXPECT_EQ(names.size() + 1, launcher::capability_names().size());
+  EXPECT_THAT(names, Not(Contains("CAP_SYS_ADMIN")));
 }
 
 TEST(OciSpecTest, CapabilitiesAreDroppedBeforeTheyAreAdded) {

@@ -52,6 +52,18 @@ TEST(RestartTest, ThePolicySaysWhichEndsAreFollowedByAStart) {
   EXPECT_EQ(next(RestartPolicy::always, exited(0)), Next::restart);
 }
 
+TEST(RestartTest, AnEndByTheHealthCheckIsAFailureWhateverItsStatus) {
+  AgentNote note = note_of(3);
+  note.unhealthy_incarnation = 3;
+  EXPECT_EQ(decide_restart(restart(RestartPolicy::on_failure), exited(0), note).next,
+            Next::restart);
+  AgentNote older = note_of(3);
+  older.unhealthy_incarnation = 2;
+  EXPECT_EQ(decide_restart(restart(RestartPolicy::on_failure), exited(0), older).next,
+            Next::finished);
+  EXPECT_EQ(restart_reason(exited(0), diagnosis::VerdictClass::exited, true), "unhealthy");
+}
+
 TEST(RestartTest, AStopIsFinal) {
   AgentNote note = note_of(1);
   note.wanted = false;

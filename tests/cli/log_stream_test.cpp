@@ -36,7 +36,7 @@ TEST(LogStreamTest, FollowsOverARotation) {
   ASSERT_NE(out, nullptr);
   {
     LogStream stream(path, out);
-    ASSERT_TRUE(stream.print_kept(std::nullopt));
+    ASSERT_TRUE(stream.print_kept({}));
     std::ofstream(path, std::ios::app) << "two\n";
     ASSERT_TRUE(stream.print_new());
     std::ofstream(path, std::ios::app) << "three\n";

@@ -119,6 +119,7 @@ View example_view() {
   leaker.throttled_usec = 1500000;
   leaker.memory_high_events = 9;
   leaker.upper_bytes = 1U << 20U;
+  leaker.healthy = true;
   view.workloads = {leaker, born_workload("quiet")};
   return view;
 }

@@ -296,14 +296,14 @@ TEST(WorkloadTest, Errors) {
            "w.yaml:6:15: error: capabilities must be a map, not a list"},
           {"capabilities: {add: CAP_KILL}\n",
            "w.yaml:6:21: error: capabilities.add must be a list, not a single value"},
-          {"capabilities: {add: [NET_RAW]}\n",
-           "w.yaml:6:22: error: capabilities.add cannot be \"NET_RAW\": it is not a capability "
+          {"capabilities: {add: [NET_ROW]}\n",
+           "w.yaml:6:22: error: capabilities.add cannot be \"NET_ROW\": it is not a capability "
            "(capabilities(7))"},
           {"capabilities: {add: [cap_kill]}\n",
            "w.yaml:6:22: error: capabilities.add cannot be \"cap_kill\": it is not a capability "
            "(capabilities(7))"},
-          {"capabilities: {add: [ALL]}\n",
-           "w.yaml:6:22: error: capabilities.add cannot be \"ALL\": it is not a capability "
+          {"capabilities: {add: [all]}\n",
+           "w.yaml:6:22: error: capabilities.add cannot be \"all\": it is not a capability "
            "(capabilities(7))"},
           {"capabilities: {drop: [CAP_BOGUS]}\n",
            "w.yaml:6:23: error: capabilities.drop cannot be \"CAP_BOGUS\": it is not a capability "
@@ -322,6 +322,36 @@ TEST(WorkloadTest, Errors) {
            "w.yaml:6:10: error: restart.backoffMax is shorter than restart.backoff"},
           {"restart: {maxRestarts: -1}\n",
            "w.yaml:6:24: error: restart.maxRestarts cannot be \"-1\": it is negative"},
+          {"health: 5\n", "w.yaml:6:9: error: health must be a map, not a single value"},
+          {"health: {interval: 5s}\n",
+           "w.yaml:6:9: error: a health check has one of exec, tcp and http"},
+          {"health: {tcp: 80, exec: [a]}\n",
+           "w.yaml:6:9: error: a health check has one of exec, tcp and http"},
+          {"health: {tcp: 0}\n",
+           "w.yaml:6:15: error: health.tcp cannot be \"0\": it is outside 1 to 65535"},
+          {"health: {exec: []}\n", "w.yaml:6:16: error: health.exec is an empty list"},
+          {"health: {http: {path: /}}\n", "w.yaml:6:16: error: health.http.port is missing"},
+          {"health: {http: {port: 1, path: \"/a b\"}}\n",
+           "w.yaml:6:32: error: health.http.path cannot be \"/a b\": it is not a path of a URL, "
+           "which begins with /"},
+          {"health: {tcp: 80, interval: 10ms}\n",
+           "w.yaml:6:29: error: health.interval cannot be \"10ms\": the least is 1000ms"},
+          {"health: {tcp: 80, retries: 0}\n",
+           "w.yaml:6:28: error: health.retries cannot be \"0\": it is outside 1 to 1000"},
+          {"health: {tcp: 80, start_period: 1s}\n",
+           "w.yaml:6:19: error: unknown key \"health.start_period\""},
+          {"health: {tcp: 80, action: restart}\n",
+           "w.yaml:6:27: error: health.action restart needs a restart policy"},
+          {"log: {driver: tape}\n",
+           "w.yaml:6:15: error: log.driver cannot be \"tape\": it must be one of file, journal"},
+          {"log: {maxSize: 8KiB}\n",
+           "w.yaml:6:16: error: log.maxSize cannot be \"8KiB\": it is outside 64KiB to 256MiB"},
+          {"log: {maxSize: 1GiB}\n",
+           "w.yaml:6:16: error: log.maxSize cannot be \"1GiB\": it is outside 64KiB to 256MiB"},
+          {"log: {maxFiles: 0}\n",
+           "w.yaml:6:17: error: log.maxFiles cannot be \"0\": it is outside 1 to 100"},
+          {"log: {driver: journal, maxFiles: 3}\n",
+           "w.yaml:6:6: error: the journal has limits of its own (journald.conf(5))"},
           {"stopTimeout: [1s]\n", "w.yaml:6:14: error: stopTimeout must be one value, not a list"},
           {"resources: 5\n", "w.yaml:6:12: error: resources must be a map, not a single value"},
           {"resources: {io: {}}\n", "w.yaml:6:13: error: unknown key \"io\""},
@@ -332,6 +362,60 @@ TEST(WorkloadTest, Errors) {
     const std::string rendered = workload_errors(workload_text(row.lines));
     EXPECT_EQ(rendered.substr(0, rendered.find('\n')), row.first_line);
   }
+}
+
+policy::Workload loaded(const std::string& lines) {
+  const auto workload = load_workload(workload_text(lines), "w.yaml");
+  EXPECT_TRUE(workload) << lines;
+  return workload ? *workload : Workload{};
+}
+
+TEST(WorkloadTest, CapabilitiesHaveTheirPrefixOrNot) {
+  const Workload workload =
+      loaded("capabilities: {add: [NET_RAW, CAP_KILL], drop: [CHOWN, ALL]}\n");
+  EXPECT_THAT(workload.capabilities_add, ElementsAre("CAP_NET_RAW", "CAP_KILL"));
+  EXPECT_THAT(workload.capabilities_drop, ElementsAre("CAP_CHOWN", "ALL"));
+  EXPECT_THAT(loaded("capabilities: {add: [ALL]}\n").capabilities_add, ElementsAre("ALL"));
+  for (const auto* word : {"NET_ROW", "CAP_NETRAW", "net_raw", "cap_net_raw"}) {
+    EXPECT_THAT(
+        workload_errors(workload_text("capabilities: {add: [" + std::string(word) + "]}\n")),
+        HasSubstr("did you mean \"CAP_NET_RAW\"?"));
+  }
+}
+
+TEST(WorkloadTest, TheLog) {
+  const WorkloadLog log = loaded("log: {driver: file, maxSize: 1MiB, maxFiles: 5}\n").log;
+  EXPECT_FALSE(log.journal);
+  EXPECT_EQ(log.max_size.value, 1048576U);
+  EXPECT_EQ(log.max_files, 5U);
+  EXPECT_TRUE(loaded("log: {driver: journal}\n").log.journal);
+}
+
+TEST(WorkloadTest, HealthChecksOfEachKind) {
+  const auto exec =
+      loaded("health: {exec: [/bin/check, -q], interval: 2s, timeout: 500ms}\n").health;
+  ASSERT_TRUE(exec);
+  EXPECT_EQ(exec->kind, HealthCheck::Kind::exec);
+  EXPECT_THAT(exec->command, ElementsAre("/bin/check", "-q"));
+  EXPECT_EQ(exec->interval, Usec{2'000'000});
+  EXPECT_EQ(exec->timeout, Usec{500'000});
+  EXPECT_EQ(exec->retries, 3U);
+  EXPECT_FALSE(exec->restart);
+  const auto tcp = loaded("health: {tcp: 80, retries: 5, startPeriod: 1min}\n").health;
+  ASSERT_TRUE(tcp);
+  EXPECT_EQ(tcp->kind, HealthCheck::Kind::tcp);
+  EXPECT_EQ(tcp->port, 80);
+  EXPECT_EQ(tcp->retries, 5U);
+  EXPECT_EQ(tcp->start_period, Usec{60'000'000});
+  const auto http = loaded(
+                        "restart: {policy: on-failure}\n"
+                        "health: {http: {port: 8080, path: /healthz}, action: restart}\n")
+                        .health;
+  ASSERT_TRUE(http);
+  EXPECT_EQ(http->kind, HealthCheck::Kind::http);
+  EXPECT_EQ(http->path, "/healthz");
+  EXPECT_TRUE(http->restart);
+  EXPECT_FALSE(loaded("").health);
 }
 
 TEST(WorkloadTest, ErrorsOfTheRequiredKeys) {

@@ -5,7 +5,7 @@ import json
 import pytest
 from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install, until
 
-pytestmark = pytest.mark.systemd
+pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
 
 USER = "joe"
 USER_STATE = "/run/engines/joe"
