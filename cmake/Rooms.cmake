@@ -1,4 +1,4 @@
-# One target per folder. cgwarden_room(NAME DEPENDS <rooms> LIBRARIES <packages> EXCLUDE <sources of its executables>)
+# One target per folder. cgwarden_room(NAME DEPENDS <rooms> LIBRARIES <packages> EXCLUDE <sources and headers of its executables>)
 # makes the static library cgwarden_NAME of all sources in the folder. DEPENDS is the row of the dependency table for that room:
 # only those rooms' headers can be linked, and tests/layers checks the includes against the same rows.
 function(cgwarden_room name)
@@ -7,6 +7,7 @@ function(cgwarden_room name)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
   foreach(excluded IN LISTS ROOM_EXCLUDE)
     list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${excluded})
+    list(REMOVE_ITEM headers ${CMAKE_CURRENT_SOURCE_DIR}/${excluded})
   endforeach()
   add_library(cgwarden_${name} STATIC ${sources})
   target_sources(cgwarden_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})

@@ -26,6 +26,12 @@ std::string find_beside(const std::string& name) {
     std::string beside = path.substr(0, path.rfind('/') + 1) + name;
     if (::access(beside.c_str(), X_OK) == 0) return beside;
   }
+  // A sealed runtime runs from a mount without a path; its callers name it by its own.
+  const std::string called = program_invocation_name;
+  if (called.starts_with('/')) {
+    std::string beside = called.substr(0, called.rfind('/') + 1) + name;
+    if (::access(beside.c_str(), X_OK) == 0) return beside;
+  }
   return std::string(CGWARDEN_LIBEXEC_DIR "/") + name;
 }
 

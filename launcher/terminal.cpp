@@ -51,8 +51,12 @@ class Relay {
     if ((watched[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) take_input();
     if ((watched[0].revents & POLLOUT) != 0) give_input();
     if ((watched[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) return copy_output();
-    // Ended with nothing left to read; others may hold the terminal open for ever.
-    return (watched[3].revents & POLLIN) == 0;
+    if ((watched[3].revents & POLLIN) == 0) return true;
+    // It has ended; others may hold the terminal open for ever. What it wrote at last may have come
+    // after the terminal was looked at and before its end was.
+    pollfd rest{master_, POLLIN, 0};
+    if (::poll(&rest, 1, 0) > 0 && (rest.revents & POLLIN) != 0) return copy_output();
+    return false;
   }
 
  private:

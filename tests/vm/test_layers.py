@@ -113,7 +113,7 @@ def test_a_restart_goes_on_and_a_launch_begins_anew(scenario):
                        f"rm -r {scenario.work}/run/workloads/job", check=True)
     scenario.start_agent()
     scenario.wait_running("job", incarnation=2)
-    first = scenario.guest.run(f"cat {scenario.work}/run/workloads/job/stderr.log*").text
+    first = scenario.guest.run(f"cat {scenario.work}/run/workloads/job/stderr.log").text
     assert first.count("/version") == 1
 
 

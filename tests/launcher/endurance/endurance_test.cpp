@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -98,6 +100,9 @@ class Endurance : public testing::Test {
     ASSERT_NE(oci, nullptr) << "CGWARDEN_OCI names the runtime";
     oci_ = oci;
     ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    // What others on the host mount meanwhile is none of ours.
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
     std::string work = testing::TempDir() + "endurance.XXXXXX";
     ASSERT_NE(::mkdtemp(work.data()), nullptr);
     work_ = work;
