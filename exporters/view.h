@@ -26,7 +26,7 @@ struct WorkloadCounters {
   std::uint64_t throttled_usec = 0;
   std::uint64_t memory_high_events = 0;
   std::optional<std::uint64_t> upper_bytes;  // absent without layers, and before it is measured
-  std::optional<bool> healthy = {};  // absent: it does not run, or has no health check
+  std::optional<bool> healthy = {};          // absent: it does not run, or has no health check
 };
 
 // What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces

@@ -37,7 +37,7 @@ Status OutputLog::open_files() {
 Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes,
                                   const LogSettings& settings, const std::string& journal_fields) {
   OutputLog log;
-  log.path_ = path;
+  log.path_ = std::move(path);
   log.settings_ = settings;
   if (settings.journal) {
     CGW_ASSIGN(log.journal_, Journal::open(journal_fields));
@@ -46,12 +46,12 @@ Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes,
   }
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    return fail(Error::from_errno(errno, "make a pipe for", path));
+    return fail(Error::from_errno(errno, "make a pipe for", log.path_));
   }
   log.read_end_.reset(ends[0]);
   log.write_end_.reset(ends[1]);
   if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) {
-    return fail(Error::from_errno(errno, "set up a pipe for", path));
+    return fail(Error::from_errno(errno, "set up a pipe for", log.path_));
   }
   log.tail_bytes_ = tail_bytes;
   return log;

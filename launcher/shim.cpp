@@ -24,8 +24,8 @@
 #include "launcher/capture.h"
 #include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
-#include "launcher/shim_network.h"
 #include "launcher/overlay_config.h"
+#include "launcher/shim_network.h"
 #include "launcher/spawn.h"
 #include "launcher/state.h"
 

@@ -26,7 +26,6 @@
 namespace cgwarden::launcher {
 namespace {
 
-using oci::Failure;
 using oci::Outcome;
 using oci::refuse;
 using Words = std::vector<std::string>;

@@ -4,8 +4,9 @@
 
 #include <filesystem>
 
-#include "agent/policy_source.h"
 #include "command.h"
+
+#include "agent/policy_source.h"
 
 namespace cgwarden::cli {
 namespace {
