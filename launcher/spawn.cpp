@@ -74,6 +74,7 @@ bool waits_for_parent(const SpawnRequest& request) {
                             const Channels& channels) {
   // While the child holds it too, it never sees that the parent is gone.
   ::close(channels.parent_report.get());
+  if (request.callers_fd >= 0) ::close(request.callers_fd);
   const int report = channels.child_report.get();
   std::string state;
   if (waits_for_parent(request)) {

@@ -54,6 +54,9 @@ struct SpawnRequest {
   int console_socket = -1;
   // Gets the listener of a seccomp profile with SCMP_ACT_NOTIFY and the host pid it speaks of.
   std::function<Step(pid_t pid, UniqueFd listener)> seccomp_listener = {};
+  // Closed in the child at once: what must end with the caller, as the lock of a directory. -1:
+  // none.
+  int callers_fd = -1;
   // Listening socket (start_gate.h): before execve(2) the command waits there to be let through,
   // and its errors go to whoever opens the gate.
   int start_gate = -1;

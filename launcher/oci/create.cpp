@@ -151,6 +151,8 @@ Outcome<void> Creation::launch() {
     return hand_over_listener(made_.spec, made_.record, pid, listener);
   };
   request.start_gate = gate_.get();
+  // Else a container that waits for `start` would hold the lock of a killed `create`.
+  request.callers_fd = made_.container.directory();
   request.seccomp_cache = global_.root + "/.seccomp";
   request.new_keyring = !options_.no_new_keyring;
   request.pivot_root = !options_.no_pivot;
