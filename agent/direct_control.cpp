@@ -12,7 +12,9 @@
 #include <system_error>
 
 #include "agent/freezer.h"
+#include "agent/policy_source.h"
 #include "agent/shim_process.h"
+#include "agent/stop_signal.h"
 #include "agent/upper_directories.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -74,6 +76,13 @@ void remove_cgroups(const cgroup::Tree& tree, const std::string& payload) {
   }
 }
 
+// As the agent that launched it would begin a stop.
+int stop_signal_of(const Options& options, const WorkloadFiles& files) {
+  if (!files.note) return SIGTERM;
+  const auto workload = parse_workload(files.note->yaml, files.note->origin);
+  return workload ? stop_signal(*workload, files.note->image, options.state_dir) : SIGTERM;
+}
+
 Status end_processes(const cgroup::Tree& tree, const WorkloadFiles& files, const UniqueFd& shim,
                      Usec timeout) {
   if (ends_within(shim, timeout)) return {};
@@ -131,7 +140,7 @@ Status stop_directly(const cgroup::Tree& tree, const Options& options, const Wor
     (void)set_frozen(tree, files.status->cgroup, false);
     const auto shim = open_process(files.status->shim_pid, files.status->shim_start_time);
     // A runner has passed its signal on; a failure here is one that has just ended.
-    if (!foreground) (void)signal_directly(files, SIGTERM);
+    if (!foreground) (void)signal_directly(files, stop_signal_of(options, files));
     if (shim) CGW_TRY(end_processes(tree, files, *shim, timeout));
     if (!foreground) remove_cgroups(tree, files.status->cgroup);
   }

@@ -27,9 +27,9 @@ namespace cgwarden::agent {
 [[nodiscard]] Status pause_directly(const cgroup::Tree& tree, const WorkloadFiles& files,
                                     bool paused);
 
-// SIGTERM, and after `timeout` SIGKILL to all of its processes; returns when its shim has ended.
-// Nothing restarts it then: the note for a later agent says so. A living run in the foreground is
-// asked to stop it.
+// The workload's stop signal, and after `timeout` SIGKILL to all of its processes; returns when its
+// shim has ended. Nothing restarts it then: the note for a later agent says so. A living run in the
+// foreground is asked to stop it, with SIGTERM.
 [[nodiscard]] Status stop_directly(const cgroup::Tree& tree, const Options& options,
                                    const WorkloadFiles& files, Usec timeout,
                                    const std::string& reason);

@@ -13,10 +13,10 @@
 #include "agent/managed.h"
 #include "agent/network_options.h"
 #include "agent/policy_source.h"
+#include "agent/stop_signal.h"
 #include "base/log.h"
 #include "cgroup/control_file.h"
 #include "cgroup/format.h"
-#include "launcher/oci/signal_name.h"
 
 namespace cgwarden::agent {
 
@@ -139,14 +139,7 @@ void Supervisor::stop(const std::string& name, const std::string& reason, Contro
 }
 
 int Supervisor::stop_signal_of(const Managed& managed) const {
-  std::string name = managed.workload.stop_signal;
-  if (name.empty() && !managed.note.image.empty()) {
-    const ImageStore store(options_.state_dir);
-    const auto image = store.find(managed.note.image);
-    const auto config = image ? store.config_of(*image) : fail(image.error());
-    if (config) name = config->stop_signal;
-  }
-  return launcher::oci::signal_number(name).value_or(SIGTERM);
+  return stop_signal(managed.workload, managed.note.image, options_.state_dir);
 }
 
 void Supervisor::begin_stop(Managed& managed, const std::string& reason) {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "launcher/capabilities.h"
 #include "launcher/cgroup_host.h"
 #include "launcher/cgroup_path.h"
 #include "launcher/console.h"
@@ -18,6 +19,7 @@
 #include "launcher/oci/foreground.h"
 #include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
+#include "launcher/oci/log.h"
 #include "launcher/process_attributes.h"
 #include "launcher/spawn.h"
 
@@ -163,6 +165,13 @@ Outcome<int> Execution::run(const std::string& id, const Words& command) {
   CGW_TRY(preserved_fds(options_.preserve_fds));
   CGW_TRY(look_up(id));
   CGW_TRY(use_process(spec_, options_.process, command));
+  // Whoever enters a user namespace has every capability there.
+  const bool user_namespace = std::ranges::any_of(namespaces_.entries, [](const Namespace& entry) {
+    return entry.type == NamespaceType::user;
+  });
+  for (const auto& warning : capability_warnings(spec_.process.capabilities, user_namespace)) {
+    log_warning(warning);
+  }
   if (const auto& affinity = spec_.process.exec_cpu_affinity) {
     CGW_TRY(set_cpu_affinity(affinity->initial));
   }

@@ -207,6 +207,21 @@ def test_control_without_agent(scenario):
 
 
 @pytest.mark.either_kernel
+def test_stop_without_an_agent_begins_with_the_workloads_signal(scenario):
+    scenario.start_agent()
+    scenario.add_workload(
+        "asked", ["/bin/sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.1; done"],
+        extra="stopSignal: SIGUSR1\nstopTimeout: 60s\n")
+    scenario.wait_running("asked")
+    scenario.until(lambda: scenario.cli("logs", "asked").text == "ready\n", "the trap")
+    scenario.kill_agent()
+    assert scenario.cli("stop", "asked").returncode == 0
+    assert scenario.state_file("asked", "exit.json")["wait"]["status"] == 7
+    scenario.guest.run(f"rm {scenario.work}/workloads/asked.yaml", check=True)
+    assert scenario.cli("rm", "asked").returncode == 0
+
+
+@pytest.mark.either_kernel
 def test_remove_by_force(scenario):
     job = start_shell(scenario, "trap '' TERM; echo ready; while :; do sleep 1; done", name="stubborn")
     scenario.until(lambda: b"ready" in job.stdout, "the trap")
