@@ -61,6 +61,7 @@ class Foreground final : private SupervisorListener {
   [[nodiscard]] Status look_for_others() const;
   void signals_received();
   void ended();
+  void relay(int process);
 
   void workload_known(const std::string& /*name*/) override {}
   void workload_started(const std::string& name) override;
@@ -85,6 +86,7 @@ class Foreground final : private SupervisorListener {
   ForegroundFds fds_;
   UniqueFd console_;  // our end
   UniqueFd console_of_command_;
+  bool relayed_ = false;  // the terminal of the present incarnation
   std::unique_ptr<Supervisor> supervisor_;
   UniqueFd signals_;
   EventLoop::Watch signal_watch_;
@@ -185,21 +187,27 @@ void Foreground::signals_received() {
 }
 
 // Holds up the loop until the command ends: nothing else is to be done meanwhile, and relaying
-// passes the signals on itself.
-void Foreground::workload_started(const std::string& name) {
-  if (!request_.terminal) return;
+// passes the signals on itself. `process` is a pidfd, or -1 when the command is over already.
+void Foreground::relay(int process) {
   const auto master = launcher::receive_terminal(console_.get());
-  const int process = supervisor_->process_of(name);
-  if (!master || process < 0) return;
+  if (!master) return;
+  relayed_ = true;
   const auto raw = launcher::RawTerminal::enter(STDIN_FILENO);
   const auto relayed =
       launcher::relay_terminal(master->get(), STDIN_FILENO, STDOUT_FILENO, process);
   if (!relayed) log::error("terminal_lost", {{"error", relayed.error().sentence()}});
 }
 
+void Foreground::workload_started(const std::string& name) {
+  const int process = supervisor_->process_of(name);
+  // Without one it was too short to be seen alive, and its death is told next.
+  if (request_.terminal && process >= 0) relay(process);
+}
+
 diagnosis::Verdict Foreground::workload_died(const launcher::ExitRecord& record,
                                              std::vector<diagnosis::OwnAction> own_actions,
                                              std::vector<std::string> lost) {
+  if (request_.terminal && !std::exchange(relayed_, false)) relay(-1);
   KernelLogExtract log;
   log.fault = "a run in the foreground does not read it";
   end_.exit_code = exit_code_of(record);

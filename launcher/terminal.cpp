@@ -43,7 +43,7 @@ class Relay {
                                    {input_open_ && room ? input_ : -1, POLLIN, 0},
                                    {signals_, POLLIN, 0},
                                    {pidfd_, POLLIN, 0}}};
-    if (::poll(watched.data(), watched.size(), -1) < 0) {
+    if (::poll(watched.data(), watched.size(), has_ended() ? 0 : -1) < 0) {
       if (errno == EINTR) return true;
       return failed("console", "poll");
     }
@@ -51,7 +51,7 @@ class Relay {
     if ((watched[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) take_input();
     if ((watched[0].revents & POLLOUT) != 0) give_input();
     if ((watched[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) return copy_output();
-    if ((watched[3].revents & POLLIN) == 0) return true;
+    if (!has_ended() && (watched[3].revents & POLLIN) == 0) return true;
     // It has ended; others may hold the terminal open for ever. What it wrote at last may have come
     // after the terminal was looked at and before its end was.
     pollfd rest{master_, POLLIN, 0};
@@ -60,6 +60,8 @@ class Relay {
   }
 
  private:
+  [[nodiscard]] bool has_ended() const { return pidfd_ < 0; }
+
   void pass_signal() {
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof(info)) != sizeof(info)) return;

@@ -25,9 +25,10 @@ class RawTerminal {
 };
 
 // Copies both ways between stdio and the master until the master hangs up or the process of `pidfd`
-// has ended and what it wrote is out. A new size of the terminal at `input` (SIGWINCH) is passed on
-// to the master; every other signal that arrives, SIGCHLD apart, is sent to the process. The caller
-// has all signals blocked and reaps the process itself. Stage "console".
+// has ended and what it wrote is out; -1 for one that had ended before. A new size of the terminal
+// at `input` (SIGWINCH) is passed on to the master; every other signal that arrives, SIGCHLD apart,
+// is sent to the process. The caller has all signals blocked and reaps the process itself. Stage
+// "console".
 [[nodiscard]] Step relay_terminal(int master, int input, int output, int pidfd);
 
 }  // namespace cgwarden::launcher

@@ -117,6 +117,13 @@ def test_foreground_run_with_a_terminal(scenario):
     done = job.wait(60)
     assert done.returncode == 5, done
     assert "/dev/pts/0" in done.text
+    # Over before its start was noticed, now and then.
+    short = (
+        f"{CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state run -it --rm --name tty "
+        f"--rootfs {scenario.rootfs} -- /bin/busybox echo said"
+    )
+    many = scenario.guest.spawn(["script", "-qec", f"for i in 1 2 3 4 5; do {short}; done", "/dev/null"])
+    assert many.wait(120).text.count("said") == 5
     refused = shell(scenario, "true", "-t")
     assert refused.returncode == 125
     assert "--tty" in refused.stderr.decode()

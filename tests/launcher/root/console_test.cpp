@@ -247,6 +247,19 @@ TEST(Relay, CopiesBothWaysUntilTheProcessEnds) {
   EXPECT_THAT(run("setsid sleep 3 & echo done"), HasSubstr("done\r\n[end]"));
 }
 
+TEST(Relay, ShowsWhatACommandLeftThatHadEndedBefore) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Pty pty;  // its other end stays open
+  ASSERT_TRUE(write_all(pty.slave.get(), "last words\n", "terminal"));
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd output(ends[1]);
+  EXPECT_TRUE(relay_terminal(pty.master.get(), null.get(), output.get(), -1));
+  output.reset();
+  EXPECT_EQ(read_to_end(read_end.get()), "last words\r\n");
+}
+
 TEST(Relay, PassesTheSizeAndSignalsOn) {
   const Pty user;
   winsize size{.ws_row = 20, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
