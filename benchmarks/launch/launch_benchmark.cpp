@@ -50,7 +50,7 @@ struct Contender {
 struct Options {
   int rounds = 40;
   std::string busybox = "/bin/busybox";
-  std::string crun_manager;
+  std::string cgroup_manager;
 };
 
 [[noreturn]] void fail(const std::string& sentence) {
@@ -136,11 +136,11 @@ std::vector<Contender> contenders(const Bench& bench, const Options& options, bo
                  .command = {FLOOR_PROGRAM, bench.rootfs(), filter, "/bin/true"},
                  .filter = {},
                  .runs = {}});
-  all.push_back(runtime(bench, "cgwarden-oci", OCI_PROGRAM, {}, confined));
+  Words manager;
+  if (!options.cgroup_manager.empty()) manager = {"--cgroup-manager", options.cgroup_manager};
+  all.push_back(runtime(bench, "cgwarden-oci", OCI_PROGRAM, manager, confined));
   if (const auto program = in_path("crun"); !program.empty()) {
-    Words words;
-    if (!options.crun_manager.empty()) words = {"--cgroup-manager", options.crun_manager};
-    all.push_back(runtime(bench, "crun", program, words, confined));
+    all.push_back(runtime(bench, "crun", program, manager, confined));
   }
   if (const auto program = in_path("runc"); !program.empty()) {
     all.push_back(runtime(bench, "runc", program, {}, confined));
@@ -182,27 +182,29 @@ void print(const std::vector<Contender>& all, bool confined) {
 
 void usage() {
   std::puts(
-      "usage: launch_benchmark [--rounds N] [--busybox FILE] [--crun-cgroup-manager MANAGER]\n\n"
+      "usage: launch_benchmark [--rounds N] [--busybox FILE] [--cgroup-manager MANAGER]\n\n"
       "Times start to exit of /bin/true with the full default config.json: cgwarden-oci, crun, "
       "runc,\n"
       "bubblewrap and the bare system calls, in turns. Needs root and a statically linked "
       "busybox.\n\n"
       "  --rounds N                     of each program, 1 to 10000 (40)\n"
       "  --busybox FILE                 (/bin/busybox)\n"
-      "  --crun-cgroup-manager MANAGER  'disabled' where crun refuses the host's cgroups");
+      "  --cgroup-manager MANAGER       of cgwarden-oci and crun; 'disabled' where crun refuses "
+      "the\n"
+      "                                 host's cgroups");
 }
 
 Options parse(int argc, char** argv) {
   Options options;
   const std::array<option, 5> known{{{"rounds", required_argument, nullptr, 'n'},
                                      {"busybox", required_argument, nullptr, 'b'},
-                                     {"crun-cgroup-manager", required_argument, nullptr, 'c'},
+                                     {"cgroup-manager", required_argument, nullptr, 'c'},
                                      {"help", no_argument, nullptr, 'h'},
                                      {}}};
   for (int letter = 0; (letter = ::getopt_long(argc, argv, "h", known.data(), nullptr)) != -1;) {
     if (letter == 'n') options.rounds = std::atoi(optarg);
     if (letter == 'b') options.busybox = optarg;
-    if (letter == 'c') options.crun_manager = optarg;
+    if (letter == 'c') options.cgroup_manager = optarg;
     if (letter == 'h') {
       usage();
       std::exit(0);
