@@ -83,7 +83,7 @@ def test_death_signal_on_the_bus(scenario):
     start(scenario)
     monitor = scenario.guest.spawn(
         ["busctl", "monitor", "--json=short", f"--match=type='signal',interface='{NAME}'"])
-    time.sleep(1)
+    scenario.until(lambda: b"Monitoring" in monitor.stderr, "the monitor")
     assert run(scenario, "short", ["/bin/sh", "-c", "sleep 1; echo secret words >&2; exit 4"]).returncode == 0
     scenario.wait_died("short")
     monitor.wait_for_output(b'"member":"Died"')
@@ -93,6 +93,37 @@ def test_death_signal_on_the_bus(scenario):
     assert "secret words" in scenario.why("short")[1]
     monitor.kill()
     monitor.wait(30)
+
+
+@pytest.mark.either_kernel
+def test_control_over_the_bus(scenario):
+    start(scenario)
+    assert run(scenario, "web", ["/bin/sleep", "1000"]).returncode == 0
+
+    def call(member, *signature_and_values):
+        return scenario.guest.run(["busctl", "--json=short", "call", NAME, OBJECT, NAME, member, *signature_and_values])
+
+    def state():
+        return json.loads(json.loads(call("Inspect", "s", "web").stdout)["data"][0])["state"]
+
+    assert call("Pause", "s", "web").returncode == 0
+    assert scenario.read_control("web", "cgroup.freeze") == "1"
+    scenario.until(lambda: state() == "paused", "it to be paused")
+    assert call("Resume", "s", "web").returncode == 0
+    scenario.until(lambda: state() == "running", "it to go on")
+    living = call("Remove", "sb", "web", "false")
+    assert living.returncode == 1 and b"web" in living.stderr, living
+    assert call("Kill", "si", "web", "10").returncode == 0
+    scenario.wait_died("web")
+    # Who asked is part of the evidence.
+    text = scenario.why("web")[1]
+    assert "SIGUSR1" in text and "over D-Bus" in text, text
+    assert call("Kill", "si", "web", "10").returncode == 1
+    assert call("Remove", "sb", "web", "false").returncode == 0
+    assert json.loads(scenario.cli("ps", "--json", check=True).stdout)["workloads"] == []
+    for member, *rest in (("Inspect", "s", "web"), ("Pause", "s", "web"), ("Remove", "sb", "web", "true")):
+        gone = call(member, *rest)
+        assert gone.returncode == 1 and b"web" in gone.stderr, gone
 
 
 @pytest.mark.either_kernel
