@@ -41,16 +41,14 @@ bool needs_device_filter(const Spec& spec) {
   return !is_rootless() && std::ranges::find(bounding, "CAP_MKNOD") != bounding.end();
 }
 
-std::string needing_cgroup(const Spec& spec, const std::vector<ControlWrite>& writes) {
-  if (!writes.empty()) return "linux.resources (" + writes.front().file + ")";
-  return needs_device_filter(spec) ? "linux.resources.devices (for a process with CAP_MKNOD)" : "";
-}
-
 StepResult<ContainerCgroup> without_tree(const Spec& spec, const Wanted& wanted,
                                          CgroupDriver driver) {
-  const std::string what = needing_cgroup(spec, wanted.writes);
-  if (what.empty()) return ContainerCgroup{driver, "", ""};
+  const bool devices = needs_device_filter(spec);
+  if (wanted.writes.empty() && !devices) return ContainerCgroup{driver, "", ""};
   const auto report = cgroup::detect_mounts();
+  const std::string what = wanted.writes.empty()
+                               ? "linux.resources.devices (for a process with CAP_MKNOD)"
+                               : "linux.resources (" + wanted.writes.front().file + ")";
   return refused("cgroup", what + " needs cgroup v2 at /sys/fs/cgroup" +
                                (report ? ": " + report->explanation : ""));
 }
@@ -197,14 +195,8 @@ Step check_usage(const cgroup::Tree& tree, const std::string& path, const Resour
 
 }  // namespace
 
-StepResult<std::string> resources_needing_cgroup(const Spec& spec) {
-  CGW_ASSIGN(const auto writes, control_writes(spec.resources));
-  return needing_cgroup(spec, writes);
-}
-
 StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec, const std::string& id,
                                                   CgroupDriver driver) {
-  if (driver == CgroupDriver::disabled) return ContainerCgroup{};
   const auto tree = host_tree();
   if (!tree) return cgroup_failure(tree.error());
   if (!*tree) return ContainerCgroup{driver, "", ""};
@@ -227,7 +219,6 @@ Step move_into(const ContainerCgroup& cgroup, pid_t pid) {
 
 StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec, const std::string& id,
                                                   CgroupDriver driver, pid_t pid) {
-  if (driver == CgroupDriver::disabled) return ContainerCgroup{};
   Wanted wanted;
   CGW_ASSIGN(wanted.writes, control_writes(spec.resources));
   CGW_ASSIGN(wanted.devices, compile_device_filter(spec.resources.devices));

@@ -16,8 +16,7 @@
 // ("cgroupfs") or as a transient scope of systemd ("systemd", path "slice:prefix:name").
 namespace cgwarden::launcher {
 
-// disabled: the container stays in the cgroup of whoever calls, without limits and device rules.
-enum class CgroupDriver { cgroupfs, systemd, disabled };
+enum class CgroupDriver { cgroupfs, systemd };
 
 struct ContainerCgroup {
   CgroupDriver driver = CgroupDriver::cgroupfs;
@@ -25,13 +24,8 @@ struct ContainerCgroup {
   std::string unit;  // systemd: "crun-ID.scope"
 };
 
-// The first property that has no effect without a cgroup of the container's own, for a sentence;
-// empty: there is none.
-[[nodiscard]] StepResult<std::string> resources_needing_cgroup(const Spec& spec);
-
 // Where the cgroup of `id` will be, without making it: written down first, so that a runtime that
 // is killed in between leaves nothing that nobody knows of. Refuses a malformed linux.cgroupsPath.
-// With CgroupDriver::disabled nowhere.
 [[nodiscard]] StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec,
                                                                 const std::string& id,
                                                                 CgroupDriver driver);

@@ -33,7 +33,6 @@ class Creation {
  private:
   Outcome<void> open_channels();
   Outcome<void> write_first_record();
-  Outcome<void> warn() const;
   Outcome<void> launch();
   StepResult<std::string> prepare(pid_t child);
   StepResult<std::string> ready(const Spawned& spawned);
@@ -74,26 +73,18 @@ Outcome<void> Creation::open_channels() {
   return {};
 }
 
-Outcome<void> Creation::warn() const {
-  for (const auto& warning : bundle_->warnings) log_warning(warning);
-  for (const auto& warning : capability_warnings(made_.spec.process.capabilities,
-                                                 made_.spec.has_namespace(NamespaceType::user))) {
-    log_warning(warning);
-  }
-  if (global_.cgroup_driver != CgroupDriver::disabled) return {};
-  CGW_ASSIGN(const std::string property, resources_needing_cgroup(made_.spec));
-  if (!property.empty()) log_warning(property + " has no effect with --cgroup-manager=disabled");
-  return {};
-}
-
 // Written before anything exists that a later command would have to find and clear away.
 Outcome<void> Creation::write_first_record() {
   if (!bundle_) {
     CGW_ASSIGN(bundle_, read_bundle(options_.bundle));
   }
   Bundle& bundle = *bundle_;
+  for (const auto& warning : bundle.warnings) log_warning(warning);
   made_.spec = std::move(bundle.spec);
-  CGW_TRY(warn());
+  for (const auto& warning : capability_warnings(made_.spec.process.capabilities,
+                                                 made_.spec.has_namespace(NamespaceType::user))) {
+    log_warning(warning);
+  }
   CGW_ASSIGN(const unsigned sockets, pass_listen_fds(made_.spec.process));
   CGW_ASSIGN(const unsigned others, preserved_fds(options_.preserve_fds, 3 + sockets));
   inherited_fds_ = sockets + others;

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdlib>
-#include <map>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -58,15 +57,10 @@ std::string default_root() {
 
 std::vector<Option> global_options(Global& global, bool& help, bool& version) {
   const auto choose_driver = [&global](const std::string& value) -> Outcome<void> {
-    static const std::map<std::string, CgroupDriver> kDrivers{{"cgroupfs", CgroupDriver::cgroupfs},
-                                                              {"systemd", CgroupDriver::systemd},
-                                                              {"disabled", CgroupDriver::disabled}};
-    const auto driver = kDrivers.find(value);
-    if (driver == kDrivers.end()) {
-      return refuse("--cgroup-manager is cgroupfs, systemd or disabled, not " + printable(value),
-                    kUsage);
+    if (value != "cgroupfs" && value != "systemd") {
+      return refuse("--cgroup-manager is cgroupfs or systemd, not " + printable(value), kUsage);
     }
-    global.cgroup_driver = driver->second;
+    global.cgroup_driver = value == "systemd" ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
     return {};
   };
   return {
@@ -85,7 +79,7 @@ std::vector<Option> global_options(Global& global, bool& help, bool& version) {
          global.cgroup_driver = CgroupDriver::systemd;
          return {};
        }},
-      {"cgroup-manager", 0, "NAME", "cgroupfs (default), systemd or disabled", choose_driver},
+      {"cgroup-manager", 0, "NAME", "cgroupfs (default) or systemd", choose_driver},
       // Callers of runc say it; whether we are rootless is seen from the process itself.
       {"rootless", 0, "VALUE", "accepted and not needed",
        [](const std::string&) -> Outcome<void> { return {}; }},
