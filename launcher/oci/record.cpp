@@ -63,7 +63,7 @@ std::string to_json(const ContainerRecord& record) {
        {"created", record.created},
        {"owner", record.owner},
        {"cgroup",
-        {{"driver", record.cgroup.driver == CgroupDriver::systemd ? "systemd" : "cgroupfs"},
+        {{"driver", to_string(record.cgroup.driver)},
          {"path", record.cgroup.path},
          {"unit", record.cgroup.unit},
          {"made", record.cgroup_made}}},
@@ -91,7 +91,9 @@ Result<ContainerRecord> parse_container_record(const std::string& text, const st
   if (!complete) {
     return fail(Error::malformed("read the state", where, "a property is missing or malformed"));
   }
-  record.cgroup.driver = driver == "systemd" ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
+  const auto known = parse_cgroup_driver(driver);
+  if (!known) return fail(Error::malformed("read the state", where, "its cgroup driver is unknown"));
+  record.cgroup.driver = *known;
   if (const auto notes = document.find("annotations");
       notes != document.end() && notes->is_object()) {
     for (const auto& [name, value] : notes->items()) {
