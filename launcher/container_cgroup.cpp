@@ -34,9 +34,18 @@ StepResult<cgroup::Tree> open_host_tree() {
   return **std::move(tree);
 }
 
+// As of a privileged container. The last rule decides (device_filter.h).
+bool allow_everything(const std::vector<DeviceRule>& rules) {
+  if (rules.empty()) return false;
+  const DeviceRule& last = rules.back();
+  return last.allow && last.type == 'a' && !last.major && !last.minor && last.access == "rwm";
+}
+
 // Device rules are the bars of a process that can make device nodes.
 bool needs_device_filter(const Spec& spec) {
-  if (spec.resources.devices.empty() || spec.has_namespace(NamespaceType::user)) return false;
+  const auto& rules = spec.resources.devices;
+  if (rules.empty() || allow_everything(rules)) return false;
+  if (spec.has_namespace(NamespaceType::user)) return false;
   const auto& bounding = spec.process.capabilities.bounding;
   return !is_rootless() && std::ranges::find(bounding, "CAP_MKNOD") != bounding.end();
 }
@@ -80,6 +89,20 @@ Step take_over(const cgroup::Tree& tree, const std::string& path) {
   return refused("cgroup", tree.root() + path +
                                " holds processes already; give the container another "
                                "linux.cgroupsPath or end them");
+}
+
+// What would be left out in silence is refused.
+StepResult<ContainerCgroup> without_cgroup(const Spec& spec, const Wanted& wanted) {
+  if (!wanted.writes.empty()) {
+    return refused("cgroup", "linux.resources (" + wanted.writes.front().file +
+                                 ") needs a cgroup, and the cgroup manager is disabled");
+  }
+  if (needs_device_filter(spec)) {
+    return refused("cgroup",
+                   "linux.resources.devices needs a cgroup for a process with CAP_MKNOD, and the "
+                   "cgroup manager is disabled; drop that capability");
+  }
+  return ContainerCgroup{CgroupDriver::disabled, "", ""};
 }
 
 StepResult<std::string> directory_base() {
@@ -193,10 +216,29 @@ Step check_usage(const cgroup::Tree& tree, const std::string& path, const Resour
                                   " bytes and checkBeforeUpdate is set");
 }
 
+struct DriverName {
+  CgroupDriver driver;
+  std::string_view name;
+};
+constexpr DriverName kDriverNames[] = {{CgroupDriver::cgroupfs, "cgroupfs"},
+                                       {CgroupDriver::systemd, "systemd"},
+                                       {CgroupDriver::disabled, "disabled"}};
+
 }  // namespace
+
+std::string_view to_string(CgroupDriver driver) {
+  return std::ranges::find(kDriverNames, driver, &DriverName::driver)->name;
+}
+
+std::optional<CgroupDriver> parse_cgroup_driver(std::string_view word) {
+  const auto* const found = std::ranges::find(kDriverNames, word, &DriverName::name);
+  if (found == std::end(kDriverNames)) return std::nullopt;
+  return found->driver;
+}
 
 StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec, const std::string& id,
                                                   CgroupDriver driver) {
+  if (driver == CgroupDriver::disabled) return ContainerCgroup{driver, "", ""};
   const auto tree = host_tree();
   if (!tree) return cgroup_failure(tree.error());
   if (!*tree) return ContainerCgroup{driver, "", ""};
@@ -222,6 +264,7 @@ StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec, const std::s
   Wanted wanted;
   CGW_ASSIGN(wanted.writes, control_writes(spec.resources));
   CGW_ASSIGN(wanted.devices, compile_device_filter(spec.resources.devices));
+  if (driver == CgroupDriver::disabled) return without_cgroup(spec, wanted);
   const auto tree = host_tree();
   if (!tree) return cgroup_failure(tree.error());
   if (!*tree) return without_tree(spec, wanted, driver);

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -13,10 +14,15 @@
 #include "launcher/spec.h"
 
 // The cgroup of one OCI container (linux.cgroupsPath), made directly in the file system
-// ("cgroupfs") or as a transient scope of systemd ("systemd", path "slice:prefix:name").
+// ("cgroupfs") or as a transient scope of systemd ("systemd", path "slice:prefix:name"); with
+// "disabled" none is made, and the container stays in the cgroup of whoever creates it.
 namespace cgwarden::launcher {
 
-enum class CgroupDriver { cgroupfs, systemd };
+enum class CgroupDriver { cgroupfs, systemd, disabled };
+
+// As --cgroup-manager and the state file say it; nullopt for another word.
+[[nodiscard]] std::string_view to_string(CgroupDriver driver);
+[[nodiscard]] std::optional<CgroupDriver> parse_cgroup_driver(std::string_view word);
 
 struct ContainerCgroup {
   CgroupDriver driver = CgroupDriver::cgroupfs;
@@ -38,7 +44,8 @@ struct ContainerCgroup {
 // process is moved back where it was, if it lives.
 // The path is empty on a host without a cgroup v2 tree, and rootless without a delegated cgroup,
 // when no resource is asked for; device rules ask for one only where the process would keep
-// CAP_MKNOD, because without it there is no way to another device node.
+// CAP_MKNOD, because without it there is no way to another device node. With
+// CgroupDriver::disabled it is always empty, and what asks for a cgroup is refused.
 [[nodiscard]] StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec,
                                                                 const std::string& id,
                                                                 CgroupDriver driver, pid_t pid);

@@ -134,7 +134,7 @@ StepResult<std::string> Creation::ready(const Spawned& spawned) {
 
 Outcome<void> Creation::launch() {
   const Spec& spec = made_.spec;
-  if (global_.cgroup_driver == CgroupDriver::cgroupfs) {
+  if (global_.cgroup_driver != CgroupDriver::systemd) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, -1));
     made_.record.cgroup_made = !made_.record.cgroup.path.empty();

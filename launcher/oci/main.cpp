@@ -57,10 +57,12 @@ std::string default_root() {
 
 std::vector<Option> global_options(Global& global, bool& help, bool& version) {
   const auto choose_driver = [&global](const std::string& value) -> Outcome<void> {
-    if (value != "cgroupfs" && value != "systemd") {
-      return refuse("--cgroup-manager is cgroupfs or systemd, not " + printable(value), kUsage);
+    const auto driver = parse_cgroup_driver(value);
+    if (!driver) {
+      return refuse("--cgroup-manager is cgroupfs, systemd or disabled, not " + printable(value),
+                    kUsage);
     }
-    global.cgroup_driver = value == "systemd" ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
+    global.cgroup_driver = *driver;
     return {};
   };
   return {
@@ -79,7 +81,7 @@ std::vector<Option> global_options(Global& global, bool& help, bool& version) {
          global.cgroup_driver = CgroupDriver::systemd;
          return {};
        }},
-      {"cgroup-manager", 0, "NAME", "cgroupfs (default) or systemd", choose_driver},
+      {"cgroup-manager", 0, "NAME", "cgroupfs (default), systemd or disabled", choose_driver},
       // Callers of runc say it; whether we are rootless is seen from the process itself.
       {"rootless", 0, "VALUE", "accepted and not needed",
        [](const std::string&) -> Outcome<void> { return {}; }},

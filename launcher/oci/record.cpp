@@ -50,24 +50,23 @@ std::string_view to_string(ContainerStatus status) {
 }
 
 std::string to_json(const ContainerRecord& record) {
-  return text_of(
-      {{"version", kRecordVersion},
-       {"ociVersion", record.oci_version},
-       {"id", record.id},
-       {"pid", record.pid},
-       {"startTime", record.start_time},
-       {"creating", record.creating},
-       {"started", record.started},
-       {"bundle", record.bundle},
-       {"rootfs", record.rootfs},
-       {"created", record.created},
-       {"owner", record.owner},
-       {"cgroup",
-        {{"driver", record.cgroup.driver == CgroupDriver::systemd ? "systemd" : "cgroupfs"},
-         {"path", record.cgroup.path},
-         {"unit", record.cgroup.unit},
-         {"made", record.cgroup_made}}},
-       {"annotations", record.annotations}});
+  return text_of({{"version", kRecordVersion},
+                  {"ociVersion", record.oci_version},
+                  {"id", record.id},
+                  {"pid", record.pid},
+                  {"startTime", record.start_time},
+                  {"creating", record.creating},
+                  {"started", record.started},
+                  {"bundle", record.bundle},
+                  {"rootfs", record.rootfs},
+                  {"created", record.created},
+                  {"owner", record.owner},
+                  {"cgroup",
+                   {{"driver", to_string(record.cgroup.driver)},
+                    {"path", record.cgroup.path},
+                    {"unit", record.cgroup.unit},
+                    {"made", record.cgroup_made}}},
+                  {"annotations", record.annotations}});
 }
 
 Result<ContainerRecord> parse_container_record(const std::string& text, const std::string& where) {
@@ -91,7 +90,10 @@ Result<ContainerRecord> parse_container_record(const std::string& text, const st
   if (!complete) {
     return fail(Error::malformed("read the state", where, "a property is missing or malformed"));
   }
-  record.cgroup.driver = driver == "systemd" ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
+  const auto known = parse_cgroup_driver(driver);
+  if (!known)
+    return fail(Error::malformed("read the state", where, "its cgroup driver is unknown"));
+  record.cgroup.driver = *known;
   if (const auto notes = document.find("annotations");
       notes != document.end() && notes->is_object()) {
     for (const auto& [name, value] : notes->items()) {

@@ -100,6 +100,14 @@ def test_a_terminal(ctr):
                "tty", "sh"]  # fmt: skip
     shell = ctr.guest.spawn(command, pty=(31, 97), stdin=b"")
     # ctr sets the size once the command runs.
-    shell.write(b"tty; until stty size 2>/dev/null | grep ' '; do sleep 0.1; done; exit 4\n")
+    size = b"tty; until stty size 2>/dev/null | grep ' '; do sleep 0.1; done; "
+    shell.write(size + b"echo again-$((1+1))\n")
+    shell.wait_for_output(b"again-2", PATIENCE)
+    second = ctr.guest.spawn(["ctr", "--address", SOCKET, "task", "exec", "--tty", "--exec-id=one", "tty", "sh"],
+                             pty=(20, 40), stdin=b"")  # fmt: skip
+    second.write(size + b"exit 6\n")
+    ended = second.wait(PATIENCE)
+    assert ended.returncode == 6 and b"/dev/pts/1" in ended.stdout and b"20 40" in ended.stdout
+    shell.write(b"exit 4\n")
     done = shell.wait(PATIENCE)
     assert done.returncode == 4 and b"/dev/pts/0" in done.stdout and b"31 97" in done.stdout

@@ -1,6 +1,7 @@
 """podman calls cgwarden-oci: as root and as a user, with both cgroup managers."""
 
 import json
+import re
 
 import pytest
 from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install, until
@@ -19,7 +20,32 @@ STORAGE = '[storage]\ndriver = "{driver}"\nrunroot = "{state}/run"\ngraphroot = 
 CONTAINERS = '[network]\nnetwork_backend = "netavark"\n[engine]\nevents_logger = "file"\n'
 # Ends on SIGTERM, which pid 1 of a namespace without a handler ignores.
 OBEDIENT = ["sh", "-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done"]
+HEALTH = ["--health-cmd=test -e /dev/shm/ok", "--health-interval=1h", "--health-retries=1"]
 LIMITS = ["--memory=64m", "--memory-swap=64m", "--cpus=0.5", "--pids-limit=33"]
+
+
+# Its image says no PATH. The probe's default timeout, a second, is short for an emulated machine.
+KUBE = """apiVersion: v1
+kind: Pod
+metadata: {name: play}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: one
+    image: localhost/box:latest
+    command: [/bin/sh, -c, "touch /tmp/ok; exec sleep 1000"]
+    resources: {limits: {memory: 64Mi, cpu: 500m}}
+    livenessProbe: {exec: {command: [/bin/test, -e, /tmp/ok]}, periodSeconds: 3600, timeoutSeconds: 200}
+    volumeMounts: [{name: shared, mountPath: /shared}]
+  - name: two
+    image: localhost/box:latest
+    command: [/bin/sleep, "1000"]
+    securityContext:
+      {runAsUser: 77, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    volumeMounts: [{name: shared, mountPath: /shared}]
+  volumes:
+  - {name: shared, hostPath: {path: /run/engines/kube, type: DirectoryOrCreate}}
+"""
 
 
 class Podman:
@@ -91,6 +117,7 @@ def user_podman(podman):
     made.must("import", "--quiet", IMAGE_TAR, "box")
     yield made
     made.remove_all()
+    assert guest.run("ls /run/user/1000/cgwarden-oci").text == ""
     guest.run("systemctl stop user@1000", timeout=PATIENCE)
 
 
@@ -131,6 +158,29 @@ def test_what_a_process_is_given(podman):
     assert privileged.text.startswith("pts/ptmx\nCapEff:\t000001ff"), privileged
 
 
+def test_security_options(podman):
+    podman.guest.write_file("/run/engines/seccomp.json", json.dumps(
+        {"defaultAction": "SCMP_ACT_ALLOW",
+         "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}))  # fmt: skip
+    done = podman.once(
+        "--security-opt=seccomp=/run/engines/seccomp.json", "--security-opt=mask=/etc/passwd",
+        "--security-opt=unmask=/proc/sys", "--cgroupns=host", "--tmpfs=/scratch:size=64k,noexec", "--umask=0077",
+        "--ipc=none", "--device-cgroup-rule=c 1:11 r", "--cap-add=mknod", "box", "sh", "-c",
+        "mkdir /tmp/x 2>&1; cat /etc/passwd; grep -c ' /proc/sys ' /proc/self/mountinfo; grep -c ' /proc/bus ' /proc/self/mountinfo; "
+        "grep -c libpod- /proc/self/cgroup; grep -c ' /scratch .*noexec.*size=64k' /proc/self/mountinfo; umask; "
+        "[ -e /dev/shm ] || echo no shm; mknod /scratch/kmsg c 1 11; mknod /scratch/mem c 1 1; "
+        "(: < /scratch/kmsg) && (: < /scratch/mem) 2>/dev/null || echo no mem")  # fmt: skip
+    assert done.text.splitlines() == [
+        "mkdir: can't create directory '/tmp/x': Operation not supported", "0", "1", "1", "1", "0077", "no shm", "no mem"], done
+
+
+def test_a_container_without_a_cgroup(podman):
+    podman.start("free", "--network=none", "--cgroups=disabled", "--cgroupns=host", "box", "sleep", "1000")
+    inside = podman.must("exec", "free", "cat", "/proc/1/cgroup")
+    assert inside.startswith("0::/") and "libpod" not in inside
+    podman.must("rm", "--force", "--time=0", "free")
+
+
 def test_user_namespace_and_id_mapped_volume(podman):
     podman.guest.run("mkdir -p /run/engines/shared", check=True)
     # tmpfs can be id-mapped since Linux 6.3.
@@ -145,43 +195,49 @@ def test_user_namespace_and_id_mapped_volume(podman):
         assert podman.guest.run("stat -c %u /run/engines/shared/file").text == "0\n"
 
 
-def start_limited(podman, name, parent):
-    podman.start(name, "--network=none", *LIMITS, "box", *OBEDIENT)
-    cgroup = podman.guest.read_file(f"/proc/{podman.pid(name)}/cgroup").decode()
-    assert cgroup.startswith(f"0::{parent}/libpod-")
-    show = "cd /sys/fs/cgroup; cat memory.max memory.swap.max cpu.max pids.max; exit 9"
-    limits = podman("exec", name, "sh", "-c", show)
-    assert limits.returncode == 9 and limits.text == f"{64 << 20}\n0\n50000 100000\n33\n"
+def live(podman, parent, *options):
+    """Every verb on one container with limits, whose cgroup is right below `parent`; what it cannot do, too."""
+    guest = podman.guest
+    podman.start("box", "--network=none", "--init", *LIMITS, *HEALTH, *options, "box", *OBEDIENT)
+    inside = guest.read_file(f"/proc/{podman.pid('box')}/cgroup").decode().strip()
+    assert re.fullmatch(f"0::{parent}/(libpod-)?[0-9a-f]{{64}}(.scope)?", inside)
+    cgroup = "/sys/fs/cgroup" + inside.removeprefix("0::")
+
+    show = "cd /sys/fs/cgroup; cat memory.max memory.swap.max cpu.max pids.max; echo $(id -u) $A; exit 9"
+    done = podman("exec", "--user=77", "--env=A=b", "box", "sh", "-c", show)
+    assert done.returncode == 9 and done.text == f"{64 << 20}\n0\n50000 100000\n33\n77 b\n", done
+    assert podman("exec", "box", "no-such-command").returncode == 127
+    assert podman("healthcheck", "run", "box").returncode == 1
+    shell = guest.spawn(podman.words("exec", "-it", "--user=77", "box", "sh"), pty=(31, 97), stdin=b"")
+    shell.write(b"stty size; id -u; touch /dev/shm/ok; exit 6\n")
+    ended = shell.wait(PATIENCE)
+    assert ended.returncode == 6 and b"31 97" in ended.stdout and b"77" in ended.stdout
+    podman.must("healthcheck", "run", "box")
+
+    podman.must("pause", "box")
+    assert podman.status("box") == "paused" and "frozen 1" in guest.read_file(f"{cgroup}/cgroup.events").decode()
+    podman.must("unpause", "box")
+    stats = json.loads(podman.must("stats", "--no-stream", "--format=json", "box"))[0]
+    assert stats["pids"] != "0" and "67.11MB" in stats["mem_usage"], stats
+    podman.must("update", "--memory=96m", "--memory-swap=96m", "box")
+    assert guest.read_file(f"{cgroup}/memory.max").decode() == f"{96 << 20}\n"
+    assert "sleep" in podman.must("top", "box", "args")
+
+    podman.must("stop", "box")
+    assert podman.must("wait", "box") == "3\n"
+    assert podman.must("logs", "box") == "up\nbye\n"
+    podman.must("start", "box")
+    podman.must("kill", "--signal=KILL", "box")
+    assert podman.must("wait", "box") == "137\n"
+    podman.must("rm", "box")
+
+
+def test_the_life_of_a_container(podman):
+    live(podman, "/machine.slice")
 
 
 def test_the_cgroupfs_manager(podman):
-    podman = Podman(podman.guest, manager="cgroupfs")
-    start_limited(podman, "direct", "/libpod_parent")
-    podman.must("pause", "direct")
-    assert podman.status("direct") == "paused"
-    podman.must("unpause", "direct")
-    podman.must("rm", "--force", "--time=0", "direct")
-
-
-def test_the_life_of_a_limited_container(podman):
-    start_limited(podman, "limited", "/machine.slice")
-    assert podman("exec", "limited", "no-such-command").returncode == 127
-    assert podman.must("exec", "--user=77", "--env=A=b", "limited", "sh", "-c", "echo $(id -u) $A") == "77 b\n"
-    podman.must("pause", "limited")
-    assert podman.status("limited") == "paused"
-    podman.must("unpause", "limited")
-    stats = json.loads(podman.must("stats", "--no-stream", "--format=json", "limited"))[0]
-    assert stats["pids"] != "0" and "67.11MB" in stats["mem_usage"], stats
-    podman.must("update", "--memory=96m", "--memory-swap=96m", "limited")
-    assert podman.must("exec", "limited", "cat", "/sys/fs/cgroup/memory.max") == f"{96 << 20}\n"
-    assert "sleep" in podman.must("top", "limited", "args")
-    podman.must("stop", "limited")
-    assert podman.must("wait", "limited") == "3\n"
-    assert podman.must("logs", "limited") == "up\nbye\n"
-    podman.must("start", "limited")
-    podman.must("kill", "--signal=KILL", "limited")
-    assert podman.must("wait", "limited") == "137\n"
-    podman.must("rm", "limited")
+    live(Podman(podman.guest, manager="cgroupfs"), "/libpod_parent")
 
 
 def test_a_pod_with_a_published_port(podman):
@@ -197,13 +253,16 @@ def test_a_pod_with_a_published_port(podman):
     podman.must("pod", "rm", "pod")
 
 
-def test_a_health_check(podman):
-    podman.start("health", "--network=none", "--health-cmd=test -e /tmp/ok", "--health-interval=1h",
-                 "--health-retries=1", "box", "sleep", "1000")  # fmt: skip
-    assert podman("healthcheck", "run", "health").returncode == 1
-    podman.must("exec", "health", "touch", "/tmp/ok")
-    podman.must("healthcheck", "run", "health")
-    podman.must("rm", "--force", "--time=0", "health")
+def test_a_pod_of_kubernetes(podman):
+    podman.guest.write_file("/run/engines/pod.yaml", KUBE)
+    podman.must("kube", "play", "--network=none", "/run/engines/pod.yaml")
+    until(podman.guest, podman.words("healthcheck", "run", "play-one"), "the probe")
+    show = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max; echo words > /shared/file"
+    assert podman.must("exec", "play-one", "sh", "-c", show) == f"{64 << 20}\n50000 100000\n"
+    show = "id -u; grep -E 'CapEff|NoNew' /proc/self/status; touch /x 2>/dev/null || cat /shared/file"
+    assert podman.must("exec", "play-two", "sh", "-c", show).split() == [
+        "77", "CapEff:", "0000000000000000", "NoNewPrivs:", "1", "words"]  # fmt: skip
+    podman.must("kube", "down", "/run/engines/pod.yaml")
 
 
 def test_terminals(podman):
@@ -220,33 +279,38 @@ def test_terminals(podman):
     assert shell.wait(PATIENCE).returncode == 4
 
 
-def test_rootless(user_podman):
+def test_the_life_of_a_container_of_a_user(user_podman):
+    live(user_podman, r"/user\.slice/user-1000\.slice/user@1000\.service/user\.slice")
+
+
+def test_a_user_with_delegated_cgroups(user_podman):
+    live(delegated(user_podman), r"/user\.slice/user-1000\.slice/user@1000\.service/app\.slice")
+
+
+def delegated(user_podman):
+    scope = ["systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes"]
+    return Podman(user_podman.guest, [*user_podman.prefix, *scope], manager="cgroupfs")
+
+
+def test_a_pod_of_a_user(user_podman):
     podman = user_podman
-    podman.start("box", *LIMITS, "--init", "--publish=9090:80", "box", "sh", "-c",
-                 "mkdir /w; echo page > /w/index.html; httpd -f -p 80 -h /w & trap 'exit 3' TERM; wait")  # fmt: skip
+    podman.must("pod", "create", "--name=pod", "--publish=9090:80")
+    page = "echo page > /w/index.html; exec httpd -f -p 80 -h /w"
+    podman.start("web", "--pod=pod", "--volume=pages:/w", "box", "sh", "-c", page)
     assert until(podman.guest, "curl -s http://127.0.0.1:9090/", "the page") == "page\n"
-    cgroup = podman.guest.read_file(f"/proc/{podman.pid('box')}/cgroup").decode()
-    assert cgroup.startswith("0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-")
-    show = "cd /sys/fs/cgroup; cat memory.max cpu.max pids.max; cat /proc/self/uid_map; exit 9"
-    done = podman("exec", "box", "sh", "-c", show)
-    assert done.returncode == 9
-    assert done.text.split() == [str(64 << 20), "50000", "100000", "33", "0", "1000", "1", "1", "100000", "65536"]
-    podman.must("pause", "box")
-    assert podman.status("box") == "paused"
-    podman.must("unpause", "box")
-    assert json.loads(podman.must("stats", "--no-stream", "--format=json", "box"))[0]["pids"] != "0"
-    shell = podman.guest.spawn(podman.words("exec", "-it", "--user=77", "box", "sh"), pty=(31, 97), stdin=b"")
-    shell.write(b"stty size; id -u; exit 6\n")
-    ended = shell.wait(PATIENCE)
-    assert ended.returncode == 6 and b"31 97" in ended.stdout and b"77" in ended.stdout
-    podman.must("stop", "box")
-    assert podman.must("wait", "box") == "3\n"
-    podman.must("rm", "box")
-    assert podman.guest.run("ls /run/user/1000/cgwarden-oci").text == ""
+    beside = podman("run", "--rm", "--pod=pod", "--volume=pages:/w:ro", "box", "sh", "-c",
+                    "wget -qO- http://127.0.0.1/; cat /w/index.html; touch /w/file || cat /proc/self/uid_map")  # fmt: skip
+    assert beside.text.split() == ["page", "page", "0", "1000", "1", "1", "100000", "65536"], beside
+    podman.must("pod", "pause", "pod")
+    assert podman.status("web") == "paused"
+    podman.must("pod", "unpause", "pod")
+    podman.must("pod", "rm", "--force", "--time=0", "pod")
+    podman.must("volume", "rm", "pages")
 
 
-def test_rootless_with_cgroups_of_its_own(user_podman):
-    delegated = [*AS_USER, "systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes"]
-    podman = Podman(user_podman.guest, delegated, manager="cgroupfs")
-    done = podman.once("--memory=64m", "--userns=keep-id", "box", "sh", "-c", "cat /sys/fs/cgroup/memory.max; id -u")
+def test_users_of_a_user(user_podman):
+    done = user_podman.once("--userns=auto:size=1000", "box", "cat", "/proc/self/uid_map")
+    assert done.text.split() == ["0", "1", "1000"], done
+    done = delegated(user_podman).once("--memory=64m", "--userns=keep-id", "box", "sh", "-c",
+                                       "cat /sys/fs/cgroup/memory.max; id -u")  # fmt: skip
     assert done.text == f"{64 << 20}\n1000\n", done

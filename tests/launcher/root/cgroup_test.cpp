@@ -50,6 +50,45 @@ TEST_F(WithoutCgroups, ALimitIsRefusedByName) {
   EXPECT_THAT(made.error().text, HasSubstr("pids.max"));
 }
 
+// With or without a tree.
+class DisabledCgroups : public ::testing::Test {
+ protected:
+  [[nodiscard]] StepResult<ContainerCgroup> make() const {
+    return make_container_cgroup(spec_, "box", CgroupDriver::disabled, ::getpid());
+  }
+  Spec spec_ = default_spec();
+};
+
+TEST_F(DisabledCgroups, NoneIsMade) {
+  spec_.process.capabilities.bounding = {"CAP_KILL"};
+  spec_.cgroups_path = "/box";
+  const auto planned = plan_container_cgroup(spec_, "box", CgroupDriver::disabled);
+  ASSERT_TRUE(planned) << planned.error().text;
+  EXPECT_EQ(planned->path + planned->unit, "");
+  const auto made = make();
+  ASSERT_TRUE(made) << made.error().text;
+  EXPECT_EQ(made->driver, CgroupDriver::disabled);
+  EXPECT_EQ(made->path + made->unit, "");
+  EXPECT_FALSE(freeze(*made));
+  EXPECT_TRUE(remove(*made));
+}
+
+TEST_F(DisabledCgroups, WhatNeedsOneIsRefusedByName) {
+  spec_.process.capabilities.bounding = {"CAP_MKNOD"};
+  spec_.resources.devices = {{false, 'a', {}, {}, "rwm"}};
+  const auto devices = make();
+  ASSERT_FALSE(devices);
+  EXPECT_EQ(devices.error().stage, "cgroup");
+  EXPECT_THAT(devices.error().text, HasSubstr("linux.resources.devices"));
+  // A privileged container: there is nothing to keep it from.
+  spec_.resources.devices.push_back({true, 'a', {}, {}, "rwm"});
+  EXPECT_TRUE(make());
+  spec_.resources.pids_limit = 5;
+  const auto limited = make();
+  ASSERT_FALSE(limited);
+  EXPECT_THAT(limited.error().text, HasSubstr("linux.resources (pids.max)"));
+}
+
 TEST_F(WithoutCgroups, DeviceRulesMatterToWhoCanMakeDevices) {
   spec_.resources.devices = {{false, 'a', {}, {}, "rwm"}};
   spec_.process.capabilities.bounding = {"CAP_KILL"};
