@@ -97,6 +97,7 @@ def test_the_command_is_born_in_its_cgroup(bundle):
     assert status["cgroup"] == "/shimtest/payload"
     # The shim stays outside, and does not need the process that started it.
     assert b"shimtest" not in bundle.guest.read_file(f"/proc/{status['shim_pid']}/cgroup")
+    assert bundle.guest.read_file(f"/proc/{status['shim_pid']}/comm") == b"cgwarden-shim\n"
     for number in ("TERM", "INT", "HUP", "PIPE"):
         bundle.guest.run(f"kill -{number} {status['shim_pid']}", check=True)
     bundle.guest.run(f"kill -USR1 {reply['main_pid']}", check=True)
