@@ -106,11 +106,11 @@ TEST(Cve202552881, ALabelIsNotWrittenIntoAForgedProcfs) {
   forge_procfs(volume.path());
   const Rootfs rootfs;
   Spec spec = with_forged_procfs(rootfs, volume, "exec sleep 1000");
-  spec.process.apparmor_profile = "no-such-profile";
-  const char* const refusal = "cannot start: procfs: /proc is not a procfs";
-  EXPECT_EQ(launch(spec).error.sentence(), refusal);
-  spec.process.apparmor_profile.clear();
   const OciContainer container(spec);
+  const char* const refusal = "cannot start: procfs: /proc is not a procfs";
+  spec.process.args = {"/bin/true"};
+  spec.process.apparmor_profile = "no-such-profile";
+  EXPECT_EQ(launch(spec).error.sentence(), refusal);
   const auto labelled = container.exec({"--apparmor", "no-such-profile"}, {"/bin/true"});
   EXPECT_EQ(labelled.exit_code, 255);
   EXPECT_THAT(labelled.output, HasSubstr(refusal));

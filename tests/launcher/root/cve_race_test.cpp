@@ -112,7 +112,7 @@ TEST(Cve202445310, DirectoriesBelowALinkAreMadeInside) {
 
 // CVE-2025-31133: what is masked is covered by the container's /dev/null, which is a link to a file
 // of procfs at that moment.
-TEST(Cve202531133, MasksAreTheHostsNullDeviceWhateverTheContainersIs) {
+TEST(Cve202531133, MasksAreNotAnExchangedNullDevice) {
   const HostDirectory dev;
   ASSERT_TRUE(write_file_atomically(dev.path("/null"), "no device\n"));
   fs::create_symlink("/proc/sys/kernel/core_pattern", dev.path("/trap"));
