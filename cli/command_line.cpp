@@ -122,16 +122,20 @@ void add_agent(CLI::App& app, Values& values) {
       ->check(CLI::Range(kMinInterval, kMaxInterval));
 }
 
-// Options of `run -- COMMAND`: what a file would say.
+// What a file would say.
 void add_run_document(CLI::App& command, RunOptions& run) {
   const auto text = [&command](const char* names, auto& to, const char* help, const char* kind) {
-    command.add_option(names, to, help)
+    return command.add_option(names, to, help)
         ->type_name(kind)
         ->allow_extra_args(false)
-        ->group("With -- COMMAND");
+        ->group("Without FILE");
   };
   text("--name", run.name, "Name of the workload (default: made up)", "TEXT");
-  text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
+  auto* rootfs =
+      text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
+  text("--image", run.image, "Instead: an imported image, or the path of one; has a command itself",
+       "NAME|PATH")
+      ->excludes(rootfs);
   text("-e,--env", run.env, "Environment: KEY=VALUE, or KEY as it is here", "KEY[=VALUE]");
   text("--mount", run.mounts, "Bind mount: SOURCE:DESTINATION[:ro]", "SPEC");
   text("--cap-add", run.cap_add, "One capability more, or ALL", "CAP");
@@ -144,9 +148,8 @@ void add_run_document(CLI::App& command, RunOptions& run) {
   text("--cpus", run.cpus, "cpu.max, for example 1.5 or 500m", "CORES");
   text("--pids", run.pids, "pids.max", "N");
   command.add_flag("--read-only", run.read_only, "Nothing of the root directory can be changed")
-      ->group("With -- COMMAND");
-  command.add_flag("--no-init", run.no_init, "The command itself is PID 1")
-      ->group("With -- COMMAND");
+      ->group("Without FILE");
+  command.add_flag("--no-init", run.no_init, "The command itself is PID 1")->group("Without FILE");
 }
 
 void add_run(CLI::App& app, Values& values) {
@@ -154,7 +157,8 @@ void add_run(CLI::App& app, Values& values) {
   auto* command =
       add_command(app, values, "run", "Launch a workload through the agent, or in the foreground",
                   "cgwarden run web.yaml\n  cgwarden run --foreground web.yaml\n"
-                  "  cgwarden run -it --rm --memory 64MiB -- /bin/sh",
+                  "  cgwarden run -it --rm --memory 64MiB -- /bin/sh\n"
+                  "  cgwarden run --rm --image ./web.tar",
                   [&values] {
                     values.run.command = values.after_dashes;
                     return run(values.common, values.run);
@@ -224,8 +228,11 @@ void add_exec(CLI::App& app, Values& values) {
   });
   command->prefix_command();
   command->add_option("NAME", options.name, "The workload")->required()->type_name("");
-  command->add_flag("-i,--interactive", options.interactive, "With this standard input");
-  command->add_flag("-t,--tty", options.terminal, "With a terminal");
+  auto* detach = command->add_flag("-d,--detach", options.detach,
+                                   "Return when it runs; its input and output are /dev/null");
+  command->add_flag("-i,--interactive", options.interactive, "With this standard input")
+      ->excludes(detach);
+  command->add_flag("-t,--tty", options.terminal, "With a terminal")->excludes(detach);
   const auto text = [command](const char* names, auto& to, const char* help, const char* kind) {
     command->add_option(names, to, help)->type_name(kind)->allow_extra_args(false);
   };
@@ -434,6 +441,7 @@ int run_command_line(int argc, const char* const* argv) {
   app.footer(
       "Exit status: 0 ok, 1 failed, 2 wrong usage, 3 no such workload, 4 verdict unknown.\n"
       "Example:\n  cgwarden why web");
+  app.set_version_flag("--version", version_text(), "Print the version");
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);

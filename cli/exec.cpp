@@ -25,6 +25,7 @@ std::vector<std::string> words_of(const ExecOptions& options, const std::string&
   };
   if (options.interactive) words.emplace_back("--interactive");
   if (options.terminal) words.emplace_back("--tty");
+  if (options.detach) words.emplace_back("--detach");
   add("--user", options.user);
   add("--cwd", options.cwd);
   for (const auto& entry : options.env) add("--env", entry);
