@@ -152,7 +152,8 @@ Status Foreground::open(Options options) {
   CGW_TRY(open_signals());
   CGW_TRY(open_stdio());
   const bool by_systemd = request_.cgroup_parent.empty() && systemd_is_running();
-  enforcer_.emplace(*tree_, metrics_, by_systemd);
+  // What belongs to whom below a user's own systemd is the kernel's to say.
+  enforcer_.emplace(*tree_, metrics_, by_systemd && ::geteuid() == 0);
   if (by_systemd) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
   } else {

@@ -1,14 +1,17 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "agent/rootless.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
@@ -429,10 +432,22 @@ std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
   return after;
 }
 
+// root has those of the system.
+void use_own_directories(agent::Options& where) {
+  if (::geteuid() == 0) return;
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  agent::use_directories_of_user(where, ::geteuid(), variable("XDG_RUNTIME_DIR"),
+                                 variable("XDG_STATE_HOME"), variable("HOME"));
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
   Values values;
+  use_own_directories(values.common.where);
   std::vector<std::string> words(argv + 1, argv + argc);
   values.after_dashes = take_after_dashes(words);
   std::ranges::reverse(words);  // as CLI11 takes them

@@ -86,7 +86,8 @@ Outcome<void> Execution::look_up(const Words& command) {
   CGW_ASSIGN(status_, read_living_status(options_.state_dir));
   CGW_ASSIGN(tree_, cgroup::Tree::open(options_.cgroup_root));
   CGW_TRY(refuse_frozen(*tree_, status_));
-  CGW_ASSIGN(namespaces_, open_namespaces(status_.pid));
+  // The built-in init shows its files to nobody but root; the command is in the same namespaces.
+  CGW_ASSIGN(namespaces_, open_namespaces(::geteuid() == 0 ? status_.pid : status_.main_pid));
   // The pid was still the workload's when its files were opened.
   CGW_ASSIGN(status_, read_living_status(options_.state_dir));
   const std::string config = options_.state_dir + "/config.json";

@@ -126,7 +126,8 @@ def test_run_takes_an_image_by_name_or_path(scenario):
     assert set(images(scenario)) == {"web"}
     plain = scenario.guest.spawn([CGWARDEN, "--runtime-dir", f"{scenario.work}/run", "--state-dir", f"{scenario.work}/state",
                                   "run", "--rm", "--name", "plain", "--image", "web"])
-    scenario.until(lambda: plain.stdout == b"101\n102 50\n/srv\nhello\none two\n", "the entrypoint")
+    scenario.until(lambda: plain.stdout == b"101\n102 50\n/srv\nhello\none two\n" or not plain.running, "the entrypoint")
+    assert plain.running, (plain.stdout, plain.stderr)
     # The stop signal is the image's.
     assert scenario.cli("stop", "plain", timeout=120).returncode == 0
     assert plain.wait(60).returncode == 7
