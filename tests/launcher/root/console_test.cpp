@@ -168,7 +168,8 @@ pid_t start_shell(const Pty& pty, const char* script) {
 
 // Relays a shell between `input` and what `driver` (another process) reads until its end.
 std::string relayed(const char* script, int input,
-                    const std::function<std::string(int output, pid_t relay)>& driver) {
+                    const std::function<std::string(int output, pid_t relay)>& driver,
+                    int stop_signal = SIGTERM) {
   return in_child([&] {
     sigset_t all;
     ::sigfillset(&all);
@@ -183,7 +184,8 @@ std::string relayed(const char* script, int input,
     const UniqueFd read_end(ends[0]);
     const pid_t relay = ::fork();
     if (relay == 0) {
-      const Step step = relay_terminal(pty.master.get(), input, output_end.get(), pidfd.get());
+      const Step step =
+          relay_terminal(pty.master.get(), input, output_end.get(), pidfd.get(), stop_signal);
       (void)write_all(output_end.get(), step ? "[end]" : step.error().sentence(), "end");
       ::_exit(0);
     }
@@ -259,6 +261,26 @@ TEST(Relay, PassesTheSizeAndSignalsOn) {
         return seen;
       });
   EXPECT_THAT(text, testing::EndsWith("20 123\r\nterm\r\n[end]"));
+}
+
+TEST(Relay, AsksWithTheStopSignalOfTheWorkload) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::string text = relayed(
+      "trap 'echo asked; exit' USR1; echo ready; while :; do :; done", null.get(),
+      [](int output, pid_t relay) {
+        std::string seen;
+        bool told = false;
+        std::array<char, 256> buffer{};
+        for (ssize_t count = 0; (count = ::read(output, buffer.data(), buffer.size())) > 0;) {
+          seen.append(buffer.data(), static_cast<std::size_t>(count));
+          if (told || seen.find("ready") == std::string::npos) continue;
+          told = true;
+          ::kill(relay, SIGTERM);
+        }
+        return seen;
+      },
+      SIGUSR1);
+  EXPECT_THAT(text, testing::EndsWith("asked\r\n[end]"));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ void add_gainful_program(const Rootfs& rootfs) {
             0);
 }
 
-const std::vector<std::string> kGain{"/bin/busybox-gain", "grep", "-E", "^Cap(Inh|Prm|Eff|Amb)",
+const std::vector<std::string> kGain{"/bin/busybox-gain", "grep", "-E", "^Cap[IPEA]",
                                      "/proc/self/status"};
 constexpr const char* kNothing =
     "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
@@ -70,7 +70,7 @@ TEST(Cve202229162, ExecGivesNothingToInherit) {
   // Root in the container has its capabilities, and hands none of them on.
   EXPECT_EQ(container
                 .exec({"--user", "0:0", "--cap", "SYS_PTRACE"},
-                      {"/bin/grep", "-E", "^Cap(Inh|Amb)", "/proc/self/status"})
+                      {"/bin/grep", "-E", "^Cap[IA]", "/proc/self/status"})
                 .output,
             "CapInh:\t0000000000000000\nCapAmb:\t0000000000000000\n");
 }
