@@ -152,7 +152,8 @@ Status Foreground::open(Options options) {
   CGW_TRY(open_signals());
   CGW_TRY(open_stdio());
   const bool by_systemd = request_.cgroup_parent.empty() && systemd_is_running();
-  enforcer_.emplace(*tree_, metrics_, by_systemd);
+  // What belongs to whom below a user's own systemd is the kernel's to say.
+  enforcer_.emplace(*tree_, metrics_, by_systemd && ::geteuid() == 0);
   if (by_systemd) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
   } else {
@@ -179,9 +180,11 @@ void Foreground::signals_received() {
       supervisor_->want_no_more(name_);
       if (++asked_to_end_ >= kPatience) supervisor_->kill_now(name_, "asked to end repeatedly");
     }
-    // None to signal: it starts, and is stopped then, or is gone.
+    // SIGTERM is how a service manager and `cgwarden stop` ask for an end; the workload may know
+    // another signal for it. None to signal: it starts, and is stopped then, or is gone.
+    const int passed_on = number == SIGTERM ? supervisor_->stop_signal_of(name_) : number;
     (void)supervisor_->signal(
-        name_, number,
+        name_, passed_on,
         "signal passed on by the foreground run, process " + std::to_string(::getpid()));
   }
 }
@@ -193,8 +196,8 @@ void Foreground::relay(int process) {
   if (!master) return;
   relayed_ = true;
   const auto raw = launcher::RawTerminal::enter(STDIN_FILENO);
-  const auto relayed =
-      launcher::relay_terminal(master->get(), STDIN_FILENO, STDOUT_FILENO, process);
+  const auto relayed = launcher::relay_terminal(master->get(), STDIN_FILENO, STDOUT_FILENO, process,
+                                                supervisor_->stop_signal_of(name_));
   if (!relayed) log::error("terminal_lost", {{"error", relayed.error().sentence()}});
 }
 

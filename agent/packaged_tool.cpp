@@ -23,14 +23,6 @@ constexpr std::size_t kOutputBytes = 16U * 1024U * 1024U;
 constexpr std::array<const char*, 5> kDirectories{"/usr/bin", "/bin", "/usr/sbin", "/sbin",
                                                   "/usr/local/bin"};
 
-std::optional<std::string> find_program(const std::string& name) {
-  for (const char* directory : kDirectories) {
-    std::string path = std::string(directory) + "/" + name;
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return std::nullopt;
-}
-
 struct Pipe {
   UniqueFd read_end;
   UniqueFd write_end;
@@ -104,8 +96,16 @@ void read_both(UniqueFd& output, UniqueFd& errors, ToolResult& result) {
 
 }  // namespace
 
+std::optional<std::string> find_tool(const std::string& name, const std::string& root) {
+  for (const char* directory : kDirectories) {
+    std::string path = root + directory + "/" + name;
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return std::nullopt;
+}
+
 Result<ToolResult> run_tool(const ToolRequest& request) {
-  const auto program = find_program(request.words.front());
+  const auto program = find_tool(request.words.front());
   if (!program) {
     return fail(Error{ErrorKind::not_supported, 0, "run", request.words.front(),
                       "it is not installed; install the package " + request.package});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct ToolResult {
   std::string output;
   std::string errors;  // stderr; of both the first megabytes
 };
+
+// Where a program of a Debian package is, below `root`; it is not looked up in PATH.
+[[nodiscard]] std::optional<std::string> find_tool(const std::string& name,
+                                                   const std::string& root = {});
 
 // Runs a program of a Debian package to its end, with stdin from /dev/null and an environment of
 // our own. not_supported, naming the package, when it is not installed. Blocks.

@@ -35,7 +35,8 @@ inline constexpr const char* kSlice = "/cgwarden.slice";
 
 // Transient scope units in cgwarden.slice with Delegate=yes through org.freedesktop.systemd1
 // (StartTransientUnit; waits for JobRemoved, subscribed before the call), driven by the loop.
-// not_supported when the system bus does not answer.
+// For a user who is not root they are those of the user's own systemd, on the user's bus.
+// not_supported when the bus does not answer.
 [[nodiscard]] Result<std::unique_ptr<ScopeHost>> make_systemd_scope_host(EventLoop& loop);
 
 }  // namespace cgwarden::agent

@@ -94,6 +94,8 @@ class Supervisor {
   void want_no_more(const std::string& name);
   // SIGKILL to every process of a running workload.
   void kill_now(const std::string& name, const std::string& reason);
+  // What a stop of `name` begins with; SIGTERM for an unknown one.
+  [[nodiscard]] int stop_signal_of(const std::string& name) const;
   // pidfd of the direct child of the shim, which lives on in `name`'s incarnation; -1: none.
   [[nodiscard]] int process_of(const std::string& name) const;
   [[nodiscard]] bool knows(const std::string& name) const { return workloads_.contains(name); }

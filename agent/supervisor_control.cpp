@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -54,6 +55,11 @@ void Supervisor::kill_now(const std::string& name, const std::string& reason) {
   const auto found = workloads_.find(name);
   if (found == workloads_.end() || !found->second->main_pidfd.valid()) return;
   kill_all_of(*found->second, reason);
+}
+
+int Supervisor::stop_signal_of(const std::string& name) const {
+  const auto found = workloads_.find(name);
+  return found == workloads_.end() ? SIGTERM : stop_signal_of(*found->second);
 }
 
 int Supervisor::process_of(const std::string& name) const {

@@ -17,6 +17,7 @@
 #include "agent/managed.h"
 #include "agent/network_options.h"
 #include "agent/oci_spec.h"
+#include "agent/rootless.h"
 #include "agent/supervisor.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -68,6 +69,7 @@ Result<launcher::Spec> Supervisor::spec_of(const Managed& managed) {
     CGW_TRY(apply_image(store, image, workload));
   }
   launcher::Spec spec = compile(workload);
+  if (::geteuid() != 0) CGW_TRY(map_to_caller(spec));
   spec.process.terminal = parts_.foreground != nullptr && parts_.foreground->console_fd >= 0;
   if (const std::string network = network_annotation(workload.network, options_);
       !network.empty()) {

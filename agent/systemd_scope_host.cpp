@@ -1,6 +1,7 @@
 // Scopes of systemd: transient units that the manager (org.freedesktop.systemd1(5)) makes and
 // watches, with everything below them delegated to us.
 #include <sdbus-c++/sdbus-c++.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
@@ -75,6 +76,7 @@ class SystemdScopeHost final : public ScopeHost {
   void with_unit(Key key, std::function<void(std::string unit_path)> then);
 
   EventLoop& loop_;
+  const bool user_ = ::geteuid() != 0;  // whose systemd
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<sdbus::IProxy> manager_;
   std::map<std::string, std::unique_ptr<sdbus::IProxy>> units_;
@@ -87,7 +89,7 @@ class SystemdScopeHost final : public ScopeHost {
 Status SystemdScopeHost::connect() {
   disconnect();
   try {
-    connection_ = sdbus::createSystemBusConnection();
+    connection_ = user_ ? sdbus::createSessionBusConnection() : sdbus::createSystemBusConnection();
     manager_ = sdbus::createProxy(*connection_, kService, "/org/freedesktop/systemd1");
     // Before any job exists: a scope's job may end before the call that made it is answered.
     manager_->uponSignal("JobRemoved")
@@ -98,7 +100,15 @@ Status SystemdScopeHost::connect() {
     manager_->callMethod("Subscribe").onInterface(kManager).withTimeout(kCallTimeout);
   } catch (const sdbus::Error& error) {
     disconnect();
-    Error ours = from_bus(error, "reach", "systemd on the system bus");
+    Error ours =
+        from_bus(error, "reach",
+                 user_ ? "the user's systemd on the user's bus" : "systemd on the system bus");
+    if (user_) {
+      ours.detail +=
+          "; log in, or as root 'loginctl enable-linger' this user, with the package "
+          "dbus-user-session installed and XDG_RUNTIME_DIR set; or name a cgroup that was "
+          "delegated with --cgroup-parent";
+    }
     ours.kind = ErrorKind::not_supported;
     return fail(std::move(ours));
   }

@@ -29,6 +29,9 @@ std::expected<PublishedPort, std::string> parse_published_port(std::string_view 
     }
     if (protocol == "udp") port.protocol = PortProtocol::udp;
   }
+  if (text.find('[') != std::string_view::npos || text.find("::") != std::string_view::npos) {
+    return std::unexpected("ports are published on IPv4 addresses only, not on IPv6");
+  }
   std::vector<std::string_view> parts = split(text.substr(0, slash), ':');
   if (parts.size() < 2 || parts.size() > 3) {
     return std::unexpected("it is not [ADDRESS:]HOST_PORT:PORT[/tcp|/udp]");

@@ -1,14 +1,17 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "agent/rootless.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
@@ -122,16 +125,20 @@ void add_agent(CLI::App& app, Values& values) {
       ->check(CLI::Range(kMinInterval, kMaxInterval));
 }
 
-// Options of `run -- COMMAND`: what a file would say.
+// What a file would say.
 void add_run_document(CLI::App& command, RunOptions& run) {
   const auto text = [&command](const char* names, auto& to, const char* help, const char* kind) {
-    command.add_option(names, to, help)
+    return command.add_option(names, to, help)
         ->type_name(kind)
         ->allow_extra_args(false)
-        ->group("With -- COMMAND");
+        ->group("Without FILE");
   };
   text("--name", run.name, "Name of the workload (default: made up)", "TEXT");
-  text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
+  auto* rootfs =
+      text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
+  text("--image", run.image, "Instead: an imported image, or the path of one; has a command itself",
+       "NAME|PATH")
+      ->excludes(rootfs);
   text("-e,--env", run.env, "Environment: KEY=VALUE, or KEY as it is here", "KEY[=VALUE]");
   text("--mount", run.mounts, "Bind mount: SOURCE:DESTINATION[:ro]", "SPEC");
   text("--cap-add", run.cap_add, "One capability more, or ALL", "CAP");
@@ -144,9 +151,8 @@ void add_run_document(CLI::App& command, RunOptions& run) {
   text("--cpus", run.cpus, "cpu.max, for example 1.5 or 500m", "CORES");
   text("--pids", run.pids, "pids.max", "N");
   command.add_flag("--read-only", run.read_only, "Nothing of the root directory can be changed")
-      ->group("With -- COMMAND");
-  command.add_flag("--no-init", run.no_init, "The command itself is PID 1")
-      ->group("With -- COMMAND");
+      ->group("Without FILE");
+  command.add_flag("--no-init", run.no_init, "The command itself is PID 1")->group("Without FILE");
 }
 
 void add_run(CLI::App& app, Values& values) {
@@ -154,7 +160,8 @@ void add_run(CLI::App& app, Values& values) {
   auto* command =
       add_command(app, values, "run", "Launch a workload through the agent, or in the foreground",
                   "cgwarden run web.yaml\n  cgwarden run --foreground web.yaml\n"
-                  "  cgwarden run -it --rm --memory 64MiB -- /bin/sh",
+                  "  cgwarden run -it --rm --memory 64MiB -- /bin/sh\n"
+                  "  cgwarden run --rm --image ./web.tar",
                   [&values] {
                     values.run.command = values.after_dashes;
                     return run(values.common, values.run);
@@ -224,8 +231,11 @@ void add_exec(CLI::App& app, Values& values) {
   });
   command->prefix_command();
   command->add_option("NAME", options.name, "The workload")->required()->type_name("");
-  command->add_flag("-i,--interactive", options.interactive, "With this standard input");
-  command->add_flag("-t,--tty", options.terminal, "With a terminal");
+  auto* detach = command->add_flag("-d,--detach", options.detach,
+                                   "Return when it runs; its input and output are /dev/null");
+  command->add_flag("-i,--interactive", options.interactive, "With this standard input")
+      ->excludes(detach);
+  command->add_flag("-t,--tty", options.terminal, "With a terminal")->excludes(detach);
   const auto text = [command](const char* names, auto& to, const char* help, const char* kind) {
     command->add_option(names, to, help)->type_name(kind)->allow_extra_args(false);
   };
@@ -422,10 +432,22 @@ std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
   return after;
 }
 
+// root has those of the system.
+void use_own_directories(agent::Options& where) {
+  if (::geteuid() == 0) return;
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  agent::use_directories_of_user(where, ::geteuid(), variable("XDG_RUNTIME_DIR"),
+                                 variable("XDG_STATE_HOME"), variable("HOME"));
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
   Values values;
+  use_own_directories(values.common.where);
   std::vector<std::string> words(argv + 1, argv + argc);
   values.after_dashes = take_after_dashes(words);
   std::ranges::reverse(words);  // as CLI11 takes them
@@ -434,6 +456,7 @@ int run_command_line(int argc, const char* const* argv) {
   app.footer(
       "Exit status: 0 ok, 1 failed, 2 wrong usage, 3 no such workload, 4 verdict unknown.\n"
       "Example:\n  cgwarden why web");
+  app.set_version_flag("--version", version_text(), "Print the version");
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);

@@ -26,6 +26,7 @@ struct RunOptions {
   std::vector<std::string> command;  // of `run -- COMMAND`
   std::string name;                  // "": made up
   std::string rootfs = "/";
+  std::string image;                // in place of `rootfs`: a name, or a path (with a slash)
   std::vector<std::string> env;     // "KEY=VALUE"; "KEY" takes it from ours
   std::vector<std::string> mounts;  // "SOURCE:DESTINATION[:ro]"
   std::vector<std::string> cap_add;
@@ -47,7 +48,7 @@ struct RunOptions {
   bool remove = false;
   std::string cgroup_parent;
 };
-// `cgwarden run FILE` and `cgwarden run -- COMMAND`
+// `cgwarden run FILE`, `cgwarden run -- COMMAND`, `cgwarden run --image IMAGE [-- COMMAND]`
 int run(const Common& common, const RunOptions& options);
 
 // `cgwarden ps`; with `sizes` what each workload with layers has written
@@ -73,7 +74,8 @@ struct ExecOptions {
   std::vector<std::string> command;
   bool interactive = false;
   bool terminal = false;
-  std::string user;  // "UID[:GID]"
+  bool detach = false;  // returns when it runs
+  std::string user;     // "UID[:GID]"
   std::string cwd;
   std::vector<std::string> env;      // "KEY=VALUE"
   std::vector<std::string> cap_add;  // with or without CAP_
@@ -125,5 +127,7 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths);
 
 int doctor(const Common& common);
 int version(const Common& common);
+// "cgwarden 1.2.3"
+[[nodiscard]] std::string version_text();
 
 }  // namespace cgwarden::cli

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "cgroup/tree.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
+#include "cli/doctor_launcher.h"
 #include "cli/doctor_report.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
@@ -164,13 +166,20 @@ void look_at_policies(const std::string& state_dir, std::vector<Finding>& findin
                       "the agent holds to the last good policies, not to the files of now"});
 }
 
-void look_at_shim(std::vector<Finding>& findings) {
+// The shim, and what it works with.
+void look_at_launcher(std::vector<Finding>& findings) {
   const auto shim = agent::find_shim();
   if (shim) {
     findings.push_back({"shim", good, *shim, ""});
-    return;
+  } else {
+    findings.push_back({"shim", broken, shim.error().sentence(), "no workload can be started"});
   }
-  findings.push_back({"shim", broken, shim.error().sentence(), "no workload can be started"});
+  utsname kernel{};
+  ::uname(&kernel);
+  const std::string helpers = shim ? shim->substr(0, shim->rfind('/')) : std::string();
+  for (auto& finding : launcher_findings("", static_cast<const char*>(kernel.release), helpers)) {
+    findings.push_back(std::move(finding));
+  }
 }
 
 }  // namespace
@@ -182,7 +191,7 @@ int doctor(const Common& common) {
   look_at_privilege(findings);
   look_at_kernel_log(findings);
   look_at_scopes(findings);
-  look_at_shim(findings);
+  look_at_launcher(findings);
   look_at_agent(common.where.runtime_dir, findings);
   look_at_bus(findings);
   look_at_store(agent::store_path(common.where), findings);

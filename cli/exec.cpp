@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "agent/shim_process.h"
+#include "agent/user_scope.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/named_workload.h"
@@ -25,6 +26,7 @@ std::vector<std::string> words_of(const ExecOptions& options, const std::string&
   };
   if (options.interactive) words.emplace_back("--interactive");
   if (options.terminal) words.emplace_back("--tty");
+  if (options.detach) words.emplace_back("--detach");
   add("--user", options.user);
   add("--cwd", options.cwd);
   for (const auto& entry : options.env) add("--env", entry);
@@ -54,6 +56,14 @@ int exec(const Common& common, const ExecOptions& options) {
   if (!tree) return failed(tree.error());
   const auto shim = common.where.shim.empty() ? agent::find_shim() : common.where.shim;
   if (!shim) return failed(shim.error());
+  if (::geteuid() != 0) {
+    const Status entered =
+        agent::enter_user_scope("cgwarden-exec-" + std::to_string(::getpid()) + ".scope");
+    // Without one of his own the cgroup was delegated in another way; the kernel says whether.
+    if (!entered && entered.error().kind != ErrorKind::not_supported) {
+      return failed(entered.error());
+    }
+  }
   std::vector<std::string> words = words_of(options, *shim, files->directory, tree->root());
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);

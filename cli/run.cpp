@@ -90,11 +90,12 @@ int run_here(const Common& common, const RunOptions& options, const Document& do
 }  // namespace
 
 int run(const Common& common, const RunOptions& options) {
-  if (options.file.empty() == options.command.empty()) {
-    complain("say what to run: FILE or -- COMMAND; see cgwarden run --help");
+  const bool described_here = !options.command.empty() || !options.image.empty();
+  if (options.file.empty() != described_here) {
+    complain("say what to run: FILE, -- COMMAND or --image IMAGE; see cgwarden run --help");
     return kUsage;
   }
-  if (options.command.empty() && !options.name.empty()) {
+  if (!described_here && !options.name.empty()) {
     complain("the name of a workload is in its file; --name goes with -- COMMAND");
     return kUsage;
   }
@@ -102,7 +103,7 @@ int run(const Common& common, const RunOptions& options) {
   if (!document) return failed(document.error());
   const bool wants_foreground =
       options.foreground || options.interactive || options.terminal || options.remove;
-  const bool here = wants_foreground || (!options.command.empty() && !options.detach);
+  const bool here = wants_foreground || (described_here && !options.detach);
   return here ? run_here(common, options, *document) : run_detached(*document);
 }
 

@@ -83,9 +83,15 @@ Result<std::string> run_document(const RunOptions& options) {
       {"apiVersion", "cgwarden/v1"},
       {"kind", "Workload"},
       {"metadata",
-       {{"name", options.name.empty() ? "run-" + std::to_string(::getpid()) : options.name}}},
-      {"command", options.command}};
-  CGW_ASSIGN(document["rootfs"], absolute(options.rootfs));
+       {{"name", options.name.empty() ? "run-" + std::to_string(::getpid()) : options.name}}}};
+  if (!options.command.empty()) document["command"] = options.command;
+  if (options.image.empty()) {
+    CGW_ASSIGN(document["rootfs"], absolute(options.rootfs));
+  } else if (options.image.find('/') == std::string::npos) {
+    document["image"] = options.image;
+  } else {
+    CGW_ASSIGN(document["image"], absolute(options.image));
+  }
   if (!options.env.empty()) {
     CGW_ASSIGN(document["env"], environment(options.env));
   }

@@ -6,10 +6,12 @@
 
 namespace cgwarden::cli {
 
+std::string version_text() { return "cgwarden " CGWARDEN_VERSION; }
+
 int version(const Common& common) {
   // "version" is the schema's, as in every --json.
   print(common.json ? fmt::format("{{\"version\":1,\"cgwarden\":\"{}\"}}\n", CGWARDEN_VERSION)
-                    : fmt::format("cgwarden {}\n", CGWARDEN_VERSION));
+                    : version_text() + "\n");
   return kOk;
 }
 

@@ -21,16 +21,37 @@ namespace {
 constexpr int kFileFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW;
 constexpr mode_t kFileMode = 0640;
 constexpr const char* kTimes = ".times";
+// A file that is about to take the place of the full one.
+constexpr const char* kNew = ".new";
+
+using TimeRecord = std::array<std::uint64_t, 2>;  // wall clock, offset
+
+Result<std::size_t> size_of(int fd, const std::string& path) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return fail(Error::from_errno(errno, "stat", path));
+  return static_cast<std::size_t>(status.st_size);
+}
+
+// Takes away what a full disk has let through of a record: all that came after it would be read at
+// the wrong places.
+Status cut_partial_record(int times, const std::string& path) {
+  CGW_ASSIGN(const std::size_t size, size_of(times, path));
+  const std::size_t whole = size - size % sizeof(TimeRecord);
+  if (whole == size || ::ftruncate(times, static_cast<off_t>(whole)) == 0) return {};
+  return fail(Error::from_errno(errno, "truncate", path));
+}
 
 }  // namespace
 
-Status OutputLog::open_files() {
-  CGW_ASSIGN(file_, open_at(AT_FDCWD, path_, kFileFlags, kFileMode));
-  struct stat status{};
-  if (::fstat(file_.get(), &status) != 0) return fail(Error::from_errno(errno, "stat", path_));
-  size_ = static_cast<std::size_t>(status.st_size);
+Status OutputLog::open_files(const std::string& path, int extra_flags) {
+  CGW_ASSIGN(UniqueFd file, open_at(AT_FDCWD, path, kFileFlags | extra_flags, kFileMode));
+  CGW_ASSIGN(const std::size_t size, size_of(file.get(), path));
+  CGW_ASSIGN(UniqueFd times, open_at(AT_FDCWD, path + kTimes, kFileFlags | extra_flags, kFileMode));
+  CGW_TRY(cut_partial_record(times.get(), path + kTimes));
+  file_ = std::move(file);
+  size_ = size;
+  times_ = std::move(times);
   noted_second_ = 0;
-  CGW_ASSIGN(times_, open_at(AT_FDCWD, path_ + kTimes, kFileFlags, kFileMode));
   return {};
 }
 
@@ -42,7 +63,7 @@ Result<OutputLog> OutputLog::open(std::string path, std::size_t tail_bytes,
   if (settings.journal) {
     CGW_ASSIGN(log.journal_, Journal::open(journal_fields));
   } else {
-    CGW_TRY(log.open_files());
+    CGW_TRY(log.open_files(log.path_, 0));
   }
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -132,31 +153,26 @@ void OutputLog::note_time() {
   const std::uint64_t wall_usec = SystemClock().now().wall.count();
   if (wall_usec / 1000000U == noted_second_) return;
   noted_second_ = wall_usec / 1000000U;
-  const std::array<std::uint64_t, 2> record{wall_usec, size_};
-  (void)!::write(times_.get(), record.data(), sizeof(record));
+  const TimeRecord record{wall_usec, size_};
+  const ssize_t count = ::write(times_.get(), record.data(), sizeof(record));
+  if (count <= 0 || count == static_cast<ssize_t>(sizeof(record))) return;
+  if (!cut_partial_record(times_.get(), path_ + kTimes)) times_.reset();
 }
 
+// The new file is there before the old one gives its name up: on a full disk, or without a
+// descriptor left, writing goes on in the old one rather than lose output.
 void OutputLog::rotate() {
+  const std::string fresh = path_ + kNew;
+  if (!open_files(fresh, O_TRUNC)) return;
   const auto name = [this](unsigned number) {
     return number == 0 ? path_ : path_ + "." + std::to_string(number);
   };
   for (unsigned number = settings_.max_files - 1; number > 0; --number) {
     (void)::rename((name(number - 1) + kTimes).c_str(), (name(number) + kTimes).c_str());
-    // Keep writing to the old file under its old name rather than lose output.
-    if (::rename(name(number - 1).c_str(), name(number).c_str()) != 0 && number == 1) return;
+    (void)::rename(name(number - 1).c_str(), name(number).c_str());
   }
-  if (settings_.max_files == 1) {
-    (void)::unlink(path_.c_str());
-    (void)::unlink((path_ + kTimes).c_str());
-  }
-  UniqueFd old_file = std::move(file_);
-  UniqueFd old_times = std::move(times_);
-  const std::size_t old_size = size_;
-  if (open_files()) return;
-  file_ = std::move(old_file);
-  times_ = std::move(old_times);
-  size_ = old_size;
-  if (settings_.max_files > 1) (void)::rename(name(1).c_str(), path_.c_str());
+  (void)::rename((fresh + kTimes).c_str(), (path_ + kTimes).c_str());
+  (void)::rename(fresh.c_str(), path_.c_str());
 }
 
 }  // namespace cgwarden::launcher

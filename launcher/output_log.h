@@ -64,7 +64,7 @@ class OutputLog {
   OutputLog() = default;
   void append(std::string_view bytes);
   [[nodiscard]] bool give_copy();
-  [[nodiscard]] Status open_files();
+  [[nodiscard]] Status open_files(const std::string& path, int extra_flags);
   void write_file(std::string_view bytes);
   void note_time();
   void rotate();

@@ -1,10 +1,10 @@
 // cgwarden-shim: one per workload; started by the agent, outlives it (state.h, shim.h). With `exec`
 // as first word it puts one more process into a workload (workload_exec.h), with `probe` it looks
 // at a port of it (probe.h).
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/file.h"
@@ -15,37 +15,38 @@
 
 namespace {
 
-// Sealed first: a process in a container must not get hold of the host's file of this program.
-int enter_workload(const std::string& command, const std::vector<std::string>& words, char** argv) {
-  using cgwarden::launcher::oci::seal_program;
-  auto result = [&]() -> cgwarden::launcher::oci::Outcome<int> {
-    CGW_TRY(seal_program(argv));
-    return command == "exec" ? cgwarden::launcher::exec_in_workload(words)
-                             : cgwarden::launcher::probe_workload(words);
-  }();
-  if (result) return *result;
-  (void)cgwarden::write_all(STDERR_FILENO, "cgwarden: " + result.error().text + "\n", "stderr");
-  return result.error().exit_code;
+using cgwarden::launcher::oci::Outcome;
+using Words = std::vector<std::string>;
+
+Outcome<int> run(const Words& words, char** argv) {
+  if (words == Words{"--version"}) {
+    CGW_TRY(cgwarden::write_all(STDOUT_FILENO, "cgwarden-shim " CGWARDEN_VERSION "\n", "stdout"));
+    return 0;
+  }
+  // First of all: the command is a fork of this program, and an image may make it execute its own
+  // file ("#!/proc/self/exe").
+  CGW_TRY(cgwarden::launcher::oci::seal_program(argv));
+  // What was executed by its descriptor is called by its number.
+  ::prctl(PR_SET_NAME, "cgwarden-shim", 0, 0, 0);
+  if (!words.empty() && words.front() == "exec") {
+    return cgwarden::launcher::exec_in_workload({words.begin() + 1, words.end()});
+  }
+  if (!words.empty() && words.front() == "probe") {
+    return cgwarden::launcher::probe_workload({words.begin() + 1, words.end()});
+  }
+  const auto options = cgwarden::launcher::parse_shim_options(words);
+  if (!options) {
+    return cgwarden::launcher::oci::refuse(
+        options.error().sentence() + "; the agent starts this program, it is of no use by hand", 2);
+  }
+  return cgwarden::launcher::run_shim(*options);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  using cgwarden::launcher::parse_shim_options;
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments == std::vector<std::string>{"--version"}) {
-    return cgwarden::write_all(STDOUT_FILENO, "cgwarden-shim " CGWARDEN_VERSION "\n", "stdout") ? 0
-                                                                                                : 1;
-  }
-  if (!arguments.empty() && (arguments.front() == "exec" || arguments.front() == "probe")) {
-    return enter_workload(arguments.front(), {arguments.begin() + 1, arguments.end()}, argv);
-  }
-  const auto options = parse_shim_options(arguments);
-  if (!options) {
-    const std::string text = "cgwarden-shim: " + options.error().sentence() +
-                             "\nThe agent starts this program; it is of no use by hand.\n";
-    (void)cgwarden::write_all(STDERR_FILENO, text, "stderr");
-    return 2;
-  }
-  return cgwarden::launcher::run_shim(*options);
+  const auto result = run(Words(argv + 1, argv + argc), argv);
+  if (result) return *result;
+  (void)cgwarden::write_all(STDERR_FILENO, "cgwarden: " + result.error().text + "\n", "stderr");
+  return result.error().exit_code;
 }

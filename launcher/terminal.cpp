@@ -29,11 +29,25 @@ void copy_size(int from, int to) {
   if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(to, TIOCSWINSZ, &size);
 }
 
+struct RelayEnds {
+  int master;
+  int input;
+  int output;
+  int pidfd;
+  int signals;
+  int stop_signal;  // what the process gets for SIGTERM
+};
+
 // One relay: who is read and written when.
 class Relay {
  public:
-  Relay(int master, int input, int output, int pidfd, int signals)
-      : master_(master), input_(input), output_(output), pidfd_(pidfd), signals_(signals) {}
+  explicit Relay(const RelayEnds& ends)
+      : master_(ends.master),
+        input_(ends.input),
+        output_(ends.output),
+        pidfd_(ends.pidfd),
+        signals_(ends.signals),
+        stop_signal_(ends.stop_signal) {}
 
   // False at the end.
   StepResult<bool> turn() {
@@ -69,7 +83,8 @@ class Relay {
     if (number == SIGWINCH) {
       copy_size(input_, master_);
     } else if (number != SIGCHLD) {
-      ::syscall(SYS_pidfd_send_signal, pidfd_, number, nullptr, 0);
+      ::syscall(SYS_pidfd_send_signal, pidfd_, number == SIGTERM ? stop_signal_ : number, nullptr,
+                0);
     }
   }
   void take_input() {
@@ -106,6 +121,7 @@ class Relay {
   int output_;
   int pidfd_;
   int signals_;
+  int stop_signal_;
   bool input_open_ = true;
   std::string pending_;
 };
@@ -155,14 +171,19 @@ StepResult<RawTerminal> RawTerminal::enter(int fd) {
   return result;
 }
 
-Step relay_terminal(int master, int input, int output, int pidfd) {
+Step relay_terminal(int master, int input, int output, int pidfd, int stop_signal) {
   sigset_t all;
   ::sigfillset(&all);
   const UniqueFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.valid()) return failed("console", "signalfd");
   copy_size(input, master);
   const NonBlocking unblocked(master);
-  Relay relay(master, input, output, pidfd, signals.get());
+  Relay relay({.master = master,
+               .input = input,
+               .output = output,
+               .pidfd = pidfd,
+               .signals = signals.get(),
+               .stop_signal = stop_signal});
   for (;;) {
     CGW_ASSIGN(const bool more, relay.turn());
     if (!more) return {};

@@ -39,6 +39,7 @@ struct ExecOptions {
   std::string cgroup_root;
   unsigned timeout_msec = 0;
   bool interactive = false;
+  bool detach = false;
 };
 
 std::vector<oci::Option> table(ExecOptions& options) {
@@ -49,6 +50,7 @@ std::vector<oci::Option> table(ExecOptions& options) {
       {"timeout-msec", 0, "N", "kill it after that", into(options.timeout_msec)},
       {"interactive", 'i', nullptr, "with this standard input", into(options.interactive)},
       {"tty", 't', nullptr, "with a terminal", into(options.process.tty)},
+      {"detach", 'd', nullptr, "do not wait for it", into(options.detach)},
       {"user", 'u', "UID[:GID]", "as this user", into(options.process.user)},
       {"cwd", 0, "DIR", "working directory", into(options.process.cwd)},
       {"env", 'e', "KEY=VALUE", "one more environment variable", into(options.process.env)},
@@ -76,7 +78,7 @@ class Execution {
   RunningStatus status_;
   std::optional<cgroup::Tree> tree_;
   OpenNamespaces namespaces_;
-  UniqueFd input_;
+  UniqueFd nothing_;  // /dev/null
   Spec spec_;
 };
 
@@ -84,7 +86,8 @@ Outcome<void> Execution::look_up(const Words& command) {
   CGW_ASSIGN(status_, read_living_status(options_.state_dir));
   CGW_ASSIGN(tree_, cgroup::Tree::open(options_.cgroup_root));
   CGW_TRY(refuse_frozen(*tree_, status_));
-  CGW_ASSIGN(namespaces_, open_namespaces(status_.pid));
+  // The built-in init shows its files to nobody but root; the command is in the same namespaces.
+  CGW_ASSIGN(namespaces_, open_namespaces(::geteuid() == 0 ? status_.pid : status_.main_pid));
   // The pid was still the workload's when its files were opened.
   CGW_ASSIGN(status_, read_living_status(options_.state_dir));
   const std::string config = options_.state_dir + "/config.json";
@@ -93,7 +96,7 @@ Outcome<void> Execution::look_up(const Words& command) {
   CGW_TRY(oci::use_process(spec_, options_.process, command));
   spec_.namespaces = namespaces_.entries;
   if (!options_.interactive && !options_.process.tty) {
-    CGW_ASSIGN(input_, open_at(AT_FDCWD, "/dev/null", O_RDONLY));
+    CGW_ASSIGN(nothing_, open_at(AT_FDCWD, "/dev/null", O_RDWR));
   }
   return {};
 }
@@ -109,7 +112,8 @@ Outcome<Spawned> Execution::launch(int console) {
   request.spec = &spec_;
   request.cgroup_fd = cgroup_fd.get();
   request.console_socket = console;
-  if (input_.valid()) request.stdin_fd = input_.get();
+  if (nothing_.valid()) request.stdin_fd = nothing_.get();
+  if (options_.detach) request.stdout_fd = request.stderr_fd = nothing_.get();
   // A user namespace that is joined has no say over our cgroups: the parent moves the child.
   request.prepare = [&](pid_t child) -> StepResult<std::string> {
     if (!other_user) return std::string();
@@ -153,6 +157,10 @@ Outcome<int> Execution::run_limited() {
 }
 
 Outcome<int> Execution::run() {
+  if (options_.detach) {
+    CGW_ASSIGN(const Spawned spawned, launch(-1));
+    return 0;
+  }
   if (options_.timeout_msec > 0) return run_limited();
   return oci::run_in_foreground(spec_.process.terminal,
                                 [this](int console) { return launch(console); });
@@ -176,6 +184,9 @@ Outcome<int> exec_in_workload(const Words& words) {
   CGW_ASSIGN(const Words command, oci::parse_options("exec", words, table(options), true));
   if (options.state_dir.empty() || options.cgroup_root.empty() || command.empty()) {
     return refuse("exec needs --state-dir, --cgroup-root and a command", oci::kUsage);
+  }
+  if (options.detach && (options.interactive || options.process.tty || options.timeout_msec > 0)) {
+    return refuse("exec --detach has no input, terminal or timeout", oci::kUsage);
   }
   Execution execution(options);
   // 125: what the command itself gives is told apart (env(1)).

@@ -180,7 +180,8 @@ TEST_F(ExitCode, DoctorNamesEachThingAndItsCost) {
   }
   EXPECT_EQ(outcome.exit_code, broken ? 1 : 0);
   for (const auto* subject :
-       {"cgroup v2 mount", "pressure (PSI)", "kernel log", "agent", "bus", "store", "policies"}) {
+       {"cgroup v2 mount", "pressure (PSI)", "kernel log", "agent", "bus", "store", "policies",
+        "overlayfs", "nf_tables", "user namespaces", "skopeo", "newuidmap"}) {
     EXPECT_THAT(subjects, testing::Contains(subject));
   }
 }

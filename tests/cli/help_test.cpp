@@ -92,6 +92,24 @@ TEST(Help, TheManPageHasNoCommandTheProgramLacks) {
   EXPECT_GE(seen, 13U);
 }
 
+TEST(Help, TheVersionIsACommandAndAnOption) {
+  const Outcome option = cgwarden({"--version"});
+  EXPECT_EQ(option.exit_code, 0);
+  EXPECT_EQ(option.err, "");
+  EXPECT_THAT(option.out, testing::MatchesRegex("cgwarden [0-9.]+\n"));
+  EXPECT_EQ(option.out, cgwarden({"version"}).out);
+}
+
+TEST(Help, RunWantsOneThingToRun) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"run"}, {"run", "web.yaml", "--image", "web"}, {"run", "web.yaml", "--", "true"}}) {
+    const Outcome refused = cgwarden(words);
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_THAT(refused.err, HasSubstr("say what to run: FILE, -- COMMAND or --image IMAGE"));
+  }
+  EXPECT_EQ(cgwarden({"run", "--image", "web", "--rootfs", "/srv"}).exit_code, 2);
+}
+
 TEST(Completion, BashAcceptsItsScript) {
   const Outcome script = cgwarden({"completion", "bash"});
   ASSERT_EQ(script.exit_code, 0);

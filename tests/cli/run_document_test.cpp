@@ -73,6 +73,21 @@ TEST(RunDocument, EveryOptionArrives) {
   EXPECT_FALSE(workload.init);
 }
 
+TEST(RunDocument, AnImageStandsForTheRootAndForACommand) {
+  RunOptions options;
+  options.image = "web";
+  policy::Workload workload = read(options);
+  EXPECT_EQ(workload.image, "web");
+  EXPECT_THAT(workload.command, testing::IsEmpty());
+  EXPECT_EQ(workload.rootfs, "");
+  EXPECT_THAT(workload.name, testing::StartsWith("run-"));
+  options = shell();
+  options.image = "./web.tar";
+  workload = read(options);
+  EXPECT_EQ(workload.image, std::filesystem::current_path() / "web.tar");
+  EXPECT_THAT(workload.command, ElementsAre("/bin/sh", "-c", "echo \"$HOME\": {a}"));
+}
+
 TEST(RunDocument, AnOptionOfAnotherFormIsNamed) {
   const auto refused = [](const RunOptions& options) {
     const auto document = run_document(options);

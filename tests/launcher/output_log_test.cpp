@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +132,84 @@ TEST(OutputLogFiles, OneFileBeginsAnew) {
   EXPECT_EQ(*kept, "two.");
   EXPECT_FALSE(std::filesystem::exists(directory + "/log.1"));
   std::filesystem::remove_all(directory);
+}
+
+// A soft limit of this process while alive.
+class Limited {
+ public:
+  Limited(int resource, rlim_t value) : resource_(resource) {
+    ::getrlimit(static_cast<__rlimit_resource>(resource_), &before_);
+    const rlimit limit{.rlim_cur = value, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(static_cast<__rlimit_resource>(resource_), &limit), 0);
+  }
+  Limited(const Limited&) = delete;
+  Limited& operator=(const Limited&) = delete;
+  ~Limited() { ::setrlimit(static_cast<__rlimit_resource>(resource_), &before_); }
+
+ private:
+  int resource_;
+  rlimit before_{};
+};
+
+class Directory {
+ public:
+  Directory() {
+    path_ = testing::TempDir() + "cgwarden-log-XXXXXX";
+    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  ~Directory() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
+  [[nodiscard]] std::string text(const std::string& name) const {
+    return read_file(path(name), limits::kOutputLogBytes).value_or("(none)");
+  }
+
+ private:
+  std::string path_;
+};
+
+void put_in(OutputLog& log, const std::string& text) {
+  ASSERT_TRUE(write_all(log.write_end(), text, "the pipe"));
+  log.pump();
+}
+
+TEST(OutputLogFiles, WithoutANewFileTheOldOneGoesOn) {
+  for (const unsigned files : {1U, 3U}) {
+    const Directory directory;
+    auto log = OutputLog::open(directory.path("log"), 0,
+                               {.journal = false, .max_bytes = 4, .max_files = files});
+    ASSERT_TRUE(log);
+    put_in(*log, "full");
+    {
+      const Limited descriptors(RLIMIT_NOFILE, 0);
+      put_in(*log, "more");
+    }
+    EXPECT_EQ(directory.text("log"), "fullmore");
+    EXPECT_EQ(log->dropped_bytes(), 0U);
+    put_in(*log, "new");
+    EXPECT_EQ(directory.text("log"), "new");
+    EXPECT_EQ(directory.text("log.1"), files == 1 ? "(none)" : "fullmore");
+    EXPECT_EQ(directory.text("log.new"), "(none)");
+    EXPECT_EQ(directory.text("log.times").size(), 16U);
+  }
+}
+
+TEST(OutputLogFiles, APartialTimeIsTakenAway) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const Directory directory;
+  const std::string whole(16, 'x');
+  ASSERT_TRUE(write_file_atomically(directory.path("log.times"), whole + "half"));
+  auto log = OutputLog::open(directory.path("log"), 0);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(directory.text("log.times"), whole);
+  {
+    // As on a disk that has room for half of a record.
+    const Limited bytes(RLIMIT_FSIZE, 24);
+    put_in(*log, "hi");
+  }
+  EXPECT_EQ(directory.text("log.times"), whole);
+  EXPECT_EQ(directory.text("log"), "hi");
 }
 
 }  // namespace

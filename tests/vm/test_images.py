@@ -118,6 +118,26 @@ def test_an_image_is_imported_shared_run_and_removed(scenario):
 
 @pytest.mark.fast
 @pytest.mark.either_kernel
+def test_run_takes_an_image_by_name_or_path(scenario):
+    """Offline and without an agent: with another command, and with the image's own."""
+    archive = f"{scenario.work}/web.tar.gz"
+    by_path = scenario.cli("run", "--rm", "--image", archive, "--", "/bin/sh", "-c", "id -u; pwd; exit 5", timeout=120)
+    assert (by_path.returncode, by_path.text) == (5, "101\n/srv\n"), by_path
+    assert set(images(scenario)) == {"web"}
+    plain = scenario.guest.spawn([CGWARDEN, "--runtime-dir", f"{scenario.work}/run", "--state-dir", f"{scenario.work}/state",
+                                  "run", "--rm", "--name", "plain", "--image", "web"])
+    scenario.until(lambda: plain.stdout == b"101\n102 50\n/srv\nhello\none two\n" or not plain.running, "the entrypoint")
+    assert plain.running, (plain.stdout, plain.stderr)
+    # The stop signal is the image's.
+    assert scenario.cli("stop", "plain", timeout=120).returncode == 0
+    assert plain.wait(60).returncode == 7
+    assert b"quit" in plain.stdout
+    missing = scenario.cli("run", "--rm", "--image", "none")
+    assert missing.returncode != 0 and "none" in missing.stderr.decode(), missing
+
+
+@pytest.mark.fast
+@pytest.mark.either_kernel
 def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
     work = scenario.work
     scenario.guest.run(

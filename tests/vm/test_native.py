@@ -139,6 +139,18 @@ def test_foreground_run_passes_signals_on(scenario):
 
 
 @pytest.mark.either_kernel
+def test_foreground_run_is_stopped_by_the_workloads_signal(scenario):
+    script = "trap 'exit 7' USR1; trap 'exit 8' TERM; echo ready; while :; do sleep 0.1; done"
+    scenario.guest.write_file(f"{scenario.work}/asked.yaml", workload(
+        "asked", ["/bin/sh", "-c", script], scenario.rootfs, extra="stopSignal: SIGUSR1\nstopTimeout: 60s\n"))
+    job = start(scenario, "run", "--foreground", "--rm", f"{scenario.work}/asked.yaml")
+    scenario.until(lambda: b"ready" in job.stdout, "the trap")
+    assert scenario.cli("stop", "asked").returncode == 0
+    assert ended(job) == 7
+    nothing_left(scenario, "asked")
+
+
+@pytest.mark.either_kernel
 def test_foreground_run_that_cannot_start(scenario):
     missing = run(scenario, "--rm", "--name", "none", "--rootfs", scenario.rootfs, "--", "/bin/none")
     assert missing.returncode == 127, missing
@@ -265,6 +277,13 @@ def test_exec(scenario):
     )
     pid = scenario.until(lambda: scenario.processes("^/bin/busybox sleep 777"), "the sleep")[0]
     assert pid in scenario.read_control("web", "cgroup.procs").split()
+
+    detached = scenario.cli("exec", "--detach", "web", "/bin/busybox", "sh", "-c", "echo lost; exec /bin/busybox sleep 779")
+    assert (detached.returncode, detached.stdout, detached.stderr) == (0, b"", b"")
+    pid = scenario.until(lambda: scenario.processes("^/bin/busybox sleep 779"), "the detached sleep")[0]
+    assert pid in scenario.read_control("web", "cgroup.procs").split()
+    assert scenario.cli("exec", "-d", "web", "/bin/none").returncode == 127
+    assert scenario.cli("exec", "-d", "-t", "web", "/bin/none").returncode == 2
 
     assert run_in("sh", "-c", "kill -9 $$").returncode == 128 + 9
     assert scenario.cli("exec", "web", "/bin/none").returncode == 127

@@ -166,6 +166,46 @@ def test_published_ports_answer_from_everywhere_they_should(network, web):
     assert answer.returncode != 0 and PAGE not in answer.text
 
 
+UDP_ECHO = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", 53))
+while True:
+    text, client = server.recvfrom(100)
+    server.sendto(text + b" from " + client[0].encode(), client)
+"""
+UDP_ASK = """
+import socket, sys
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(1)
+for _ in range(20):
+    try:
+        asking.sendto(b"asked", (sys.argv[1], int(sys.argv[2])))
+        print(asking.recv(100).decode())
+        break
+    except OSError:
+        pass
+"""
+
+
+def test_a_udp_port_is_published(network):
+    name = network.new_name()
+    network.serve(name, ["5353:53/udp"])
+    server = network.guest.spawn([*network.inside(name), "python3", "-c", UDP_ECHO])
+    try:
+        for where, address in (((), "127.0.0.1"), (OUTSIDE, "192.0.2.1")):
+            answer = network.guest.run([*where, "python3", "-c", UDP_ASK, address, "5353"], timeout=60).text
+            assert answer.startswith("asked from "), (where, answer)
+        assert answer == "asked from 192.0.2.2\n"
+        # The same number over TCP is nobody's.
+        assert network.get("127.0.0.1:5353")[0] == 7
+    finally:
+        server.kill(9)
+        server.wait(30)
+    network.end_all()
+    network.until(network.nothing_left, "everything to be gone")
+
+
 def test_rules_that_a_firewall_flushed_come_back(network, web):
     network.guest.run("nft flush ruleset; echo 0 > /proc/sys/net/ipv4/ip_forward", check=True)
     assert network.get("127.0.0.1:8080")[0] == 7

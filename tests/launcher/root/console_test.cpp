@@ -98,39 +98,6 @@ TEST(Console, IsTheContainersOwnTerminal) {
   EXPECT_STREQ(text.data(), "through the slave\r\n");
 }
 
-std::string opened(const Spec& spec) {
-  return in_child([&] {
-    if (const Step entered = enter_container(spec); !entered) return said(entered);
-    const auto master = open_terminal(spec.process, true);
-    return master ? std::string("opened") : master.error().sentence();
-  });
-}
-
-// CVE-2025-52565: a rootfs that puts something else where the terminal is looked for.
-TEST(Console, RedirectionsAreRefused) {
-  const Rootfs rootfs;
-  Spec spec = terminal_spec(rootfs);
-  spec.mounts.resize(1);  // /proc alone: /dev is the rootfs'
-  fs::create_directory(rootfs.path("/dev/pts"));
-  EXPECT_EQ(opened(spec),
-            "cannot start: console: a terminal needs a devpts of the container's own on /dev/pts: "
-            "No such file or directory");
-  rootfs.write("/dev/pts/ptmx", "");
-  EXPECT_EQ(opened(spec),
-            "cannot start: console: /dev/pts/ptmx is not of a devpts; the rootfs has put a file "
-            "there");
-  fs::remove_all(rootfs.path("/dev/pts"));
-  fs::create_symlink("/proc/1/root/dev/pts", rootfs.path("/dev/pts"));
-  EXPECT_THAT(opened(spec), HasSubstr("Too many levels of symbolic links"));
-  fs::remove(rootfs.path("/dev/pts"));
-  fs::remove(rootfs.path("/dev/console"));
-  fs::create_symlink("/proc/sysrq-trigger", rootfs.path("/dev/console"));
-  spec.mounts.push_back({"/dev/pts", "devpts", "devpts", {"newinstance", "ptmxmode=0666"}});
-  EXPECT_EQ(opened(spec),
-            "cannot start: console: /dev/console is a symbolic link in the rootfs: Too many levels "
-            "of symbolic links");
-}
-
 TEST(Console, SocketsOfAnyPathLength) {
   const Rootfs rootfs;
   const std::string directory = rootfs.path("/" + std::string(150, 'd'));
@@ -201,7 +168,8 @@ pid_t start_shell(const Pty& pty, const char* script) {
 
 // Relays a shell between `input` and what `driver` (another process) reads until its end.
 std::string relayed(const char* script, int input,
-                    const std::function<std::string(int output, pid_t relay)>& driver) {
+                    const std::function<std::string(int output, pid_t relay)>& driver,
+                    int stop_signal = SIGTERM) {
   return in_child([&] {
     sigset_t all;
     ::sigfillset(&all);
@@ -216,7 +184,8 @@ std::string relayed(const char* script, int input,
     const UniqueFd read_end(ends[0]);
     const pid_t relay = ::fork();
     if (relay == 0) {
-      const Step step = relay_terminal(pty.master.get(), input, output_end.get(), pidfd.get());
+      const Step step =
+          relay_terminal(pty.master.get(), input, output_end.get(), pidfd.get(), stop_signal);
       (void)write_all(output_end.get(), step ? "[end]" : step.error().sentence(), "end");
       ::_exit(0);
     }
@@ -292,6 +261,26 @@ TEST(Relay, PassesTheSizeAndSignalsOn) {
         return seen;
       });
   EXPECT_THAT(text, testing::EndsWith("20 123\r\nterm\r\n[end]"));
+}
+
+TEST(Relay, AsksWithTheStopSignalOfTheWorkload) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const std::string text = relayed(
+      "trap 'echo asked; exit' USR1; echo ready; while :; do :; done", null.get(),
+      [](int output, pid_t relay) {
+        std::string seen;
+        bool told = false;
+        std::array<char, 256> buffer{};
+        for (ssize_t count = 0; (count = ::read(output, buffer.data(), buffer.size())) > 0;) {
+          seen.append(buffer.data(), static_cast<std::size_t>(count));
+          if (told || seen.find("ready") == std::string::npos) continue;
+          told = true;
+          ::kill(relay, SIGTERM);
+        }
+        return seen;
+      },
+      SIGUSR1);
+  EXPECT_THAT(text, testing::EndsWith("asked\r\n[end]"));
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ Rootfs::Rootfs() {
   }
   std::filesystem::copy_file("/bin/busybox", path_ + "/bin/busybox");
   for (const char* applet :
-       {"sh",    "cat",      "echo",  "ls",   "id",    "kill", "sleep",  "readlink",
-        "mount", "mknod",    "dd",    "true", "false", "ps",   "chroot", "unshare",
-        "stat",  "hostname", "touch", "ip",   "wc",    "grep", "setsid", "ulimit"}) {
+       {"sh",    "cat", "echo", "ls",    "id",     "kill",   "sleep",   "readlink", "mount",
+        "mknod", "dd",  "true", "false", "ps",     "chroot", "unshare", "stat",     "hostname",
+        "touch", "ip",  "wc",   "grep",  "setsid", "ulimit", "timeout"}) {
     std::filesystem::create_symlink("busybox", path_ + "/bin/" + applet);
   }
 }
