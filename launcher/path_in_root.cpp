@@ -6,8 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 
@@ -33,19 +35,18 @@ unsigned long long resolve_flags(bool follow_symlinks) {
                          : RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
 }
 
-Status make_one(int root, const std::string& parent, const std::string& name, TargetKind kind,
-                bool follow_symlinks) {
-  CGW_ASSIGN(const UniqueFd directory,
-             open_path(root, parent, O_DIRECTORY, resolve_flags(follow_symlinks)));
+Status make_one(int directory, const std::string& name, TargetKind kind, const std::string& shown) {
   if (kind == TargetKind::directory) {
-    if (::mkdirat(directory.get(), name.c_str(), 0755) == 0 || errno == EEXIST) return {};
+    if (::mkdirat(directory, name.c_str(), 0755) == 0 || errno == EEXIST) return {};
   } else {
-    const UniqueFd file(::openat(directory.get(), name.c_str(),
+    const UniqueFd file(::openat(directory, name.c_str(),
                                  O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, 0644));
     if (file.valid() || errno == EEXIST) return {};
   }
-  return fail(Error::from_errno(errno, "create", parent + "/" + name));
+  return fail(Error::from_errno(errno, "create", shown));
 }
+
+bool is_name(std::string_view piece) { return !piece.empty() && piece != "."; }
 
 }  // namespace
 
@@ -59,25 +60,33 @@ Result<UniqueFd> open_in_root_without_symlinks(int root, const std::string& path
 
 Result<UniqueFd> make_in_root(int root, const std::string& path, TargetKind kind,
                               bool follow_symlinks) {
-  auto opened = open_path(root, path, 0, resolve_flags(follow_symlinks));
+  const auto how = resolve_flags(follow_symlinks);
+  auto opened = open_path(root, path, 0, how);
   if (opened || opened.error().errno_value != ENOENT) return opened;
-  std::string parent = "/";
+  // Every prefix is resolved from the root again: a symbolic link in it may lead anywhere inside.
+  UniqueFd parent;
+  std::string whole;
   const auto pieces = split(path, '/');
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const std::string_view piece = pieces[i];
-    if (piece.empty() || piece == ".") continue;
-    if (piece == "..") {
+  const auto last = std::ranges::find_if(pieces.rbegin(), pieces.rend(), is_name);
+  for (auto piece = pieces.begin(); piece != last.base(); ++piece) {
+    if (!is_name(*piece)) continue;
+    if (*piece == "..") {
       return fail(Error::invalid("create", path, "a missing path may not contain '..'"));
     }
-    const std::string name(piece);
-    const std::string whole = parent + (parent == "/" ? "" : "/") + name;
-    const bool last = i + 1 == pieces.size();
-    if (!open_path(root, whole, 0, resolve_flags(follow_symlinks))) {
-      CGW_TRY(make_one(root, parent, name, last ? kind : TargetKind::directory, follow_symlinks));
+    whole += "/";
+    whole += *piece;
+    const bool is_last = piece + 1 == last.base();
+    auto there = is_last ? std::move(opened) : open_path(root, whole, O_DIRECTORY, how);
+    if (!there) {  // the last one is known to be missing
+      CGW_TRY(make_one(parent.valid() ? parent.get() : root, std::string(*piece),
+                       is_last ? kind : TargetKind::directory, whole));
+      if (is_last) break;
+      there = open_path(root, whole, O_DIRECTORY, how);
+      if (!there) return there;
     }
-    parent = whole;
+    parent = std::move(*there);
   }
-  return open_path(root, path, 0, resolve_flags(follow_symlinks));
+  return open_path(root, path, 0, how);
 }
 
 }  // namespace cgwarden::launcher
