@@ -166,42 +166,26 @@ def test_published_ports_answer_from_everywhere_they_should(network, web):
     assert answer.returncode != 0 and PAGE not in answer.text
 
 
-UDP_ECHO = """
-import socket
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(("0.0.0.0", 53))
-while True:
-    text, client = server.recvfrom(100)
-    server.sendto(text + b" from " + client[0].encode(), client)
-"""
-UDP_ASK = """
-import socket, sys
-asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-asking.settimeout(1)
-for _ in range(20):
-    try:
-        asking.sendto(b"asked", (sys.argv[1], int(sys.argv[2])))
-        print(asking.recv(100).decode())
-        break
-    except OSError:
-        pass
-"""
-
-
 def test_a_udp_port_is_published(network):
     name = network.new_name()
     network.serve(name, ["5353:53/udp"])
-    server = network.guest.spawn([*network.inside(name), "python3", "-c", UDP_ECHO])
-    try:
-        for where, address in (((), "127.0.0.1"), (OUTSIDE, "192.0.2.1")):
-            answer = network.guest.run([*where, "python3", "-c", UDP_ASK, address, "5353"], timeout=60).text
-            assert answer.startswith("asked from "), (where, answer)
-        assert answer == "asked from 192.0.2.2\n"
-        # The same number over TCP is nobody's.
-        assert network.get("127.0.0.1:5353")[0] == 7
-    finally:
-        server.kill(9)
-        server.wait(30)
+    got = f"{network.work}/got"
+    for where, address in (((), "127.0.0.1"), (OUTSIDE, "192.0.2.1")):
+        # Starts the command with the first datagram, and the socket as its standard input.
+        server = network.guest.spawn([
+            *network.inside(name), "systemd-socket-activate", "--datagram", "--listen=0.0.0.0:53", "--inetd",
+            "sh", "-c", f"head -c 6 > {got}"])
+        try:
+            network.guest.run(
+                [*where, "bash", "-c",
+                 f"for i in $(seq 100); do echo asked > /dev/udp/{address}/5353; [ -s {got} ] && break; sleep 0.2; done"],
+                timeout=90)
+            assert network.guest.run(f"cat {got}; rm {got}").text == "asked\n", (address, server.stderr)
+        finally:
+            server.kill(9)
+            server.wait(30)
+    # The same number over TCP is nobody's.
+    assert network.get("127.0.0.1:5353")[0] == 7
     network.end_all()
     network.until(network.nothing_left, "everything to be gone")
 

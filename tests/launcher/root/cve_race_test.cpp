@@ -16,7 +16,6 @@ namespace cgwarden::launcher {
 namespace {
 
 using testing::AnyOf;
-using testing::HasSubstr;
 using testing::StartsWith;
 namespace fs = std::filesystem;
 
