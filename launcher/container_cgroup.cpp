@@ -45,10 +45,13 @@ StepResult<ContainerCgroup> without_tree(const Spec& spec, const Wanted& wanted,
                                          CgroupDriver driver) {
   const bool devices = needs_device_filter(spec);
   if (wanted.writes.empty() && !devices) return ContainerCgroup{driver, "", ""};
-  const auto report = cgroup::detect_mounts();
   const std::string what = wanted.writes.empty()
                                ? "linux.resources.devices (for a process with CAP_MKNOD)"
                                : "linux.resources (" + wanted.writes.front().file + ")";
+  if (driver == CgroupDriver::disabled) {
+    return refused("cgroup", what + " needs a cgroup, and the cgroup manager is \"disabled\"");
+  }
+  const auto report = cgroup::detect_mounts();
   return refused("cgroup", what + " needs cgroup v2 at /sys/fs/cgroup" +
                                (report ? ": " + report->explanation : ""));
 }
@@ -197,6 +200,7 @@ Step check_usage(const cgroup::Tree& tree, const std::string& path, const Resour
 
 StepResult<ContainerCgroup> plan_container_cgroup(const Spec& spec, const std::string& id,
                                                   CgroupDriver driver) {
+  if (driver == CgroupDriver::disabled) return ContainerCgroup{driver, "", ""};
   const auto tree = host_tree();
   if (!tree) return cgroup_failure(tree.error());
   if (!*tree) return ContainerCgroup{driver, "", ""};
@@ -222,6 +226,7 @@ StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec, const std::s
   Wanted wanted;
   CGW_ASSIGN(wanted.writes, control_writes(spec.resources));
   CGW_ASSIGN(wanted.devices, compile_device_filter(spec.resources.devices));
+  if (driver == CgroupDriver::disabled) return without_tree(spec, wanted, driver);
   const auto tree = host_tree();
   if (!tree) return cgroup_failure(tree.error());
   if (!*tree) return without_tree(spec, wanted, driver);

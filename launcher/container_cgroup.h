@@ -16,7 +16,8 @@
 // ("cgroupfs") or as a transient scope of systemd ("systemd", path "slice:prefix:name").
 namespace cgwarden::launcher {
 
-enum class CgroupDriver { cgroupfs, systemd };
+// disabled: the container stays in the cgroup of its caller.
+enum class CgroupDriver { cgroupfs, systemd, disabled };
 
 struct ContainerCgroup {
   CgroupDriver driver = CgroupDriver::cgroupfs;

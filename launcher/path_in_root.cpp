@@ -6,7 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <string_view>
 
 #include "base/text.h"
@@ -33,6 +35,17 @@ unsigned long long resolve_flags(bool follow_symlinks) {
                          : RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
 }
 
+// What the symbolic link `name` in `parent` stands for; "" when it is none.
+std::string link_target(int root, const std::string& parent, const std::string& name) {
+  const auto directory = open_path(root, parent, O_DIRECTORY, resolve_flags(true));
+  std::array<char, PATH_MAX> target{};
+  if (!directory ||
+      ::readlinkat(directory->get(), name.c_str(), target.data(), target.size() - 1) <= 0) {
+    return {};
+  }
+  return target.front() == '/' ? target.data() : parent + "/" + target.data();
+}
+
 Status make_one(int root, const std::string& parent, const std::string& name, TargetKind kind,
                 bool follow_symlinks) {
   CGW_ASSIGN(const UniqueFd directory,
@@ -45,6 +58,36 @@ Status make_one(int root, const std::string& parent, const std::string& name, Ta
     if (file.valid() || errno == EEXIST) return {};
   }
   return fail(Error::from_errno(errno, "create", parent + "/" + name));
+}
+
+// A link may lead to the next, as often as in the kernel (MAXSYMLINKS).
+constexpr unsigned kLinks = 40;
+
+// Makes what is missing of `path`. Where a symbolic link leads to nothing, that is made.
+Status make_missing(int root, const std::string& path, TargetKind kind, bool follow_symlinks,
+                    unsigned links_left) {
+  std::string parent = "/";
+  const auto pieces = split(path, '/');
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::string_view piece = pieces[i];
+    if (piece.empty() || piece == ".") continue;
+    if (piece == ".." && links_left == kLinks) {
+      return fail(Error::invalid("create", path, "a missing path may not contain '..'"));
+    }
+    const std::string name(piece);
+    const std::string whole = parent + (parent == "/" ? "" : "/") + name;
+    if (!open_path(root, whole, 0, resolve_flags(follow_symlinks))) {
+      const TargetKind wanted = i + 1 == pieces.size() ? kind : TargetKind::directory;
+      const std::string link = follow_symlinks ? link_target(root, parent, name) : "";
+      if (link.empty()) {
+        CGW_TRY(make_one(root, parent, name, wanted, follow_symlinks));
+      } else if (links_left > 0) {
+        CGW_TRY(make_missing(root, link, wanted, follow_symlinks, links_left - 1));
+      }
+    }
+    parent = whole;
+  }
+  return {};
 }
 
 }  // namespace
@@ -61,22 +104,7 @@ Result<UniqueFd> make_in_root(int root, const std::string& path, TargetKind kind
                               bool follow_symlinks) {
   auto opened = open_path(root, path, 0, resolve_flags(follow_symlinks));
   if (opened || opened.error().errno_value != ENOENT) return opened;
-  std::string parent = "/";
-  const auto pieces = split(path, '/');
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const std::string_view piece = pieces[i];
-    if (piece.empty() || piece == ".") continue;
-    if (piece == "..") {
-      return fail(Error::invalid("create", path, "a missing path may not contain '..'"));
-    }
-    const std::string name(piece);
-    const std::string whole = parent + (parent == "/" ? "" : "/") + name;
-    const bool last = i + 1 == pieces.size();
-    if (!open_path(root, whole, 0, resolve_flags(follow_symlinks))) {
-      CGW_TRY(make_one(root, parent, name, last ? kind : TargetKind::directory, follow_symlinks));
-    }
-    parent = whole;
-  }
+  CGW_TRY(make_missing(root, path, kind, follow_symlinks, kLinks));
   return open_path(root, path, 0, resolve_flags(follow_symlinks));
 }
 

@@ -155,7 +155,8 @@ struct Process {
 struct Hook {
   std::string path;  // absolute
   std::vector<std::string> args;
-  std::vector<std::string> env;
+  std::vector<std::string> env;  // empty: inherited
+  bool empty_env = false;        // "env" is an empty array: nothing is inherited
   std::optional<unsigned> timeout_sec;
   bool operator==(const Hook&) const = default;
 };

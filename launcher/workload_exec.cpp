@@ -109,6 +109,7 @@ Outcome<Spawned> Execution::launch(int console) {
   request.spec = &spec_;
   request.cgroup_fd = cgroup_fd.get();
   request.console_socket = console;
+  request.relayed_terminal = true;
   if (input_.valid()) request.stdin_fd = input_.get();
   // A user namespace that is joined has no say over our cgroups: the parent moves the child.
   request.prepare = [&](pid_t child) -> StepResult<std::string> {

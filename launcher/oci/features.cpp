@@ -66,7 +66,8 @@ Outcome<int> features(const Global& /*global*/, const Words& words) {
   if (!positional.empty()) return refuse("features takes no container id", kUsage);
   const json hooks = json::array(
       {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"});
-  const json unsafe = json::array({"io.github.cgwarden.init", "io.github.cgwarden.seccomp"});
+  const json unsafe = json::array(
+      {"io.github.cgwarden.init", "io.github.cgwarden.seccomp", "run.oci.keep_original_groups"});
   const json document{{"ociVersionMin", "1.0.0"},
                       {"ociVersionMax", "1.2.0"},
                       {"hooks", hooks},

@@ -40,6 +40,11 @@ constexpr std::array<Command, 15> kCommands{{
     {"features", features, false, "print what this runtime supports as JSON"},
 }};
 
+constexpr std::array<std::pair<const char*, CgroupDriver>, 3> kCgroupDrivers{
+    {{"cgroupfs", CgroupDriver::cgroupfs},
+     {"systemd", CgroupDriver::systemd},
+     {"disabled", CgroupDriver::disabled}}};
+
 std::string default_root() {
   if (::geteuid() == 0) {
     // Root of a user namespace (rootless podman) may not write /run.
@@ -57,10 +62,20 @@ std::string default_root() {
 
 std::vector<Option> global_options(Global& global, bool& help, bool& version) {
   const auto choose_driver = [&global](const std::string& value) -> Outcome<void> {
-    if (value != "cgroupfs" && value != "systemd") {
-      return refuse("--cgroup-manager is cgroupfs or systemd, not " + printable(value), kUsage);
+    for (const auto& [name, driver] : kCgroupDrivers) {
+      if (value != name) continue;
+      global.cgroup_driver = driver;
+      return {};
     }
-    global.cgroup_driver = value == "systemd" ? CgroupDriver::systemd : CgroupDriver::cgroupfs;
+    return refuse("--cgroup-manager is cgroupfs, systemd or disabled, not " + printable(value),
+                  kUsage);
+  };
+  const auto choose_level = [&global](const std::string& value) -> Outcome<void> {
+    if (value != "error" && value != "warning" && value != "debug") {
+      return refuse("--log-level is error, warning or debug, not " + printable(value), kUsage);
+    }
+    global.debug = value == "debug";
+    global.errors_only = value == "error";
     return {};
   };
   return {
@@ -79,11 +94,12 @@ std::vector<Option> global_options(Global& global, bool& help, bool& version) {
          global.cgroup_driver = CgroupDriver::systemd;
          return {};
        }},
-      {"cgroup-manager", 0, "NAME", "cgroupfs (default) or systemd", choose_driver},
+      {"cgroup-manager", 0, "NAME", "cgroupfs (default), systemd or disabled", choose_driver},
       // Callers of runc say it; whether we are rootless is seen from the process itself.
       {"rootless", 0, "VALUE", "accepted and not needed",
        [](const std::string&) -> Outcome<void> { return {}; }},
       {"debug", 0, nullptr, "say more", into(global.debug)},
+      {"log-level", 0, "LEVEL", "error, warning (default) or debug", choose_level},
       {"version", 'v', nullptr, "print the version", into(version)},
       {"help", 'h', nullptr, "this text", into(help)},
   };
@@ -114,6 +130,9 @@ Outcome<int> dispatch(const Global& global, const Words& words, char** argv) {
   for (const auto& command : kCommands) {
     if (command.name != words.front()) continue;
     if (command.enters_container) CGW_TRY(seal_program(argv));
+    std::string line = "cgwarden-oci " CGWARDEN_VERSION ":";
+    for (const auto& word : words) line += " " + word;
+    log_debug(line);
     return command.run(global, Words(words.begin() + 1, words.end()));
   }
   return refuse("\"" + printable(words.front()) + "\" is not a command; see cgwarden-oci --help",
