@@ -20,6 +20,7 @@
 #include "launcher/hooks.h"
 #include "launcher/launch_report.h"
 #include "launcher/masks.h"
+#include "launcher/memory_policy.h"
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
 #include "launcher/overlay.h"
@@ -141,6 +142,7 @@ Step schedule(const Spec& spec) {
   if (spec.process.exec_cpu_affinity) {
     CGW_TRY(set_cpu_affinity(spec.process.exec_cpu_affinity->settled));
   }
+  CGW_TRY(set_memory_policy(spec));
   return set_personality(spec);
 }
 
@@ -176,11 +178,11 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
   CGW_TRY(set_rlimits(process));
   ::umask(process.user.umask.value_or(022));
   CGW_TRY(limit_bounding_set(plan.capabilities));
+  // With all privileges and without the filter first, as runc does: the directory may be closed to
+  // the user. Where root itself is shut out (a network file system) the user may get in.
+  const Step entered = enter_working_directory(process);
   // Without no_new_privs only CAP_SYS_ADMIN may load a filter: before capabilities go.
   if (!process.no_new_privileges) CGW_TRY(confine(report, plan));
-  // With all privileges first, as runc does: the directory may be closed to the user. Where root
-  // itself is shut out (a network file system) the user may get in.
-  const Step entered = enter_working_directory(process);
   CGW_TRY(change_user(spec));
   CGW_TRY(apply_capabilities(plan.capabilities));
   return entered ? Step{} : enter_working_directory(process);

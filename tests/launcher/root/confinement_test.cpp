@@ -202,7 +202,7 @@ TEST(Confinement, AProfileThatForbidsTheCheckDoesNotForbidTheCommand) {
   spec.process.no_new_privileges = false;  // the filter is loaded before the check then
   Seccomp profile;
   profile.default_action = "SCMP_ACT_ALLOW";
-  profile.syscalls = {{.names = {"faccessat2", "newfstatat", "stat"},
+  profile.syscalls = {{.names = {"faccessat2", "newfstatat", "stat", "chdir", "getcwd"},
                        .action = "SCMP_ACT_ERRNO",
                        .errno_ret = 1,
                        .args = {}}};
