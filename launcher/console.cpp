@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -71,6 +72,16 @@ Step prepare(int slave, const Process& process) {
   return {};
 }
 
+Step keep_line_feeds(int slave) {
+  termios modes{};
+  if (::tcgetattr(slave, &modes) != 0) return failed("console", "its modes cannot be read");
+  modes.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+  if (::tcsetattr(slave, TCSANOW, &modes) != 0) {
+    return failed("console", "its modes cannot be set");
+  }
+  return {};
+}
+
 Step bind_on_console(int slave) {
   const UniqueFd dev = open_without_symlinks(AT_FDCWD, "/dev", O_PATH | O_DIRECTORY);
   if (!dev.valid()) return failed("console", "/dev");
@@ -124,10 +135,11 @@ StepResult<std::string> short_path(const std::string& path, UniqueFd& directory)
 
 }  // namespace
 
-StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console) {
+StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console, bool relayed) {
   CGW_ASSIGN(UniqueFd master, open_master());
   CGW_ASSIGN(UniqueFd slave, open_slave(master.get()));
   CGW_TRY(prepare(slave.get(), process));
+  if (relayed) CGW_TRY(keep_line_feeds(slave.get()));
   if (bind_console) CGW_TRY(bind_on_console(slave.get()));
   CGW_TRY(become_controlling(slave.get()));
   // A caller without stdio may have got it as one of the three.

@@ -12,9 +12,11 @@ namespace cgwarden::launcher {
 // still has its privileges: opens a new pseudo terminal from the container's own /dev/pts (checked
 // to be devpts, CVE-2025-52565), sets its size and owner, begins a session with it as controlling
 // terminal and stdin, stdout, stderr of the caller, and returns the master. With `bind_console`
-// (the container's first process, not exec) the slave is also bound on /dev/console. All by
+// (the container's first process, not exec) the slave is also bound on /dev/console. `relayed`: it
+// does not turn line feeds into carriage return and line feed. All by
 // descriptor: no path of the slave is resolved. Stage "console".
-[[nodiscard]] StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console);
+[[nodiscard]] StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console,
+                                                 bool relayed = false);
 
 // Connects to the AF_UNIX socket at `path` (--console-socket), of any length; before pivot_root.
 [[nodiscard]] StepResult<UniqueFd> connect_console_socket(const std::string& path);

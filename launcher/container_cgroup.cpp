@@ -54,10 +54,13 @@ StepResult<ContainerCgroup> without_tree(const Spec& spec, const Wanted& wanted,
                                          CgroupDriver driver) {
   const bool devices = needs_device_filter(spec);
   if (wanted.writes.empty() && !devices) return ContainerCgroup{driver, "", ""};
-  const auto report = cgroup::detect_mounts();
   const std::string what = wanted.writes.empty()
                                ? "linux.resources.devices (for a process with CAP_MKNOD)"
                                : "linux.resources (" + wanted.writes.front().file + ")";
+  if (driver == CgroupDriver::disabled) {
+    return refused("cgroup", what + " needs a cgroup, and the cgroup manager is \"disabled\"");
+  }
+  const auto report = cgroup::detect_mounts();
   return refused("cgroup", what + " needs cgroup v2 at /sys/fs/cgroup" +
                                (report ? ": " + report->explanation : ""));
 }

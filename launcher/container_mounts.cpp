@@ -50,8 +50,11 @@ Step check_target(int target, const Mount& mount) {
 bool is_kernel_view(const std::string& type) { return type == "proc" || type == "sysfs"; }
 
 StepResult<UniqueFd> open_target(int root, const Mount& mount, TargetKind kind) {
-  // proc and sysfs on a symlink would leave the real /proc of the rootfs to be forged.
-  auto target = make_in_root(root, mount.destination, kind, !is_kernel_view(mount.type));
+  // proc and sysfs on a symlink would leave the real /proc of the rootfs to be forged. A /dev that
+  // leads to nothing is no accident either.
+  const bool dead_dev = mount.destination == "/dev" && !open_in_root(root, "/dev");
+  auto target =
+      make_in_root(root, mount.destination, kind, !is_kernel_view(mount.type) && !dead_dev);
   if (!target) {
     errno = target.error().errno_value;
     if (is_kernel_view(mount.type) && errno == ELOOP) {
@@ -157,8 +160,36 @@ Step remount_one(int root, const Mount& mount, const MountOptions& options) {
   return remount(target->get(), mount, options);
 }
 
+bool is_fresh_dev(const Mount& mount, const MountOptions& options) {
+  return mount.destination == "/dev" && !options.bind && !options.remount;
+}
+
+bool is_readonly(const MountOptions& options) {
+  return ((options.attributes_set | options.recursive_set) & MOUNT_ATTR_RDONLY) != 0;
+}
+
+// What a read-only /dev holds has to be made first.
+void write_first(MountOptions& options) {
+  options.attributes_set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+  options.recursive_set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+}
+
+Step make_readonly(int root, const std::string& path) {
+  const auto target = open_in_root(root, path);
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (target &&
+      ::mount_setattr(target->get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) == 0) {
+    return {};
+  }
+  if (!target) errno = target.error().errno_value;
+  return failed("mount", path + " cannot be made read-only");
+}
+
 Step mount_one(int root, const Spec& spec, const Mount& mount, const UniqueFd* source) {
-  const MountOptions options = sort_options(mount);
+  MountOptions options = sort_options(mount);
+  const bool fresh_dev = is_fresh_dev(mount, options);
+  if (fresh_dev) write_first(options);
   if (options.remount && !options.bind) return remount_one(root, mount, options);
   UniqueFd made;
   const bool from_parent = source != nullptr && source->valid();
@@ -172,7 +203,6 @@ Step mount_one(int root, const Spec& spec, const Mount& mount, const UniqueFd* s
   if (!attach(fresh, target.get())) {
     return failed("mount", mount.destination + " cannot be mounted on");
   }
-  const bool fresh_dev = mount.destination == "/dev" && !options.bind;
   return fresh_dev ? fill_dev(fresh, spec) : Step{};
 }
 
@@ -217,14 +247,20 @@ StepResult<MountSources> open_mount_sources(const Spec& spec) {
 
 Step mount_all(int root, const Spec& spec, const MountSources* sources) {
   bool has_dev = false;
+  bool readonly_dev = false;
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     Mount mount = spec.mounts[i];
     mount.destination = without_last_slashes(mount.destination);
-    has_dev |= mount.destination == "/dev";
+    if (mount.destination == "/dev") {
+      has_dev = true;
+      const MountOptions options = sort_options(mount);
+      readonly_dev = is_fresh_dev(mount, options) && is_readonly(options);
+    }
     CGW_TRY(mount_one(root, spec, mount, sources == nullptr ? nullptr : &sources->mounts[i]));
   }
   if (!has_dev) CGW_TRY(fill_dev_of_rootfs(root, spec));
-  return make_devices(root, spec);
+  CGW_TRY(make_devices(root, spec));
+  return readonly_dev ? make_readonly(root, "/dev") : Step{};
 }
 
 }  // namespace cgwarden::launcher

@@ -117,7 +117,12 @@ Step bind_device(int source, int directory, const std::string& name, const std::
   }
   if (!target.valid()) return failed("dev", shown);
   const UniqueFd copy(::open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-  if (!copy.valid() || !attach(copy.get(), target.get())) {
+  // As the nodes of a /dev that is mounted nosuid,noexec have it.
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  if (!copy.valid() ||
+      ::mount_setattr(copy.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0 ||
+      !attach(copy.get(), target.get())) {
     return failed("dev", shown + " cannot be bound");
   }
   return {};

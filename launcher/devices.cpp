@@ -100,13 +100,14 @@ Step make_device(int root, const Device& device) {
     return refused("devices", device.path + " has the type '" + device.type +
                                   "', which is none of c, u, b and p");
   }
-  const std::size_t slash = device.path.rfind('/');
-  const std::string name = slash == std::string::npos ? "" : device.path.substr(slash + 1);
-  if (!device.path.starts_with('/') || name.empty() || name == "." || name == "..") {
+  const std::size_t end = device.path.find_last_not_of('/');
+  const std::string path = device.path.substr(0, end == std::string::npos ? 0 : end + 1);
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? "" : path.substr(slash + 1);
+  if (!path.starts_with('/') || name.empty() || name == "." || name == "..") {
     return refused("devices", "\"" + printable(device.path) + "\" is not the path of a device");
   }
-  CGW_ASSIGN(const UniqueFd directory,
-             open_directory(root, device, "/" + device.path.substr(0, slash)));
+  CGW_ASSIGN(const UniqueFd directory, open_directory(root, device, "/" + path.substr(0, slash)));
   if (opens_nothing(directory.get(), device)) return bind_from_host(directory.get(), name, device);
   // Mode and type at once; a later chmod(2) by name could meet another file.
   const mode_t before = ::umask(0);

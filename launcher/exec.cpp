@@ -141,6 +141,9 @@ std::optional<LaunchError> find_command(const std::vector<std::string>& args,
         ::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) == 0) {
       return std::nullopt;
     }
+    // The answer of a seccomp profile that knows faccessat2(2) or stat(2) not yet: execve(2) will
+    // tell.
+    if (errno == EPERM && (!exists || !S_ISDIR(status.st_mode))) return std::nullopt;
     const int errno_value = exists ? EACCES : errno;
     if (args.front().find('/') != std::string::npos) {
       return explain_exec_failure(candidate, errno_value);

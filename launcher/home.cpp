@@ -1,6 +1,9 @@
 #include "launcher/home.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -18,10 +21,27 @@ std::string home_in(const std::string& passwd, uid_t uid) {
   return {};
 }
 
-std::vector<std::string> with_home(std::vector<std::string> env, uid_t uid) {
-  const bool given =
-      std::ranges::any_of(env, [](const std::string& entry) { return entry.starts_with("HOME="); });
-  if (given) return env;
+std::vector<std::string> without_overridden(std::vector<std::string> env) {
+  std::vector<std::string> kept;
+  kept.reserve(env.size());
+  std::unordered_map<std::string, std::size_t> places;
+  for (auto& entry : env) {
+    const auto [place, fresh] = places.try_emplace(entry.substr(0, entry.find('=')), kept.size());
+    if (fresh) {
+      kept.push_back(std::move(entry));
+    } else {
+      kept[place->second] = std::move(entry);
+    }
+  }
+  return kept;
+}
+
+std::vector<std::string> complete_environment(std::vector<std::string> env, uid_t uid) {
+  env = without_overridden(std::move(env));
+  const auto given = std::ranges::find_if(
+      env, [](const std::string& entry) { return entry.starts_with("HOME="); });
+  if (given != env.end() && given->size() > std::string_view("HOME=").size()) return env;
+  if (given != env.end()) env.erase(given);
   // A rootfs without the file, or with one that is not to be believed, has "/" for everybody.
   const auto passwd = read_file("/etc/passwd", limits::kPasswdFileBytes);
   const std::string home = passwd ? home_in(*passwd, uid) : std::string();

@@ -82,8 +82,19 @@ UniqueFd high(int fd) {
   return UniqueFd(::fcntl(low.get(), F_DUPFD_CLOEXEC, 3));
 }
 
+// What callers of the field expect of a hook without "env": the specification leaves it open.
+std::vector<char*> environment(const Hook& hook, const std::vector<std::string>* inherited) {
+  if (!hook.env.empty() || hook.empty_env) return pointers(hook.env);
+  if (inherited != nullptr) return pointers(*inherited);
+  std::vector<char*> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) result.push_back(*entry);
+  result.push_back(nullptr);
+  return result;
+}
+
 StepResult<HookProcess> start(const Hook& hook, const std::string& stage,
-                              const std::string& state_json) {
+                              const std::string& state_json,
+                              const std::vector<std::string>* inherited) {
   CGW_ASSIGN(UniqueFd file, state_file(stage, state_json));
   const UniqueFd state = high(file.release());
   const UniqueFd null = high(::open("/dev/null", O_WRONLY | O_CLOEXEC));
@@ -101,7 +112,7 @@ StepResult<HookProcess> start(const Hook& hook, const std::string& stage,
   const std::vector<std::string> words =
       hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
   const auto argv = pointers(words);
-  const auto envp = pointers(hook.env);
+  const auto envp = environment(hook, inherited);
   const ChildFiles files{.input = state.get(),
                          .output = null.valid() ? null.get() : errors.get(),
                          .errors = errors.get(),
@@ -167,12 +178,13 @@ StepResult<UniqueFd> start_timer(const Hook& hook, const std::string& stage) {
   return timer;
 }
 
-Step run_hook(const Hook& hook, const std::string& stage, const std::string& state_json) {
+Step run_hook(const Hook& hook, const std::string& stage, const std::string& state_json,
+              const std::vector<std::string>* inherited) {
   const std::string name = "the hook " + printable(hook.path);
   if (!hook.path.starts_with('/')) return refused(stage, name + " is not an absolute path");
   if (hook.timeout_sec == 0U) return refused(stage, name + " has a timeout of 0 seconds");
   CGW_ASSIGN(const UniqueFd timer, start_timer(hook, stage));
-  CGW_ASSIGN(const HookProcess process, start(hook, stage, state_json));
+  CGW_ASSIGN(const HookProcess process, start(hook, stage, state_json, inherited));
   std::string errors;
   const bool in_time = wait_for_hook(process, timer, errors);
   if (!in_time) {
@@ -204,8 +216,8 @@ Step run_hook(const Hook& hook, const std::string& stage, const std::string& sta
 }  // namespace
 
 Step run_hooks(const std::vector<Hook>& hooks, const std::string& stage,
-               const std::string& state_json) {
-  for (const auto& hook : hooks) CGW_TRY(run_hook(hook, stage, state_json));
+               const std::string& state_json, const std::vector<std::string>* inherited) {
+  for (const auto& hook : hooks) CGW_TRY(run_hook(hook, stage, state_json, inherited));
   return {};
 }
 

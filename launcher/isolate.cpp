@@ -20,6 +20,7 @@
 #include "launcher/hooks.h"
 #include "launcher/launch_report.h"
 #include "launcher/masks.h"
+#include "launcher/memory_policy.h"
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
 #include "launcher/overlay.h"
@@ -73,12 +74,21 @@ Step leave_session_keyring() {
   return {};
 }
 
-Step change_user(const User& user) {
+// Annotation of podman's `--group-add keep-groups`: the caller's groups stay.
+constexpr const char* kKeepGroups = "run.oci.keep_original_groups";
+
+bool keeps_groups(const Spec& spec) {
+  const auto found = spec.annotations.find(kKeepGroups);
+  return found != spec.annotations.end() && found->second == "1";
+}
+
+Step change_user(const Spec& spec) {
+  const User& user = spec.process.user;
   const auto& groups = user.additional_gids;
   // In a user namespace whose maps an unprivileged parent wrote setgroups is denied; nothing to do
   // when no groups are asked for and none are held.
   const bool none_to_change = groups.empty() && ::getgroups(0, nullptr) == 0;
-  if (!none_to_change && ::setgroups(groups.size(), groups.data()) != 0) {
+  if (!none_to_change && !keeps_groups(spec) && ::setgroups(groups.size(), groups.data()) != 0) {
     return failed("user", "the additional groups cannot be set");
   }
   if (::setresgid(user.gid, user.gid, user.gid) != 0) {
@@ -122,7 +132,7 @@ Step open_session(const ChildContext& context) {
     return {};
   }
   const bool own_root = !joins_namespace(*request.spec, NamespaceType::mount);
-  CGW_ASSIGN(const UniqueFd master, open_terminal(process, own_root));
+  CGW_ASSIGN(const UniqueFd master, open_terminal(process, own_root, request.relayed_terminal));
   return send_terminal(request.console_socket, master.get());
 }
 
@@ -132,6 +142,7 @@ Step schedule(const Spec& spec) {
   if (spec.process.exec_cpu_affinity) {
     CGW_TRY(set_cpu_affinity(spec.process.exec_cpu_affinity->settled));
   }
+  CGW_TRY(set_memory_policy(spec));
   return set_personality(spec);
 }
 
@@ -167,27 +178,30 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
   CGW_TRY(set_rlimits(process));
   ::umask(process.user.umask.value_or(022));
   CGW_TRY(limit_bounding_set(plan.capabilities));
+  // With all privileges and without the filter first, as runc does: the directory may be closed to
+  // the user. Where root itself is shut out (a network file system) the user may get in.
+  const Step entered = enter_working_directory(process);
   // Without no_new_privs only CAP_SYS_ADMIN may load a filter: before capabilities go.
   if (!process.no_new_privileges) CGW_TRY(confine(report, plan));
-  CGW_TRY(change_user(process.user));
+  CGW_TRY(change_user(spec));
   CGW_TRY(apply_capabilities(plan.capabilities));
-  return enter_working_directory(process);
+  return entered ? Step{} : enter_working_directory(process);
 }
 
 // With a gate: announces itself, waits until the parent has written the state, then for `start`.
 // `report` becomes the connection of whoever opened the gate.
-Step pass_gate(const ChildContext& context, UniqueFd& report) {
+Step pass_gate(const ChildContext& context, UniqueFd& report, const std::vector<std::string>& env) {
   report_exec(report.get());
+  const auto& hooks = context.request->spec->hooks.start_container;
   if (context.request->start_gate < 0) {
-    return run_hooks(context.request->spec->hooks.start_container, "startContainer",
-                     *context.state);
+    return run_hooks(hooks, "startContainer", *context.state, &env);
   }
   const auto state = receive_go(report.get());
   // The parent is gone before it could write down that there is a container: it never existed.
   if (!state) ::_exit(125);
   report.reset();
   CGW_ASSIGN(report, wait_at_gate(context.request->start_gate));
-  return run_hooks(context.request->spec->hooks.start_container, "startContainer", *state);
+  return run_hooks(hooks, "startContainer", *state, &env);
 }
 
 // As late as can be: what stands after it must be allowed by the filter.
@@ -205,9 +219,9 @@ LaunchError start_command(const ChildContext& context, UniqueFd& report) {
   if (Step done = open_session(context); !done) return done.error();
   if (Step done = schedule(spec); !done) return done.error();
   if (Step done = restrict_command(spec, *context.plan, report.get()); !done) return done.error();
-  const auto env = with_home(spec.process.env, spec.process.user.uid);
+  const auto env = complete_environment(spec.process.env, spec.process.user.uid);
   if (auto missing = find_command(spec.process.args, env)) return *missing;
-  if (Step done = pass_gate(context, report); !done) return done.error();
+  if (Step done = pass_gate(context, report, env); !done) return done.error();
   if (Step done = finish_restriction(context, report.get()); !done) return done.error();
   sigset_t none;
   ::sigemptyset(&none);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "launcher/mounts.h"
 
@@ -24,6 +25,19 @@ constexpr std::array<View, 4> kViews{{{"proc", NamespaceType::pid, "/proc"},
                                       {"sysfs", NamespaceType::network, "/sys"},
                                       {"mqueue", NamespaceType::ipc, "/dev/mqueue"},
                                       {"cgroup2", NamespaceType::cgroup, kCgroups}}};
+
+// Options of a v1 hierarchy (cgroups(7), kernel/cgroup/cgroup-v1.c): the one hierarchy of v2 has
+// all of its controllers and no names.
+constexpr std::array<std::string_view, 20> kV1Options{
+    "all",    "blkio",          "clone_children", "cpu",           "cpuacct",
+    "cpuset", "cpuset_v2_mode", "devices",        "freezer",       "hugetlb",
+    "memory", "misc",           "name",           "net_cls",       "none",
+    "pids",   "net_prio",       "perf_event",     "release_agent", "xattr"};
+
+bool is_v1(std::string_view option) {
+  return option == "rdma" || option == "noprefix" ||
+         std::ranges::find(kV1Options, option) != kV1Options.end();
+}
 
 bool is_new(const Spec& spec, NamespaceType type) {
   return std::ranges::any_of(spec.namespaces, [type](const Namespace& entry) {
@@ -55,7 +69,7 @@ StepResult<UniqueFd> kernel_mount(const Mount& mount, const MountOptions& option
   const std::string type = cgroup ? "cgroup2" : mount.type;
   const auto* const view = std::ranges::find(kViews, type, &View::type);
   MountOptions adjusted = options;
-  if (cgroup) adjusted.data.clear();  // v1 hierarchies named by options have no v2 counterpart
+  if (cgroup) std::erase_if(adjusted.data, [](const auto& entry) { return is_v1(entry.first); });
   if (type == "devpts" && !spec.mount_label.empty() && !options.has_data("context")) {
     adjusted.data.emplace_back("context", spec.mount_label);
   }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/unique_fd.h"
@@ -42,7 +43,10 @@ StepResult<UniqueFd> empty_directory(const UniqueFd& first) {
 Step mask_paths(int root, const Spec& spec) {
   UniqueFd null_device;
   UniqueFd first_directory;
-  for (const auto& path : spec.masked_paths) {
+  for (auto entry = spec.masked_paths.begin(); entry != spec.masked_paths.end(); ++entry) {
+    const std::string& path = *entry;
+    // A path that is listed twice is covered once: each mount more is only paid for.
+    if (std::find(spec.masked_paths.begin(), entry, path) != entry) continue;
     auto target = open_in_root(root, path);
     if (!target && is_absent(target.error())) continue;
     struct stat status{};

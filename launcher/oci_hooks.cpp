@@ -23,7 +23,7 @@ void read_hook(ObjectReader& reader, Hook& hook) {
   reader.require(reader.string("path", hook.path), "path");
   if (!hook.path.starts_with('/')) reader.complain("path", "must be an absolute path");
   reader.strings("args", hook.args);
-  reader.strings("env", hook.env);
+  hook.empty_env = reader.strings("env", hook.env) && hook.env.empty();
   reader.integer("timeout", hook.timeout_sec);
   if (hook.timeout_sec == 0U) reader.complain("timeout", "must be more than 0 seconds");
 }
@@ -40,7 +40,7 @@ json write_hooks(const Hooks& hooks) {
     for (const auto& hook : hooks.*kind) {
       json item{{"path", hook.path}};
       put_unless_empty(item, "args", hook.args);
-      put_unless_empty(item, "env", hook.env);
+      if (hook.empty_env || !hook.env.empty()) item["env"] = hook.env;
       put_if_given(item, "timeout", hook.timeout_sec);
       result[name].push_back(std::move(item));
     }

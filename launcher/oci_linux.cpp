@@ -2,6 +2,7 @@
 #include <array>
 #include <string_view>
 
+#include "launcher/memory_policy.h"
 #include "launcher/namespaces.h"
 #include "launcher/oci_sections.h"
 
@@ -106,6 +107,24 @@ void read_personality(ObjectReader& reader, Personality& personality) {
   reader.refuse({"flags"});
 }
 
+bool is_word(std::span<const MemoryPolicyWord> words, const std::string& name) {
+  return std::ranges::any_of(words, [&name](const auto& word) { return word.name == name; });
+}
+
+void read_memory_policy(ObjectReader& reader, MemoryPolicy& policy) {
+  reader.require(reader.string("mode", policy.mode), "mode");
+  if (!is_word(memory_policy_modes(), policy.mode)) {
+    reader.complain("mode", "is not a mode of set_mempolicy(2)");
+  }
+  reader.string("nodes", policy.nodes);
+  reader.strings("flags", policy.flags);
+  for (const auto& flag : policy.flags) {
+    if (!is_word(memory_policy_flags(), flag)) {
+      reader.complain("flags", "has a flag that set_mempolicy(2) has not");
+    }
+  }
+}
+
 void read_absolute_paths(ObjectReader& reader, const char* name, std::vector<std::string>& to) {
   reader.each(name, [&](const json& value, const std::string& path) {
     reader.read_string(value, path, to.emplace_back());
@@ -165,7 +184,10 @@ void read_linux(ObjectReader& reader, Spec& spec) {
   reader.string("mountLabel", spec.mount_label);
   reader.object("personality",
                 [&](ObjectReader& part) { read_personality(part, spec.personality.emplace()); });
-  reader.refuse({"intelRdt", "memoryPolicy"});
+  reader.object("memoryPolicy", [&](ObjectReader& part) {
+    read_memory_policy(part, spec.memory_policy.emplace());
+  });
+  reader.refuse({"intelRdt"});
 }
 
 json write_linux(const Spec& spec) {
@@ -189,6 +211,11 @@ json write_linux(const Spec& spec) {
   put_unless_empty(result, "readonlyPaths", spec.readonly_paths);
   put_unless_empty(result, "mountLabel", spec.mount_label);
   if (spec.personality) result["personality"] = {{"domain", spec.personality->domain}};
+  if (spec.memory_policy) {
+    json& to = result["memoryPolicy"];
+    to = {{"mode", spec.memory_policy->mode}, {"nodes", spec.memory_policy->nodes}};
+    put_unless_empty(to, "flags", spec.memory_policy->flags);
+  }
   return result;
 }
 

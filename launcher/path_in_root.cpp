@@ -6,8 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <string_view>
 #include <utility>
 
@@ -35,6 +36,14 @@ unsigned long long resolve_flags(bool follow_symlinks) {
                          : RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
 }
 
+// What the symbolic link `name` in `directory`, which is `parent` in the root, stands for; "" when
+// it is none.
+std::string link_target(int directory, const std::string& parent, const std::string& name) {
+  std::array<char, PATH_MAX> target{};
+  if (::readlinkat(directory, name.c_str(), target.data(), target.size() - 1) <= 0) return {};
+  return target.front() == '/' ? target.data() : parent + "/" + target.data();
+}
+
 Status make_one(int directory, const std::string& name, TargetKind kind, const std::string& shown) {
   if (kind == TargetKind::directory) {
     if (::mkdirat(directory, name.c_str(), 0755) == 0 || errno == EEXIST) return {};
@@ -46,7 +55,43 @@ Status make_one(int directory, const std::string& name, TargetKind kind, const s
   return fail(Error::from_errno(errno, "create", shown));
 }
 
-bool is_name(std::string_view piece) { return !piece.empty() && piece != "."; }
+// A link may lead to the next, as often as in the kernel (MAXSYMLINKS).
+constexpr unsigned kLinks = 40;
+
+// Makes what is missing of `path`. Where a symbolic link leads to nothing, that is made. Every
+// prefix is resolved from the root again: a link in it may lead anywhere inside.
+Status make_missing(int root, const std::string& path, TargetKind kind, bool follow_symlinks,
+                    unsigned links_left) {
+  UniqueFd directory;
+  std::string parent;
+  const auto pieces = split(path, '/');
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const std::string_view piece = pieces[i];
+    if (piece.empty() || piece == ".") continue;
+    if (piece == ".." && links_left == kLinks) {
+      return fail(Error::invalid("create", path, "a missing path may not contain '..'"));
+    }
+    const std::string name(piece);
+    const std::string whole = parent + "/" + name;
+    auto there = open_path(root, whole, 0, resolve_flags(follow_symlinks));
+    if (!there) {
+      const TargetKind wanted = i + 1 == pieces.size() ? kind : TargetKind::directory;
+      const int in = directory.valid() ? directory.get() : root;
+      const std::string link = follow_symlinks ? link_target(in, parent, name) : "";
+      if (link.empty()) {
+        CGW_TRY(make_one(in, name, wanted, whole));
+      } else if (links_left > 0) {
+        CGW_TRY(make_missing(root, link, wanted, follow_symlinks, links_left - 1));
+      }
+      if (i + 1 == pieces.size()) return {};
+      there = open_path(root, whole, 0, resolve_flags(follow_symlinks));
+      if (!there) return fail(there.error());
+    }
+    directory = std::move(*there);
+    parent = whole;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -63,30 +108,8 @@ Result<UniqueFd> make_in_root(int root, const std::string& path, TargetKind kind
   const auto how = resolve_flags(follow_symlinks);
   auto opened = open_path(root, path, 0, how);
   if (opened || opened.error().errno_value != ENOENT) return opened;
-  // Every prefix is resolved from the root again: a symbolic link in it may lead anywhere inside.
-  UniqueFd parent;
-  std::string whole;
-  const auto pieces = split(path, '/');
-  const auto last = std::ranges::find_if(pieces.rbegin(), pieces.rend(), is_name);
-  for (auto piece = pieces.begin(); piece != last.base(); ++piece) {
-    if (!is_name(*piece)) continue;
-    if (*piece == "..") {
-      return fail(Error::invalid("create", path, "a missing path may not contain '..'"));
-    }
-    whole += "/";
-    whole += *piece;
-    const bool is_last = piece + 1 == last.base();
-    auto there = is_last ? std::move(opened) : open_path(root, whole, O_DIRECTORY, how);
-    if (!there) {  // the last one is known to be missing
-      CGW_TRY(make_one(parent.valid() ? parent.get() : root, std::string(*piece),
-                       is_last ? kind : TargetKind::directory, whole));
-      if (is_last) break;
-      there = open_path(root, whole, O_DIRECTORY, how);
-      if (!there) return there;
-    }
-    parent = std::move(*there);
-  }
-  return open_path(root, path, 0, how);
+  CGW_TRY(make_missing(root, path, kind, follow_symlinks, kLinks));
+  return open_path(root, path, 0, resolve_flags(follow_symlinks));
 }
 
 }  // namespace cgwarden::launcher

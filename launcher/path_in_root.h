@@ -19,7 +19,7 @@ namespace cgwarden::launcher {
 enum class TargetKind { directory, file };
 
 // Opens `path`, making its missing directories (0755) and, for TargetKind::file, an empty last
-// component (0644).
+// component (0644). Where a symbolic link in it leads to nothing inside the root, that is made.
 [[nodiscard]] Result<UniqueFd> make_in_root(int root, const std::string& path, TargetKind kind,
                                             bool follow_symlinks = true);
 

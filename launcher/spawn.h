@@ -52,6 +52,9 @@ struct SpawnRequest {
   unsigned preserve_fds = 0;
   // Connected AF_UNIX socket that gets the master of process.terminal; -1: no terminal is made.
   int console_socket = -1;
+  // What the command writes to its terminal is copied to another one (relay_terminal), which makes
+  // lines of it: a line feed stays one (no ONLCR), so that a copy to a file or pipe has none added.
+  bool relayed_terminal = false;
   // Gets the listener of a seccomp profile with SCMP_ACT_NOTIFY and the host pid it speaks of.
   std::function<Step(pid_t pid, UniqueFd listener)> seccomp_listener = {};
   // Closed in the child at once: what must end with the caller, as the lock of a directory. -1:

@@ -155,7 +155,8 @@ struct Process {
 struct Hook {
   std::string path;  // absolute
   std::vector<std::string> args;
-  std::vector<std::string> env;
+  std::vector<std::string> env;  // empty: inherited
+  bool empty_env = false;        // "env" is an empty array: nothing is inherited
   std::optional<unsigned> timeout_sec;
   bool operator==(const Hook&) const = default;
 };
@@ -252,6 +253,13 @@ struct TimeOffset {
   bool operator==(const TimeOffset&) const = default;
 };
 
+struct MemoryPolicy {  // linux.memoryPolicy (runtime-spec 1.3)
+  std::string mode;    // "MPOL_BIND", memory_policy.h
+  std::string nodes;   // cpuset(7) list; empty: none
+  std::vector<std::string> flags;
+  bool operator==(const MemoryPolicy&) const = default;
+};
+
 struct Personality {
   std::string domain;  // "LINUX" or "LINUX32"
   bool operator==(const Personality&) const = default;
@@ -302,6 +310,7 @@ struct Spec {
   std::vector<std::string> readonly_paths;
   std::string mount_label;
   std::optional<Personality> personality;
+  std::optional<MemoryPolicy> memory_policy;
   // Annotation io.github.cgwarden.init: PID 1 is the built-in init (init.h), which reaps and
   // forwards signals.
   bool init = false;

@@ -63,6 +63,10 @@ Step check_name(const std::string& name, const Spec& spec) {
   if (file == "kernel/hostname") {
     return refused("sysctl", "kernel.hostname is given by \"hostname\"");
   }
+  if (file == "kernel/domainname" && !spec.domainname.empty() &&
+      spec.sysctl.at(name) != spec.domainname) {
+    return refused("sysctl", "kernel.domainname is not what \"domainname\" says");
+  }
   if (!spec.has_namespace(*type)) {
     return refused("sysctl", printable(name) + " needs the container's own " +
                                  namespace_name(*type) + " namespace");

@@ -154,7 +154,7 @@ RawTerminal::~RawTerminal() {
   if (saved_) ::tcsetattr(fd_, TCSANOW, &saved_->modes);
 }
 
-StepResult<RawTerminal> RawTerminal::enter(int fd) {
+StepResult<RawTerminal> RawTerminal::enter(int fd, bool make_lines) {
   RawTerminal result;
   auto saved = std::make_unique<Saved>();
   if (::tcgetattr(fd, &saved->modes) != 0) {
@@ -163,6 +163,8 @@ StepResult<RawTerminal> RawTerminal::enter(int fd) {
   }
   termios raw = saved->modes;
   ::cfmakeraw(&raw);
+  // The other end leaves line feeds alone (leave_line_feeds), so this one makes lines of them.
+  if (make_lines) raw.c_oflag |= OPOST;
   if (::tcsetattr(fd, TCSANOW, &raw) != 0) {
     return failed("console", "the terminal cannot be made raw");
   }

@@ -8,10 +8,12 @@
 namespace cgwarden::launcher {
 
 // The caller's own terminal in raw mode while alive; for foreground `run` and `exec` with a
-// terminal. A descriptor that is no terminal is left alone.
+// terminal. With `make_lines` it goes on turning line feeds into carriage return and line feed, for
+// a command whose terminal does not (SpawnRequest::relayed_terminal). A descriptor that is no
+// terminal is left alone.
 class RawTerminal {
  public:
-  [[nodiscard]] static StepResult<RawTerminal> enter(int fd);
+  [[nodiscard]] static StepResult<RawTerminal> enter(int fd, bool make_lines = false);
   RawTerminal(RawTerminal&& other) noexcept;
   RawTerminal& operator=(RawTerminal&&) = delete;
   RawTerminal(const RawTerminal&) = delete;

@@ -14,14 +14,15 @@
 
 namespace cgwarden::launcher::oci {
 
-Outcome<Bundle> read_bundle(const std::string& path) {
+Outcome<Bundle> read_bundle(const CreateOptions& options) {
+  const std::string& path = options.bundle;
   Bundle bundle;
   std::array<char, PATH_MAX> absolute{};
   if (::realpath(path.c_str(), absolute.data()) == nullptr) {
     return std::unexpected(Failure(Error::from_errno(errno, "open the bundle", path)));
   }
   bundle.path = absolute.data();
-  const std::string file = bundle.path + "/config.json";
+  const std::string file = options.config.empty() ? bundle.path + "/config.json" : options.config;
   CGW_ASSIGN(bundle.config_text, read_file(file, limits::kStateFileBytes));
   CGW_ASSIGN(bundle.spec, parse_config(bundle.config_text, file, &bundle.warnings));
   resolve_in_bundle(bundle.spec, bundle.path);

@@ -15,6 +15,7 @@ struct Global {
   std::string log;   // file for errors; empty: stderr only
   bool log_json = false;
   bool debug = false;
+  bool errors_only = false;
   CgroupDriver cgroup_driver = CgroupDriver::cgroupfs;
 };
 

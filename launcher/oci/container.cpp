@@ -60,7 +60,8 @@ Failure no_such(const std::string& id) {
 
 bool valid_id(const std::string& id) {
   constexpr std::size_t kLongest = 1024;
-  return !id.empty() && id.size() <= kLongest && id != "." && id != ".." &&
+  // A dot in front is for files of the runtime itself (.seccomp).
+  return !id.empty() && id.size() <= kLongest && id.front() != '.' &&
          std::ranges::all_of(id, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   std::string_view("_+-.").find(c) != std::string_view::npos;
@@ -70,7 +71,8 @@ bool valid_id(const std::string& id) {
 Outcome<Container> Container::claim(const std::string& root, const std::string& id) {
   if (!valid_id(id)) {
     return refuse("\"" + printable(id) +
-                  "\" is not a valid container id: letters, digits, '_', '+', '-' and '.' only");
+                  "\" is not a valid container id: letters, digits, '_', '+', '-' and, not in "
+                  "front, '.' only");
   }
   CGW_TRY(make_directories(root, 0700));
   Container container;

@@ -76,7 +76,7 @@ Outcome<void> Creation::open_channels() {
 // Written before anything exists that a later command would have to find and clear away.
 Outcome<void> Creation::write_first_record() {
   if (!bundle_) {
-    CGW_ASSIGN(bundle_, read_bundle(options_.bundle));
+    CGW_ASSIGN(bundle_, read_bundle(options_));
   }
   Bundle& bundle = *bundle_;
   for (const auto& warning : bundle.warnings) log_warning(warning);
@@ -134,6 +134,7 @@ StepResult<std::string> Creation::ready(const Spawned& spawned) {
 
 Outcome<void> Creation::launch() {
   const Spec& spec = made_.spec;
+  close_others(3 + inherited_fds_);
   if (global_.cgroup_driver != CgroupDriver::systemd) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, -1));
@@ -147,6 +148,7 @@ Outcome<void> Creation::launch() {
   request.cgroup_fd = cgroup_.get();
   request.preserve_fds = inherited_fds_;
   request.console_socket = console_;
+  request.relayed_terminal = !console_socket_.valid();
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(made_.spec, made_.record, pid, listener);
   };

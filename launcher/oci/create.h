@@ -13,6 +13,7 @@ namespace cgwarden::launcher::oci {
 struct CreateOptions {
   std::string id;
   std::string bundle = ".";
+  std::string config;  // instead of the bundle's config.json; relative to the working directory
   std::string console_socket;
   std::string pid_file;
   unsigned preserve_fds = 0;
@@ -27,14 +28,14 @@ struct CreatedContainer {
   Spawned spawned;
 };
 
-// The bundle's config.json with its paths made absolute.
+// The bundle's config.json, or the file that stands in for it, with its paths made absolute.
 struct Bundle {
   std::string path;  // absolute, no symbolic links
   std::string config_text;
   Spec spec;
   std::vector<std::string> warnings;  // of parse_config
 };
-[[nodiscard]] Outcome<Bundle> read_bundle(const std::string& path);
+[[nodiscard]] Outcome<Bundle> read_bundle(const CreateOptions& options);
 
 // Makes the container up to the point where `start` lets its command through (`gated`), or all the
 // way to execve(2). When it fails nothing is left: no process, cgroup, mount, namespace or file.

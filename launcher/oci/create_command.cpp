@@ -7,6 +7,7 @@ namespace cgwarden::launcher::oci {
 std::vector<Option> create_option_table(CreateOptions& options) {
   return {
       {"bundle", 'b', "DIR", "directory with config.json (default: .)", into(options.bundle)},
+      {"config", 'f', "FILE", "instead of the bundle's config.json", into(options.config)},
       {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
       {"pid-file", 0, "FILE", "write the container's host pid there", into(options.pid_file)},
       {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
@@ -14,6 +15,9 @@ std::vector<Option> create_option_table(CreateOptions& options) {
        into(options.no_pivot)},
       {"no-new-keyring", 0, nullptr, "keep the caller's session key ring",
        into(options.no_new_keyring)},
+      // Callers of runc and crun say it; orphans of a container are its own init's in any case.
+      {"no-subreaper", 0, nullptr, "accepted and not needed",
+       [](const std::string&) -> Outcome<void> { return {}; }},
   };
 }
 

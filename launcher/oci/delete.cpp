@@ -1,6 +1,7 @@
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
 #include "launcher/oci/destroy.h"
+#include "launcher/oci/id_pattern.h"
 
 namespace cgwarden::launcher::oci {
 namespace {
@@ -26,26 +27,36 @@ Outcome<void> delete_container(Container& container, const std::string& id, bool
   return destroy(container, *record, poststop_hooks(container, *record));
 }
 
+Outcome<void> delete_one(const Global& global, const std::string& id, bool force) {
+  auto container = Container::open(global.root, id);
+  if (!container) {
+    if (force) return {};
+    return std::unexpected(container.error());
+  }
+  return delete_container(*container, id, force);
+}
+
 }  // namespace
 
 Outcome<int> remove(const Global& global, const Words& words) {
   bool help = false;
   bool force = false;
+  bool regex = false;
   const std::vector<Option> options{
       {"force", 'f', nullptr, "kill it if it runs; no error if there is none", into(force)},
+      {"regex", 'r', nullptr, "every container whose id matches this expression", into(regex)},
       {"help", 'h', nullptr, "this text", into(help)}};
   CGW_ASSIGN(const Words positional, parse_options("delete", words, options));
   if (help) {
-    return print_help("delete [--force] ID", "Removes a stopped container and all it holds.",
-                      options);
+    return print_help("delete [--force] [--regex] ID",
+                      "Removes a stopped container and all it holds.", options);
   }
   CGW_ASSIGN(const std::string id, only_id("delete", positional));
-  auto container = Container::open(global.root, id);
-  if (!container) {
-    if (force) return 0;
-    return std::unexpected(container.error());
+  Words ids{id};
+  if (regex) {
+    CGW_ASSIGN(ids, ids_matching(global.root, id));
   }
-  CGW_TRY(delete_container(*container, id, force));
+  for (const auto& one : ids) CGW_TRY(delete_one(global, one, force));
   return 0;
 }
 

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <string>
 
 #include "launcher/hooks.h"
 #include "launcher/oci/log.h"
@@ -34,6 +36,13 @@ Outcome<void> kill_process(const ContainerRecord& record) {
   siginfo_t info{};
   (void)::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG);
   return {};
+}
+
+// The words of LaunchError speak of a start.
+std::string without_start(const LaunchError& error) {
+  std::string text = error.stage + ": " + error.text;
+  if (error.errno_value != 0) text += std::string(": ") + std::strerror(error.errno_value);
+  return text;
 }
 
 bool is_populated(const ContainerCgroup& cgroup) {
@@ -68,7 +77,7 @@ Outcome<void> destroy(const Container& container, const ContainerRecord& record,
   const std::string state = state_json(record, ContainerStatus::stopped);
   for (const auto& hook : poststop) {
     if (const Step ran = run_hooks({hook}, "poststop", state); !ran) {
-      log_warning(ran.error().sentence());
+      log_warning(without_start(ran.error()));
     }
   }
   return container.remove();

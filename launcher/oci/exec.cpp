@@ -129,6 +129,8 @@ Outcome<void> Execution::look_up(const std::string& id) {
 }
 
 Outcome<Spawned> Execution::launch(int console) {
+  // After the files that the caller may have passed open have been read (--process /dev/fd/N).
+  close_others(3 + options_.preserve_fds);
   spec_.namespaces = namespaces_.entries;
   UniqueFd cgroup_fd;
   const bool other_user = std::ranges::any_of(
@@ -141,6 +143,7 @@ Outcome<Spawned> Execution::launch(int console) {
   request.cgroup_fd = cgroup_fd.get();
   request.preserve_fds = options_.preserve_fds;
   request.console_socket = console;
+  request.relayed_terminal = !options_.detach;
   request.seccomp_cache = global_.root + "/.seccomp";
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(spec_, record_, pid, listener);

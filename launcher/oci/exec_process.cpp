@@ -28,7 +28,12 @@ Outcome<void> use_user(User& user, const std::string& text) {
 Outcome<void> add_capability(Capabilities& sets, const std::string& given) {
   const std::string name = given.starts_with("CAP_") ? given : "CAP_" + given;
   if (capability_number(name) < 0) return refuse(printable(given) + " is not a capability");
-  // Not ambient or inheritable: those go on to what the command starts (CVE-2022-29162).
+  // Not inheritable: that goes on to what the command starts (CVE-2022-29162). Where the container
+  // has it inheritable it is made ambient too, else a command that is not root would not get it.
+  if (std::ranges::find(sets.inheritable, name) != sets.inheritable.end() &&
+      std::ranges::find(sets.ambient, name) == sets.ambient.end()) {
+    sets.ambient.push_back(name);
+  }
   for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) {
     if (std::ranges::find(*set, name) == set->end()) set->push_back(name);
   }

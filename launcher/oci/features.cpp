@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "launcher/capabilities.h"
+#include "launcher/memory_policy.h"
 #include "launcher/mount_options.h"
 #include "launcher/namespaces.h"
 #include "launcher/oci/commands.h"
@@ -27,7 +28,8 @@ json architectures() {
           "SCMP_ARCH_PARISC",  "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64"};
 }
 
-json names_of(std::span<const SeccompWord> words) {
+template <typename Word>
+json names_of(std::span<const Word> words) {
   json names = json::array();
   for (const auto& word : words) names.push_back(word.name);
   return names;
@@ -43,16 +45,19 @@ json seccomp() {
 }
 
 json linux_features() {
-  return {{"namespaces", namespace_names()},
-          {"capabilities", capability_names()},
-          {"cgroup",
-           {{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
-          {"seccomp", seccomp()},
-          {"apparmor", {{"enabled", true}}},
-          {"selinux", {{"enabled", true}}},
-          {"intelRdt", {{"enabled", false}}},
-          {"mountExtensions", {{"idmap", {{"enabled", true}}}}},
-          {"netDevices", {{"enabled", true}}}};
+  return {
+      {"namespaces", namespace_names()},
+      {"capabilities", capability_names()},
+      {"cgroup",
+       {{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}},
+      {"seccomp", seccomp()},
+      {"apparmor", {{"enabled", true}}},
+      {"selinux", {{"enabled", true}}},
+      {"memoryPolicy",
+       {{"modes", names_of(memory_policy_modes())}, {"flags", names_of(memory_policy_flags())}}},
+      {"intelRdt", {{"enabled", false}}},
+      {"mountExtensions", {{"idmap", {{"enabled", true}}}}},
+      {"netDevices", {{"enabled", true}}}};
 }
 
 }  // namespace
@@ -66,7 +71,8 @@ Outcome<int> features(const Global& /*global*/, const Words& words) {
   if (!positional.empty()) return refuse("features takes no container id", kUsage);
   const json hooks = json::array(
       {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"});
-  const json unsafe = json::array({"io.github.cgwarden.init", "io.github.cgwarden.seccomp"});
+  const json unsafe = json::array(
+      {"io.github.cgwarden.init", "io.github.cgwarden.seccomp", "run.oci.keep_original_groups"});
   const json document{{"ociVersionMin", "1.0.0"},
                       {"ociVersionMax", "1.2.0"},
                       {"hooks", hooks},

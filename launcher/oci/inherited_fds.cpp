@@ -1,10 +1,13 @@
 #include "launcher/oci/inherited_fds.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/text.h"
 
@@ -26,6 +29,19 @@ Outcome<unsigned> all_open(const std::string& who, unsigned count, unsigned firs
 }
 
 }  // namespace
+
+void close_others(unsigned first) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir("/proc/self/fd"), &::closedir);
+  if (!list) return;
+  std::vector<int> others;
+  while (const dirent* entry = ::readdir(list.get())) {
+    const auto fd = parse_integer<int>(static_cast<const char*>(entry->d_name));
+    if (!fd || *fd < static_cast<int>(first)) continue;
+    const int flags = ::fcntl(*fd, F_GETFD);
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) others.push_back(*fd);
+  }
+  for (const int fd : others) ::close(fd);
+}
 
 Outcome<unsigned> preserved_fds(unsigned count, unsigned first) {
   return all_open("--preserve-fds", count, first);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
+#include "launcher/oci/id_pattern.h"
 #include "launcher/oci/signal_name.h"
 
 namespace cgwarden::launcher::oci {
@@ -48,17 +49,33 @@ Outcome<void> signal_all(const ContainerRecord& record, int number) {
   return {};
 }
 
+Outcome<void> signal_container(const Global& global, const std::string& id, int number, bool all) {
+  CGW_ASSIGN(const Container container, Container::open(global.root, id));
+  CGW_ASSIGN(const ContainerRecord record, container.record());
+  const ContainerStatus status = status_of(record);
+  // With --all, processes may be left after the first one has ended.
+  if (all && status == ContainerStatus::stopped && !record.cgroup.path.empty()) {
+    return signal_all(record, number);
+  }
+  if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
+    return not_running(record.id, status);
+  }
+  return all ? signal_all(record, number) : signal_one(record, number);
+}
+
 }  // namespace
 
 Outcome<int> kill(const Global& global, const Words& words) {
   bool help = false;
   bool all = false;
+  bool regex = false;
   const std::vector<Option> options{
       {"all", 'a', nullptr, "every process of the container", into(all)},
+      {"regex", 'r', nullptr, "every container whose id matches this expression", into(regex)},
       {"help", 'h', nullptr, "this text", into(help)}};
   CGW_ASSIGN(const Words positional, parse_options("kill", words, options));
   if (help) {
-    return print_help("kill [--all] ID [SIGNAL]",
+    return print_help("kill [--all] [--regex] ID [SIGNAL]",
                       "Sends a signal (name or number; default TERM) to the container's process.",
                       options);
   }
@@ -68,22 +85,11 @@ Outcome<int> kill(const Global& global, const Words& words) {
   const std::string& name = positional.size() == 2 ? positional[1] : "TERM";
   const auto number = signal_number(name);
   if (!number) return refuse("\"" + printable(name) + "\" is not a signal");
-  CGW_ASSIGN(const Container container, Container::open(global.root, positional.front()));
-  CGW_ASSIGN(const ContainerRecord record, container.record());
-  const ContainerStatus status = status_of(record);
-  // With --all, processes may be left after the first one has ended.
-  if (all && status == ContainerStatus::stopped && !record.cgroup.path.empty()) {
-    CGW_TRY(signal_all(record, *number));
-    return 0;
+  Words ids{positional.front()};
+  if (regex) {
+    CGW_ASSIGN(ids, ids_matching(global.root, positional.front()));
   }
-  if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
-    return not_running(record.id, status);
-  }
-  if (all) {
-    CGW_TRY(signal_all(record, *number));
-  } else {
-    CGW_TRY(signal_one(record, *number));
-  }
+  for (const auto& id : ids) CGW_TRY(signal_container(global, id, *number, all));
   return 0;
 }
 

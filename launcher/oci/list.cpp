@@ -29,24 +29,31 @@ Outcome<std::vector<Row>> rows(const Global& global) {
 }
 
 std::string as_json(const std::vector<Row>& rows) {
-  nlohmann::json list = nlohmann::json::array();
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const auto& [record, status] : rows) {
-    list.push_back(nlohmann::json::parse(state_json(record, status)));
+    list.push_back(nlohmann::ordered_json::parse(state_json(record, status)));
   }
   return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+std::string row(const std::string& id, const std::string& pid, const std::string& status,
+                const std::string& bundle, const std::string& created, const std::string& owner) {
+  const auto padded = [](std::string cell, std::size_t width) {
+    if (cell.size() < width) cell.resize(width, ' ');
+    return cell + " ";
+  };
+  return padded(id, 40) + padded(pid, 10) + padded(status, 9) + padded(bundle, 30) +
+         padded(created, 30) + owner + "\n";
+}
+
 std::string as_table(const std::vector<Row>& rows) {
-  std::string text = "ID                                       PID        STATUS    BUNDLE\n";
+  std::string text = row("ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER");
   for (const auto& [record, status] : rows) {
     const std::string pid =
         std::to_string(status == ContainerStatus::stopped || record.pid < 0 ? 0 : record.pid);
-    const auto padded = [](std::string cell, std::size_t width) {
-      if (cell.size() < width) cell.resize(width, ' ');
-      return cell + " ";
-    };
-    text += padded(record.id, 40) + padded(pid, 10) + padded(std::string(to_string(status)), 9) +
-            record.bundle + "\n";
+    const nlohmann::json shown = nlohmann::json::parse(state_json(record, status));
+    text += row(record.id, pid, std::string(to_string(status)), record.bundle, record.created,
+                shown.value("owner", ""));
   }
   return text;
 }

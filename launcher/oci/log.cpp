@@ -21,6 +21,7 @@ struct Log {
   UniqueFd file;
   bool json = false;
   bool debug = false;
+  bool errors_only = false;
 };
 Log& log() {
   static Log instance;
@@ -44,7 +45,8 @@ void say(std::string_view level, std::string_view message, Screen screen) {
     (void)write_all(log().file.get(), line_of(level, message), "--log");
     if (screen == Screen::without_log) return;
   }
-  (void)write_all(STDERR_FILENO, "cgwarden-oci: " + printable(message) + "\n", "stderr");
+  const std::string kind = level == "error" ? "" : std::string(level) + ": ";
+  (void)write_all(STDERR_FILENO, "cgwarden-oci: " + kind + printable(message) + "\n", "stderr");
 }
 
 }  // namespace
@@ -52,6 +54,7 @@ void say(std::string_view level, std::string_view message, Screen screen) {
 Outcome<void> open_log(const Global& global) {
   log().json = global.log_json;
   log().debug = global.debug;
+  log().errors_only = global.errors_only;
   if (global.log.empty()) return {};
   auto file = open_at(AT_FDCWD, global.log, O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (!file) return std::unexpected(Failure(file.error()));
@@ -60,7 +63,9 @@ Outcome<void> open_log(const Global& global) {
 }
 
 void log_error(std::string_view message) { say("error", message, Screen::always); }
-void log_warning(std::string_view message) { say("warning", message, Screen::without_log); }
+void log_warning(std::string_view message) {
+  if (!log().errors_only) say("warning", message, Screen::without_log);
+}
 void log_debug(std::string_view message) {
   if (log().debug) say("debug", message, Screen::without_log);
 }

@@ -65,6 +65,14 @@ std::vector<Option> global_options(Global& global, bool& help, bool& version) {
     global.cgroup_driver = *driver;
     return {};
   };
+  const auto choose_level = [&global](const std::string& value) -> Outcome<void> {
+    if (value != "error" && value != "warning" && value != "debug") {
+      return refuse("--log-level is error, warning or debug, not " + printable(value), kUsage);
+    }
+    global.debug = value == "debug";
+    global.errors_only = value == "error";
+    return {};
+  };
   return {
       {"root", 0, "DIR", "state of the containers", into(global.root)},
       {"log", 0, "FILE", "errors are appended there too", into(global.log)},
@@ -86,6 +94,7 @@ std::vector<Option> global_options(Global& global, bool& help, bool& version) {
       {"rootless", 0, "VALUE", "accepted and not needed",
        [](const std::string&) -> Outcome<void> { return {}; }},
       {"debug", 0, nullptr, "say more", into(global.debug)},
+      {"log-level", 0, "LEVEL", "error, warning (default) or debug", choose_level},
       {"version", 'v', nullptr, "print the version", into(version)},
       {"help", 'h', nullptr, "this text", into(help)},
   };
@@ -116,6 +125,9 @@ Outcome<int> dispatch(const Global& global, const Words& words, char** argv) {
   for (const auto& command : kCommands) {
     if (command.name != words.front()) continue;
     if (command.enters_container) CGW_TRY(seal_program(argv));
+    std::string line = "cgwarden-oci " CGWARDEN_VERSION ":";
+    for (const auto& word : words) line += " " + word;
+    log_debug(line);
     return command.run(global, Words(words.begin() + 1, words.end()));
   }
   return refuse("\"" + printable(words.front()) + "\" is not a command; see cgwarden-oci --help",

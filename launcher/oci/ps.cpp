@@ -11,18 +11,25 @@
 namespace cgwarden::launcher::oci {
 namespace {
 
-// Without a cgroup of its own a container is known by its first process only.
+// Without a cgroup of its own a container is known by its first process only. One that has ended
+// may have left others in its cgroup (without a pid namespace), or none.
 Outcome<std::vector<pid_t>> pids_of(const ContainerRecord& record) {
-  if (record.cgroup.path.empty()) return std::vector<pid_t>{record.pid};
-  CGW_ASSIGN(const std::vector<pid_t> pids, processes(record.cgroup));
-  return pids;
+  if (record.cgroup.path.empty()) {
+    if (!open_process(record).valid()) return std::vector<pid_t>{};
+    return std::vector<pid_t>{record.pid};
+  }
+  auto pids = processes(record.cgroup);
+  if (pids) return *std::move(pids);
+  if (pids.error().kind == ErrorKind::vanished) return std::vector<pid_t>{};
+  return std::unexpected(Failure(pids.error()));
 }
 
 // The table is that of ps(1), for these processes.
 Outcome<int> show_table(const std::vector<pid_t>& pids, const Words& ps_words) {
   std::string list;
   for (const pid_t pid : pids) list += (list.empty() ? "" : ",") + std::to_string(pid);
-  Words words{"ps", "-p", list.empty() ? "0" : list};
+  // No process has this number (PID_MAX_LIMIT is 2^22): ps(1) prints the head of the table alone.
+  Words words{"ps", "-p", list.empty() ? "2147483647" : list};
   if (ps_words.empty()) {
     words.emplace_back("-f");
   } else {
@@ -37,6 +44,7 @@ Outcome<int> show_table(const std::vector<pid_t>& pids, const Words& ps_words) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
+  if (list.empty()) return 0;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -57,9 +65,6 @@ Outcome<int> ps(const Global& global, const Words& words) {
   }
   CGW_ASSIGN(const Container container, Container::open(global.root, positional.front()));
   CGW_ASSIGN(const ContainerRecord record, container.record());
-  if (status_of(record) == ContainerStatus::stopped) {
-    return refuse("container \"" + record.id + "\" is not running");
-  }
   CGW_ASSIGN(const std::vector<pid_t> pids, pids_of(record));
   if (format == "json") return print(nlohmann::json(pids).dump() + "\n");
   return show_table(pids, Words(positional.begin() + 1, positional.end()));

@@ -12,8 +12,9 @@ using nlohmann::json;
 
 constexpr int kRecordVersion = 1;
 
-std::string text_of(const json& document) {
-  return document.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+template <typename Document>
+std::string text_of(const Document& document) {
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 template <typename T>
@@ -50,23 +51,23 @@ std::string_view to_string(ContainerStatus status) {
 }
 
 std::string to_json(const ContainerRecord& record) {
-  return text_of({{"version", kRecordVersion},
-                  {"ociVersion", record.oci_version},
-                  {"id", record.id},
-                  {"pid", record.pid},
-                  {"startTime", record.start_time},
-                  {"creating", record.creating},
-                  {"started", record.started},
-                  {"bundle", record.bundle},
-                  {"rootfs", record.rootfs},
-                  {"created", record.created},
-                  {"owner", record.owner},
-                  {"cgroup",
-                   {{"driver", to_string(record.cgroup.driver)},
-                    {"path", record.cgroup.path},
-                    {"unit", record.cgroup.unit},
-                    {"made", record.cgroup_made}}},
-                  {"annotations", record.annotations}});
+  return text_of(json{{"version", kRecordVersion},
+                      {"ociVersion", record.oci_version},
+                      {"id", record.id},
+                      {"pid", record.pid},
+                      {"startTime", record.start_time},
+                      {"creating", record.creating},
+                      {"started", record.started},
+                      {"bundle", record.bundle},
+                      {"rootfs", record.rootfs},
+                      {"created", record.created},
+                      {"owner", record.owner},
+                      {"cgroup",
+                       {{"driver", to_string(record.cgroup.driver)},
+                        {"path", record.cgroup.path},
+                        {"unit", record.cgroup.unit},
+                        {"made", record.cgroup_made}}},
+                      {"annotations", record.annotations}});
 }
 
 Result<ContainerRecord> parse_container_record(const std::string& text, const std::string& where) {
@@ -104,15 +105,17 @@ Result<ContainerRecord> parse_container_record(const std::string& text, const st
 }
 
 std::string state_json(const ContainerRecord& record, ContainerStatus status) {
-  json document{{"ociVersion", record.oci_version},
-                {"id", record.id},
-                {"status", to_string(status)},
-                {"bundle", record.bundle},
-                {"rootfs", record.rootfs},
-                {"created", record.created},
-                {"owner", record.owner == 0 ? "root" : std::to_string(record.owner)},
-                {"pid", status == ContainerStatus::stopped || record.pid < 0 ? 0 : record.pid}};
+  // In the order of the specification, which is how people read it.
+  nlohmann::ordered_json document{
+      {"ociVersion", record.oci_version},
+      {"id", record.id},
+      {"pid", status == ContainerStatus::stopped || record.pid < 0 ? 0 : record.pid},
+      {"status", to_string(status)},
+      {"bundle", record.bundle},
+      {"rootfs", record.rootfs},
+      {"created", record.created}};
   document["annotations"] = record.annotations;
+  document["owner"] = record.owner == 0 ? "root" : std::to_string(record.owner);
   return text_of(document);
 }
 

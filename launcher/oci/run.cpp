@@ -22,7 +22,7 @@ struct RunOptions {
 };
 
 Outcome<int> run_and_remove(const Global& global, const RunOptions& options) {
-  CGW_ASSIGN(Bundle bundle, read_bundle(options.create.bundle));
+  CGW_ASSIGN(Bundle bundle, read_bundle(options.create));
   const bool terminal = bundle.spec.process.terminal && options.create.console_socket.empty();
   std::optional<CreatedContainer> made;
   const auto launch = [&](int console) -> Outcome<Spawned> {

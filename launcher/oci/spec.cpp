@@ -8,6 +8,20 @@
 namespace cgwarden::launcher::oci {
 namespace {
 
+// What `spec` of runc and crun names; it is less than engines give by default.
+void give_capabilities_of_the_field(Capabilities& sets) {
+  const std::vector<std::string> names{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"};
+  sets = {
+      .bounding = names, .effective = names, .inheritable = {}, .permitted = names, .ambient = {}};
+}
+
+// Group 5 is "tty" in every distribution; mesg(1) and write(1) count on it.
+void give_terminals_to_group_tty(Spec& spec) {
+  for (auto& mount : spec.mounts) {
+    if (mount.type == "devpts") mount.options.emplace_back("gid=5");
+  }
+}
+
 // As root of a user namespace that maps the caller's own ids only.
 void make_rootless(Spec& spec) {
   std::erase_if(spec.namespaces,
@@ -43,6 +57,9 @@ Outcome<int> spec(const Global& /*global*/, const Words& words) {
   Spec made = default_spec();
   made.process.args = {"sh"};
   made.process.terminal = true;
+  made.process.env.emplace_back("TERM=xterm");
+  give_capabilities_of_the_field(made.process.capabilities);
+  give_terminals_to_group_tty(made);
   made.root_path = "rootfs";
   made.root_readonly = true;
   made.hostname = "cgwarden";

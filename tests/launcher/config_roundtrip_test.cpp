@@ -297,6 +297,12 @@ Spec RandomSpec::spec() {
   spec.masked_paths = paths();
   spec.readonly_paths = paths();
   spec.mount_label = maybe_word();
+  spec.memory_policy = maybe([&] {
+    return MemoryPolicy{.mode = coin() ? "MPOL_BIND" : "MPOL_LOCAL",
+                        .nodes = coin() ? "0-3,7" : "",
+                        .flags = coin() ? std::vector<std::string>{"MPOL_F_STATIC_NODES"}
+                                        : std::vector<std::string>{}};
+  });
   spec.personality = maybe([&] { return Personality{coin() ? "LINUX" : "LINUX32"}; });
   spec.init = coin();
   spec.annotations = text_map();

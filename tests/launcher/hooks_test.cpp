@@ -56,6 +56,21 @@ TEST_F(HooksTest, StateEnvironmentAndArguments) {
   EXPECT_EQ(text("second"), "");
 }
 
+TEST_F(HooksTest, WithoutAnEnvironmentItHasTheCallersOrTheOneGiven) {
+  Hook hook = shell("echo ${CGWARDEN_LEAK-none} > " + file("seen"));
+  ::setenv("CGWARDEN_LEAK", "mine", 1);
+  EXPECT_EQ(run({hook}), "done");
+  EXPECT_EQ(text("seen"), "mine\n");
+  const std::vector<std::string> other{"CGWARDEN_LEAK=theirs"};
+  EXPECT_TRUE(run_hooks({hook}, "startContainer", "{}", &other));
+  EXPECT_EQ(text("seen"), "theirs\n");
+  // "env": [] is an environment, an empty one.
+  hook.empty_env = true;
+  EXPECT_TRUE(run_hooks({hook}, "startContainer", "{}", &other));
+  ::unsetenv("CGWARDEN_LEAK");
+  EXPECT_EQ(text("seen"), "none\n");
+}
+
 TEST_F(HooksTest, WithoutArgumentsThePathIsTheName) {
   Hook hook;
   hook.path = "/bin/true";

@@ -93,7 +93,13 @@ TEST(OciLinuxTest, EveryPropertyOfSeccompIsRead) {
 TEST(OciLinuxTest, BadValuesAreRefusedByName) {
   const Refusal cases[] = {
       {R"("intelRdt":{"closID":"x"})", "linux.intelRdt is not supported"},
-      {R"("memoryPolicy":{"mode":"MPOL_BIND"})", "linux.memoryPolicy is not supported"},
+      {R"("memoryPolicy":{})", "linux.memoryPolicy.mode is missing"},
+      {R"("memoryPolicy":{"mode":"MPOL_NO"})",
+       "linux.memoryPolicy.mode is not a mode of set_mempolicy(2)"},
+      {R"("memoryPolicy":{"mode":"MPOL_BIND","flags":["MPOL_F_NO"]})",
+       "linux.memoryPolicy.flags has a flag that set_mempolicy(2) has not"},
+      {R"("memoryPolicy":{"mode":"MPOL_BIND","nodes":0})",
+       "linux.memoryPolicy.nodes must be a string"},
       {R"("namespaces":[{"type":"mnt"}])", "linux.namespaces[0].type \"mnt\" is not supported"},
       {R"("namespaces":[{"path":"/x"}])", "linux.namespaces[0].type is missing"},
       {R"("namespaces":[{"type":"pid"},{"type":"pid"}])",

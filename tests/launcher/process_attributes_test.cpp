@@ -84,6 +84,18 @@ TEST(SysctlTest, OnlyWhatIsTheContainersOwn) {
             "network namespace");
 }
 
+TEST(SysctlTest, TheDomainnameIsSaidOnceOrTwiceTheSame) {
+  Spec spec;
+  spec.namespaces = {{NamespaceType::uts, ""}};
+  spec.domainname = "example";
+  spec.sysctl = {{"kernel.domainname", "example"}};
+  EXPECT_TRUE(check_sysctls(spec));
+  spec.sysctl = {{"kernel.domainname", "other"}};
+  const Step refused = check_sysctls(spec);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().text, "kernel.domainname is not what \"domainname\" says");
+}
+
 TEST(SysctlTest, TheHostsAreRefused) {
   const std::vector<Namespace> all{
       {NamespaceType::ipc, ""}, {NamespaceType::network, ""}, {NamespaceType::uts, ""}};

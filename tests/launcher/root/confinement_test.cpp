@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 
@@ -191,6 +193,53 @@ TEST(Confinement, NamespacesCanBeJoinedByPath) {
   ASSERT_TRUE(run.started) << run.error.sentence();
   EXPECT_EQ(run.output, std::filesystem::read_symlink("/proc/self/ns/ipc").string() + "\n" +
                             std::filesystem::read_symlink("/proc/self/ns/pid").string() + "\n");
+}
+
+// A profile may forbid what the check before execve(2) asks with (faccessat2(2) since Linux 5.8).
+TEST(Confinement, AProfileThatForbidsTheCheckDoesNotForbidTheCommand) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "echo runs");
+  spec.process.no_new_privileges = false;  // the filter is loaded before the check then
+  Seccomp profile;
+  profile.default_action = "SCMP_ACT_ALLOW";
+  profile.syscalls = {{.names = {"faccessat2", "newfstatat", "stat", "chdir", "getcwd"},
+                       .action = "SCMP_ACT_ERRNO",
+                       .errno_ret = 1,
+                       .args = {}}};
+  spec.seccomp_config = profile;
+  const auto run = launch(spec);
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_EQ(run.output, "runs\n");
+}
+
+// As other runtimes have it: the directory is entered before the user loses the right to.
+TEST(Confinement, TheWorkingDirectoryMayBeClosedToTheUser) {
+  const Rootfs rootfs;
+  std::filesystem::create_directory(rootfs.path("/tmp/closed"));
+  ASSERT_EQ(::chmod(rootfs.path("/tmp/closed").c_str(), 0700), 0);
+  Spec spec = shell_spec(rootfs, "id -u; ls / > /dev/null && echo in; ls . 2>&1");
+  spec.process.user.uid = 1000;
+  spec.process.cwd = "/tmp/closed";
+  spec.process.capabilities = {};
+  const auto run = launch(spec);
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_EQ(run.output, "1000\nin\nls: .: Permission denied\n");
+}
+
+TEST(Confinement, TheCallersGroupsStayWhereTheAnnotationSaysSo) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "id -G");
+  spec.process.user.additional_gids = {7};
+  const std::string own = launch(spec).output;
+  EXPECT_EQ(own, "0 7\n");
+  spec.annotations["run.oci.keep_original_groups"] = "1";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::array<gid_t, 2> groups{41, 42};
+    if (::setgroups(groups.size(), groups.data()) != 0) ::_exit(2);
+    ::_exit(launch(spec).output == "0 41 42\n" ? 0 : 1);
+  }
+  EXPECT_EQ(wait_for(child).status, 0);
 }
 
 }  // namespace

@@ -98,6 +98,23 @@ TEST(Console, IsTheContainersOwnTerminal) {
   EXPECT_STREQ(text.data(), "through the slave\r\n");
 }
 
+// A terminal that is copied to another one leaves the ends of lines to that one.
+TEST(Console, ARelayedTerminalKeepsLineFeeds) {
+  const Rootfs rootfs;
+  const Spec spec = terminal_spec(rootfs);
+  EXPECT_EQ(in_child([&] {
+              if (const Step entered = enter_container(spec); !entered) return said(entered);
+              auto master = open_terminal(spec.process, true, true);
+              if (!master) return master.error().sentence();
+              const int fd = master->release();  // its end would end this child (SIGHUP)
+              (void)write_all(1, "one\n", "tty");
+              std::array<char, 64> text{};
+              const ssize_t count = ::read(fd, text.data(), text.size());
+              return std::string(text.data(), count < 0 ? 0U : static_cast<std::size_t>(count));
+            }),
+            "one\n");
+}
+
 TEST(Console, SocketsOfAnyPathLength) {
   const Rootfs rootfs;
   const std::string directory = rootfs.path("/" + std::string(150, 'd'));
@@ -144,6 +161,14 @@ TEST(RawTerminalTest, IsRawWhileAliveAndRestoredAfter) {
     termios during{};
     ASSERT_EQ(::tcgetattr(pty.slave.get(), &during), 0);
     EXPECT_EQ(during.c_lflag & (ICANON | ECHO | ISIG), 0U);
+    EXPECT_EQ(during.c_oflag & OPOST, 0U);
+  }
+  {
+    const auto lines = RawTerminal::enter(pty.slave.get(), true);
+    termios during{};
+    ASSERT_EQ(::tcgetattr(pty.slave.get(), &during), 0);
+    EXPECT_EQ(during.c_lflag & (ICANON | ECHO | ISIG), 0U);
+    EXPECT_EQ(during.c_oflag & (OPOST | ONLCR), static_cast<tcflag_t>(OPOST | ONLCR));
   }
   termios after{};
   ASSERT_EQ(::tcgetattr(pty.slave.get(), &after), 0);

@@ -66,6 +66,75 @@ TEST(Mounts, UnknownOptionsAreNamed) {
   EXPECT_THAT(output_of(spec), HasSubstr("proc: the option hidepid=nonsense is refused"));
 }
 
+TEST(Mounts, CgroupOptionsAreTheKernelsOwnExceptThoseOfVersionOne) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "echo mounted");
+  for (auto& mount : spec.mounts) {
+    if (mount.type == "cgroup") mount.options = {"ro", "memory", "name=systemd", "xattr"};
+  }
+  EXPECT_EQ(output_of(spec), "mounted\n");
+  for (auto& mount : spec.mounts) {
+    if (mount.type == "cgroup") mount.options = {"ro", "no-such-option"};
+  }
+  EXPECT_THAT(output_of(spec), HasSubstr("cgroup2: the option no-such-option is refused"));
+}
+
+TEST(Mounts, AReadOnlyDevHasItsDevices) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, std::string(kShow) +
+                                     "show /dev; echo x > /dev/null && echo written; "
+                                     "ls /dev/pts/ptmx /dev/fuse0; touch /dev/f");
+  spec.mounts[1].options.emplace_back("ro");
+  Device pipe;
+  pipe.path = "/dev/fuse0";
+  pipe.type = 'p';
+  spec.devices.push_back(pipe);
+  EXPECT_EQ(output_of(spec),
+            "ro,nosuid,nodev,noexec -\nwritten\n/dev/fuse0\n/dev/pts/ptmx\n"
+            "touch: /dev/f: Read-only file system\n");
+}
+
+TEST(Mounts, ADevicesPathMayEndWithASlash) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "test -p /dev/pipe && echo there");
+  Device pipe;
+  pipe.path = "/dev/pipe/";
+  pipe.type = 'p';
+  spec.devices.push_back(pipe);
+  EXPECT_EQ(output_of(spec), "there\n");
+}
+
+TEST(Mounts, DevicesOfTheHostAreNeitherExecutableNorSetuid) {
+  const Rootfs rootfs;
+  EXPECT_EQ(output_of(shell_spec(rootfs, std::string(kShow) + "show /dev/null; show /dev/tty")),
+            "rw,nosuid,noexec,relatime -\nrw,nosuid,noexec,relatime -\n");
+}
+
+TEST(Mounts, ALinkToNothingIsATargetToBeMade) {
+  const Rootfs rootfs;
+  const Rootfs volume;
+  volume.write("/etc/file", "volume");
+  fs::create_symlink("/jump/hosts", rootfs.path("/etc/hosts"));
+  fs::create_symlink("../run/deep/er", rootfs.path("/jump"));
+  fs::create_symlink("circle", rootfs.path("/etc/circle"));
+  Spec spec = shell_spec(rootfs, "cat /etc/hosts /run/deep/er/hosts; ls -d /run/deep/er/data");
+  spec.mounts.push_back({"/etc/hosts", "bind", volume.path("/etc/file"), {"bind"}});
+  spec.mounts.push_back({"/jump/data", "tmpfs", "tmpfs", {}});
+  EXPECT_EQ(output_of(spec), "volumevolume/run/deep/er/data\n");
+  spec.mounts.back() = {"/etc/circle", "tmpfs", "tmpfs", {}};
+  EXPECT_THAT(output_of(spec), HasSubstr("/etc/circle cannot be made in the rootfs: Too many"));
+}
+
+TEST(Mounts, APathThatIsMaskedTwiceIsCoveredOnce) {
+  const Rootfs rootfs;
+  rootfs.write("/etc/file", "secret");
+  Spec spec = shell_spec(rootfs,
+                         "grep -c ' /etc/file ' /proc/self/mountinfo; cat /etc/file; "
+                         "grep -c ' /bin ' /proc/self/mountinfo");
+  spec.masked_paths = {"/etc/file", "/etc/file"};
+  EXPECT_EQ(output_of(spec), "1\n0\n");
+}
+
 TEST(Mounts, ProcTakesHidepidAndSubset) {
   const Rootfs rootfs;
   Spec spec = shell_spec(rootfs,

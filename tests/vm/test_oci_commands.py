@@ -1,0 +1,136 @@
+"""What callers of OCI runtimes count on beside the specification: options, tables, descriptors, terminals."""
+
+import json
+import time
+
+import pytest
+from test_oci_runtime import OCI, Runtime
+
+pytestmark = [pytest.mark.fast, pytest.mark.either_kernel]
+
+
+@pytest.fixture(scope="module")
+def shared(machine_slot):
+    with Runtime(machine_slot.guest()) as made:
+        yield made
+
+
+@pytest.fixture
+def runtime(shared):
+    before = json.dumps(shared.config)
+    yield shared
+    for name in shared("list", "--quiet").text.split():
+        shared("delete", "--force", name)
+    shared.config = json.loads(before)
+
+
+def test_a_created_container_holds_nothing_of_its_caller(runtime):
+    # A pipe that its init kept would never end for who reads it.
+    runtime.command("sleep", "1000")
+    create = f"{OCI} --root {runtime.root} create --bundle {runtime.work} box"
+    done = runtime.guest.run(f"({create} 7>&1 >/dev/null 2>&1 </dev/null; echo made) | cat", timeout=60)
+    assert done.text == "made\n"
+    links = runtime.guest.run(f"ls -l /proc/{runtime.state()['pid']}/fd").text
+    assert " 7 ->" not in links and "pipe:" not in links
+    runtime.must("start", "box")
+
+
+def test_another_config_than_that_of_the_bundle(runtime):
+    runtime.command("echo", "from the bundle")
+    other = dict(runtime.config, process=dict(runtime.config["process"], args=["echo", "from elsewhere"]))
+    runtime.guest.write_file(f"{runtime.work}/other.json", json.dumps(other))
+    runtime.guest.run(f"mkdir -p {runtime.work}/below", check=True)
+    start = f"{OCI} --root {runtime.root} run --bundle"
+    # Relative to where the caller is, as the bundle is.
+    done = runtime.guest.run(f"cd {runtime.work}/below && {start} .. --config ../other.json box")
+    assert done.text == "from elsewhere\n", done
+    done = runtime.guest.run(f"cd {runtime.work} && {start} . -f /dev/fd/5 box 5< other.json")
+    assert done.text == "from elsewhere\n", done
+    absent = runtime.guest.run(f"cd {runtime.work} && {start} . --config none.json box")
+    assert absent.returncode == 1 and b"none.json" in absent.stderr
+
+
+def test_a_process_that_is_passed_open(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    process = dict(runtime.config["process"], args=["echo", "read"])
+    runtime.guest.write_file(f"{runtime.work}/p.json", json.dumps(process))
+    done = runtime.guest.run(f"{OCI} --root {runtime.root} exec -p /dev/fd/9 box 9< {runtime.work}/p.json")
+    assert done.text == "read\n", done
+
+
+def test_the_output_of_a_terminal_has_its_line_feeds_only(runtime):
+    runtime.config["process"]["terminal"] = True
+    assert runtime.run("sh", "-c", "echo one; test -t 1 && echo two").text == "one\ntwo\n"
+    runtime.config["process"]["terminal"] = False
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    assert runtime.must("exec", "--tty", "box", "echo", "three") == "three\n"
+
+
+def test_expressions_for_ids(runtime):
+    for name in ("web-1", "web-2", "db"):
+        assert runtime.create("sleep", "1000", name=name).returncode == 0
+        runtime.must("start", name)
+        runtime.config["linux"]["cgroupsPath"] += "x"
+    runtime.must("kill", "--regex", "^web-", "KILL")
+    deadline = time.monotonic() + 60
+    while [one["status"] for one in json.loads(runtime.must("list", "--format", "json"))] != ["running", "stopped", "stopped"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert runtime("delete", "--regex", ".").returncode == 1  # one of them runs
+    runtime.must("delete", "--regex", "--force", ".")
+    assert runtime.must("list", "--quiet") == ""
+    runtime.must("delete", "--regex", "nothing")
+    assert runtime("delete", "--regex", "(").returncode == 2
+
+
+def test_tables(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    head, line = runtime.must("list").splitlines()
+    assert head.split() == ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
+    state = runtime.state()
+    assert line.split() == ["box", str(state["pid"]), "running", runtime.work, state["created"], "root"]
+    assert list(state)[:5] == ["ociVersion", "id", "pid", "status", "bundle"]
+    assert len(runtime.must("ps", "box").splitlines()) == 2
+    runtime.must("kill", "box", "KILL")
+    runtime.wait_stopped()
+    assert runtime.must("ps", "box").split()[:2] == ["UID", "PID"]
+    assert len(runtime.must("ps", "box").splitlines()) == 1
+    assert runtime.must("ps", "--format", "json", "box") == "[]\n"
+
+
+def test_without_a_cgroup_manager(runtime):
+    runtime.command("cat", "/proc/self/cgroup")
+    # Its own cgroup namespace begins at the caller's cgroup.
+    done = runtime("--cgroup-manager", "disabled", "run", "--bundle", runtime.work, "box")
+    assert done.text == "0::/\n", done
+    runtime.config["linux"]["resources"]["pids"] = {"limit": 10}
+    runtime.command("true")
+    limited = runtime("--cgroup-manager", "disabled", "run", "--bundle", runtime.work, "box")
+    assert limited.returncode == 1 and b'pids.max) needs a cgroup, and the cgroup manager is "disabled"' in limited.stderr
+
+
+def test_a_failing_poststop_hook_is_a_warning(runtime):
+    runtime.config["hooks"] = {"poststop": [{"path": "/bin/false"}, {"path": "/bin/touch", "args": ["touch", f"{runtime.work}/ran"]}]}
+    done = runtime.run("true")
+    assert done.returncode == 0
+    assert done.stderr == b"cgwarden-oci: warning: poststop: the hook /bin/false ended with exit code 1\n"
+    assert runtime.guest.run(f"test -e {runtime.work}/ran").returncode == 0
+    quiet = runtime.guest.run([OCI, "--root", runtime.root, "--log-level", "error", "run", "--bundle", runtime.work, "box"])
+    assert quiet.returncode == 0 and quiet.stderr == b""
+
+
+def test_a_start_container_hook_has_the_environment_of_the_command(runtime):
+    runtime.config["process"]["env"] = ["PATH=/bin", "ONE=1", "ONE=2", "HOME="]
+    runtime.config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "test $ONE = 2 && test $HOME = /"]}]}
+    done = runtime.run("sh", "-c", "echo $ONE $HOME $(env | grep -c ONE)")
+    assert done.text == "2 / 1\n", done
+
+
+def test_debug_tells_the_command_line(runtime):
+    log = f"{runtime.work}/debug.log"
+    runtime("--debug", "--log", log, "--log-format", "json", "state", "nobody")
+    first = json.loads(runtime.guest.read_file(log).decode().splitlines()[0])
+    assert first["level"] == "debug" and first["msg"].endswith(": state nobody")
