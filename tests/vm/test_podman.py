@@ -49,8 +49,9 @@ spec:
 
 
 class Podman:
-    def __init__(self, guest, prefix=(), manager="systemd"):
+    def __init__(self, guest, prefix=(), manager="systemd", state="/run/engines/root"):
         self.guest = guest
+        self.state = state
         self.prefix = list(prefix)
         self.manager = manager
 
@@ -74,9 +75,6 @@ class Podman:
 
     def status(self, name):
         return self.must("inspect", "--format", "{{.State.Status}}", name).strip()
-
-    def pid(self, name):
-        return self.must("inspect", "--format", "{{.State.Pid}}", name).strip()
 
     def remove_all(self):
         self("pod", "rm", "--all", "--force", "--time=0")
@@ -113,7 +111,7 @@ def user_podman(podman):
         f"install -d -o {USER} {USER_STATE} /home/{USER}/.config/containers", check=True, timeout=PATIENCE)
     guest.write_file(
         f"/home/{USER}/.config/containers/storage.conf", STORAGE.format(driver="vfs", state=USER_STATE))
-    made = Podman(guest, AS_USER)
+    made = Podman(guest, AS_USER, state=USER_STATE)
     made.must("import", "--quiet", IMAGE_TAR, "box")
     yield made
     made.remove_all()
@@ -195,11 +193,12 @@ def test_user_namespace_and_id_mapped_volume(podman):
         assert podman.guest.run("stat -c %u /run/engines/shared/file").text == "0\n"
 
 
-def live(podman, parent, *options):
-    """Every verb on one container with limits, whose cgroup is right below `parent`; what it cannot do, too."""
+def live(podman, parent):
+    """Every verb on one container with limits, whose cgroup is right below `parent`."""
     guest = podman.guest
-    podman.start("box", "--network=none", "--init", *LIMITS, *HEALTH, *options, "box", *OBEDIENT)
-    inside = guest.read_file(f"/proc/{podman.pid('box')}/cgroup").decode().strip()
+    pid_file = f"{podman.state}/pid"
+    podman.start("box", f"--pidfile={pid_file}", "--network=none", "--init", *LIMITS, *HEALTH, "box", *OBEDIENT)
+    inside = guest.run(f"cat /proc/$(cat {pid_file})/cgroup", check=True).text.strip()
     assert re.fullmatch(f"0::{parent}/(libpod-)?[0-9a-f]{{64}}(.scope)?", inside)
     cgroup = "/sys/fs/cgroup" + inside.removeprefix("0::")
 
@@ -284,12 +283,14 @@ def test_the_life_of_a_container_of_a_user(user_podman):
 
 
 def test_a_user_with_delegated_cgroups(user_podman):
-    live(delegated(user_podman), r"/user\.slice/user-1000\.slice/user@1000\.service/app\.slice")
-
-
-def delegated(user_podman):
-    scope = ["systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes"]
-    return Podman(user_podman.guest, [*user_podman.prefix, *scope], manager="cgroupfs")
+    guest = user_podman.guest
+    # One unit for all commands: `systemd-run --scope` around each of them takes a second.
+    unit = ["systemd-run", "--user", "--quiet", "--unit=delegated", "--property=Delegate=yes", "sleep", "infinity"]
+    guest.run([*AS_USER, *unit], check=True, timeout=PATIENCE)
+    slice_ = "/user.slice/user-1000.slice/user@1000.service/app.slice"
+    enter = ["sh", "-c", f'echo 0 > /sys/fs/cgroup{slice_}/delegated.service/cgroup.procs && exec "$@"', "sh"]
+    live(Podman(guest, [*enter, *AS_USER], "cgroupfs", USER_STATE), re.escape(slice_))
+    guest.run([*AS_USER, "systemctl", "--user", "stop", "delegated"], check=True, timeout=PATIENCE)
 
 
 def test_a_pod_of_a_user(user_podman):
@@ -311,6 +312,7 @@ def test_a_pod_of_a_user(user_podman):
 def test_users_of_a_user(user_podman):
     done = user_podman.once("--userns=auto:size=1000", "box", "cat", "/proc/self/uid_map")
     assert done.text.split() == ["0", "1", "1000"], done
-    done = delegated(user_podman).once("--memory=64m", "--userns=keep-id", "box", "sh", "-c",
-                                       "cat /sys/fs/cgroup/memory.max; id -u")  # fmt: skip
+    scope = [*AS_USER, "systemd-run", "--user", "--scope", "--quiet", "--property=Delegate=yes"]
+    podman = Podman(user_podman.guest, scope, "cgroupfs", USER_STATE)
+    done = podman.once("--memory=64m", "--userns=keep-id", "box", "sh", "-c", "cat /sys/fs/cgroup/memory.max; id -u")
     assert done.text == f"{64 << 20}\n1000\n", done
