@@ -203,7 +203,7 @@ Step mount_one(int root, const Spec& spec, const Mount& mount, const UniqueFd* s
   if (!attach(fresh, target.get())) {
     return failed("mount", mount.destination + " cannot be mounted on");
   }
-  return fresh_dev ? fill_dev(fresh, spec) : Step{};
+  return fresh_dev ? fill_dev(fresh, spec, true) : Step{};
 }
 
 // Without a mount on /dev the devices are made in the rootfs itself; a bind of a whole /dev (the
@@ -214,7 +214,7 @@ Step fill_dev_of_rootfs(int root, const Spec& spec) {
     errno = dev.error().errno_value;
     return failed("dev", "/dev cannot be made in the rootfs");
   }
-  return fill_dev(dev->get(), spec);
+  return fill_dev(dev->get(), spec, false);
 }
 
 }  // namespace

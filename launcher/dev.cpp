@@ -41,14 +41,25 @@ constexpr std::array<Link, 5> kLinks{{{"fd", "/proc/self/fd"},
                                       {"stderr", "/proc/self/fd/2"},
                                       {"ptmx", "pts/ptmx"}}};
 
+bool opens_devices(int dev) {
+  struct statfs file_system{};
+  return ::fstatfs(dev, &file_system) == 0 && (file_system.f_flags & ST_NODEV) == 0;
+}
+
 // A node of an image that works here: in a /dev that is a directory of the rootfs.
 bool is_there(int dev, const DefaultDevice& device) {
   const UniqueFd fd(::openat(dev, device.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
-  struct statfs file_system{};
   return fd.valid() && ::fstat(fd.get(), &status) == 0 && S_ISCHR(status.st_mode) &&
-         status.st_rdev == makedev(device.major, device.minor) &&
-         ::fstatfs(fd.get(), &file_system) == 0 && (file_system.f_flags & ST_NODEV) == 0;
+         status.st_rdev == makedev(device.major, device.minor) && opens_devices(fd.get());
+}
+
+bool make_node(int dev, const DefaultDevice& device) {
+  const mode_t before = ::umask(0);
+  const bool made =
+      ::mknodat(dev, device.name, S_IFCHR | 0666, makedev(device.major, device.minor)) == 0;
+  ::umask(before);
+  return made;
 }
 
 bool is_listed(const Spec& spec, const std::string& path) {
@@ -128,10 +139,12 @@ Step bind_device(int source, int directory, const std::string& name, const std::
   return {};
 }
 
-Step fill_dev(int dev, const Spec& spec) {
+Step fill_dev(int dev, const Spec& spec, bool fresh) {
+  const bool nodes = fresh && opens_devices(dev);
   for (const auto& device : kDevices) {
-    if (is_listed(spec, std::string("/dev/") + device.name) || is_there(dev, device)) continue;
-    CGW_TRY(add_device(dev, device));
+    if (is_listed(spec, std::string("/dev/") + device.name)) continue;
+    if (nodes && make_node(dev, device)) continue;
+    if (!is_there(dev, device)) CGW_TRY(add_device(dev, device));
   }
   for (const auto& link : kLinks) CGW_TRY(add_link(dev, link));
   if (spec.process.terminal) CGW_TRY(add_console_file(dev));
