@@ -56,7 +56,7 @@ Status make_one(int directory, const std::string& name, TargetKind kind, const s
 }
 
 // A link may lead to the next, as often as in the kernel (MAXSYMLINKS).
-constexpr unsigned kLinks = 40;
+constexpr unsigned kMaxSymlinks = 40;
 
 // Makes what is missing of `path`. Where a symbolic link leads to nothing, that is made. Every
 // prefix is resolved from the root again: a link in it may lead anywhere inside.
@@ -68,7 +68,7 @@ Status make_missing(int root, const std::string& path, TargetKind kind, bool fol
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const std::string_view piece = pieces[i];
     if (piece.empty() || piece == ".") continue;
-    if (piece == ".." && links_left == kLinks) {
+    if (piece == ".." && links_left == kMaxSymlinks) {
       return fail(Error::invalid("create", path, "a missing path may not contain '..'"));
     }
     const std::string name(piece);
@@ -108,7 +108,7 @@ Result<UniqueFd> make_in_root(int root, const std::string& path, TargetKind kind
   const auto how = resolve_flags(follow_symlinks);
   auto opened = open_path(root, path, 0, how);
   if (opened || opened.error().errno_value != ENOENT) return opened;
-  CGW_TRY(make_missing(root, path, kind, follow_symlinks, kLinks));
+  CGW_TRY(make_missing(root, path, kind, follow_symlinks, kMaxSymlinks));
   return open_path(root, path, 0, resolve_flags(follow_symlinks));
 }
 
