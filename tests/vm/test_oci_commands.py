@@ -109,7 +109,7 @@ def test_without_a_cgroup_manager(runtime):
     runtime.config["linux"]["resources"]["pids"] = {"limit": 10}
     runtime.command("true")
     limited = runtime("--cgroup-manager", "disabled", "run", "--bundle", runtime.work, "box")
-    assert limited.returncode == 1 and b'pids.max) needs a cgroup, and the cgroup manager is "disabled"' in limited.stderr
+    assert limited.returncode == 1 and b"pids.max) needs a cgroup, and the cgroup manager is disabled" in limited.stderr
 
 
 def test_a_failing_poststop_hook_is_a_warning(runtime):
