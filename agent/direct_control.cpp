@@ -76,13 +76,6 @@ void remove_cgroups(const cgroup::Tree& tree, const std::string& payload) {
   }
 }
 
-// As the agent that launched it would begin a stop.
-int stop_signal_of(const Options& options, const WorkloadFiles& files) {
-  if (!files.note) return SIGTERM;
-  const auto workload = parse_workload(files.note->yaml, files.note->origin);
-  return workload ? stop_signal(*workload, files.note->image, options.state_dir) : SIGTERM;
-}
-
 Status end_processes(const cgroup::Tree& tree, const WorkloadFiles& files, const UniqueFd& shim,
                      Usec timeout) {
   if (ends_within(shim, timeout)) return {};
@@ -93,6 +86,12 @@ Status end_processes(const cgroup::Tree& tree, const WorkloadFiles& files, const
 }
 
 }  // namespace
+
+int stop_signal_of(const Options& options, const WorkloadFiles& files) {
+  if (!files.note) return SIGTERM;
+  const auto workload = parse_workload(files.note->yaml, files.note->origin);
+  return workload ? stop_signal(*workload, files.note->image, options.state_dir) : SIGTERM;
+}
 
 bool agent_runs(const std::string& runtime_dir) {
   const auto lock = open_at(AT_FDCWD, runtime_dir + "/agent.lock", O_RDONLY);

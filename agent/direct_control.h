@@ -39,4 +39,7 @@ namespace cgwarden::agent {
 [[nodiscard]] Status remove_directly(const cgroup::Tree& tree, const Options& options,
                                      const WorkloadFiles& files, bool force);
 
+// What a stop of it begins with (stop_signal.h), as its note says; SIGTERM without a note.
+[[nodiscard]] int stop_signal_of(const Options& options, const WorkloadFiles& files);
+
 }  // namespace cgwarden::agent

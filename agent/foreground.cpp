@@ -22,6 +22,7 @@
 #include "agent/scope_host.h"
 #include "agent/supervisor.h"
 #include "agent/upper_directories.h"
+#include "agent/user_scope.h"
 #include "agent/workload_files.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -147,7 +148,6 @@ Status Foreground::open(Options options) {
     CGW_ASSIGN(options_.shim, find_shim());
   }
   CGW_TRY(open_tree());
-  CGW_TRY(make_directories(options_.runtime_dir + "/workloads", 0755));
   CGW_ASSIGN(loop_, EventLoop::create());
   CGW_TRY(open_signals());
   CGW_TRY(open_stdio());
@@ -156,10 +156,15 @@ Status Foreground::open(Options options) {
   enforcer_.emplace(*tree_, metrics_, by_systemd && ::geteuid() == 0);
   if (by_systemd) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
+    // A health check is started from here, and has to get from here to the workload's cgroup.
+    if (::geteuid() != 0) {
+      CGW_TRY(enter_user_scope("cgwarden-run-" + std::to_string(::getpid()) + ".scope"));
+    }
   } else {
     scopes_ = make_cgroupfs_scope_host(
         *tree_, request_.cgroup_parent.empty() ? std::string(kSlice) : request_.cgroup_parent);
   }
+  CGW_TRY(make_directories(options_.runtime_dir + "/workloads", 0755));
   supervisor_ = std::make_unique<Supervisor>(Supervisor::Parts{.loop = loop_.get(),
                                                                .clock = &clock_,
                                                                .tree = &*tree_,

@@ -163,7 +163,7 @@ void Supervisor::stop_timed_out(Managed& managed) {
   managed.timer = {};
   log::warning("workload_stop_timeout", {{"workload", managed.name()}});
   kill_all_of(managed, "stop timeout of " + human_duration(managed.workload.stop_timeout) +
-                           " after SIGTERM");
+                           " after the stop signal");
 }
 
 void Supervisor::kill_all_of(Managed& managed, const std::string& reason) {

@@ -47,8 +47,15 @@ Status Supervisor::signal(const std::string& name, int number, const std::string
 void Supervisor::want_no_more(const std::string& name) {
   const auto found = workloads_.find(name);
   if (found == workloads_.end() || !found->second->note.wanted) return;
-  found->second->note.wanted = false;
-  (void)save_note(*found->second);  // logged
+  Managed& managed = *found->second;
+  managed.note.wanted = false;
+  if (managed.state == WorkloadState::backoff) {
+    managed.timer = {};
+    managed.state = WorkloadState::exited;
+  }
+  (void)save_note(managed);  // logged
+  if (managed.state == WorkloadState::exited && !managed.removal.pending())
+    answer_stops(managed, {});
 }
 
 void Supervisor::kill_now(const std::string& name, const std::string& reason) {

@@ -76,6 +76,10 @@ Result<launcher::Spec> Supervisor::spec_of(const Managed& managed) {
     spec.annotations[launcher::kNetworkAnnotation] = network;
   }
   if (spec.overlay) {
+    if (::geteuid() != 0) {
+      return fail(Error{ErrorKind::not_permitted, 0, "launch", managed.name(),
+                        "layers and images are for root; a user gives a rootfs directory"});
+    }
     CGW_TRY(lay_root(spec, managed));
     return spec;
   }

@@ -125,6 +125,9 @@ void add_agent(CLI::App& app, Values& values) {
       ->check(CLI::Range(kMinInterval, kMaxInterval));
 }
 
+// "$IMAGE" of a script whose variable is empty must not become "no image".
+std::string not_empty(const std::string& value) { return value.empty() ? "it is empty" : ""; }
+
 // What a file would say.
 void add_run_document(CLI::App& command, RunOptions& run) {
   const auto text = [&command](const char* names, auto& to, const char* help, const char* kind) {
@@ -138,7 +141,8 @@ void add_run_document(CLI::App& command, RunOptions& run) {
       text("--rootfs", run.rootfs, "Its root directory (default: that of the host)", "DIR");
   text("--image", run.image, "Instead: an imported image, or the path of one; has a command itself",
        "NAME|PATH")
-      ->excludes(rootfs);
+      ->excludes(rootfs)
+      ->check(not_empty);
   text("-e,--env", run.env, "Environment: KEY=VALUE, or KEY as it is here", "KEY[=VALUE]");
   text("--mount", run.mounts, "Bind mount: SOURCE:DESTINATION[:ro]", "SPEC");
   text("--cap-add", run.cap_add, "One capability more, or ALL", "CAP");
@@ -437,7 +441,8 @@ void use_own_directories(agent::Options& where) {
   if (::geteuid() == 0) return;
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
-    return std::string(value == nullptr ? "" : value);
+    // The XDG base directory specification: others are to be ignored.
+    return std::string(value == nullptr || *value != '/' ? "" : value);
   };
   agent::use_directories_of_user(where, ::geteuid(), variable("XDG_RUNTIME_DIR"),
                                  variable("XDG_STATE_HOME"), variable("HOME"));

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
@@ -39,6 +40,10 @@ Result<std::vector<agent::WorkloadSummary>> collect(const agent::Options& where)
       summary.last_verdict = to_string(history->deaths.front().verdict);
     }
     list.push_back(std::move(summary));
+  }
+  // A user without workloads of his own asks for those of the node.
+  if (list.empty() && ::geteuid() != 0) {
+    if (const auto client = AgentClient::connect()) return client->list();
   }
   return list;
 }

@@ -36,6 +36,10 @@ Result<Document> document_of(const Common& common, const RunOptions& options) {
   CGW_ASSIGN(
       const auto workload,
       agent::parse_workload(document.yaml, options.file.empty() ? "command line" : options.file));
+  if (!workload.image.empty() && ::geteuid() != 0) {
+    return fail(Error{ErrorKind::not_permitted, 0, "launch", workload.name,
+                      "layers and images are for root; a user gives a rootfs directory"});
+  }
   CGW_TRY(agent::ensure_image(common.where.state_dir, common.where.runtime_dir, workload.image));
   document.name = workload.name;
   if (options.file.empty()) return document;

@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/direct_control.h"
 #include "agent/incident.h"
 #include "agent/kernel_log.h"
 #include "agent/workload_files.h"
@@ -20,7 +21,7 @@ namespace cgwarden::cli {
 namespace {
 
 // A death that no agent has diagnosed: the shim's record and the kernel log are still there.
-diagnosis::Verdict diagnose_here(const agent::WorkloadFiles& files) {
+diagnosis::Verdict diagnose_here(const Common& common, const agent::WorkloadFiles& files) {
   const launcher::ExitRecord& record = *files.exit;
   agent::KernelLogExtract extract;
   auto log = agent::KernelLog::open();
@@ -29,7 +30,8 @@ diagnosis::Verdict diagnose_here(const agent::WorkloadFiles& files) {
   if (!drained) extract.fault = drained.error().sentence();
   std::vector<diagnosis::OwnAction> own_actions;
   if (files.note && !files.note->wanted && !files.note->stop_reason.empty()) {
-    own_actions.push_back({SIGTERM, files.note->stop_reason, Usec(files.note->stop_boottime_usec)});
+    const int signal = agent::stop_signal_of(common.where, files);
+    own_actions.push_back({signal, files.note->stop_reason, Usec(files.note->stop_boottime_usec)});
   }
   return diagnosis::diagnose(agent::evidence_of(record, extract, std::move(own_actions), {}));
 }
@@ -88,7 +90,7 @@ int why(const Common& common, const WhyOptions& options) {
   if (!files && history->empty()) return unknown_name();
   if (files && files->exit && !files->shim_alive &&
       !history->has_death(files->exit->incarnation, files->exit->ended.wall)) {
-    history->deaths.insert(history->deaths.begin(), diagnose_here(*files));
+    history->deaths.insert(history->deaths.begin(), diagnose_here(common, *files));
   }
   if (options.incarnation) return why_incarnation(common, options, *history);
   if (files) {

@@ -34,17 +34,10 @@ StepResult<cgroup::Tree> open_host_tree() {
   return **std::move(tree);
 }
 
-// As of a privileged container. The last rule decides (device_filter.h).
-bool allow_everything(const std::vector<DeviceRule>& rules) {
-  if (rules.empty()) return false;
-  const DeviceRule& last = rules.back();
-  return last.allow && last.type == 'a' && !last.major && !last.minor && last.access == "rwm";
-}
-
 // Device rules are the bars of a process that can make device nodes.
 bool needs_device_filter(const Spec& spec) {
   const auto& rules = spec.resources.devices;
-  if (rules.empty() || allow_everything(rules)) return false;
+  if (rules.empty() || allow_every_device(rules)) return false;
   if (spec.has_namespace(NamespaceType::user)) return false;
   const auto& bounding = spec.process.capabilities.bounding;
   return !is_rootless() && std::ranges::find(bounding, "CAP_MKNOD") != bounding.end();
@@ -57,9 +50,6 @@ StepResult<ContainerCgroup> without_tree(const Spec& spec, const Wanted& wanted,
   const std::string what = wanted.writes.empty()
                                ? "linux.resources.devices (for a process with CAP_MKNOD)"
                                : "linux.resources (" + wanted.writes.front().file + ")";
-  if (driver == CgroupDriver::disabled) {
-    return refused("cgroup", what + " needs a cgroup, and the cgroup manager is \"disabled\"");
-  }
   const auto report = cgroup::detect_mounts();
   return refused("cgroup", what + " needs cgroup v2 at /sys/fs/cgroup" +
                                (report ? ": " + report->explanation : ""));
@@ -228,6 +218,12 @@ constexpr DriverName kDriverNames[] = {{CgroupDriver::cgroupfs, "cgroupfs"},
                                        {CgroupDriver::disabled, "disabled"}};
 
 }  // namespace
+
+bool allow_every_device(const std::vector<DeviceRule>& rules) {
+  if (rules.empty()) return false;
+  const DeviceRule& last = rules.back();  // decides (device_filter.h)
+  return last.allow && last.type == 'a' && !last.major && !last.minor && last.access == "rwm";
+}
 
 std::string_view to_string(CgroupDriver driver) {
   return std::ranges::find(kDriverNames, driver, &DriverName::driver)->name;

@@ -24,6 +24,9 @@ enum class CgroupDriver { cgroupfs, systemd, disabled };
 [[nodiscard]] std::string_view to_string(CgroupDriver driver);
 [[nodiscard]] std::optional<CgroupDriver> parse_cgroup_driver(std::string_view word);
 
+// As those of a privileged container.
+[[nodiscard]] bool allow_every_device(const std::vector<DeviceRule>& rules);
+
 struct ContainerCgroup {
   CgroupDriver driver = CgroupDriver::cgroupfs;
   std::string path;  // in the hierarchy; empty: this container has no cgroup of its own

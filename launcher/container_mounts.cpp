@@ -235,6 +235,8 @@ StepResult<MountSources> open_mount_sources(const Spec& spec) {
   if (!spec.has_namespace(NamespaceType::user)) return sources;
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     const MountOptions options = sort_options(spec.mounts[i]);
+    // Without privileges the child binds it, who has them in the new namespaces.
+    if (options.bind && options.id_map == IdMap::none && ::geteuid() != 0) continue;
     if (options.bind) {
       CGW_ASSIGN(sources.mounts[i], make_bind(spec.mounts[i], options, spec));
     } else if (options.id_map != IdMap::none) {

@@ -1,5 +1,8 @@
 #include "launcher/home.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
@@ -36,6 +39,18 @@ std::vector<std::string> without_overridden(std::vector<std::string> env) {
   return kept;
 }
 
+namespace {
+
+// "" for what is no file: opening a FIFO of an image would wait for ever.
+std::string passwd_of_rootfs() {
+  const auto fd = open_at(AT_FDCWD, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat status{};
+  if (!fd || ::fstat(fd->get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return read_all(fd->get(), "/etc/passwd", limits::kPasswdFileBytes).value_or("");
+}
+
+}  // namespace
+
 std::vector<std::string> complete_environment(std::vector<std::string> env, uid_t uid) {
   env = without_overridden(std::move(env));
   const auto given = std::ranges::find_if(
@@ -43,8 +58,7 @@ std::vector<std::string> complete_environment(std::vector<std::string> env, uid_
   if (given != env.end() && given->size() > std::string_view("HOME=").size()) return env;
   if (given != env.end()) env.erase(given);
   // A rootfs without the file, or with one that is not to be believed, has "/" for everybody.
-  const auto passwd = read_file("/etc/passwd", limits::kPasswdFileBytes);
-  const std::string home = passwd ? home_in(*passwd, uid) : std::string();
+  const std::string home = home_in(passwd_of_rootfs(), uid);
   env.push_back("HOME=" + (home.starts_with('/') ? home : "/"));
   return env;
 }

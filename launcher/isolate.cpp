@@ -217,6 +217,7 @@ Step finish_restriction(const ChildContext& context, int report) {
 LaunchError start_command(const ChildContext& context, UniqueFd& report) {
   const Spec& spec = *context.request->spec;
   if (Step done = open_session(context); !done) return done.error();
+  open_null_anew();
   if (Step done = schedule(spec); !done) return done.error();
   if (Step done = restrict_command(spec, *context.plan, report.get()); !done) return done.error();
   const auto env = complete_environment(spec.process.env, spec.process.user.uid);

@@ -124,14 +124,25 @@ class Probe {
   std::int64_t deadline_;
 };
 
-// Opened before it is made sure that the process still is the workload's.
+// Opened before it is made sure that the process still is the workload's. A user's workload has a
+// user namespace, and only there he may enter its network; the built-in init shows its files to
+// nobody but root.
 Outcome<void> enter_network(const std::string& state_dir) {
+  const bool root = ::geteuid() == 0;
   CGW_ASSIGN(const RunningStatus status, read_living_status(state_dir));
-  CGW_ASSIGN(const UniqueFd network,
-             open_at(AT_FDCWD, "/proc/" + std::to_string(status.pid) + "/ns/net", O_RDONLY));
+  const std::string namespaces =
+      "/proc/" + std::to_string(root ? status.pid : status.main_pid) + "/ns/";
+  CGW_ASSIGN(const UniqueFd network, open_at(AT_FDCWD, namespaces + "net", O_RDONLY));
+  UniqueFd user;
+  if (!root) {
+    CGW_ASSIGN(user, open_at(AT_FDCWD, namespaces + "user", O_RDONLY));
+  }
   CGW_ASSIGN(const RunningStatus still, read_living_status(state_dir));
   static_cast<void>(still);
-  if (::setns(network.get(), CLONE_NEWNET) == 0) return {};
+  if ((root || ::setns(user.get(), CLONE_NEWUSER) == 0) &&
+      ::setns(network.get(), CLONE_NEWNET) == 0) {
+    return {};
+  }
   return refuse("cannot enter the network namespace of " + status.name + ": " +
                 std::strerror(errno));
 }

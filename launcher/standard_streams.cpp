@@ -1,9 +1,32 @@
 #include "launcher/standard_streams.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/unique_fd.h"
+
 namespace cgwarden::launcher {
+namespace {
+
+bool is_null_device(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+}  // namespace
+
+void open_null_anew() {
+  UniqueFd own;
+  for (int fd = 0; fd < 3; ++fd) {
+    if (!is_null_device(fd)) continue;
+    if (!own.valid()) own.reset(::open("/dev/null", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    // A container without the device keeps what it was given.
+    if (!own.valid() || !is_null_device(own.get())) return;
+    ::dup2(own.get(), fd);
+  }
+}
 
 void give_pipes_to(const User& user) {
   for (int fd = 0; fd < 3; ++fd) {

@@ -9,4 +9,8 @@ namespace cgwarden::launcher {
 // A pipe whose owner the user namespace does not know is left as it is.
 void give_pipes_to(const User& user);
 
+// In the container's root: those of stdin, stdout and stderr that are the host's /dev/null become
+// the container's own, so that fchmod(2) of /proc/self/fd/0 does not change the host's.
+void open_null_anew();
+
 }  // namespace cgwarden::launcher

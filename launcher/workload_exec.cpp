@@ -112,7 +112,7 @@ Outcome<Spawned> Execution::launch(int console) {
   request.spec = &spec_;
   request.cgroup_fd = cgroup_fd.get();
   request.console_socket = console;
-  request.relayed_terminal = true;
+  request.relayed_terminal = ::isatty(STDOUT_FILENO) == 0;
   if (nothing_.valid()) request.stdin_fd = nothing_.get();
   if (options_.detach) request.stdout_fd = request.stderr_fd = nothing_.get();
   // A user namespace that is joined has no say over our cgroups: the parent moves the child.

@@ -143,12 +143,19 @@ Outcome<void> Creation::launch() {
       CGW_ASSIGN(cgroup_, open_container_cgroup(made_.record.cgroup));
     }
   }
+  const auto& cgroup = made_.record.cgroup;
+  const bool has_filter =
+      global_.cgroup_driver == CgroupDriver::systemd ? !cgroup.unit.empty() : !cgroup.path.empty();
+  // Rules that nothing enforces are none: the nodes of the rootfs then open nothing (nodev).
+  if (auto& rules = made_.spec.resources.devices; !has_filter && !allow_every_device(rules)) {
+    rules.clear();
+  }
   SpawnRequest request;
   request.spec = &spec;
   request.cgroup_fd = cgroup_.get();
   request.preserve_fds = inherited_fds_;
   request.console_socket = console_;
-  request.relayed_terminal = !console_socket_.valid();
+  request.relayed_terminal = !console_socket_.valid() && ::isatty(STDOUT_FILENO) == 0;
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(made_.spec, made_.record, pid, listener);
   };

@@ -52,12 +52,12 @@ Outcome<int> remove(const Global& global, const Words& words) {
                       "Removes a stopped container and all it holds.", options);
   }
   CGW_ASSIGN(const std::string id, only_id("delete", positional));
-  Words ids{id};
-  if (regex) {
-    CGW_ASSIGN(ids, ids_matching(global.root, id));
+  if (!regex) {
+    CGW_TRY(delete_one(global, id, force));
+    return 0;
   }
-  for (const auto& one : ids) CGW_TRY(delete_one(global, one, force));
-  return 0;
+  CGW_ASSIGN(const Words ids, ids_matching(global.root, id));
+  return each_of(ids, [&](const std::string& one) { return delete_one(global, one, force); });
 }
 
 }  // namespace cgwarden::launcher::oci

@@ -143,7 +143,7 @@ Outcome<Spawned> Execution::launch(int console) {
   request.cgroup_fd = cgroup_fd.get();
   request.preserve_fds = options_.preserve_fds;
   request.console_socket = console;
-  request.relayed_terminal = !options_.detach;
+  request.relayed_terminal = !options_.detach && ::isatty(STDOUT_FILENO) == 0;
   request.seccomp_cache = global_.root + "/.seccomp";
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(spec_, record_, pid, listener);

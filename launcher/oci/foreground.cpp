@@ -70,7 +70,8 @@ Outcome<int> run_with_terminal(const std::function<Outcome<Spawned>(int)>& launc
   theirs.reset();
   CGW_ASSIGN(const UniqueFd master, receive_terminal(ours.get()));
   {
-    CGW_ASSIGN(const RawTerminal raw, RawTerminal::enter(STDIN_FILENO, true));
+    CGW_ASSIGN(const RawTerminal raw,
+               RawTerminal::enter(STDIN_FILENO, ::isatty(STDOUT_FILENO) == 0));
     CGW_TRY(relay_terminal(master.get(), STDIN_FILENO, STDOUT_FILENO, spawned.pidfd.get()));
   }
   return reap(spawned, 0).value_or(1);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "launcher/oci/command_line.h"
 #include "launcher/oci/container.h"
+#include "launcher/oci/log.h"
 
 namespace cgwarden::launcher::oci {
 namespace {
@@ -48,6 +49,18 @@ Outcome<std::vector<std::string>> ids_matching(const std::string& root,
   CGW_ASSIGN(std::vector<std::string> ids, container_ids(root));
   std::erase_if(ids, [&wanted](const std::string& id) { return !wanted.matches(id); });
   return ids;
+}
+
+int each_of(const std::vector<std::string>& ids,
+            const std::function<Outcome<void>(const std::string& id)>& what) {
+  int exit_code = 0;
+  for (const auto& id : ids) {
+    if (const auto done = what(id); !done) {
+      log_error(done.error().text);
+      exit_code = 1;
+    }
+  }
+  return exit_code;
 }
 
 }  // namespace cgwarden::launcher::oci

@@ -85,12 +85,13 @@ Outcome<int> kill(const Global& global, const Words& words) {
   const std::string& name = positional.size() == 2 ? positional[1] : "TERM";
   const auto number = signal_number(name);
   if (!number) return refuse("\"" + printable(name) + "\" is not a signal");
-  Words ids{positional.front()};
-  if (regex) {
-    CGW_ASSIGN(ids, ids_matching(global.root, positional.front()));
+  if (!regex) {
+    CGW_TRY(signal_container(global, positional.front(), *number, all));
+    return 0;
   }
-  for (const auto& id : ids) CGW_TRY(signal_container(global, id, *number, all));
-  return 0;
+  CGW_ASSIGN(const Words ids, ids_matching(global.root, positional.front()));
+  return each_of(ids,
+                 [&](const std::string& id) { return signal_container(global, id, *number, all); });
 }
 
 }  // namespace cgwarden::launcher::oci

@@ -43,7 +43,12 @@ UniqueFd readonly_mount() {
 UniqueFd sealed_copy() {
   const UniqueFd self(::open(kSelf, O_RDONLY | O_CLOEXEC));
   struct stat status{};
-  UniqueFd copy(::memfd_create("cgwarden-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  // Without MFD_EXEC vm.memfd_noexec makes it one that cannot be executed; before Linux 6.3 there
+  // was no such flag.
+  constexpr unsigned kMfdExec = 0x10;
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  UniqueFd copy(::memfd_create("cgwarden-oci", kFlags | kMfdExec));
+  if (!copy.valid() && errno == EINVAL) copy.reset(::memfd_create("cgwarden-oci", kFlags));
   if (!self.valid() || !copy.valid() || ::fstat(self.get(), &status) != 0) return {};
   off_t left = status.st_size;
   while (left > 0) {

@@ -62,5 +62,17 @@ TEST_F(Matching, WhatIsNoExpressionIsAWrongUsage) {
   EXPECT_THAT(refused.error().text, HasSubstr("--regex: \"web-[\": "));
 }
 
+TEST(EachOf, GoesOnAfterAFailure) {
+  std::vector<std::string> seen;
+  const auto all_but_one = [&seen](const std::string& id) -> Outcome<void> {
+    seen.push_back(id);
+    if (id == "two") return refuse("it does not run");
+    return {};
+  };
+  EXPECT_EQ(each_of({"one", "two", "three"}, all_but_one), 1);
+  EXPECT_THAT(seen, ElementsAre("one", "two", "three"));
+  EXPECT_EQ(each_of({"one"}, all_but_one), 0);
+}
+
 }  // namespace
 }  // namespace cgwarden::launcher::oci

@@ -48,6 +48,15 @@ def ended(job):
     return end.returncode
 
 
+def note_of(scenario, name):
+    """agent.json, without its blanks; "" while there is none."""
+    try:
+        note = scenario.guest.read_file(f"{scenario.work}/run/workloads/{name}/agent.json")
+    except OSError:
+        return ""
+    return note.decode().replace(" ", "")
+
+
 def nothing_left(scenario, name):
     assert scenario.gone(f"{SLICE}/{name}.scope")
     assert not scenario.processes(f"cgwarden-shim --name {name} ")
@@ -148,6 +157,21 @@ def test_foreground_run_is_stopped_by_the_workloads_signal(scenario):
     assert scenario.cli("stop", "asked").returncode == 0
     assert ended(job) == 7
     nothing_left(scenario, "asked")
+
+
+@pytest.mark.either_kernel
+def test_foreground_run_that_waits_for_a_restart_ends_when_asked(scenario):
+    path = f"{scenario.work}/again.yaml"
+    scenario.guest.write_file(
+        path,
+        workload("again", ["/bin/busybox", "sh", "-c", "exit 1"], scenario.rootfs,
+                 extra="restart: {policy: on-failure, backoff: 300s}\n"))
+    job = start(scenario, "run", "--rm", "--foreground", path)
+    scenario.until(lambda: '"decided_incarnation":1' in note_of(scenario, "again") or not job.running, "the backoff")
+    assert job.running, job.stderr
+    job.kill(15)
+    assert ended(job) == 1
+    nothing_left(scenario, "again")
 
 
 @pytest.mark.either_kernel

@@ -20,7 +20,8 @@ class User:
         self.guest = guest
         # As after `loginctl enable-linger`.
         guest.run(
-            f"useradd --uid {UID} --home-dir {HOME} {USER} && install -d -o {USER} {HOME} {HOME}/rootfs/bin && "
+            f"{{ id {USER} || useradd --uid {UID} --home-dir {HOME} {USER}; }} > /dev/null 2>&1 && "
+            f"install -d -o {USER} {HOME} {HOME}/data {HOME}/rootfs/bin && echo mine > {HOME}/data/mark && "
             f"cp {BUSYBOX} {HOME}/rootfs/bin/ && mkdir -p {HOME}/bin {HOME}/libexec/cgwarden && "
             # Where the tree lies a user may not look.
             f"cp {CGWARDEN} {HOME}/bin/ && cp {BUILD}/launcher/cgwarden-shim {HOME}/libexec/cgwarden/ && "
@@ -38,7 +39,7 @@ class User:
         return ["run", "--name", name, "--rootfs", f"{HOME}/rootfs", *options, "--", BUSYBOX, "sh", "-c", script]
 
     def close(self):
-        self.guest.run(f"systemctl stop user@{UID}; userdel {USER}; rm -rf {HOME}", timeout=90)
+        self.guest.run(f"systemctl stop user@{UID}; pkill -KILL -u {USER}; userdel {USER}; rm -rf {HOME}", timeout=90)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +51,16 @@ def user(machine_slot):
 
 def test_a_user_runs_a_workload_below_his_own_systemd(user):
     guest = user.guest
-    script = f"trap 'exit 7' TERM; b={BUSYBOX}; $b id -u; $b cat /proc/self/uid_map; echo ready; while :; do $b sleep 0.1; done"
-    job = guest.spawn([*user.command, *user.words(script, "--memory", "64MiB", "--pids", "20")])
+    script = f"trap 'exit 7' TERM; b={BUSYBOX}; $b id -u; $b cat /proc/self/uid_map /data/mark; echo ready; while :; do $b sleep 0.1; done"
+    job = guest.spawn([*user.command, *user.words(script, "--memory", "64MiB", "--pids", "20",
+                                                   "--mount", f"{HOME}/data:/data:ro")])
     deadline = 300
     while b"ready" not in job.stdout and job.running and deadline:
         guest.run("sleep 0.2")
         deadline -= 1
     assert b"ready" in job.stdout, (job.stdout, job.stderr)
     lines = [line.split() for line in job.stdout.decode().splitlines()]
-    assert lines[:3] == [["0"], ["0", str(UID), "1"], ["1", str(START), "65536"]]
+    assert lines[:4] == [["0"], ["0", str(UID), "1"], ["1", str(START), "65536"], ["mine"]]
     # In the cgroup that systemd has delegated, with its limits.
     shown = json.loads(user("inspect", "box", "--json").stdout)
     status = json.loads(guest.read_file(f"/run/user/{UID}/cgwarden/workloads/box/status.json"))
@@ -78,6 +80,26 @@ def test_a_user_runs_a_workload_below_his_own_systemd(user):
     assert guest.run(["test", "-e", "/run/cgwarden"]).returncode == 1
 
 
+@pytest.mark.either_kernel
+@pytest.mark.parametrize("check", ["tcp: 80", f"exec: [{BUSYBOX}, 'true']"])
+def test_health_checks_of_a_users_workload(user, check):
+    guest = user.guest
+    guest.write_file(
+        f"{HOME}/web.yaml",
+        "apiVersion: cgwarden/v1\nkind: Workload\nmetadata: {name: web}\n"
+        f"command: [{BUSYBOX}, httpd, -f, -p, '80']\nrootfs: {HOME}/rootfs\nhealth: {{{check}, interval: 1s}}\n")
+    job = guest.spawn([*user.command, "run", "--rm", "--foreground", f"{HOME}/web.yaml"])
+    shown = {}
+    for _ in range(300):
+        answer = user("inspect", "web", "--json")
+        shown = json.loads(answer.stdout) if answer.returncode == 0 else {}
+        if shown.get("health", {}).get("state") not in (None, "starting") or not job.running:
+            break
+    assert shown["health"]["state"] == "healthy", (shown, job.stderr)
+    assert user("stop", "web").returncode == 0
+    job.wait(60)
+
+
 def test_what_a_user_lacks_is_one_sentence(user):
     guest = user.guest
     guest.run(f"cp /etc/subuid {HOME}/subuid; sed -i '/^{USER}:/d' /etc/subuid", check=True)
@@ -89,6 +111,8 @@ def test_what_a_user_lacks_is_one_sentence(user):
         assert len(refused.stderr.decode().splitlines()) == 1
     finally:
         guest.run(f"cat {HOME}/subuid > /etc/subuid", check=True)
+    image = user("run", "--image", "web", "--name", "none")
+    assert image.returncode == 1 and "layers and images are for root" in image.stderr.decode(), image
     without_bus = guest.run(["env", "-u", "DBUS_SESSION_BUS_ADDRESS", *user.command[:-2],
                              f"XDG_RUNTIME_DIR={HOME}", user.command[-1], *user.words("true", name="none")], timeout=90)
     assert without_bus.returncode == 125
