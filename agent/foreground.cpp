@@ -61,6 +61,7 @@ class Foreground final : private SupervisorListener {
   Status open_stdio();
   [[nodiscard]] Status look_for_others() const;
   void signals_received();
+  void take_signal(int number);
   void ended();
   void relay(int process);
 
@@ -180,29 +181,32 @@ void Foreground::signals_received() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const auto number = static_cast<int>(info.ssi_signo);
-    if (number == SIGCHLD || number == SIGPIPE || number == SIGWINCH) continue;
-    if (asks_to_end(number)) {
-      supervisor_->want_no_more(name_);
-      if (++asked_to_end_ >= kPatience) supervisor_->kill_now(name_, "asked to end repeatedly");
-    }
-    // SIGTERM is how a service manager and `cgwarden stop` ask for an end; the workload may know
-    // another signal for it. None to signal: it starts, and is stopped then, or is gone.
-    const int passed_on = number == SIGTERM ? supervisor_->stop_signal_of(name_) : number;
-    (void)supervisor_->signal(
-        name_, passed_on,
-        "signal passed on by the foreground run, process " + std::to_string(::getpid()));
+    if (number != SIGCHLD && number != SIGPIPE && number != SIGWINCH) take_signal(number);
   }
 }
 
-// Holds up the loop until the command ends: nothing else is to be done meanwhile, and relaying
-// passes the signals on itself. `process` is a pidfd, or -1 when the command is over already.
+void Foreground::take_signal(int number) {
+  if (asks_to_end(number)) {
+    supervisor_->want_no_more(name_);
+    if (++asked_to_end_ >= kPatience) supervisor_->kill_now(name_, "asked to end repeatedly");
+  }
+  // SIGTERM is how a service manager and `cgwarden stop` ask for an end; the workload may know
+  // another signal for it. None to signal: it starts, and is stopped then, or is gone.
+  const int passed_on = number == SIGTERM ? supervisor_->stop_signal_of(name_) : number;
+  (void)supervisor_->signal(
+      name_, passed_on,
+      "signal passed on by the foreground run, process " + std::to_string(::getpid()));
+}
+
+// Holds up the loop until the command ends: nothing else is to be done meanwhile, and the relay
+// hands the signals over. `process` is a pidfd, or -1 when the command is over already.
 void Foreground::relay(int process) {
   const auto master = launcher::receive_terminal(console_.get());
   if (!master) return;
   relayed_ = true;
   const auto raw = launcher::RawTerminal::enter(STDIN_FILENO);
   const auto relayed = launcher::relay_terminal(master->get(), STDIN_FILENO, STDOUT_FILENO, process,
-                                                supervisor_->stop_signal_of(name_));
+                                                [this](int number) { take_signal(number); });
   if (!relayed) log::error("terminal_lost", {{"error", relayed.error().sentence()}});
 }
 

@@ -255,9 +255,10 @@ void Supervisor::running_now(Managed& managed, const launcher::ShimReply& reply)
                                  {"pid", std::to_string(status.main_pid)},
                                  {"incarnation", std::to_string(managed.note.incarnation)},
                                  {"cgroup", managed.payload}});
+  // Before anybody hears of it: a listener may stay with the command until its end.
+  if (!managed.note.wanted) begin_stop(managed, managed.note.stop_reason);
   parts_.listener->workload_started(managed.name());
   answer_launch(managed, {});
-  if (!managed.note.wanted) begin_stop(managed, managed.note.stop_reason);
 }
 
 }  // namespace cgwarden::agent

@@ -35,7 +35,7 @@ struct RelayEnds {
   int output;
   int pidfd;
   int signals;
-  int stop_signal;  // what the process gets for SIGTERM
+  std::function<void(int)> on_signal;
 };
 
 // One relay: who is read and written when.
@@ -47,7 +47,7 @@ class Relay {
         output_(ends.output),
         pidfd_(ends.pidfd),
         signals_(ends.signals),
-        stop_signal_(ends.stop_signal) {}
+        on_signal_(ends.on_signal) {}
 
   // False at the end.
   StepResult<bool> turn() {
@@ -82,9 +82,10 @@ class Relay {
     const auto number = static_cast<int>(info.ssi_signo);
     if (number == SIGWINCH) {
       copy_size(input_, master_);
+    } else if (number != SIGCHLD && on_signal_) {
+      on_signal_(number);
     } else if (number != SIGCHLD) {
-      ::syscall(SYS_pidfd_send_signal, pidfd_, number == SIGTERM ? stop_signal_ : number, nullptr,
-                0);
+      ::syscall(SYS_pidfd_send_signal, pidfd_, number, nullptr, 0);
     }
   }
   void take_input() {
@@ -121,7 +122,7 @@ class Relay {
   int output_;
   int pidfd_;
   int signals_;
-  int stop_signal_;
+  std::function<void(int)> on_signal_;
   bool input_open_ = true;
   std::string pending_;
 };
@@ -173,7 +174,8 @@ StepResult<RawTerminal> RawTerminal::enter(int fd, bool make_lines) {
   return result;
 }
 
-Step relay_terminal(int master, int input, int output, int pidfd, int stop_signal) {
+Step relay_terminal(int master, int input, int output, int pidfd,
+                    const std::function<void(int)>& on_signal) {
   sigset_t all;
   ::sigfillset(&all);
   const UniqueFd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -185,7 +187,7 @@ Step relay_terminal(int master, int input, int output, int pidfd, int stop_signa
                .output = output,
                .pidfd = pidfd,
                .signals = signals.get(),
-               .stop_signal = stop_signal});
+               .on_signal = on_signal});
   for (;;) {
     CGW_ASSIGN(const bool more, relay.turn());
     if (!more) return {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <memory>
 
 #include "launcher/launch_step.h"
@@ -30,9 +31,9 @@ class RawTerminal {
 // Copies both ways between stdio and the master until the master hangs up or the process of `pidfd`
 // has ended and what it wrote is out; -1 for one that had ended before. A new size of the terminal
 // at `input` (SIGWINCH) is passed on to the master; every other signal that arrives, SIGCHLD apart,
-// is sent to the process, for SIGTERM `stop_signal`. The caller has all signals blocked and reaps
-// the process itself. Stage "console".
+// is left to `on_signal`, without one sent to the process. The caller has all signals blocked and
+// reaps the process itself. Stage "console".
 [[nodiscard]] Step relay_terminal(int master, int input, int output, int pidfd,
-                                  int stop_signal = SIGTERM);
+                                  const std::function<void(int)>& on_signal = {});
 
 }  // namespace cgwarden::launcher

@@ -175,6 +175,25 @@ def test_foreground_run_that_waits_for_a_restart_ends_when_asked(scenario):
 
 
 @pytest.mark.either_kernel
+def test_foreground_run_with_a_terminal_is_not_restarted_when_asked_to_end(scenario):
+    path = f"{scenario.work}/always.yaml"
+    scenario.guest.write_file(
+        path,
+        workload("always", ["/bin/busybox", "sh", "-c", "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done"],
+                 scenario.rootfs, extra="restart: {policy: always, backoff: 100ms}\n"))
+    command = (
+        f"{CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state run -it --rm --foreground {path}"
+    )
+    job = scenario.guest.spawn(["script", "-qec", command, "/dev/null"])
+    scenario.until(lambda: b"ready" in job.stdout or not job.running, "the command")
+    assert job.running, job.stdout
+    scenario.cli("stop", "always", check=True)
+    assert job.wait(60).returncode == 0
+    assert job.stdout.count(b"ready") == 1
+    nothing_left(scenario, "always")
+
+
+@pytest.mark.either_kernel
 def test_foreground_run_that_cannot_start(scenario):
     missing = run(scenario, "--rm", "--name", "none", "--rootfs", scenario.rootfs, "--", "/bin/none")
     assert missing.returncode == 127, missing

@@ -194,7 +194,7 @@ pid_t start_shell(const Pty& pty, const char* script) {
 // Relays a shell between `input` and what `driver` (another process) reads until its end.
 std::string relayed(const char* script, int input,
                     const std::function<std::string(int output, pid_t relay)>& driver,
-                    int stop_signal = SIGTERM) {
+                    const std::function<void(int pidfd, int number)>& on_signal = {}) {
   return in_child([&] {
     sigset_t all;
     ::sigfillset(&all);
@@ -209,8 +209,9 @@ std::string relayed(const char* script, int input,
     const UniqueFd read_end(ends[0]);
     const pid_t relay = ::fork();
     if (relay == 0) {
-      const Step step =
-          relay_terminal(pty.master.get(), input, output_end.get(), pidfd.get(), stop_signal);
+      std::function<void(int)> ask;
+      if (on_signal) ask = [&](int number) { on_signal(pidfd.get(), number); };
+      const Step step = relay_terminal(pty.master.get(), input, output_end.get(), pidfd.get(), ask);
       (void)write_all(output_end.get(), step ? "[end]" : step.error().sentence(), "end");
       ::_exit(0);
     }
@@ -288,7 +289,7 @@ TEST(Relay, PassesTheSizeAndSignalsOn) {
   EXPECT_THAT(text, testing::EndsWith("20 123\r\nterm\r\n[end]"));
 }
 
-TEST(Relay, AsksWithTheStopSignalOfTheWorkload) {
+TEST(Relay, LeavesSignalsToWhoeverAsksForThem) {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const std::string text = relayed(
       "trap 'echo asked; exit' USR1; echo ready; while :; do :; done", null.get(),
@@ -304,7 +305,9 @@ TEST(Relay, AsksWithTheStopSignalOfTheWorkload) {
         }
         return seen;
       },
-      SIGUSR1);
+      [](int pidfd, int number) {
+        if (number == SIGTERM) ::syscall(SYS_pidfd_send_signal, pidfd, SIGUSR1, nullptr, 0);
+      });
   EXPECT_THAT(text, testing::EndsWith("asked\r\n[end]"));
 }
 
