@@ -11,9 +11,9 @@ namespace cgwarden::launcher {
 // Fills the container's /dev (by fd) as OCI runtime-spec 1.2 config-linux.md "Default Devices"
 // asks: null, zero, full, random, urandom, tty, ptmx as a symlink into pts, fd, stdin, stdout,
 // stderr, and an empty file `console` to bind on when the process has a terminal. The devices are
-// made with mknod(2) in a `fresh` /dev, which goes with the container; in a directory of the rootfs,
-// in a user namespace and in a /dev that is nodev the host's are bound. What linux.devices lists is
-// left to make_devices; what is there already and right is left alone.
+// made with mknod(2) in a `fresh` /dev, which goes with the container; in a directory of the
+// rootfs, in a user namespace and in a /dev that is nodev the host's are bound. What linux.devices
+// lists is left to make_devices; what is there already and right is left alone.
 [[nodiscard]] Step fill_dev(int dev, const Spec& spec, bool fresh);
 
 // linux.devices: each is made with mknod(2) below the rootfs `root`, with its mode and owner. Where

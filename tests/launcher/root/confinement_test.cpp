@@ -217,13 +217,13 @@ TEST(Confinement, TheWorkingDirectoryMayBeClosedToTheUser) {
   const Rootfs rootfs;
   std::filesystem::create_directory(rootfs.path("/tmp/closed"));
   ASSERT_EQ(::chmod(rootfs.path("/tmp/closed").c_str(), 0700), 0);
-  Spec spec = shell_spec(rootfs, "id -u; ls / > /dev/null && echo in; ls . 2>&1");
+  Spec spec = shell_spec(rootfs, "id -u; ls / > /dev/null && echo inside; ls . 2>&1");
   spec.process.user.uid = 1000;
   spec.process.cwd = "/tmp/closed";
   spec.process.capabilities = {};
   const auto run = launch(spec);
   ASSERT_TRUE(run.started) << run.error.sentence();
-  EXPECT_EQ(run.output, "1000\nin\nls: .: Permission denied\n");
+  EXPECT_EQ(run.output, "1000\ninside\nls: .: Permission denied\n");
 }
 
 TEST(Confinement, TheCallersGroupsStayWhereTheAnnotationSaysSo) {
