@@ -1,5 +1,6 @@
 #include "base/published_port.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/text.h"
@@ -29,7 +30,9 @@ std::expected<PublishedPort, std::string> parse_published_port(std::string_view 
     }
     if (protocol == "udp") port.protocol = PortProtocol::udp;
   }
-  if (text.find('[') != std::string_view::npos || text.find("::") != std::string_view::npos) {
+  const bool doubled =
+      text.find("::") != std::string_view::npos && std::ranges::count(text, ':') > 2;
+  if (doubled || text.find('[') != std::string_view::npos) {
     return std::unexpected("ports are published on IPv4 addresses only, not on IPv6");
   }
   std::vector<std::string_view> parts = split(text.substr(0, slash), ':');

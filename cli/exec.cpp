@@ -56,13 +56,13 @@ int exec(const Common& common, const ExecOptions& options) {
   if (!tree) return failed(tree.error());
   const auto shim = common.where.shim.empty() ? agent::find_shim() : common.where.shim;
   if (!shim) return failed(shim.error());
-  if (::geteuid() != 0) {
+  // Only from a cgroup of the user's own systemd may a process be moved to another one there; a
+  // cgroup that was delegated in another way (--cgroup-parent) is reached from where this runs.
+  const std::string uid = std::to_string(::geteuid());
+  if (uid != "0" && files->status->cgroup.find("/user@" + uid + ".service/") != std::string::npos) {
     const Status entered =
         agent::enter_user_scope("cgwarden-exec-" + std::to_string(::getpid()) + ".scope");
-    // Without one of his own the cgroup was delegated in another way; the kernel says whether.
-    if (!entered && entered.error().kind != ErrorKind::not_supported) {
-      return failed(entered.error());
-    }
+    if (!entered) return failed(entered.error());
   }
   std::vector<std::string> words = words_of(options, *shim, files->directory, tree->root());
   std::vector<char*> argv;

@@ -159,17 +159,33 @@ void OutputLog::note_time() {
   if (!cut_partial_record(times_.get(), path_ + kTimes)) times_.reset();
 }
 
-// The new file is there before the old one gives its name up: on a full disk, or without a
-// descriptor left, writing goes on in the old one rather than lose output.
+// The new file is there before the old one gives its name up, and nothing takes its place before it
+// has another: on a full disk, without a descriptor left, or with something else in the way,
+// writing goes on in the old one rather than lose output.
 void OutputLog::rotate() {
   const std::string fresh = path_ + kNew;
-  if (!open_files(fresh, O_TRUNC)) return;
-  const auto name = [this](unsigned number) {
-    return number == 0 ? path_ : path_ + "." + std::to_string(number);
+  UniqueFd old_file = std::move(file_);
+  UniqueFd old_times = std::move(times_);
+  const auto old_size = size_;
+  const auto go_on = [&] {
+    file_ = std::move(old_file);
+    times_ = std::move(old_times);
+    size_ = old_size;
   };
-  for (unsigned number = settings_.max_files - 1; number > 0; --number) {
-    (void)::rename((name(number - 1) + kTimes).c_str(), (name(number) + kTimes).c_str());
+  if (!open_files(fresh, O_TRUNC)) return go_on();
+  const auto name = [this](unsigned number) { return path_ + "." + std::to_string(number); };
+  // The older ones first; most of them are not there yet.
+  for (unsigned number = settings_.max_files - 1; number > 1; --number) {
     (void)::rename(name(number - 1).c_str(), name(number).c_str());
+    (void)::rename((name(number - 1) + kTimes).c_str(), (name(number) + kTimes).c_str());
+  }
+  if (settings_.max_files > 1) {
+    if (::rename(path_.c_str(), name(1).c_str()) != 0) {
+      ::unlink(fresh.c_str());
+      ::unlink((fresh + kTimes).c_str());
+      return go_on();
+    }
+    (void)::rename((path_ + kTimes).c_str(), (name(1) + kTimes).c_str());
   }
   (void)::rename((fresh + kTimes).c_str(), (path_ + kTimes).c_str());
   (void)::rename(fresh.c_str(), path_.c_str());

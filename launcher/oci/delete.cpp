@@ -33,7 +33,10 @@ Outcome<void> delete_one(const Global& global, const std::string& id, bool force
     if (force) return {};
     return std::unexpected(container.error());
   }
-  return delete_container(*container, id, force);
+  const auto done = delete_container(*container, id, force);
+  // Somebody else has deleted it meanwhile.
+  if (!done && force && !Container::open(global.root, id)) return {};
+  return done;
 }
 
 }  // namespace

@@ -126,7 +126,11 @@ Outcome<int> dispatch(const Global& global, const Words& words, char** argv) {
     if (command.name != words.front()) continue;
     if (command.enters_container) CGW_TRY(seal_program(argv));
     std::string line = "cgwarden-oci " CGWARDEN_VERSION ":";
-    for (const auto& word : words) line += " " + word;
+    // A log is read by more than a value of --env is meant for.
+    for (const auto& word : words) {
+      const std::size_t value = word.find('=');
+      line += " " + (value == std::string::npos ? word : word.substr(0, value + 1) + "...");
+    }
     log_debug(line);
     return command.run(global, Words(words.begin() + 1, words.end()));
   }

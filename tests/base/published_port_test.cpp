@@ -32,6 +32,7 @@ TEST(PublishedPortTest, WhatIsWrongIsSaid) {
       {"80:80/", "the protocol must be tcp or udp"},
       {"host:80:80", "the host's address is not an IPv4 address"},
       {"[::1]:8080:80", "ports are published on IPv4 addresses only, not on IPv6"},
+      {"127.0.0.1::80", "a port is a number from 1 to 65535"},
       {"::1:8080:80/udp", "ports are published on IPv4 addresses only, not on IPv6"},
       {"[fe80:0:0:0:0:0:0:1]:53:53", "ports are published on IPv4 addresses only, not on IPv6"},
       {"0:80", "a port is a number from 1 to 65535"},

@@ -195,6 +195,22 @@ TEST(OutputLogFiles, WithoutANewFileTheOldOneGoesOn) {
   }
 }
 
+TEST(OutputLogFiles, WithoutAPlaceForTheOldFileItGoesOn) {
+  const Directory directory;
+  auto log =
+      OutputLog::open(directory.path("log"), 0, {.journal = false, .max_bytes = 4, .max_files = 2});
+  ASSERT_TRUE(log);
+  std::filesystem::create_directory(directory.path("log.1"));
+  put_in(*log, "full");
+  put_in(*log, "more");
+  EXPECT_EQ(directory.text("log"), "fullmore");
+  EXPECT_EQ(directory.text("log.new"), "(none)");
+  std::filesystem::remove(directory.path("log.1"));
+  put_in(*log, "new");
+  EXPECT_EQ(directory.text("log"), "new");
+  EXPECT_EQ(directory.text("log.1"), "fullmore");
+}
+
 TEST(OutputLogFiles, APartialTimeIsTakenAway) {
   ::signal(SIGXFSZ, SIG_IGN);
   const Directory directory;

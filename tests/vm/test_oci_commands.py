@@ -134,3 +134,6 @@ def test_debug_tells_the_command_line(runtime):
     runtime("--debug", "--log", log, "--log-format", "json", "state", "nobody")
     first = json.loads(runtime.guest.read_file(log).decode().splitlines()[0])
     assert first["level"] == "debug" and first["msg"].endswith(": state nobody")
+    runtime("--debug", "--log", log, "exec", "--env", "TOKEN=secret", "nobody", "true")
+    words = runtime.guest.read_file(log).decode()
+    assert "exec --env TOKEN=... nobody true" in words and "secret" not in words
