@@ -70,7 +70,7 @@ class MachineSlot:
         if self._guest is not None and not self._guest.alive:
             self.close()
         if self._guest is None:
-            self._guest = Guest.boot(self.kernel, self.mode, project.shares())
+            self._guest = Guest.boot(self.kernel, self.mode, project.shares(fixed=True))
         return self._guest
 
     def close(self):

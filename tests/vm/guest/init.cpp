@@ -129,7 +129,7 @@ Options parse_command_line() {
 // The image stays read-only and shared by all guests; what this one writes goes to memory. The
 // kernel's own tree adds /usr/lib/modules.
 void build_root(const Options& options) {
-  mount_or_fail("image", "/image", "virtiofs", MS_RDONLY);
+  mount_or_fail("/dev/vda", "/image", "ext4", MS_RDONLY);
   mount_or_fail("kernel", "/kernel", "virtiofs", MS_RDONLY);
   mount_or_fail("overlay", "/overlay", "tmpfs", 0, "mode=0755");
   for (const char* directory : {"/overlay/upper", "/overlay/work"}) {

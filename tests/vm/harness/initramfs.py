@@ -14,7 +14,7 @@ _PROGRAMS = {
     "vm_guest_agent": ["agent.cpp", "frame.cpp", "job.cpp"],
 }
 _COMPILE = ["g++", "-std=c++23", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s"]
-_MODULES = ["virtio_pci", "virtio_console", "virtiofs", "overlay"]
+_MODULES = ["virtio_pci", "virtio_console", "virtio_blk", "virtiofs", "ext4", "overlay"]
 
 
 def get(kernel: Kernel) -> Path:

@@ -14,7 +14,7 @@ import urllib.parse
 from pathlib import Path
 from typing import BinaryIO
 
-from harness import cache, image, initramfs, kernels
+from harness import cache, disk, initramfs, kernels
 from harness.errors import HarnessError
 
 MODES = ("fast", "systemd")
@@ -32,9 +32,15 @@ _ACCELERATOR = "tcg,thread=single"
 # A killed child is gone in milliseconds; more only where nobody reaps orphans.
 _REAPING_SECONDS = 10.0
 
+# Without ERMS: a kernel that is told that `rep movsb` is fast copies and clears all memory with it,
+# and emulation goes through it byte by byte (a start of a program takes twice as long).
+_PROCESSOR = "max,-erms"
+
+# norandmaps: translated code is found again by its address, so a library that lies elsewhere in
+# every process is translated anew for each (a start of a program takes three times as long).
 _COMMAND_LINE = (
     "console=ttyS0 quiet panic=-1 psi=1 cgroup_no_v1=all no_timer_check tsc=reliable "
-    "random.trust_cpu=on mitigations=off"
+    "random.trust_cpu=on mitigations=off norandmaps"
 )
 
 # A read-only bind mount in a mount namespace of its own: the guest is root inside of its own
@@ -50,6 +56,8 @@ class Share:
 
     path: Path
     writable: bool = False
+    fixed: bool = False
+    """nobody changes it while the machine runs: the guest may keep what it has read"""
 
     @classmethod
     def parse(cls, text: str) -> "Share":
@@ -73,7 +81,7 @@ class Machine:
     ) -> None:
         _require_tools()
         self.kernel = kernels.get(kernel_name)
-        root = image.get()
+        root = disk.get()
         archive = initramfs.get(self.kernel)
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
@@ -86,11 +94,12 @@ class Machine:
             inherited = [agent_end]
             devices = ["-chardev", f"socket,id=agent,fd={agent_end.fileno()}"]
             devices += ["-device", "virtserialport,chardev=agent,name=cgwarden.vm"]
-            layers = [("image", Share(root)), ("kernel", Share(self.kernel.root))]
+            devices += ["-drive", f"if=none,id=image,format=raw,read-only=on,file={root}"]
+            devices += ["-device", "virtio-blk-pci,drive=image"]
+            layers = [("kernel", Share(self.kernel.root, fixed=True))]
             extra = [(f"share{number}", share) for number, share in enumerate(shares)]
             for tag, share in layers + extra:
-                cached = share.path in (root, self.kernel.root)
-                end = _serve_directory(stack, share, cached, self._errors)
+                end = _serve_directory(stack, share, self._errors)
                 inherited.append(end)
                 devices += ["-chardev", f"socket,id={tag},fd={end.fileno()}"]
                 devices += ["-device", f"vhost-user-fs-pci,chardev={tag},tag={tag}"]
@@ -131,11 +140,11 @@ class Machine:
 
 
 def _require_tools() -> None:
-    missing = [tool for tool in (_QEMU, _VIRTIOFSD, "mmdebstrap", "cpio") if not shutil.which(tool)]
+    missing = [tool for tool in (_QEMU, _VIRTIOFSD, "mmdebstrap", "mke2fs", "cpio") if not shutil.which(tool)]
     if missing:
         raise HarnessError(
             f"{', '.join(missing)} not found: install qemu-system-x86 qemu-system-common "
-            "mmdebstrap cpio zstd lz4 kmod"
+            "mmdebstrap e2fsprogs cpio zstd lz4 kmod"
         )
     if os.geteuid() != 0:
         raise HarnessError("the VM shares directories through virtiofsd, which needs root")
@@ -150,7 +159,7 @@ def _processor_options(deterministic: bool) -> list[str]:
         processor = ["-accel", accelerator, "-smp", "2"]
     return [
         "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-        *processor, "-cpu", "max", "-m", "1024",
+        *processor, "-cpu", _PROCESSOR, "-m", "1024",
         "-machine", "q35,memory-backend=memory,usb=off,smbus=off,sata=off,hpet=off",
         "-object", "memory-backend-memfd,id=memory,size=1024M,share=on",
         "-device", "virtio-serial-pci",
@@ -163,7 +172,7 @@ def _mount_word(tag: str, share: Share) -> str:
 
 
 def _serve_directory(
-    stack: contextlib.ExitStack, share: Share, cached: bool, errors: BinaryIO
+    stack: contextlib.ExitStack, share: Share, errors: BinaryIO
 ) -> socket.socket:
     """Starts virtiofsd for the directory; returns QEMU's end of the connection.
 
@@ -183,7 +192,7 @@ def _serve_directory(
         end.connect(name)
     command = [_VIRTIOFSD, f"--fd={listener.fileno()}", "--rlimit-nofile=0"]
     command += ["-o", f"source={share.path}", "-o", "log_level=err"]
-    command += ["-o", "cache=always" if cached else "cache=auto"]
+    command += ["-o", "cache=always" if share.fixed else "cache=auto"]
     if not share.writable:
         read_only = ["sh", "-ec", _READ_ONLY, "sh", str(share.path)]
         command = ["unshare", "--mount", "--propagation", "private", *read_only, *command]

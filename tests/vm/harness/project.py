@@ -9,12 +9,15 @@ from harness.machine import Share
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def shares(extra: Iterable[Share] = ()) -> list[Share]:
-    """The tree, the directory of $CGWARDEN_BUILD_DIR when it lies elsewhere, and the extra ones."""
-    chosen = {ROOT: Share(ROOT)}
+def shares(extra: Iterable[Share] = (), fixed: bool = False) -> list[Share]:
+    """The tree, the directory of $CGWARDEN_BUILD_DIR when it lies elsewhere, and the extra ones.
+
+    fixed: nobody builds or edits while the machine runs.
+    """
+    chosen = {ROOT: Share(ROOT, fixed=fixed)}
     build = os.environ.get("CGWARDEN_BUILD_DIR")
     if build and not Path(build).resolve().is_relative_to(ROOT):
-        share = Share.parse(build)
+        share = Share(Share.parse(build).path, fixed=fixed)
         chosen[share.path] = share
     for share in extra:
         chosen[share.path] = share
