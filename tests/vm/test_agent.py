@@ -370,7 +370,7 @@ def test_agent_killed_between_verdict_and_note_reruns_no_finished_job(scenario):
     scenario.start_agent()
     scenario.add_workload("once", ["/bin/sh", "-c", "echo ran"])
     scenario.add_workload("again", ["/bin/sh", "-c", "echo ran; exit 1"],
-                          extra="restart: {policy: on-failure, backoff: 40s, maxRestarts: 3}\n")
+                          extra="restart: {policy: on-failure, backoff: 12s, maxRestarts: 3}\n")
     scenario.wait_died("once")
     scenario.wait_died("again")
     scenario.until(lambda: "workload_backoff workload=again" in scenario.log(), "the decision")
@@ -381,7 +381,7 @@ def test_agent_killed_between_verdict_and_note_reruns_no_finished_job(scenario):
                           failures_in_row=0)
     scenario.start_agent()
     scenario.until(lambda: "workload_backoff workload=again" in scenario.log(), "the same decision")
-    assert 'delay="40.00 s"' in scenario.log(), scenario.log()
+    assert 'delay="12.00 s"' in scenario.log(), scenario.log()
     assert "workload_died" not in scenario.log()
     assert "workload_started" not in scenario.log()
     assert not scenario.state_file("once", "agent.json")["wanted"]

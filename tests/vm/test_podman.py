@@ -220,7 +220,9 @@ def live(podman, parent):
     assert stats["pids"] != "0" and "67.11MB" in stats["mem_usage"], stats
     podman.must("update", "--memory=96m", "--memory-swap=96m", "box")
     assert guest.read_file(f"{cgroup}/memory.max").decode() == f"{96 << 20}\n"
-    assert "sleep" in podman.must("top", "box", "args")
+    # podman gives up on a process that ends while it reads /proc; here the health check's do.
+    tops = (podman("top", "box", "args") for _ in range(10))
+    assert any(top.returncode == 0 and "sleep" in top.text for top in tops)
 
     podman.must("stop", "box")
     assert podman.must("wait", "box") == "3\n"
