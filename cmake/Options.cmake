@@ -1,6 +1,9 @@
 # Compiler flags of every target.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror=return-type
                     -fno-common)
+if(CMAKE_UNITY_BUILD)
+  add_compile_options(-Wno-shadow)  # a name of one file is no shadow of another file's
+endif()
 if(CGWARDEN_SANITIZE)
   add_compile_options(-fsanitize=${CGWARDEN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CGWARDEN_SANITIZE})

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdlib>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "launcher/oci/command_line.h"
 #include "launcher/oci/commands.h"
@@ -155,22 +154,6 @@ Outcome<int> run_words(const Words& words, char** argv) {
 }
 
 }  // namespace
-
-Outcome<std::string> only_id(const std::string& command, const Words& positional) {
-  if (positional.size() == 1) return positional.front();
-  return refuse(command + " needs exactly one container id", kUsage);
-}
-
-Outcome<int> print(std::string_view text) {
-  CGW_TRY(write_all(STDOUT_FILENO, text, "stdout"));
-  return 0;
-}
-
-Outcome<int> print_help(const std::string& usage, const std::string& text,
-                        const std::vector<Option>& options) {
-  return print("Usage: cgwarden-oci " + usage + "\n\n" + text + "\n\nOptions:\n" +
-               describe(options));
-}
 
 }  // namespace cgwarden::launcher::oci
 
