@@ -27,8 +27,10 @@ struct SeccompFilter {
 [[nodiscard]] StepResult<SeccompFilter> seccomp_filter(SeccompProfile profile,
                                                        std::uint64_t bounding);
 
-// Compiles the default profile with libseccomp.
+// Compiles the default profile with libseccomp, and makes the program shorter.
 [[nodiscard]] StepResult<std::vector<sock_filter>> compile_default_profile(std::uint64_t bounding);
+// The same program before it is made shorter (seccomp_compact.h): what the tests compare it with.
+[[nodiscard]] StepResult<std::vector<sock_filter>> default_source_program(std::uint64_t bounding);
 
 // seccomp(2) SECCOMP_SET_MODE_FILTER; needs no_new_privs or CAP_SYS_ADMIN. Nothing to do for an
 // empty program. `flags` are SECCOMP_FILTER_FLAG_*; the result is the listener's descriptor with

@@ -20,7 +20,7 @@
 namespace cgwarden::launcher {
 namespace {
 
-constexpr std::string_view kMagic = "cgwarden seccomp 1\n";
+constexpr std::string_view kMagic = "cgwarden seccomp 2\n";
 // The largest profiles in use have 30 KiB; a larger one is compiled each time.
 constexpr std::size_t kEntryBytes = 1024U * 1024U;
 

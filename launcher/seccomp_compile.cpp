@@ -2,9 +2,11 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "launcher/capabilities.h"
 #include "launcher/seccomp.h"
+#include "launcher/seccomp_compact.h"
 #include "launcher/seccomp_program.h"
 #include "launcher/seccomp_table.h"
 
@@ -72,7 +74,7 @@ std::uint64_t profile_capabilities(std::uint64_t bounding) {
   return bounding & relevant;
 }
 
-StepResult<std::vector<sock_filter>> compile_default_profile(std::uint64_t bounding) {
+StepResult<std::vector<sock_filter>> default_source_program(std::uint64_t bounding) {
   const SeccompContext context(::seccomp_init(SCMP_ACT_ERRNO(EPERM)));
   if (!context) return refused("seccomp", "libseccomp cannot start");
   // Programs of another architecture (i386, x32) die with SIGSYS: there, EPERM to exit(2) itself
@@ -88,6 +90,11 @@ StepResult<std::vector<sock_filter>> compile_default_profile(std::uint64_t bound
                                                         .others_are_enosys = true});
   program.insert(program.end(), rules.begin(), rules.end());
   return program;
+}
+
+StepResult<std::vector<sock_filter>> compile_default_profile(std::uint64_t bounding) {
+  CGW_ASSIGN(std::vector<sock_filter> program, default_source_program(bounding));
+  return compact_program(std::move(program));
 }
 
 }  // namespace cgwarden::launcher

@@ -9,9 +9,11 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "launcher/seccomp_cache.h"
+#include "launcher/seccomp_compact.h"
 #include "launcher/seccomp_program.h"
 #include "launcher/seccomp_rules.h"
 #include "launcher/seccomp_table.h"
@@ -133,6 +135,11 @@ StepResult<std::vector<sock_filter>> compile(const CheckedSeccomp& config) {
 
 }  // namespace
 
+StepResult<std::vector<sock_filter>> seccomp_source_program(const Seccomp& config) {
+  CGW_ASSIGN(const CheckedSeccomp checked, check_seccomp(config));
+  return compile(checked);
+}
+
 StepResult<SeccompFilter> compile_seccomp(const Seccomp& config,
                                           const std::string& cache_directory) {
   CGW_ASSIGN(const CheckedSeccomp checked, check_seccomp(config));
@@ -143,7 +150,8 @@ StepResult<SeccompFilter> compile_seccomp(const Seccomp& config,
   if (auto kept = cache.find(key)) {
     filter.compiled = *std::move(kept);
   } else {
-    CGW_ASSIGN(filter.compiled, compile(checked));
+    CGW_ASSIGN(std::vector<sock_filter> program, compile(checked));
+    filter.compiled = compact_program(std::move(program));
     cache.keep(key, filter.compiled);
   }
   filter.program = filter.compiled;

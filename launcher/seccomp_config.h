@@ -1,8 +1,10 @@
 #pragma once
 
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "launcher/launch_step.h"
 #include "launcher/seccomp.h"
@@ -17,6 +19,9 @@ namespace cgwarden::launcher {
 // compiled programs, seccomp_cache.h. `flags` of the result are for load_filter.
 [[nodiscard]] StepResult<SeccompFilter> compile_seccomp(const Seccomp& config,
                                                         const std::string& cache_directory);
+
+// The same program before it is made shorter (seccomp_compact.h): what the tests compare it with.
+[[nodiscard]] StepResult<std::vector<sock_filter>> seccomp_source_program(const Seccomp& config);
 
 // The container process state of config-linux.md as JSON: "fds": ["seccompFd"], `pid` as the
 // runtime sees it, metadata when the profile has some, and `state_json`, the container's state of

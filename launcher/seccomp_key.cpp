@@ -5,9 +5,9 @@
 namespace cgwarden::launcher {
 namespace {
 
-// Changes with everything in seccomp_config.cpp, seccomp_program.cpp and the tables of new calls
-// that changes what a profile compiles to.
-constexpr unsigned kCompilerVersion = 1;
+// Changes with everything in seccomp_config.cpp, seccomp_program.cpp, seccomp_compact.cpp with what
+// it stands on, and the tables of new calls that changes what a profile compiles to.
+constexpr unsigned kCompilerVersion = 2;
 
 // Each piece ends where it says: no two different profiles have one text.
 class KeyText {

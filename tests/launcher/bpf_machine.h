@@ -46,6 +46,8 @@ inline std::optional<std::uint32_t> run_bpf(std::span<const sock_filter> program
         break;
       case BPF_RET | BPF_K:
         return step.k;
+      case BPF_RET | BPF_A:
+        return accumulator;
       default:
         return std::nullopt;
     }

@@ -107,7 +107,7 @@ TEST_F(SeccompCacheTest, DamagedEntriesAreIgnored) {
   write(path, good + "x");
   expect_ignored_and_rewritten("longer");
   std::string foreign = good;
-  foreign[foreign.find('1')] = '2';
+  foreign[foreign.find('2')] = '1';
   write(path, foreign);
   expect_ignored_and_rewritten("another format");
   write(path, good + std::string(2U << 20U, '\0'));
