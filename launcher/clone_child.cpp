@@ -40,10 +40,10 @@ std::string clone_remedy(int errno_value, bool user_namespace) {
 }
 
 // `parent`: CLONE_PARENT, with which the kernel takes the exit signal of the caller.
-StepResult<pid_t> clone_now(const Spec& spec, int cgroup_fd, bool parent,
+StepResult<pid_t> clone_now(const Spec& spec, std::uint64_t flags, int cgroup_fd, bool parent,
                             const std::function<void()>& child) {
   clone_args arguments{};
-  arguments.flags = clone_flags(spec) | (parent ? CLONE_PARENT : 0U);
+  arguments.flags = flags | (parent ? CLONE_PARENT : 0U);
   arguments.exit_signal = parent ? 0 : SIGCHLD;
   if (cgroup_fd >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
@@ -68,11 +68,11 @@ struct Answer {
 };
 
 // Runs in the process in between.
-StepResult<pid_t> join_and_clone(const Spec& spec, int cgroup_fd,
+StepResult<pid_t> join_and_clone(const Spec& spec, std::uint64_t flags, int cgroup_fd,
                                  const std::function<void()>& child) {
   CGW_TRY(join_user_namespace(spec));
   CGW_TRY(join_pid_namespace(spec));
-  return clone_now(spec, cgroup_fd, true, child);
+  return clone_now(spec, flags, cgroup_fd, true, child);
 }
 
 Answer answer_of(const StepResult<pid_t>& result) {
@@ -87,7 +87,7 @@ Answer answer_of(const StepResult<pid_t>& result) {
   return answer;
 }
 
-StepResult<pid_t> clone_in_joined(const Spec& spec, int cgroup_fd,
+StepResult<pid_t> clone_in_joined(const Spec& spec, std::uint64_t flags, int cgroup_fd,
                                   const std::function<void()>& child) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed("clone", "no pipe");
@@ -96,7 +96,7 @@ StepResult<pid_t> clone_in_joined(const Spec& spec, int cgroup_fd,
   const pid_t between = plain_fork();
   if (between < 0) return failed("clone", "fork");
   if (between == 0) {
-    const Answer answer = answer_of(join_and_clone(spec, cgroup_fd, child));
+    const Answer answer = answer_of(join_and_clone(spec, flags, cgroup_fd, child));
     const ssize_t written = ::write(write_end.get(), &answer, sizeof(answer));
     ::_exit(written == static_cast<ssize_t>(sizeof(answer)) ? 0 : 1);
   }
@@ -124,11 +124,11 @@ pid_t plain_fork() {
   return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
 }
 
-StepResult<pid_t> clone_child(const Spec& spec, int cgroup_fd, const std::function<void()>& child) {
+StepResult<pid_t> clone_child(const Spec& spec, std::uint64_t flags, int cgroup_fd, const std::function<void()>& child) {
   if (joins_namespace(spec, NamespaceType::user) || joins_namespace(spec, NamespaceType::pid)) {
-    return clone_in_joined(spec, cgroup_fd, child);
+    return clone_in_joined(spec, flags, cgroup_fd, child);
   }
-  return clone_now(spec, cgroup_fd, false, child);
+  return clone_now(spec, flags, cgroup_fd, false, child);
 }
 
 }  // namespace cgwarden::launcher

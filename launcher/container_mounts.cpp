@@ -174,6 +174,13 @@ void write_first(MountOptions& options) {
   options.recursive_set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
 }
 
+// File systems that are the same whatever the network namespace of who mounts them.
+bool knows_no_network(const Mount& mount) {
+  constexpr std::array<std::string_view, 6> kTypes{"proc",   "tmpfs", "devpts",
+                                                   "mqueue", "bind",  "cgroup"};
+  return std::ranges::find(kTypes, mount.type) != kTypes.end();
+}
+
 Step make_readonly(int root, const std::string& path) {
   const auto target = open_in_root(root, path);
   mount_attr attributes{};
@@ -247,7 +254,9 @@ StepResult<MountSources> open_mount_sources(const Spec& spec) {
   return sources;
 }
 
-Step mount_all(int root, const Spec& spec, const MountSources* sources) {
+Step mount_all(int root, const Spec& spec, const MountSources* sources,
+               const std::function<Step()>& enter_network) {
+  bool outside = static_cast<bool>(enter_network);
   bool has_dev = false;
   bool readonly_dev = false;
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
@@ -258,8 +267,13 @@ Step mount_all(int root, const Spec& spec, const MountSources* sources) {
       const MountOptions options = sort_options(mount);
       readonly_dev = is_fresh_dev(mount, options) && is_readonly(options);
     }
+    if (outside && !knows_no_network(mount)) {
+      CGW_TRY(enter_network());
+      outside = false;
+    }
     CGW_TRY(mount_one(root, spec, mount, sources == nullptr ? nullptr : &sources->mounts[i]));
   }
+  if (outside) CGW_TRY(enter_network());
   if (!has_dev) CGW_TRY(fill_dev_of_rootfs(root, spec));
   CGW_TRY(make_devices(root, spec));
   return readonly_dev ? make_readonly(root, "/dev") : Step{};

@@ -146,6 +146,12 @@ Step schedule(const Spec& spec) {
   return set_personality(spec);
 }
 
+Step enter_network(const ChildContext& context) {
+  if (context.network == nullptr) return {};
+  CGW_TRY(context.network->enter());
+  return bring_up_loopback(*context.request->spec);
+}
+
 Step build_root(const ChildContext& context) {
   const Spec& spec = *context.request->spec;
   if (joins_namespace(spec, NamespaceType::mount)) {
@@ -153,7 +159,7 @@ Step build_root(const ChildContext& context) {
     return {};
   }
   CGW_ASSIGN(const UniqueFd root, open_rootfs(spec, context.plan->overlay.get()));
-  CGW_TRY(mount_all(root.get(), spec, &context.plan->sources));
+  CGW_TRY(mount_all(root.get(), spec, &context.plan->sources, [&] { return enter_network(context); }));
   CGW_TRY(mask_paths(root.get(), spec));
   CGW_TRY(make_paths_readonly(root.get(), spec));
   CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", *context.state));
@@ -272,7 +278,7 @@ Step isolate(const ChildContext& context) {
   CGW_TRY(join_namespaces(spec));
   CGW_TRY(make_cgroup_namespace(spec));
   CGW_TRY(make_time_namespace(spec));
-  CGW_TRY(bring_up_loopback(spec));
+  if (context.network == nullptr) CGW_TRY(bring_up_loopback(spec));
   CGW_TRY(become_root(spec));
   CGW_TRY(build_root(context));
   return set_hostname(spec);

@@ -5,6 +5,7 @@
 #include "launcher/capabilities.h"
 #include "launcher/container_mounts.h"
 #include "launcher/launch_step.h"
+#include "launcher/network_ahead.h"
 #include "launcher/seccomp.h"
 #include "launcher/spawn.h"
 
@@ -26,6 +27,7 @@ struct ChildContext {
   const LaunchPlan* plan = nullptr;
   int report = -1;                     // the child's end of the report socket
   const std::string* state = nullptr;  // JSON for hooks
+  NetworkAhead* network = nullptr;     // nullptr: the child was born in its network
 };
 
 // stdio, signals, session, namespaces, rootfs, mounts, hooks, hostname: the same for init and

@@ -18,6 +18,7 @@
 #include "launcher/launch_report.h"
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
+#include "launcher/network_ahead.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -70,20 +71,31 @@ bool waits_for_parent(const SpawnRequest& request) {
          !request.spec->net_devices.empty();
 }
 
+bool makes_network_ahead(const SpawnRequest& request) {
+  return request.network_ahead && request.spec->net_devices.empty() &&
+         NetworkAhead::fits(*request.spec);
+}
+
 [[noreturn]] void run_child(const SpawnRequest& request, const LaunchPlan& plan,
-                            const Channels& channels) {
+                            const Channels& channels, bool network_ahead) {
   // While the child holds it too, it never sees that the parent is gone.
   ::close(channels.parent_report.get());
   if (request.callers_fd >= 0) ::close(request.callers_fd);
   const int report = channels.child_report.get();
   std::string state;
+  std::optional<NetworkAhead> network;
+  if (network_ahead) network.emplace();
   if (waits_for_parent(request)) {
     auto go = receive_go(report);
     // The parent has its own error, or is gone.
     if (!go) ::_exit(125);
     state = std::move(*go);
   }
-  const ChildContext context{.request = &request, .plan = &plan, .report = report, .state = &state};
+  const ChildContext context{.request = &request,
+                             .plan = &plan,
+                             .report = report,
+                             .state = &state,
+                             .network = network ? &*network : nullptr};
   if (Step done = isolate(context); !done) give_up(report, done.error());
   if (!request.spec->init) run_command(context);
   const pid_t main = plain_fork();
@@ -120,8 +132,12 @@ LaunchError silent_death(const Spawned& spawned) {
 
 StepResult<Spawned> make_child(const SpawnRequest& request, const LaunchPlan& plan,
                                const Channels& channels) {
-  CGW_ASSIGN(const pid_t pid, clone_child(*request.spec, request.cgroup_fd,
-                                          [&] { run_child(request, plan, channels); }));
+  const bool network_ahead = makes_network_ahead(request);
+  std::uint64_t flags = clone_flags(*request.spec);
+  if (network_ahead) flags &= ~clone_flag(NamespaceType::network);
+  CGW_ASSIGN(const pid_t pid, clone_child(*request.spec, flags, request.cgroup_fd, [&] {
+               run_child(request, plan, channels, network_ahead);
+             }));
   Spawned spawned;
   spawned.pid = pid;
   // Not reaped yet, so the pid is still this child's.

@@ -78,6 +78,8 @@ struct SpawnRequest {
   // False: the rootfs becomes "/" by chroot(2) over a moved mount, where the host's root is an
   // initramfs, which pivot_root(2) refuses.
   bool pivot_root = true;
+  // Nobody but the command needs its new network namespace: `prepare` may find the child outside.
+  bool network_ahead = false;
 };
 
 struct Spawned {

@@ -163,6 +163,8 @@ Outcome<void> Creation::launch() {
   // Else a container that waits for `start` would hold the lock of a killed `create`.
   request.callers_fd = made_.container.directory();
   request.seccomp_cache = global_.root + "/.seccomp";
+  // Hooks are told where it is.
+  request.network_ahead = spec.hooks.prestart.empty() && spec.hooks.create_runtime.empty();
   request.new_keyring = !options_.no_new_keyring;
   request.pivot_root = !options_.no_pivot;
   request.prepare = [this](pid_t child) { return prepare(child); };

@@ -1,0 +1,82 @@
+#include "launcher/network_ahead.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "base/unique_fd.h"
+#include "launcher/namespaces.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+// Two system calls need little; less to map than the default of eight megabytes.
+constexpr std::size_t kStackBytes = 64 << 10;
+
+// The processors of this process but the one that it runs on. Left to itself the scheduler may keep
+// a new thread waiting where its maker runs.
+bool other_processors(cpu_set_t& processors) {
+  const int here = ::sched_getcpu();
+  if (here < 0 || ::sched_getaffinity(0, sizeof(processors), &processors) != 0) return false;
+  CPU_CLR(static_cast<std::size_t>(here), &processors);
+  return CPU_COUNT(&processors) > 0;
+}
+
+}  // namespace
+
+struct NetworkAhead::Maker {
+  pthread_t thread{};
+  bool running = false;
+  UniqueFd made;
+
+  static void* run(void* argument) {
+    auto& maker = *static_cast<Maker*>(argument);
+    if (::unshare(CLONE_NEWNET) == 0) {
+      maker.made.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    }
+    return nullptr;
+  }
+
+  void begin() {
+    pthread_attr_t attributes;
+    if (::pthread_attr_init(&attributes) != 0) return;
+    ::pthread_attr_setstacksize(&attributes, kStackBytes);
+    cpu_set_t processors;
+    if (other_processors(processors)) {
+      ::pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
+    }
+    running = ::pthread_create(&thread, &attributes, run, this) == 0;
+    ::pthread_attr_destroy(&attributes);
+  }
+
+  UniqueFd wait() {
+    if (running) ::pthread_join(thread, nullptr);
+    running = false;
+    return std::move(made);
+  }
+};
+
+bool NetworkAhead::fits(const Spec& spec) {
+  cpu_set_t processors;
+  return makes_namespace(spec, NamespaceType::network) &&
+         !spec.has_namespace(NamespaceType::user) && !spec.has_namespace(NamespaceType::time) &&
+         !joins_namespace(spec, NamespaceType::mount) && other_processors(processors);
+}
+
+NetworkAhead::NetworkAhead() : maker_(std::make_unique<Maker>()) { maker_->begin(); }
+NetworkAhead::~NetworkAhead() {
+  if (maker_) maker_->wait();
+}
+
+Step NetworkAhead::enter() {
+  if (!maker_) return {};
+  const UniqueFd made = maker_->wait();
+  maker_.reset();
+  // Without one: made here, where the kernel says why it could not be made there.
+  if (made.valid() ? ::setns(made.get(), CLONE_NEWNET) != 0 : ::unshare(CLONE_NEWNET) != 0) {
+    return failed("namespace", "a new network namespace cannot be made");
+  }
+  return {};
+}
+
+}  // namespace cgwarden::launcher
