@@ -124,7 +124,8 @@ pid_t plain_fork() {
   return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
 }
 
-StepResult<pid_t> clone_child(const Spec& spec, std::uint64_t flags, int cgroup_fd, const std::function<void()>& child) {
+StepResult<pid_t> clone_child(const Spec& spec, std::uint64_t flags, int cgroup_fd,
+                              const std::function<void()>& child) {
   if (joins_namespace(spec, NamespaceType::user) || joins_namespace(spec, NamespaceType::pid)) {
     return clone_in_joined(spec, flags, cgroup_fd, child);
   }

@@ -159,7 +159,8 @@ Step build_root(const ChildContext& context) {
     return {};
   }
   CGW_ASSIGN(const UniqueFd root, open_rootfs(spec, context.plan->overlay.get()));
-  CGW_TRY(mount_all(root.get(), spec, &context.plan->sources, [&] { return enter_network(context); }));
+  CGW_TRY(
+      mount_all(root.get(), spec, &context.plan->sources, [&] { return enter_network(context); }));
   CGW_TRY(mask_paths(root.get(), spec));
   CGW_TRY(make_paths_readonly(root.get(), spec));
   CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", *context.state));
