@@ -1,6 +1,6 @@
-# With CMAKE_UNITY_BUILD (the sanitizer presets) a dozen files of a target are compiled as one, in a third of the time. These are
-# compiled alone: their anonymous namespaces have a name that another file's has too. The other presets compile each file alone, so
-# that none leans on another one's includes.
+# With CMAKE_UNITY_BUILD (sanitizers, clang-tidy, the tests of a release) a dozen files of a target are compiled as one, in a third of
+# the time. These are compiled alone: their anonymous namespaces have a name that another file's has too. The programs of a release
+# are compiled file by file, so that none leans on another one's includes; with the tests that is what `dev` and `coverage` are for.
 function(cgwarden_compile_alone target)
   if(TARGET ${target})
     list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/)

@@ -174,11 +174,11 @@ void write_first(MountOptions& options) {
   options.recursive_set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
 }
 
-// File systems that are the same whatever the network namespace of who mounts them.
+// File systems that are the same whatever the network namespace of who mounts them. A bind is none:
+// its source may be in procfs, where /proc/net and /proc/self/ns/net are those of who looks.
 bool knows_no_network(const Mount& mount) {
-  constexpr std::array<std::string_view, 6> kTypes{"proc",   "tmpfs", "devpts",
-                                                   "mqueue", "bind",  "cgroup"};
-  return std::ranges::find(kTypes, mount.type) != kTypes.end();
+  constexpr std::array<std::string_view, 5> kTypes{"proc", "tmpfs", "devpts", "mqueue", "cgroup"};
+  return !sort_options(mount).bind && std::ranges::find(kTypes, mount.type) != kTypes.end();
 }
 
 Step make_readonly(int root, const std::string& path) {

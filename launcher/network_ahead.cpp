@@ -4,6 +4,10 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+
 #include "base/unique_fd.h"
 #include "launcher/namespaces.h"
 
@@ -22,6 +26,16 @@ bool other_processors(cpu_set_t& processors) {
   return CPU_COUNT(&processors) > 0;
 }
 
+// The thread is charged to the container's cgroup, and a refusal is counted there.
+bool is_tight(const Resources& resources) {
+  constexpr std::int64_t kTasks = 8;
+  constexpr std::int64_t kMemoryBytes = 16 << 20;
+  const auto below = [](const std::optional<std::int64_t>& limit, std::int64_t least) {
+    return limit && *limit >= 0 && *limit < least;
+  };
+  return below(resources.pids_limit, kTasks) || below(resources.memory.limit, kMemoryBytes);
+}
+
 }  // namespace
 
 struct NetworkAhead::Maker {
@@ -32,7 +46,9 @@ struct NetworkAhead::Maker {
   static void* run(void* argument) {
     auto& maker = *static_cast<Maker*>(argument);
     if (::unshare(CLONE_NEWNET) == 0) {
-      maker.made.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+      const UniqueFd made(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+      // Not one of the three that may be free here and belong to the command.
+      maker.made.reset(::fcntl(made.get(), F_DUPFD_CLOEXEC, 3));
     }
     return nullptr;
   }
@@ -58,7 +74,7 @@ struct NetworkAhead::Maker {
 
 bool NetworkAhead::fits(const Spec& spec) {
   cpu_set_t processors;
-  return makes_namespace(spec, NamespaceType::network) &&
+  return !spec.init && !is_tight(spec.resources) && makes_namespace(spec, NamespaceType::network) &&
          !spec.has_namespace(NamespaceType::user) && !spec.has_namespace(NamespaceType::time) &&
          !joins_namespace(spec, NamespaceType::mount) && other_processors(processors);
 }
@@ -71,11 +87,15 @@ NetworkAhead::~NetworkAhead() {
 Step NetworkAhead::enter() {
   if (!maker_) return {};
   const UniqueFd made = maker_->wait();
-  maker_.reset();
+  const bool entered = made.valid() && ::setns(made.get(), CLONE_NEWNET) == 0;
   // Without one: made here, where the kernel says why it could not be made there.
-  if (made.valid() ? ::setns(made.get(), CLONE_NEWNET) != 0 : ::unshare(CLONE_NEWNET) != 0) {
-    return failed("namespace", "a new network namespace cannot be made");
+  if (!entered && ::unshare(CLONE_NEWNET) != 0) {
+    return failed("namespace", errno == ENOSPC
+                                   ? "the limit of network namespaces is reached (sysctl "
+                                     "user.max_net_namespaces)"
+                                   : "a new network namespace cannot be made");
   }
+  maker_.reset();
   return {};
 }
 

@@ -13,7 +13,8 @@ class NetworkAhead {
  public:
   // True when the spec makes a network namespace that need not belong to a user namespace of its
   // own, has none that a process with a second thread cannot enter (setns(2): time, and mount by
-  // path), and another processor is there to make it.
+  // path), leaves a thread room in the container's cgroup, and another processor is there. Not with
+  // the built-in init, whose command is process 2.
   [[nodiscard]] static bool fits(const Spec& spec);
 
   // Begins. The thread shares the root and the working directory of its process: enter() comes

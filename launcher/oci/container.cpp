@@ -31,7 +31,13 @@ constexpr const char* kConfig = "config.json";
 // fsync(2) can take longer than the whole launch.
 Outcome<void> replace_file(int directory, const char* name, std::string_view text) {
   const std::string temporary = std::string(name) + ".new";
-  auto fd = open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  auto fd = open_at(directory, temporary, kFlags, 0600);
+  if (!fd && fd.error().errno_value == EEXIST) {
+    // Of a killed process; it may be the file that a reader still holds under its other name.
+    ::unlinkat(directory, temporary.c_str(), 0);
+    fd = open_at(directory, temporary, kFlags, 0600);
+  }
   if (!fd) return std::unexpected(Failure(fd.error()));
   CGW_TRY(write_all(fd->get(), text, temporary));
   // ext4 begins at once to write out what replaces a file by a plain rename(2), and the removal of

@@ -112,10 +112,9 @@ StepResult<std::string> Creation::prepare(pid_t child) {
   if (!start_time) return refused("state", start_time.error().sentence());
   made_.record.start_time = *start_time;
   const std::string state = state_json(made_.record, ContainerStatus::creating);
-  const bool hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
   // On record before it may go on: else it would run unknown to everybody if we were killed then.
   made_.record.started = !gated_;
-  made_.record.creating = gated_ || hooks;
+  made_.record.creating = true;
   CGW_TRY(keep(made_.container.write_record(made_.record)));
   hooks_began_ = true;
   CGW_TRY(run_hooks(spec.hooks.prestart, "prestart", state));

@@ -43,7 +43,9 @@ PrivateBus::PrivateBus() : directory_("/tmp/cgwarden-bus.XXXXXX") {
   // It prints its address once it listens.
   std::array<char, 256> address{};
   EXPECT_GT(::read(read_end.get(), address.data(), address.size()), 0);
-  ::setenv("DBUS_SYSTEM_BUS_ADDRESS", ("unix:path=" + directory_ + "/socket").c_str(), 1);
+  for (const char* name : kAddresses) {
+    ::setenv(name, ("unix:path=" + directory_ + "/socket").c_str(), 1);
+  }
 }
 
 void PrivateBus::kill() {
@@ -55,7 +57,7 @@ void PrivateBus::kill() {
 
 PrivateBus::~PrivateBus() {
   kill();
-  ::unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+  for (const char* name : kAddresses) ::unsetenv(name);
   std::filesystem::remove_all(directory_);
 }
 

@@ -2,14 +2,19 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <string>
 
 #include "base/unique_fd.h"
 
 namespace cgwarden::agent {
 
-// A dbus-daemon of the test's own. While it lives, it is the system bus of this process
-// (DBUS_SYSTEM_BUS_ADDRESS).
+// Where a process looks for the system bus and for its user's: which of them is asked depends on
+// who runs the test.
+inline constexpr std::array<const char*, 2> kAddresses{"DBUS_SYSTEM_BUS_ADDRESS",
+                                                       "DBUS_SESSION_BUS_ADDRESS"};
+
+// A dbus-daemon of the test's own. While it lives, it is both buses of this process (kAddresses).
 class PrivateBus {
  public:
   PrivateBus();

@@ -130,10 +130,11 @@ class FakeSystemd {
 
 class SystemdScopeHostTest : public testing::Test {
  protected:
-  SystemdScopeHostTest() : loop_(std::move(*EventLoop::create())) {
+  SystemdScopeHostTest() : loop_(std::move(*EventLoop::create())) {}
+  void SetUp() override {
     auto host = make_systemd_scope_host(*loop_);
-    EXPECT_TRUE(host) << host.error().sentence();
-    if (host) host_ = std::move(*host);
+    ASSERT_TRUE(host) << host.error().sentence();
+    host_ = std::move(*host);
   }
   Result<std::string> create() {
     std::optional<Result<std::string>> answer;
@@ -234,10 +235,10 @@ TEST_F(SystemdScopeHostTest, AManagerThatDiesEndsTheWaiting) {
 }
 
 TEST(SystemdScopeHostWithoutBus, SaysSo) {
-  ::setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", 1);
+  for (const char* name : kAddresses) ::setenv(name, "unix:path=/nonexistent/bus", 1);
   const auto loop = std::move(*EventLoop::create());
   const auto host = make_systemd_scope_host(*loop);
-  ::unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+  for (const char* name : kAddresses) ::unsetenv(name);
   ASSERT_FALSE(host);
   EXPECT_EQ(host.error().kind, ErrorKind::not_supported);
 }

@@ -59,6 +59,7 @@ Launched launch(const Spec& spec) {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   SpawnRequest request;
   request.spec = &spec;
+  request.network_ahead = true;  // as cgwarden-oci has it
   request.stdin_fd = null.get();
   request.stdout_fd = write_end.get();
   request.stderr_fd = write_end.get();

@@ -1,0 +1,81 @@
+#include "launcher/network_ahead.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/launcher/root/launched.h"
+
+namespace cgwarden::launcher {
+namespace {
+
+const std::string kOwnNetwork = std::filesystem::read_symlink("/proc/self/ns/net");
+constexpr const char* kShowNetwork = "readlink /proc/self/ns/net";
+constexpr const char* kShowInterfaces = "grep -c : /proc/net/dev; grep -o lo: /proc/net/dev";
+
+void expect_another_network(const Spec& spec) {
+  const Launched run = launch(spec);
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_THAT(run.output, testing::StartsWith("net:["));
+  EXPECT_NE(run.output, kOwnNetwork + "\n");
+}
+
+// First of all mounts, so before sysfs.
+void bind_first(Spec& spec, const std::string& source, const std::string& type) {
+  spec.mounts.insert(
+      spec.mounts.begin(),
+      {.destination = "/data/bound", .type = type, .source = source, .options = {"bind"}});
+}
+
+TEST(NetworkAhead, IsAThreadsWorkForTheDefaultSpec) {
+  const Rootfs rootfs;
+  const Spec spec = shell_spec(rootfs, kShowInterfaces);
+  if (std::filesystem::exists("/sys/devices/system/cpu/cpu1")) {
+    EXPECT_TRUE(NetworkAhead::fits(spec));
+  }
+  EXPECT_EQ(launch(spec).output, "1\nlo:\n");
+  expect_another_network(shell_spec(rootfs, kShowNetwork));
+}
+
+TEST(NetworkAhead, IsEnteredWhereNothingShowsANetwork) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, kShowNetwork);
+  std::erase_if(spec.mounts, [](const Mount& mount) { return mount.type == "sysfs"; });
+  expect_another_network(spec);
+}
+
+TEST(NetworkAhead, IsEnteredBeforeABindThatCouldShowTheHosts) {
+  const Rootfs rootfs;
+  for (const char* type : {"bind", "none", "tmpfs"}) {
+    Spec spec = shell_spec(rootfs, "grep -c : /data/bound; grep -o lo: /data/bound");
+    bind_first(spec, "/proc/self/net/dev", type);
+    const Launched run = launch(spec);
+    ASSERT_TRUE(run.started) << type << ": " << run.error.sentence();
+    EXPECT_EQ(run.output, "1\nlo:\n") << type;
+  }
+}
+
+TEST(NetworkAhead, LeavesTightLimitsAlone) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, kShowNetwork);
+  spec.resources.pids_limit = 1;
+  EXPECT_FALSE(NetworkAhead::fits(spec));
+  expect_another_network(spec);
+  spec.resources.pids_limit.reset();
+  spec.resources.memory.limit = 4 << 20;
+  EXPECT_FALSE(NetworkAhead::fits(spec));
+  expect_another_network(spec);
+}
+
+TEST(NetworkAhead, IsNotForWhatAThreadKeepsOut) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, kShowNetwork);
+  spec.namespaces.push_back({.type = NamespaceType::time, .path = ""});
+  EXPECT_FALSE(NetworkAhead::fits(spec));
+  expect_another_network(spec);
+}
+
+}  // namespace
+}  // namespace cgwarden::launcher
