@@ -106,7 +106,9 @@ Status EventLoop::run() {
       const auto& event = events.at(static_cast<std::size_t>(i));
       // A handler of this batch may have ended this watch; the copy keeps a handler alive that ends
       // its own.
-      const auto entry = entries_.find(event.data.u64);
+      // A copy: epoll_event is packed, so its members have no address that a reference may have.
+      const std::uint64_t id = event.data.u64;
+      const auto entry = entries_.find(id);
       if (entry == entries_.end()) continue;
       const std::shared_ptr<Handler> handler = entry->second.handler;
       (*handler)(event.events);

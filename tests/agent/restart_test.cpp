@@ -104,7 +104,7 @@ TEST(RestartTest, AnAgentThatTakesOverDecidesTheSame) {
 TEST(RestartTest, TheBackoffDoublesToItsCeilingAndALongRunResetsIt) {
   const policy::Restart policy = restart(RestartPolicy::always);
   AgentNote note = note_of(1);
-  for (const std::uint64_t seconds : {1, 2, 4, 8, 16, 32, 60, 60}) {
+  for (const std::uint64_t seconds : {1U, 2U, 4U, 8U, 16U, 32U, 60U, 60U}) {
     EXPECT_EQ(decide_restart(policy, exited(1), note).delay, Usec{seconds * 1'000'000});
   }
   const auto long_run = exited(1, policy.reset_after.count());
