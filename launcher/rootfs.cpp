@@ -1,6 +1,7 @@
 #include "launcher/rootfs.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -69,6 +70,16 @@ Step check_rootfs(const std::string& path) {
   if (!S_ISDIR(status.st_mode)) {
     errno = ENOTDIR;
     return failed("rootfs", path + "; unpack an image into a directory and name that");
+  }
+  return {};
+}
+
+// The runtime may itself stand in a chroot(2). pivot_root(2) would then exchange that root and leave
+// the real one below: who joins the mount namespace later, as exec does, would begin there.
+Step go_to_the_top() {
+  const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  if (!self.valid() || ::setns(self.get(), CLONE_NEWNS) != 0) {
+    return failed("pivot_root", "the root of the mount namespace cannot be entered");
   }
   return {};
 }
@@ -158,6 +169,7 @@ Step enter_rootfs(int root, const Spec& spec, bool pivot) {
       return failed("rootfs", spec.root_path + " cannot be made read-only");
     }
   }
+  CGW_TRY(go_to_the_top());
   CGW_TRY(pivot ? pivot_to(root, spec, wanted) : move_to_top(root, spec));
   if (::chdir("/") != 0) return failed("pivot_root", "/");
   if (wanted.flag == 0) return {};
