@@ -74,8 +74,8 @@ Step check_rootfs(const std::string& path) {
   return {};
 }
 
-// The runtime may itself stand in a chroot(2). pivot_root(2) would then exchange that root and leave
-// the real one below: who joins the mount namespace later, as exec does, would begin there.
+// The runtime may itself stand in a chroot(2). pivot_root(2) would then exchange that root and
+// leave the real one below: who joins the mount namespace later, as exec does, would begin there.
 Step go_to_the_top() {
   const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
   if (!self.valid() || ::setns(self.get(), CLONE_NEWNS) != 0) {

@@ -34,7 +34,7 @@ TEST(Chroot, WhoJoinsTheContainerStandsInItsRoot) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const std::string place = in_child([&] {
     if (const std::string failed = enter_chroot(directory); !failed.empty()) return failed;
-    if (const Step done = enter_container(spec); !done) return said(done);
+    if (const Step done = enter_container(spec, CLONE_NEWCGROUP); !done) return said(done);
     // As exec does, from outside.
     const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
     if (::setns(self.get(), CLONE_NEWNS) != 0) return std::string("setns");
