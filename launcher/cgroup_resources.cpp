@@ -28,7 +28,11 @@ Step check_limit(const std::string& property, const std::optional<std::int64_t>&
 
 // memory.swap of OCI counts memory and swap together, memory.swap.max of the kernel swap alone.
 Step add_swap(const Resources::Memory& memory, Writes& writes) {
-  if (!memory.swap || *memory.swap == 0) return {};
+  if (!memory.swap || *memory.swap == 0) {
+    // A limit taken away takes that of memory and swap together with it.
+    if (memory.limit == -1) writes.push_back({"memory.swap.max", "max"});
+    return {};
+  }
   if (*memory.swap == -1) {
     writes.push_back({"memory.swap.max", "max"});
     return {};

@@ -186,14 +186,13 @@ Result<std::string> stats_json(const ContainerCgroup& cgroup, const std::string&
   CGW_ASSIGN(const cgroup::Directory directory, cgroup::Directory::open(opened.get(), "."));
   Sample sample;
   CGW_TRY(cgroup::read_files(directory.fd(), directory.files(), cgroup::read_control_file, sample));
-  const json document{{"type", "stats"},
-                      {"id", id},
-                      {"data",
-                       {{"cpu", cpu_json(sample)},
-                        {"memory", memory_json(directory.fd(), sample)},
-                        {"pids", pids_json(sample)},
-                        {"blkio", io_json(sample)},
-                        {"hugetlb", huge_pages_json(directory)}}}};
+  // In the order in which people and scripts know it from runc.
+  nlohmann::ordered_json document{{"type", "stats"}, {"id", id}};
+  document["data"] = {{"cpu", cpu_json(sample)},
+                      {"memory", memory_json(directory.fd(), sample)},
+                      {"pids", pids_json(sample)},
+                      {"blkio", io_json(sample)},
+                      {"hugetlb", huge_pages_json(directory)}};
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

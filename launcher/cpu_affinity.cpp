@@ -1,6 +1,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "base/text.h"
 #include "launcher/number_list.h"
 #include "launcher/process_attributes.h"
@@ -26,6 +28,12 @@ Step set_cpu_affinity(const std::string& cpus) {
                   cpus + (errno == EINVAL ? " (none of them is online and in the cpuset)" : ""));
   }
   return {};
+}
+
+void reset_cpu_affinity() {
+  std::array<unsigned char, kMostCpus / 8> all{};
+  all.fill(0xff);
+  (void)::syscall(SYS_sched_setaffinity, 0, all.size(), all.data());
 }
 
 }  // namespace cgwarden::launcher

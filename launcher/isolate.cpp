@@ -139,6 +139,7 @@ Step open_session(const ChildContext& context) {
 Step schedule(const Spec& spec) {
   CGW_TRY(set_scheduler(spec.process));
   CGW_TRY(set_io_priority(spec.process));
+  reset_cpu_affinity();
   if (spec.process.exec_cpu_affinity) {
     CGW_TRY(set_cpu_affinity(spec.process.exec_cpu_affinity->settled));
   }

@@ -18,6 +18,9 @@ namespace cgwarden::launcher {
 [[nodiscard]] Step set_personality(const Spec& spec);
 // sched_setaffinity(2) from a cpuset(7) list ("0-3,7"); stage "execCPUAffinity".
 [[nodiscard]] Step set_cpu_affinity(const std::string& cpus);
+// All CPUs that the cgroup's cpuset allows: the mask of whoever started the runtime, which kernels
+// since 6.2 remember across cgroups, is not the container's. Where it may not be, it stays.
+void reset_cpu_affinity();
 // AppArmor and SELinux labels for the next execve(2) through /proc/thread-self/attr (of a procfs
 // opened and checked before pivot_root, CVE-2025-52881); refused when the host has no such module.
 // Stage "apparmorProfile" or "selinuxLabel".

@@ -178,11 +178,13 @@ std::vector<UnitProperty> unit_properties(const std::vector<ControlWrite>& write
     const std::string_view value = trim(write.value);
     add_limit(write, properties);
     if (write.file == "cpu.max") add_cpu_max(value, properties);
-    if (write.file == "cpu.idle") add_idle(value, properties);
     if (write.file == "io.weight") add_io_weight(value, properties);
     if (write.file == "cpuset.cpus") add_mask("AllowedCPUs", value, properties);
     if (write.file == "cpuset.mems") add_mask("AllowedMemoryNodes", value, properties);
   }
+  // Last, as it takes the weight's place whatever the order of the files.
+  const auto idle = std::ranges::find(writes, "cpu.idle", &ControlWrite::file);
+  if (idle != writes.end()) add_idle(trim(idle->value), properties);
   return properties;
 }
 

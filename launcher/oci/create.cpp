@@ -79,6 +79,8 @@ Outcome<void> Creation::write_first_record() {
     CGW_ASSIGN(bundle_, read_bundle(options_));
   }
   Bundle& bundle = *bundle_;
+  // For `exec` alone, which reads it from the config that is kept (config.md "execCPUAffinity").
+  bundle.spec.process.exec_cpu_affinity.reset();
   for (const auto& warning : bundle.warnings) log_warning(warning);
   made_.spec = std::move(bundle.spec);
   for (const auto& warning : capability_warnings(made_.spec.process.capabilities,
@@ -107,6 +109,7 @@ StepResult<std::string> Creation::prepare(pid_t child) {
   if (global_.cgroup_driver == CgroupDriver::systemd) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, child));
+    made_.record.cgroup_made = !made_.record.cgroup.path.empty();
   }
   const auto start_time = process_start_time(child);
   if (!start_time) return refused("state", start_time.error().sentence());

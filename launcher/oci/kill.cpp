@@ -39,7 +39,12 @@ Outcome<void> signal_all(const ContainerRecord& record, int number) {
     return {};
   }
   const bool was_frozen = is_frozen(record.cgroup);
-  if (!was_frozen) CGW_TRY(freeze(record.cgroup));
+  if (!was_frozen) {
+    const Status frozen = freeze(record.cgroup);
+    // systemd takes away a scope that nobody is left in: all have got what they could get.
+    if (!frozen && frozen.error().kind == ErrorKind::vanished) return {};
+    CGW_TRY(frozen);
+  }
   const auto pids = processes(record.cgroup);
   if (pids) {
     for (const pid_t pid : *pids) ::kill(pid, number);

@@ -74,7 +74,7 @@ TEST(ControlWrites, MemoryLimits) {
   };
   EXPECT_THAT(limit(64 << 20), ElementsAre("memory.max=67108864"));
   EXPECT_THAT(limit(4096), ElementsAre("memory.max=4096"));
-  EXPECT_THAT(limit(-1), ElementsAre("memory.max=max"));
+  EXPECT_THAT(limit(-1), ElementsAre("memory.max=max", "memory.swap.max=max"));
   EXPECT_THAT(limit(0), IsEmpty());
   EXPECT_THAT(limit(std::numeric_limits<std::int64_t>::max()),
               ElementsAre("memory.max=9223372036854775807"));
@@ -108,6 +108,7 @@ TEST(ControlWrites, SwapIsSwapAlone) {
   EXPECT_THAT(both(1 << 20, -1), ElementsAre("memory.max=1048576", "memory.swap.max=max"));
   EXPECT_THAT(both(-1, -1), ElementsAre("memory.max=max", "memory.swap.max=max"));
   EXPECT_THAT(both(1 << 20, 0), ElementsAre("memory.max=1048576"));
+  EXPECT_THAT(both(-1, 0), ElementsAre("memory.max=max", "memory.swap.max=max"));
   EXPECT_THAT(written([](Resources& r) { r.memory.swap = -1; }),
               ElementsAre("memory.swap.max=max"));
   EXPECT_THAT(written([](Resources& r) { r.memory.swap = 0; }), IsEmpty());

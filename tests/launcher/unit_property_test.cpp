@@ -45,6 +45,8 @@ TEST(UnitProperties, IdleIsAWeightOfZero) {
   using Writes = std::vector<ControlWrite>;
   EXPECT_THAT(unit_properties(Writes{{"cpu.weight", "50"}, {"cpu.idle", "1"}}),
               ElementsAre(number("CPUWeight", 0)));
+  EXPECT_THAT(unit_properties(Writes{{"cpu.idle", "1"}, {"cpu.weight", "50"}}),
+              ElementsAre(number("CPUWeight", 0)));
   EXPECT_THAT(unit_properties(Writes{{"cpu.weight", "50"}, {"cpu.idle", "0"}}),
               ElementsAre(number("CPUWeight", 50)));
   EXPECT_THAT(unit_properties(Writes{{"cpu.idle", "0"}}), ElementsAre(number("CPUWeight", 100)));

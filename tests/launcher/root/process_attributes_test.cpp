@@ -1,6 +1,7 @@
 #include "launcher/process_attributes.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -17,6 +18,7 @@
 #include "base/text.h"
 #include "launcher/procfs.h"
 #include "tests/launcher/root/in_child.h"
+#include "tests/launcher/root/launched.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -77,6 +79,22 @@ TEST(ProcessAttributes, IoPriorityPersonalityAndCpus) {
   EXPECT_EQ(in_child([] { return said(set_cpu_affinity("8000-8191")); }),
             "cannot start: execCPUAffinity: 8000-8191 (none of them is online and in the cpuset): "
             "Invalid argument");
+}
+
+TEST(ProcessAttributes, TheCallersCpuAffinityIsNotTheContainers) {
+  const Rootfs rootfs;
+  const Spec spec = shell_spec(rootfs, "grep Cpus_allowed: /proc/self/status");
+  const std::string free = launch(spec).output;
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  cpu_set_t first;
+  CPU_ZERO(&first);
+  CPU_SET(0, &first);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(first), &first), 0);
+  const std::string pinned = launch(spec).output;
+  ::sched_setaffinity(0, sizeof(before), &before);
+  EXPECT_THAT(free, testing::HasSubstr("Cpus_allowed:"));
+  EXPECT_EQ(pinned, free);
 }
 
 TEST(ProcessAttributes, SysctlsOfTheContainer) {

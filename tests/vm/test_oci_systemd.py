@@ -1,0 +1,24 @@
+"""cgwarden-oci with scopes of systemd, as engines use it by default."""
+
+import pytest
+from test_oci_runtime import Runtime
+
+pytestmark = pytest.mark.systemd
+
+
+@pytest.mark.either_kernel
+def test_delete_leaves_nobody_of_a_shared_pid_namespace(guest):
+    """The first process is gone, and with it no namespace that would end the others."""
+    with Runtime(guest) as box:
+        linux = box.config["linux"]
+        linux["cgroupsPath"] = "machine.slice:oci:box"
+        linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "pid"]
+        box.command("sh", "-c", "sleep 4321 & sleep 4321 & exec sleep 1234")
+        box.must("--systemd-cgroup", "run", "--detach", "--bundle", box.work, "box")
+        guest.run(f"kill -9 {box.state()['pid']}", check=True)
+        box.wait_stopped()
+        others = ["pgrep", "-f", "^sleep 4321"]
+        assert len(guest.run(others).text.split()) == 2
+        box.must("delete", "box")
+        assert guest.run(others).text == ""
+        assert guest.run("ls -d /sys/fs/cgroup/machine.slice/oci-box.scope").text == ""
