@@ -315,7 +315,9 @@ Status Daemon::run() {
   supervisor_->adopt();
   launch_new_workloads();
   forget_strange_counters();
-  CGW_ASSIGN(tick_timer_, loop_->timer(Usec{0}, options_.interval, [this] { tick(); }));
+  // The first sample before READY=1: who waits for the start finds metrics at once.
+  tick();
+  CGW_ASSIGN(tick_timer_, loop_->timer(options_.interval, options_.interval, [this] { tick(); }));
   // Not from the tick: the interval may be longer than the service manager's patience.
   if (const auto watchdog = service_manager::watchdog_interval()) {
     CGW_ASSIGN(watchdog_timer_, loop_->timer(Usec{0}, *watchdog / 2, service_manager::alive));

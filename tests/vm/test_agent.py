@@ -230,6 +230,18 @@ def test_an_adopted_workloads_counters_are_the_kernels(scenario):
 
 
 @pytest.mark.either_kernel
+def test_the_first_sample_is_taken_when_the_start_is_over(scenario):
+    # So many cgroups that it takes a while.
+    many = "/sys/fs/cgroup/many"
+    try:
+        scenario.guest.run(f"mkdir {many} && cd {many} && seq 1500 | xargs mkdir", check=True, timeout=120)
+        scenario.start_agent()
+        assert scenario.metrics()['cgwarden_agent_cgroups'] > 1500
+    finally:
+        scenario.guest.run(f"cd {many} && seq 1500 | xargs rmdir && rmdir {many}", timeout=120)
+
+
+@pytest.mark.either_kernel
 def test_agent_stopped_cleanly_leaves_workloads_running(scenario):
     scenario.start_agent()
     scenario.add_workload("stays", ["/bin/sleep", "1000"])
