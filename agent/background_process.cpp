@@ -1,7 +1,5 @@
 #include "agent/background_process.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,35 +10,17 @@
 #include <csignal>
 #include <utility>
 
+#include "base/program.h"
+
 namespace cgwarden::agent {
 
 Status BackgroundProcess::start(EventLoop& loop, std::vector<std::string> words, int output,
                                 Done done) {
-  posix_spawn_file_actions_t actions{};
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  if (output >= 0) ::posix_spawn_file_actions_adddup2(&actions, output, 1);
-  ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  posix_spawnattr_t attributes{};
-  ::posix_spawnattr_init(&attributes);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  std::array<char*, 1> environment{nullptr};
-  const int error = ::posix_spawn(&pid_, words.front().c_str(), &actions, &attributes, argv.data(),
-                                  environment.data());
-  ::posix_spawnattr_destroy(&attributes);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) {
-    pid_ = -1;
-    return fail(Error::from_errno(error, "run", words.front()));
-  }
+  const std::string path = words.front();
+  CGW_ASSIGN(pid_, start_program({.path = path,
+                                  .words = std::move(words),
+                                  .environment = {},
+                                  .descriptors = {Program::kNull, output, Program::kNull}}));
   done_ = std::move(done);
   pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   CGW_ASSIGN(watch_,

@@ -15,15 +15,16 @@
 
 #include "agent/freezer.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "base/text.h"
 
 namespace cgwarden::agent {
 namespace {
 
 // What a failing check said is for a person to read.
-constexpr std::size_t kOutputBytes = 2048;
+constexpr std::size_t kCheckOutputBytes = 2048;
 // The process ends itself at the check's own timeout; this is for one that cannot.
-constexpr Usec kGrace{10'000'000};
+constexpr Usec kKillGrace{10'000'000};
 
 std::string msec(Usec time) { return std::to_string(time.count() / 1000U); }
 
@@ -91,41 +92,18 @@ Status HealthMonitor::spawn() {
   if (::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK) != 0) {
     return fail(Error::from_errno(errno, "set up", "a pipe"));
   }
-  posix_spawn_file_actions_t actions{};
-  posix_spawnattr_t attributes{};
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 1);
-  ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 2);
-  sigset_t none;
-  ::sigemptyset(&none);
-  sigset_t all;
-  ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::vector<std::string> text = words();
-  std::vector<char*> argv;
-  argv.reserve(text.size() + 1);
-  for (auto& word : text) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  std::array<char*, 1> environment{nullptr};
-  pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, target_.shim.c_str(), &actions, &attributes, argv.data(),
-                                  environment.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  if (error != 0) return fail(Error::from_errno(error, "start", target_.shim));
-  pid_ = pid;
+  CGW_ASSIGN(pid_, start_program({.path = target_.shim,
+                                  .words = words(),
+                                  .environment = {},
+                                  .descriptors = {Program::kNull, theirs.get(), theirs.get()},
+                                  .group = Program::Group::own_session}));
   pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_.valid()) return fail(Error::from_errno(errno, "watch", "a health check"));
   CGW_ASSIGN(end_watch_,
              parts_.loop->add(pidfd_.get(), EPOLLIN, [this](std::uint32_t) { check_ended(); }));
   CGW_ASSIGN(output_watch_,
              parts_.loop->add(pipe_.get(), EPOLLIN, [this](std::uint32_t) { output_readable(); }));
-  CGW_ASSIGN(deadline_, parts_.loop->timer(check_.timeout + kGrace, Usec{0}, [this] {
+  CGW_ASSIGN(deadline_, parts_.loop->timer(check_.timeout + kKillGrace, Usec{0}, [this] {
     output_ += "the check did not end in time";
     kill_and_reap();
     settle(false);
@@ -144,7 +122,7 @@ void HealthMonitor::output_readable() {
       output_watch_ = {};
       return;
     }
-    const std::size_t room = kOutputBytes - std::min(output_.size(), kOutputBytes);
+    const std::size_t room = kCheckOutputBytes - std::min(output_.size(), kCheckOutputBytes);
     output_.append(buffer.data(), std::min(static_cast<std::size_t>(count), room));
   }
 }

@@ -17,17 +17,11 @@ bool is_id(const std::string& text) {
          text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-// Absent and null are empty.
-std::string text_of(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 // An entry that is no object or has no id makes the whole list unbelievable.
 Result<Json> parse_list(const std::string& json, const std::string& where) {
   Json list = Json::parse(json, nullptr, false);
   const bool good = list.is_array() && std::ranges::all_of(list, [](const Json& entry) {
-                      return entry.is_object() && is_id(text_of(entry, "id"));
+                      return entry.is_object() && is_id(member_text(entry, "id"));
                     });
   if (!good) {
     return fail(Error::malformed("read", where, "it is not a list of containers/storage"));
@@ -37,13 +31,19 @@ Result<Json> parse_list(const std::string& json, const std::string& where) {
 
 }  // namespace
 
+std::string member_text(const nlohmann::json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 Result<std::vector<StoredImage>> parse_image_list(const std::string& json,
                                                   const std::string& where) {
   CGW_ASSIGN(const Json list, parse_list(json, where));
   std::vector<StoredImage> images;
   for (const auto& entry : list) {
     StoredImage image{
-        .id = text_of(entry, "id"), .names = {}, .top_layer = text_of(entry, "layer")};
+        .id = member_text(entry, "id"), .names = {}, .top_layer = member_text(entry, "layer")};
     if (!image.top_layer.empty() && !is_id(image.top_layer)) {
       return fail(Error::malformed("read", where, "a layer has no hexadecimal id"));
     }
@@ -62,11 +62,11 @@ Result<std::map<std::string, StoredLayer>> parse_layer_list(const std::string& j
   CGW_ASSIGN(const Json list, parse_list(json, where));
   std::map<std::string, StoredLayer> layers;
   for (const auto& entry : list) {
-    StoredLayer layer{.parent = text_of(entry, "parent"), .incomplete = false};
+    StoredLayer layer{.parent = member_text(entry, "parent"), .incomplete = false};
     const auto flags = entry.find("flags");
     layer.incomplete = flags != entry.end() && flags->is_object() &&
                        flags->contains("incomplete") && (*flags)["incomplete"] == true;
-    layers[text_of(entry, "id")] = std::move(layer);
+    layers[member_text(entry, "id")] = std::move(layer);
   }
   return layers;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -30,5 +32,8 @@ struct StoredLayer {
 // among its own parents.
 [[nodiscard]] Result<std::vector<std::string>> layer_chain(
     const std::map<std::string, StoredLayer>& layers, const std::string& top);
+
+// A member that is a text; empty when it is absent, null or of another type.
+[[nodiscard]] std::string member_text(const nlohmann::json& object, const char* name);
 
 }  // namespace cgwarden::agent

@@ -74,13 +74,6 @@ Json read_sources(const std::string& directory) {
   return sources.is_object() ? sources : Json::object();
 }
 
-// Empty for whatever is not a text.
-std::string text_of(const Json& object, const char* name) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 Error not_imported(const std::string& wanted) {
   return Error{
       ErrorKind::vanished, 0, "find the image", printable(wanted),
@@ -162,10 +155,10 @@ Result<std::string> ImageStore::id_of_source(const std::string& source) const {
   CGW_ASSIGN(const std::string identity, identity_of(path));
   const Json sources = read_sources(directory_);
   const auto found = sources.find(path);
-  if (found == sources.end() || text_of(*found, "identity") != identity) {
+  if (found == sources.end() || member_text(*found, "identity") != identity) {
     return fail(not_imported(path));
   }
-  return text_of(*found, "id");
+  return member_text(*found, "id");
 }
 
 Status ImageStore::note_source(const std::string& path, const std::string& id) const {

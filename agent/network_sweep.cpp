@@ -1,9 +1,7 @@
 #include "agent/network_sweep.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,55 +17,10 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/program.h"
 #include "launcher/network_request.h"
 
 namespace cgwarden::agent {
-namespace {
-
-// Above 2, so that placing it as stdin or stdout cannot overwrite the other.
-Result<UniqueFd> memory_file(const std::string& text) {
-  const UniqueFd low(::memfd_create("network-sweep", MFD_CLOEXEC));
-  UniqueFd file(::fcntl(low.get(), F_DUPFD_CLOEXEC, 3));
-  if (!file.valid()) return fail(Error::from_errno(errno, "create", "memfd"));
-  CGW_TRY(write_all(file.get(), text, "memfd"));
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) {
-    return fail(Error::from_errno(errno, "rewind", "memfd"));
-  }
-  return file;
-}
-
-class SpawnTables {
- public:
-  SpawnTables(int input, int output) {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
-  }
-  SpawnTables(const SpawnTables&) = delete;
-  SpawnTables& operator=(const SpawnTables&) = delete;
-  ~SpawnTables() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  [[nodiscard]] int spawn(pid_t& pid, std::string program) const {
-    std::array<char*, 2> argv{program.data(), nullptr};
-    std::array<char*, 1> environment{nullptr};
-    return ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_, argv.data(),
-                         environment.data());
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
-
-}  // namespace
-
 bool NetworkSweep::has_lease(const std::string& name) const {
   std::error_code error;
   if (!name.empty()) return std::filesystem::exists(directory_ + "/" + name + ".json", error);
@@ -94,10 +47,11 @@ Status NetworkSweep::spawn() {
   request.network.state_dir = directory_;
   CGW_ASSIGN(const UniqueFd input, memory_file(launcher::to_json(request)));
   CGW_ASSIGN(answer_, memory_file(""));
-  const SpawnTables tables(input.get(), answer_.get());
-  if (const int error = tables.spawn(pid_, program_); error != 0) {
-    return fail(Error::from_errno(error, "start", program_));
-  }
+  CGW_ASSIGN(pid_,
+             start_program({.path = program_,
+                            .words = {program_},
+                            .environment = {},
+                            .descriptors = {input.get(), answer_.get(), Program::kInherited}}));
   pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   auto watch = loop_.add(pidfd_.get(), EPOLLIN, [this](std::uint32_t) { ended(); });
   if (!watch) {

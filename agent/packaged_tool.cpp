@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <csignal>
 #include <optional>
 
+#include "base/program.h"
 #include "base/unique_fd.h"
 
 namespace cgwarden::agent {
@@ -33,48 +33,6 @@ Result<Pipe> open_pipe() {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(Error::from_errno(errno, "make", "a pipe"));
   return Pipe{.read_end = UniqueFd(ends[0]), .write_end = UniqueFd(ends[1])};
 }
-
-// Of posix_spawn(3), freed together. Descriptors are lifted above 3 first, so that none is
-// overwritten before it has been placed.
-class Placement {
- public:
-  Placement() {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    ::sigemptyset(&none);
-    sigset_t all;
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
-  }
-  ~Placement() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  Placement(const Placement&) = delete;
-  Placement& operator=(const Placement&) = delete;
-
-  Status place(int fd, int number) {
-    UniqueFd& high = lifted_[static_cast<std::size_t>(number)];
-    high.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 16));
-    if (!high.valid()) return fail(Error::from_errno(errno, "duplicate", "a descriptor"));
-    ::posix_spawn_file_actions_adddup2(&actions_, high.get(), number);
-    return {};
-  }
-  void close() {
-    for (UniqueFd& fd : lifted_) fd.reset();
-  }
-  [[nodiscard]] const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-  std::array<UniqueFd, 4> lifted_;
-};
 
 // False at the end of the pipe.
 bool take(int fd, std::string& text) {
@@ -112,26 +70,17 @@ Result<ToolResult> run_tool(const ToolRequest& request) {
   }
   CGW_ASSIGN(Pipe output, open_pipe());
   CGW_ASSIGN(Pipe errors, open_pipe());
-  Placement placement;
   const bool kept = request.output_fd < 0;
-  CGW_TRY(placement.place(kept ? output.write_end.get() : request.output_fd, 1));
-  CGW_TRY(placement.place(errors.write_end.get(), 2));
-  if (request.borrowed_fd >= 0) CGW_TRY(placement.place(request.borrowed_fd, 3));
-  std::vector<std::string> words = request.words;
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  // skopeo must not find the configuration of whoever calls.
-  std::array<std::string, 4> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
-                                         "LC_ALL=C.UTF-8", "CONTAINERS_STORAGE_CONF=/dev/null"};
-  std::array<char*, 5> envp{environment[0].data(), environment[1].data(), environment[2].data(),
-                            environment[3].data(), nullptr};
-  pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, program->c_str(), placement.actions(),
-                                  placement.attributes(), argv.data(), envp.data());
-  if (error != 0) return fail(Error::from_errno(error, "run", *program));
-  // Every copy of the write ends, or the pipes would never end.
-  placement.close();
+  Program tool{.path = *program,
+               .words = request.words,
+               // skopeo must not find the configuration of whoever calls.
+               .environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
+                               "CONTAINERS_STORAGE_CONF=/dev/null"},
+               .descriptors = {Program::kNull, kept ? output.write_end.get() : request.output_fd,
+                               errors.write_end.get()}};
+  if (request.borrowed_fd >= 0) tool.descriptors.push_back(request.borrowed_fd);
+  CGW_ASSIGN(const pid_t pid, start_program(tool));
+  // Or the pipes would never end.
   output.write_end.reset();
   errors.write_end.reset();
   ToolResult result;

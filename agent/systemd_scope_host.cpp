@@ -12,13 +12,12 @@
 
 #include "agent/bus_loop.h"
 #include "agent/scope_host.h"
+#include "agent/systemd_manager.h"
 #include "base/log.h"
 
 namespace cgwarden::agent {
 namespace {
 
-constexpr const char* kService = "org.freedesktop.systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kScope = "org.freedesktop.systemd1.Scope";
 constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
@@ -29,9 +28,6 @@ constexpr Usec kCreateTimeout{10'000'000};
 constexpr Usec kRetryInterval{100'000};
 // When the unit itself is stopped (shutdown): SIGTERM, then after this SIGKILL to what is left.
 constexpr std::uint64_t kStopTimeoutUsec = 30'000'000;
-
-using Property = sdbus::Struct<std::string, sdbus::Variant>;
-using Auxiliary = std::vector<sdbus::Struct<std::string, std::vector<Property>>>;
 
 class SystemdScopeHost final : public ScopeHost {
  public:
@@ -90,14 +86,14 @@ Status SystemdScopeHost::connect() {
   disconnect();
   try {
     connection_ = user_ ? sdbus::createSessionBusConnection() : sdbus::createSystemBusConnection();
-    manager_ = sdbus::createProxy(*connection_, kService, "/org/freedesktop/systemd1");
+    manager_ = sdbus::createProxy(*connection_, kSystemdService, kSystemdPath);
     // Before any job exists: a scope's job may end before the call that made it is answered.
     manager_->uponSignal("JobRemoved")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .call([this](std::uint32_t /*id*/, const sdbus::ObjectPath& job, const std::string& unit,
                      const std::string& result) { job_removed(unit, job, result); });
     manager_->finishRegistration();
-    manager_->callMethod("Subscribe").onInterface(kManager).withTimeout(kCallTimeout);
+    manager_->callMethod("Subscribe").onInterface(kSystemdManager).withTimeout(kCallTimeout);
   } catch (const sdbus::Error& error) {
     disconnect();
     Error ours =
@@ -163,7 +159,7 @@ void SystemdScopeHost::attempt(Key key) {
   creation->retry = {};
   creation->removed.clear();
   const std::string name = creation->unit.substr(0, creation->unit.rfind('.'));
-  std::vector<Property> properties;
+  std::vector<UnitProperty> properties;
   const auto add = [&](const char* property, const auto& value) {
     properties.push_back(sdbus::make_struct(std::string(property), sdbus::Variant(value)));
   };
@@ -176,9 +172,9 @@ void SystemdScopeHost::attempt(Key key) {
   add("CollectMode", std::string("inactive-or-failed"));
   send(key, "make", [&] {
     manager_->callMethodAsync("StartTransientUnit")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .withTimeout(kCallTimeout)
-        .withArguments(creation->unit, std::string("fail"), properties, Auxiliary{})
+        .withArguments(creation->unit, std::string("fail"), properties, AuxiliaryUnits{})
         .uponReplyInvoke([this, key](const sdbus::Error* error, const sdbus::ObjectPath& job) {
           started(key, error, job);
         });
@@ -242,7 +238,7 @@ void SystemdScopeHost::make_room(Key key, const std::string& state) {
   }
   send(key, "reset", [&] {
     manager_->callMethodAsync("ResetFailedUnit")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .withTimeout(kCallTimeout)
         .withArguments(unit)
         .uponReplyInvoke([this, key](const sdbus::Error* /*gone is fine*/) { retry_later(key); });
@@ -283,7 +279,7 @@ void SystemdScopeHost::with_unit(Key key, std::function<void(std::string)> then)
   if (creation == nullptr) return;
   send(key, "find", [&] {
     manager_->callMethodAsync("GetUnit")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .withTimeout(kCallTimeout)
         .withArguments(creation->unit)
         .uponReplyInvoke([this, key, then = std::move(then)](const sdbus::Error* error,
@@ -302,7 +298,7 @@ void SystemdScopeHost::get_property(Key key, const std::string& unit_path, const
                                     std::function<void(std::string)> then) {
   send(key, "read", [&] {
     auto& proxy = units_[unit_path];
-    if (!proxy) proxy = sdbus::createProxy(*connection_, kService, unit_path);
+    if (!proxy) proxy = sdbus::createProxy(*connection_, kSystemdService, unit_path);
     proxy->callMethodAsync("Get")
         .onInterface(kProperties)
         .withTimeout(kCallTimeout)
@@ -346,7 +342,7 @@ Status SystemdScopeHost::remove(const std::string& name) {
   try {
     removing_.insert(unit);
     manager_->callMethodAsync("StopUnit")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .withTimeout(kCallTimeout)
         .withArguments(unit, std::string("replace"))
         .uponReplyInvoke([this, unit](const sdbus::Error* error, const sdbus::ObjectPath&) {

@@ -10,16 +10,12 @@
 #include <vector>
 
 #include "agent/bus_loop.h"
+#include "agent/systemd_manager.h"
 
 namespace cgwarden::agent {
 namespace {
 
-constexpr const char* kService = "org.freedesktop.systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr std::chrono::seconds kTimeout{10};
-
-using Property = sdbus::Struct<std::string, sdbus::Variant>;
-using Auxiliary = std::vector<sdbus::Struct<std::string, std::vector<Property>>>;
 
 // How the job of one unit ends, whichever comes first: its end or the answer to the call.
 class JobEnd {
@@ -49,15 +45,15 @@ Status enter_user_scope(const std::string& unit) {
   std::string result;
   try {
     const auto connection = sdbus::createSessionBusConnection();
-    const auto manager = sdbus::createProxy(*connection, kService, "/org/freedesktop/systemd1");
+    const auto manager = sdbus::createProxy(*connection, kSystemdService, kSystemdPath);
     manager->uponSignal("JobRemoved")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .call([&end](std::uint32_t /*id*/, const sdbus::ObjectPath& /*job*/,
                      const std::string& of_unit,
                      const std::string& how) { end.removed(of_unit, how); });
     manager->finishRegistration();
-    manager->callMethod("Subscribe").onInterface(kManager).withTimeout(kTimeout);
-    const std::vector<Property> properties{
+    manager->callMethod("Subscribe").onInterface(kSystemdManager).withTimeout(kTimeout);
+    const std::vector<UnitProperty> properties{
         sdbus::make_struct(std::string("Description"), sdbus::Variant(std::string("cgwarden"))),
         sdbus::make_struct(std::string("PIDs"), sdbus::Variant(std::vector<std::uint32_t>{
                                                     static_cast<std::uint32_t>(::getpid())})),
@@ -65,9 +61,9 @@ Status enter_user_scope(const std::string& unit) {
                            sdbus::Variant(std::string("inactive-or-failed")))};
     sdbus::ObjectPath job;
     manager->callMethod("StartTransientUnit")
-        .onInterface(kManager)
+        .onInterface(kSystemdManager)
         .withTimeout(kTimeout)
-        .withArguments(unit, std::string("fail"), properties, Auxiliary{})
+        .withArguments(unit, std::string("fail"), properties, AuxiliaryUnits{})
         .storeResultsTo(job);
     connection->enterEventLoopAsync();
     result = end.wait();

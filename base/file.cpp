@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +78,16 @@ Status write_file_atomically(const std::string& path, std::string_view text, mod
     return fail(error);
   }
   return {};
+}
+
+Result<UniqueFd> memory_file(std::string_view text) {
+  UniqueFd file(::memfd_create("cgwarden", MFD_CLOEXEC));
+  if (!file.valid()) return fail(Error::from_errno(errno, "make", "a memfd"));
+  CGW_TRY(write_all(file.get(), text, "a memfd"));
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) {
+    return fail(Error::from_errno(errno, "rewind", "a memfd"));
+  }
+  return file;
 }
 
 Status make_directories(const std::string& path, mode_t mode) {

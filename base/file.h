@@ -31,6 +31,9 @@ namespace cgwarden {
 [[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view text,
                                            mode_t mode = 0644);
 
+// An anonymous file (memfd_create(2)) with this text, at its beginning.
+[[nodiscard]] Result<UniqueFd> memory_file(std::string_view text);
+
 // mkdir -p; an existing directory is success.
 [[nodiscard]] Status make_directories(const std::string& path, mode_t mode = 0755);
 

@@ -6,6 +6,8 @@
 // Every constant bound of the product, each with its reason.
 namespace cgwarden::limits {
 
+// CONFIG_NR_CPUS_RANGE_END of the largest kernels.
+inline constexpr unsigned kProcessors = 8192;
 // memory.stat of 6.12 is about 1.6 KiB and io.stat grows by ~80 bytes a device: 256 KiB holds over
 // 3,000 devices.
 inline constexpr std::size_t kControlFileBytes = 256U * 1024U;

@@ -3,17 +3,13 @@
 #include <dirent.h>
 #include <sys/types.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_directory.h"
 
 namespace cgwarden::cgroup {
-
-struct CloseDirectory {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 // One cgroup's directory, open and listed once. Its inode stays pinned: all reads through fd() are
 // of this cgroup, never of a later one of the same name.
@@ -34,7 +30,7 @@ class Directory {
   Directory() = default;
   [[nodiscard]] Status list(const std::string& where);
 
-  std::unique_ptr<DIR, CloseDirectory> dir_;
+  UniqueDirectory dir_;
   ino_t inode_ = 0;
   dev_t device_ = 0;
   std::vector<std::string> files_;

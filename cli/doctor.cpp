@@ -28,7 +28,7 @@
 namespace cgwarden::cli {
 namespace {
 
-using enum FindingLevel;
+using enum DoctorLevel;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -36,7 +36,7 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-void look_at_mounts(const std::string& cgroup_root, std::vector<Finding>& findings) {
+void look_at_mounts(const std::string& cgroup_root, std::vector<DoctorFinding>& findings) {
   const auto mounts = cgroup::detect_mounts();
   if (!mounts) {
     findings.push_back({"cgroup v2 mount", broken, mounts.error().sentence(),
@@ -65,7 +65,7 @@ void look_at_mounts(const std::string& cgroup_root, std::vector<Finding>& findin
   }
 }
 
-void look_at_psi(std::vector<Finding>& findings) {
+void look_at_psi(std::vector<DoctorFinding>& findings) {
   if (::access("/proc/pressure/cpu", R_OK) == 0) {
     findings.push_back({"pressure (PSI)", good, "/proc/pressure", ""});
     return;
@@ -75,7 +75,7 @@ void look_at_psi(std::vector<Finding>& findings) {
                       "no waiting times in metrics and verdicts"});
 }
 
-void look_at_kernel_log(std::vector<Finding>& findings) {
+void look_at_kernel_log(std::vector<DoctorFinding>& findings) {
   const auto log = agent::KernelLog::open();
   if (log) {
     findings.push_back({"kernel log", good, "/dev/kmsg is readable", ""});
@@ -85,7 +85,7 @@ void look_at_kernel_log(std::vector<Finding>& findings) {
                       "OOM verdicts have no victim and no memory figures of the kernel"});
 }
 
-void look_at_privilege(std::vector<Finding>& findings) {
+void look_at_privilege(std::vector<DoctorFinding>& findings) {
   if (::geteuid() == 0) {
     findings.push_back({"privilege", good, "root", ""});
     return;
@@ -95,7 +95,7 @@ void look_at_privilege(std::vector<Finding>& findings) {
 }
 
 // The agent holds a lock as long as it lives.
-void look_at_agent(const std::string& runtime_dir, std::vector<Finding>& findings) {
+void look_at_agent(const std::string& runtime_dir, std::vector<DoctorFinding>& findings) {
   const std::string path = runtime_dir + "/agent.lock";
   static constexpr const char* kCost = "workloads run on but are not restarted or watched";
   const auto lock = open_at(AT_FDCWD, path, O_RDWR);
@@ -110,7 +110,7 @@ void look_at_agent(const std::string& runtime_dir, std::vector<Finding>& finding
   findings.push_back({"agent", limited, "none runs with " + runtime_dir, kCost});
 }
 
-void look_at_bus(std::vector<Finding>& findings) {
+void look_at_bus(std::vector<DoctorFinding>& findings) {
   const auto client = AgentClient::connect();
   const Status answered = [&]() -> Status {
     if (!client) return fail(client.error());
@@ -126,7 +126,7 @@ void look_at_bus(std::vector<Finding>& findings) {
        "no run, stop and reload; the agent starts the workloads of its directory all the same"});
 }
 
-void look_at_scopes(std::vector<Finding>& findings) {
+void look_at_scopes(std::vector<DoctorFinding>& findings) {
   findings.push_back({"scopes", good,
                       agent::systemd_is_running()
                           ? "transient units of systemd in cgwarden.slice"
@@ -134,7 +134,7 @@ void look_at_scopes(std::vector<Finding>& findings) {
                       ""});
 }
 
-void look_at_store(const std::string& path, std::vector<Finding>& findings) {
+void look_at_store(const std::string& path, std::vector<DoctorFinding>& findings) {
   const auto store = diagnosis::StoreReader::open(path);
   if (store) {
     findings.push_back({"store", good, path, ""});
@@ -149,7 +149,7 @@ void look_at_store(const std::string& path, std::vector<Finding>& findings) {
 }
 
 // The agent writes down when it refused the policy files of now.
-void look_at_policies(const std::string& state_dir, std::vector<Finding>& findings) {
+void look_at_policies(const std::string& state_dir, std::vector<DoctorFinding>& findings) {
   const auto refusal = agent::GoodPolicies(state_dir).refusal();
   if (!refusal) {
     findings.push_back({"policies", limited, refusal.error().sentence(),
@@ -167,7 +167,7 @@ void look_at_policies(const std::string& state_dir, std::vector<Finding>& findin
 }
 
 // The shim, and what it works with.
-void look_at_launcher(std::vector<Finding>& findings) {
+void look_at_launcher(std::vector<DoctorFinding>& findings) {
   const auto shim = agent::find_shim();
   if (shim) {
     findings.push_back({"shim", good, *shim, ""});
@@ -185,7 +185,7 @@ void look_at_launcher(std::vector<Finding>& findings) {
 }  // namespace
 
 int doctor(const Common& common) {
-  std::vector<Finding> findings;
+  std::vector<DoctorFinding> findings;
   look_at_mounts(common.where.cgroup_root, findings);
   look_at_psi(findings);
   look_at_privilege(findings);
@@ -198,7 +198,7 @@ int doctor(const Common& common) {
   look_at_policies(common.where.state_dir, findings);
   print(common.json ? doctor_json(findings) : render(findings, report_style()));
   const bool usable = std::ranges::none_of(
-      findings, [](const Finding& finding) { return finding.level == broken; });
+      findings, [](const DoctorFinding& finding) { return finding.level == broken; });
   return usable ? kOk : kRuntime;
 }
 

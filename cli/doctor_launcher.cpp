@@ -12,7 +12,7 @@
 namespace cgwarden::cli {
 namespace {
 
-using enum FindingLevel;
+using enum DoctorLevel;
 
 // modules.dep of a full Debian kernel has 700 kB.
 constexpr std::size_t kModuleListBytes = 16U << 20U;
@@ -31,7 +31,7 @@ bool has_module(const std::string& root, const std::string& release, const std::
   return false;
 }
 
-Finding overlayfs(const std::string& root, const std::string& release) {
+DoctorFinding overlayfs(const std::string& root, const std::string& release) {
   const bool there = text_of(root + "/proc/filesystems").find("\toverlay\n") != std::string::npos ||
                      has_module(root, release, "overlay");
   if (there) return {"overlayfs", good, "the kernel has it", ""};
@@ -39,7 +39,7 @@ Finding overlayfs(const std::string& root, const std::string& release) {
           "no layers and no image for workloads, only a rootfs"};
 }
 
-Finding packet_filter(const std::string& root, const std::string& release) {
+DoctorFinding packet_filter(const std::string& root, const std::string& release) {
   if (has_module(root, release, "nf_tables")) {
     return {"nf_tables", good, "the kernel has it", ""};
   }
@@ -47,7 +47,7 @@ Finding packet_filter(const std::string& root, const std::string& release) {
           "no network: bridge, so no published ports"};
 }
 
-Finding user_namespaces(const std::string& root) {
+DoctorFinding user_namespaces(const std::string& root) {
   const auto most =
       parse_integer<unsigned long>(trim(text_of(root + "/proc/sys/user/max_user_namespaces")));
   // Debian's own switch, for users who are not root.
@@ -75,7 +75,7 @@ constexpr std::array<Tool, 4> kTools{
      {"newuidmap", "uidmap", "users who are not root have no range of ids for a user namespace"},
      {"newgidmap", "uidmap", "users who are not root have no range of ids for a user namespace"}}};
 
-Finding packaged(const std::string& root, const Tool& tool) {
+DoctorFinding packaged(const std::string& root, const Tool& tool) {
   const auto path = agent::find_tool(tool.name, root);
   if (path) return {tool.name, good, *path, ""};
   return {tool.name, limited, std::string("not installed; apt install ") + tool.package, tool.cost};
@@ -89,7 +89,7 @@ constexpr std::array<Helper, 2> kHelpers{
     {{"cgwarden-network", "no network: bridge and no CNI networks"},
      {"cgwarden-scope", "cgwarden-oci has no systemd cgroup driver"}}};
 
-Finding helper_beside(const std::string& directory, const Helper& helper) {
+DoctorFinding helper_beside(const std::string& directory, const Helper& helper) {
   const std::string path = directory + "/" + helper.name;
   if (::access(path.c_str(), X_OK) == 0) return {helper.name, good, path, ""};
   return {helper.name, limited, "not in " + directory + "; install all of cgwarden", helper.cost};
@@ -97,10 +97,10 @@ Finding helper_beside(const std::string& directory, const Helper& helper) {
 
 }  // namespace
 
-std::vector<Finding> launcher_findings(const std::string& root, const std::string& release,
-                                       const std::string& helpers) {
-  std::vector<Finding> findings{overlayfs(root, release), packet_filter(root, release),
-                                user_namespaces(root)};
+std::vector<DoctorFinding> launcher_findings(const std::string& root, const std::string& release,
+                                             const std::string& helpers) {
+  std::vector<DoctorFinding> findings{overlayfs(root, release), packet_filter(root, release),
+                                      user_namespaces(root)};
   for (const auto& tool : kTools) findings.push_back(packaged(root, tool));
   if (helpers.empty()) return findings;
   for (const auto& helper : kHelpers) findings.push_back(helper_beside(helpers, helper));

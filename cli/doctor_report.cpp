@@ -7,13 +7,13 @@
 namespace cgwarden::cli {
 namespace {
 
-constexpr std::string_view color_of(FindingLevel level) {
+constexpr std::string_view color_of(DoctorLevel level) {
   switch (level) {
-    case FindingLevel::good:
+    case DoctorLevel::good:
       return "\033[32m";
-    case FindingLevel::limited:
+    case DoctorLevel::limited:
       return "\033[33m";
-    case FindingLevel::broken:
+    case DoctorLevel::broken:
       return "\033[31m";
   }
   return "";
@@ -21,19 +21,20 @@ constexpr std::string_view color_of(FindingLevel level) {
 
 }  // namespace
 
-std::string_view to_string(FindingLevel level) {
+std::string_view to_string(DoctorLevel level) {
   switch (level) {
-    case FindingLevel::good:
+    case DoctorLevel::good:
       return "good";
-    case FindingLevel::limited:
+    case DoctorLevel::limited:
       return "limited";
-    case FindingLevel::broken:
+    case DoctorLevel::broken:
       return "broken";
   }
   return "broken";
 }
 
-std::string render(const std::vector<Finding>& findings, const diagnosis::ReportStyle& style) {
+std::string render(const std::vector<DoctorFinding>& findings,
+                   const diagnosis::ReportStyle& style) {
   std::string text;
   for (const auto& finding : findings) {
     const std::string_view level = to_string(finding.level);

@@ -8,22 +8,22 @@
 
 namespace cgwarden::cli {
 
-enum class FindingLevel {
+enum class DoctorLevel {
   good,     // there
   limited,  // missing; something is less certain or not offered
   broken,   // missing; the agent cannot start
 };
-[[nodiscard]] std::string_view to_string(FindingLevel level);
+[[nodiscard]] std::string_view to_string(DoctorLevel level);
 
 // One thing that `cgwarden doctor` looked at.
-struct Finding {
+struct DoctorFinding {
   std::string subject;  // "cgroup v2 mount"
-  FindingLevel level = FindingLevel::good;
+  DoctorLevel level = DoctorLevel::good;
   std::string detail;  // what is there, or what is missing and why
   std::string cost;    // what its absence costs; empty when good
 };
 
-[[nodiscard]] std::string render(const std::vector<Finding>& findings,
+[[nodiscard]] std::string render(const std::vector<DoctorFinding>& findings,
                                  const diagnosis::ReportStyle& style);
 
 }  // namespace cgwarden::cli

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kShownIdDigits = 12;
 
-std::string joined(const std::vector<std::string>& names) {
+std::string name_list(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += (text.empty() ? "" : ",") + printable(name);
   return text.empty() ? "-" : text;
@@ -46,10 +46,10 @@ int image_list(const Common& common) {
     return kOk;
   }
   std::size_t width = 4;
-  for (const auto& image : *images) width = std::max(width, joined(image.names).size());
+  for (const auto& image : *images) width = std::max(width, name_list(image.names).size());
   std::string text = fmt::format("{:<{}}  {:<12}  {}\n", "NAME", width, "ID", "LAYERS");
   for (const auto& image : *images) {
-    text += fmt::format("{:<{}}  {:<12}  {}\n", joined(image.names), width,
+    text += fmt::format("{:<{}}  {:<12}  {}\n", name_list(image.names), width,
                         image.id.substr(0, kShownIdDigits), image.layers.size());
   }
   print(text);

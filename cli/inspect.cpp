@@ -43,7 +43,7 @@ void flatten(const Json& object, const std::string& prefix, Lines& lines) {
   }
 }
 
-Result<std::string> text_of(const std::string& document) {
+Result<std::string> listing_of(const std::string& document) {
   Lines lines;
   try {
     flatten(Json::parse(document), "", lines);
@@ -82,7 +82,7 @@ int inspect(const Common& common, const std::string& name) {
     print(*document + "\n");
     return kOk;
   }
-  const auto text = text_of(*document);
+  const auto text = listing_of(*document);
   if (!text) return failed(text.error());
   print(*text);
   return kOk;

@@ -113,7 +113,7 @@ std::string images_json(const std::vector<agent::Image>& images) {
   return line({{"version", kJsonVersion}, {"images", std::move(list)}});
 }
 
-std::string doctor_json(const std::vector<Finding>& findings) {
+std::string doctor_json(const std::vector<DoctorFinding>& findings) {
   Json list = Json::array();
   for (const auto& finding : findings) {
     list.push_back({{"subject", finding.subject},

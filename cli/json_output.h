@@ -36,6 +36,6 @@ struct RunningNow {
 
 [[nodiscard]] std::string images_json(const std::vector<agent::Image>& images);
 
-[[nodiscard]] std::string doctor_json(const std::vector<Finding>& findings);
+[[nodiscard]] std::string doctor_json(const std::vector<DoctorFinding>& findings);
 
 }  // namespace cgwarden::cli

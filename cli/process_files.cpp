@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/unique_directory.h"
 #include "base/unique_fd.h"
 
 namespace cgwarden::cli {
@@ -28,10 +29,6 @@ using diagnosis::audit::DirectoryHandle;
 constexpr std::size_t kMaxDescriptors = 65536;
 // /dev of a host with hundreds of disks has some thousand nodes.
 constexpr std::size_t kMaxNodes = 16384;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 // Follows a magic link of /proc; AT_STATX_DONT_SYNC keeps a dead file server from hanging it.
 Result<struct statx> look(int directory, const std::string& name) {
@@ -67,9 +64,8 @@ Result<std::string> read_link_at(int directory, const std::string& name) {
 Result<std::vector<std::string>> list_directory_at(int directory, const std::string& name,
                                                    std::size_t max) {
   CGW_ASSIGN(UniqueFd fd, open_at(directory, name, O_RDONLY | O_DIRECTORY));
-  const std::unique_ptr<DIR, CloseDirectory> entries(::fdopendir(fd.get()));
+  const UniqueDirectory entries = open_directory_stream(std::move(fd));
   if (entries == nullptr) return fail(Error::from_errno(errno, "list", name));
-  static_cast<void>(fd.release());  // closedir(3) closes it
   std::vector<std::string> names;
   for (;;) {
     errno = 0;

@@ -23,7 +23,9 @@ std::string_view type_name(MetricType type) {
 }
 
 // "event" of `event="oom"`.
-std::string_view label_name(std::string_view labels) { return labels.substr(0, labels.find('=')); }
+std::string_view first_label_name(std::string_view labels) {
+  return labels.substr(0, labels.find('='));
+}
 
 // `event` = low, high, ...
 std::string label_values(const CgroupMetric& metric) {
@@ -31,7 +33,7 @@ std::string label_values(const CgroupMetric& metric) {
   std::string text;
   for (const CgroupSeries& series : metric.series) {
     if (series.labels.empty()) continue;
-    const std::string_view name = label_name(series.labels);
+    const std::string_view name = first_label_name(series.labels);
     text += text.empty() ? fmt::format("`{}`: ", name) : ", ";
     const std::string_view value = series.labels.substr(name.size() + 2);
     text += value.substr(0, value.size() - 1);

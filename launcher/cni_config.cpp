@@ -22,10 +22,6 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 4> kVersions{"0.3.0", "0.3.1", "0.4.0", "1.0.0"};
 constexpr const char* kPortMappings = "portMappings";
 
-std::string dump(const json& document) {
-  return document.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // It is searched in the plugin directories and must not lead out of them.
 bool valid_type(const std::string& type) {
   return !type.empty() && !type.starts_with('.') && type.find('/') == std::string::npos;

@@ -8,7 +8,7 @@
 namespace cgwarden::launcher {
 namespace {
 
-constexpr const char* kInterface = "eth0";
+constexpr const char* kFirstInterface = "eth0";
 
 CniCall call_for(const Lease& lease, const CniNetwork& network, const CniPlugin& plugin,
                  CniCommand command) {
@@ -17,7 +17,7 @@ CniCall call_for(const Lease& lease, const CniNetwork& network, const CniPlugin&
   call.type = plugin.type;
   call.directories = lease.network.cni_plugin_dirs;
   call.container_id = "cgwarden-" + lease.name;
-  call.interface = kInterface;
+  call.interface = kFirstInterface;
   if (is_alive(lease.inhabitant)) {
     call.network_namespace = "/proc/" + std::to_string(lease.inhabitant.pid) + "/ns/net";
   }
@@ -52,7 +52,7 @@ StepResult<CniNetwork> network_of(const NetworkRequest& request) {
 
 StepResult<NetworkAnswer> answer_of(const Lease& lease) {
   NetworkAnswer answer;
-  answer.interface = kInterface;
+  answer.interface = kFirstInterface;
   const auto result = parse_cni_result(lease.cni_result, "the result of " + lease.network.cni);
   if (!result) return refused("network", result.error().sentence());
   answer.address = result->address;

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "launcher/cni_config.h"
 #include "launcher/helper_process.h"
@@ -30,15 +29,6 @@ struct PluginFiles {
   UniqueFd output;
   UniqueFd errors;
 };
-
-StepResult<UniqueFd> memory_file(const std::string& text) {
-  UniqueFd file(::memfd_create("cni", MFD_CLOEXEC));
-  if (!file.valid() || !write_all(file.get(), text, "memfd") ||
-      ::lseek(file.get(), 0, SEEK_SET) != 0) {
-    return failed("network", "no memory for a CNI plugin");
-  }
-  return file;
-}
 
 std::string contents(const UniqueFd& file) {
   if (::lseek(file.get(), 0, SEEK_SET) != 0) return {};
@@ -67,40 +57,6 @@ std::vector<std::string> environment(const CniCall& call) {
           "CNI_PATH=" + path,
           "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
 }
-
-class SpawnTables {
- public:
-  explicit SpawnTables(const PluginFiles& files) {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawn_file_actions_adddup2(&actions_, files.input.get(), 0);
-    ::posix_spawn_file_actions_adddup2(&actions_, files.output.get(), 1);
-    ::posix_spawn_file_actions_adddup2(&actions_, files.errors.get(), 2);
-    // The shim ignores signals; a plugin must not inherit that.
-    sigset_t all;
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  SpawnTables(const SpawnTables&) = delete;
-  SpawnTables& operator=(const SpawnTables&) = delete;
-  ~SpawnTables() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  int spawn(pid_t& pid, std::string program, std::vector<std::string> environment) const {
-    std::array<char*, 2> argv{program.data(), nullptr};
-    std::vector<char*> envp;
-    for (auto& word : environment) envp.push_back(word.data());
-    envp.push_back(nullptr);
-    return ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_, argv.data(), envp.data());
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
 
 bool ends_in_time(pid_t pid) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
@@ -134,16 +90,26 @@ StepResult<std::string> find_cni_plugin(const std::string& type,
 
 StepResult<std::string> call_cni_plugin(const CniCall& call) {
   CGW_ASSIGN(const std::string program, find_cni_plugin(call.type, call.directories));
+  const std::string kNothing;
   PluginFiles files;
-  CGW_ASSIGN(files.input, memory_file(call.input));
-  CGW_ASSIGN(files.output, memory_file(""));
-  CGW_ASSIGN(files.errors, memory_file(""));
-  pid_t pid = -1;
-  const SpawnTables tables(files);
-  if (const int error = tables.spawn(pid, program, environment(call)); error != 0) {
-    errno = error;
+  for (const auto& [file, text] : {std::pair{&files.input, &call.input},
+                                   {&files.output, &kNothing},
+                                   {&files.errors, &kNothing}}) {
+    auto made = memory_file(*text);
+    if (!made) return failed("network", "no memory for a CNI plugin");
+    *file = std::move(*made);
+  }
+  const auto started =
+      start_program({.path = program,
+                     .words = {program},
+                     .environment = environment(call),
+                     .descriptors = {files.input.get(), files.output.get(), files.errors.get()},
+                     .group = Program::Group::own});
+  if (!started) {
+    errno = started.error().errno_value;
     return failed("network", "the CNI plugin " + program + " cannot be started");
   }
+  const pid_t pid = *started;
   const bool in_time = ends_in_time(pid);
   if (!in_time) ::kill(-pid, SIGKILL);
   const WaitStatus status = wait_for_exit(pid);

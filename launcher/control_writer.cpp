@@ -18,12 +18,12 @@
 namespace cgwarden::launcher {
 namespace {
 
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kMaxValue = std::numeric_limits<std::uint64_t>::max();
 
 // The first number of "50000 100000" or "max"; nullopt when it is neither.
 std::optional<std::uint64_t> limit_of(std::string_view text) {
   const std::string_view word = trim(text).substr(0, trim(text).find(' '));
-  if (word == "max") return kNoLimit;
+  if (word == "max") return kMaxValue;
   return parse_integer<std::uint64_t>(word);
 }
 

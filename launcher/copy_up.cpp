@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_directory.h"
 #include "base/unique_fd.h"
 
 namespace cgwarden::launcher {
@@ -118,20 +119,14 @@ Step copy_entry(int from, int to, const std::string& name, int depth) {
   }
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 Step copy_content(int from, int to, int depth) {
   if (depth > kDeepest) {
     return refused("mount", "tmpcopyup: directories deeper than " + std::to_string(kDeepest) +
                                 " are not copied");
   }
-  UniqueFd listing(::openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const std::unique_ptr<DIR, CloseDirectory> directory(listing.valid() ? ::fdopendir(listing.get())
-                                                                       : nullptr);
+  const UniqueDirectory directory =
+      open_directory_stream(UniqueFd(::openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (!directory) return copy_failed("the directory");
-  (void)listing.release();
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(directory.get());

@@ -3,24 +3,18 @@
 
 #include <array>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "launcher/number_list.h"
 #include "launcher/process_attributes.h"
 
 namespace cgwarden::launcher {
-namespace {
-
-// NR_CPUS of the largest kernel configurations is 8192.
-constexpr unsigned kMostCpus = 8192;
-
-}  // namespace
-
 Step set_cpu_affinity(const std::string& cpus) {
   if (trim(cpus).empty()) return {};
-  const auto mask = bit_mask_of(cpus, kMostCpus);
+  const auto mask = bit_mask_of(cpus, limits::kProcessors);
   if (!mask) {
     return refused("execCPUAffinity", "\"" + printable(cpus) + "\" is not a list of CPUs below " +
-                                          std::to_string(kMostCpus));
+                                          std::to_string(limits::kProcessors));
   }
   if (::syscall(SYS_sched_setaffinity, 0, mask->size() * sizeof(mask->front()), mask->data()) !=
       0) {
@@ -31,7 +25,7 @@ Step set_cpu_affinity(const std::string& cpus) {
 }
 
 void reset_cpu_affinity() {
-  std::array<unsigned char, kMostCpus / 8> all{};
+  std::array<unsigned char, limits::kProcessors / 8> all{};
   all.fill(0xff);
   (void)::syscall(SYS_sched_setaffinity, 0, all.size(), all.data());
 }

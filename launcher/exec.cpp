@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "base/program.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 
@@ -69,14 +70,6 @@ LaunchError not_in_path(const std::vector<std::string>& args, const std::vector<
                         ": executable file not found in $PATH: it is in no directory of PATH (" +
                         printable(search_path(env)) + ") inside the root file system",
                     ENOENT);
-}
-
-std::vector<char*> pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> result;
-  result.reserve(strings.size() + 1);
-  for (const auto& text : strings) result.push_back(const_cast<char*>(text.c_str()));
-  result.push_back(nullptr);
-  return result;
 }
 
 }  // namespace

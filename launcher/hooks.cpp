@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "launcher/helper_process.h"
 
@@ -33,20 +34,9 @@ struct HookProcess {
 // A file and not a pipe: a hook that does not read it cannot stop the launch, and one that ends
 // early raises no SIGPIPE.
 StepResult<UniqueFd> state_file(const std::string& stage, const std::string& state_json) {
-  UniqueFd file(::memfd_create("state", MFD_CLOEXEC));
-  if (!file.valid() || !write_all(file.get(), state_json, "state") ||
-      ::lseek(file.get(), 0, SEEK_SET) != 0) {
-    return failed(stage, "the state for the hooks cannot be written");
-  }
-  return file;
-}
-
-std::vector<char*> pointers(const std::vector<std::string>& words) {
-  std::vector<char*> result;
-  result.reserve(words.size() + 1);
-  for (const auto& word : words) result.push_back(const_cast<char*>(word.c_str()));
-  result.push_back(nullptr);
-  return result;
+  auto file = memory_file(state_json);
+  if (!file) return failed(stage, "the state for the hooks cannot be written");
+  return std::move(*file);
 }
 
 struct ChildFiles {

@@ -62,4 +62,10 @@ Result<nlohmann::json> parse_json_object(const std::string& text, const std::str
   return parsed;
 }
 
+std::string dump(const nlohmann::json& document) {
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string dump_line(const nlohmann::json& document) { return dump(document) + "\n"; }
+
 }  // namespace cgwarden::launcher

@@ -17,4 +17,10 @@ inline constexpr int kJsonDepth = 32;
                                                        const std::string& operation,
                                                        const std::string& where);
 
+// One line of JSON without a line end; bytes that are not UTF-8 become U+FFFD. Never throws for
+// them.
+[[nodiscard]] std::string dump(const nlohmann::json& document);
+// The same with a line end.
+[[nodiscard]] std::string dump_line(const nlohmann::json& document);
+
 }  // namespace cgwarden::launcher

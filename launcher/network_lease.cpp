@@ -1,29 +1,24 @@
 #include "launcher/network_lease.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <set>
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/unique_directory.h"
 
 namespace cgwarden::launcher {
 namespace {
 
 constexpr std::string_view kEnding = ".json";
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 StepResult<std::vector<std::string>> names_in(const std::string& path) {
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+  const UniqueDirectory directory(::opendir(path.c_str()));
   if (!directory) return failed("network", path);
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(directory.get())) {

@@ -18,21 +18,17 @@ using nlohmann::json;
 
 constexpr const char* kProgram = "cgwarden-network";
 
-constexpr std::array<std::pair<NetworkVerb, std::string_view>, 4> kVerbs{{
+constexpr std::array<std::pair<NetworkVerb, std::string_view>, 4> kNetworkVerbs{{
     {NetworkVerb::add, "add"},
     {NetworkVerb::remove, "remove"},
     {NetworkVerb::sweep, "sweep"},
     {NetworkVerb::move, "move"},
 }};
 
-std::string dump(const json& document) {
-  return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
 void read_verb(ObjectReader& reader, NetworkVerb& verb) {
   std::string word;
   reader.require(reader.string("verb", word), "verb");
-  for (const auto& [known, name] : kVerbs) {
+  for (const auto& [known, name] : kNetworkVerbs) {
     if (name != word) continue;
     verb = known;
     return;
@@ -54,11 +50,11 @@ std::string to_json(const NetworkRequest& request) {
                 {"inhabitant", mark_json(request.inhabitant)},
                 {"networkNamespace", request.network_namespace},
                 {"devices", request.devices}};
-  for (const auto& [verb, word] : kVerbs) {
+  for (const auto& [verb, word] : kNetworkVerbs) {
     if (verb == request.verb) document["verb"] = word;
   }
   if (request.verb != NetworkVerb::move) document["network"] = network_json(request.network);
-  return dump(document);
+  return dump_line(document);
 }
 
 Result<NetworkRequest> parse_network_request(const std::string& text) {
@@ -83,13 +79,14 @@ Result<NetworkRequest> parse_network_request(const std::string& text) {
 
 std::string to_json(const NetworkAnswer& answer) {
   if (answer.error) {
-    return dump({{"error", {{"errno", answer.error->errno_value}, {"text", answer.error->text}}}});
+    return dump_line(
+        {{"error", {{"errno", answer.error->errno_value}, {"text", answer.error->text}}}});
   }
-  return dump({{"address", answer.address},
-               {"gateway", answer.gateway},
-               {"interface", answer.interface},
-               {"nameservers", answer.nameservers},
-               {"broken", answer.broken}});
+  return dump_line({{"address", answer.address},
+                    {"gateway", answer.gateway},
+                    {"interface", answer.interface},
+                    {"nameservers", answer.nameservers},
+                    {"broken", answer.broken}});
 }
 
 Result<NetworkAnswer> parse_network_answer(const std::string& text) {

@@ -14,7 +14,7 @@
 namespace cgwarden::launcher {
 namespace {
 
-constexpr std::array<const char*, 2> kFiles{"memory.events", "memory.events.local"};
+constexpr std::array<const char*, 2> kEventFiles{"memory.events", "memory.events.local"};
 // The kernel raises the counter and sends the SIGKILL in neighbouring lines (mm/oom_kill.c
 // __oom_kill_process); a second covers a killer that is throttled in between.
 constexpr Usec kJudgeAfter{1'000'000};
@@ -59,7 +59,7 @@ OomWatch::OomWatch(const cgroup::Tree& tree, const std::vector<CgroupCapture>& c
     Watched watched;
     watched.path = capture.path;
     watched.payload = &capture == captures.data();
-    for (const char* file : kFiles) {
+    for (const char* file : kEventFiles) {
       const auto before = capture.before.find(file);
       auto watch = cgroup::EventsWatch::open(tree, capture.path, file);
       if (before == capture.before.end() || !watch) continue;

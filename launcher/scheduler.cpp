@@ -38,13 +38,14 @@ constexpr std::array<NameRow<std::uint32_t>, 7> kPolicies{{{"SCHED_OTHER", 0},
                                                            {"SCHED_ISO", 4},
                                                            {"SCHED_IDLE", 5},
                                                            {"SCHED_DEADLINE", 6}}};
-constexpr std::array<NameRow<std::uint64_t>, 7> kFlags{{{"SCHED_FLAG_RESET_ON_FORK", 0x01},
-                                                        {"SCHED_FLAG_RECLAIM", 0x02},
-                                                        {"SCHED_FLAG_DL_OVERRUN", 0x04},
-                                                        {"SCHED_FLAG_KEEP_POLICY", 0x08},
-                                                        {"SCHED_FLAG_KEEP_PARAMS", 0x10},
-                                                        {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
-                                                        {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}}};
+constexpr std::array<NameRow<std::uint64_t>, 7> kSchedulerFlags{
+    {{"SCHED_FLAG_RESET_ON_FORK", 0x01},
+     {"SCHED_FLAG_RECLAIM", 0x02},
+     {"SCHED_FLAG_DL_OVERRUN", 0x04},
+     {"SCHED_FLAG_KEEP_POLICY", 0x08},
+     {"SCHED_FLAG_KEEP_PARAMS", 0x10},
+     {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+     {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}}};
 
 template <typename Table, typename Number>
 bool find(const Table& table, std::string_view name, Number& value) {
@@ -82,7 +83,7 @@ Step set_scheduler(const Process& process) {
   }
   for (const auto& name : wanted.flags) {
     std::uint64_t flag = 0;
-    if (!find(kFlags, name, flag)) {
+    if (!find(kSchedulerFlags, name, flag)) {
       return refused("scheduler", "\"" + name + "\" is not a flag of sched_setattr");
     }
     attributes.flags |= flag;

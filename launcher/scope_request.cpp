@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<ScopeVerb, std::string_view>, 3> kVerbs{{
+constexpr std::array<std::pair<ScopeVerb, std::string_view>, 3> kScopeVerbs{{
     {ScopeVerb::start, "start"},
     {ScopeVerb::stop, "stop"},
     {ScopeVerb::set, "set"},
@@ -100,15 +100,11 @@ Result<UnitProperty> read_property(const json& item) {
 }
 
 // JSON of foreign text must not throw on bytes that are not UTF-8.
-std::string dump(const json& document) {
-  return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace
 
 std::string to_json(const ScopeRequest& request) {
   json document;
-  for (const auto& [verb, word] : kVerbs) {
+  for (const auto& [verb, word] : kScopeVerbs) {
     if (verb == request.verb) document["verb"] = word;
   }
   document["user"] = request.user;
@@ -122,14 +118,14 @@ std::string to_json(const ScopeRequest& request) {
     std::visit([&](const auto& value) { item["value"] = value; }, property.value);
     document["properties"].push_back(std::move(item));
   }
-  return dump(document);
+  return dump_line(document);
 }
 
 Result<ScopeRequest> parse_scope_request(const std::string& text) {
   CGW_ASSIGN(const json document, parse_json_object(text, "parse", "the request on stdin"));
   ScopeRequest request;
   bool known = false;
-  for (const auto& [verb, word] : kVerbs) {
+  for (const auto& [verb, word] : kScopeVerbs) {
     if (text_of(document, "verb") != word) continue;
     request.verb = verb;
     known = true;
@@ -156,8 +152,8 @@ Result<ScopeRequest> parse_scope_request(const std::string& text) {
 }
 
 std::string to_json(const ScopeAnswer& answer) {
-  if (!answer.error.empty()) return dump(json{{"error", answer.error}});
-  return dump(json{{"path", answer.path}});
+  if (!answer.error.empty()) return dump_line(json{{"error", answer.error}});
+  return dump_line(json{{"path", answer.path}});
 }
 
 Result<ScopeAnswer> parse_scope_answer(const std::string& text) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/unique_directory.h"
 #include "base/unique_fd.h"
 
 namespace cgwarden::launcher {
@@ -56,16 +57,11 @@ UniqueFd open_own_directory(const std::string& path) {
   return dir;
 }
 
-struct CloseDirectory {
-  void operator()(DIR* listing) const { ::closedir(listing); }
-};
-
 // Removes the oldest files beyond the bound; half-written ones of a killed process are among them.
 void remove_oldest(int dir) {
-  UniqueFd listed(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const std::unique_ptr<DIR, CloseDirectory> listing(::fdopendir(listed.get()));
+  const UniqueDirectory listing =
+      open_directory_stream(UniqueFd(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   if (!listing) return;
-  (void)listed.release();  // closedir(3) closes it
   std::vector<std::pair<timespec, std::string>> files;
   while (const dirent* entry = ::readdir(listing.get())) {
     struct stat status{};

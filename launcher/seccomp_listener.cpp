@@ -15,7 +15,7 @@ namespace cgwarden::launcher {
 namespace {
 
 // An agent that does not accept must not hold `create` for ever.
-constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
+constexpr timeval kListenerPatience{.tv_sec = 10, .tv_usec = 0};
 
 std::unexpected<LaunchError> listener_failed(const std::string& path, const std::string& text) {
   return failed("seccomp", "linux.seccomp.listenerPath " + path + " " + text);
@@ -23,8 +23,8 @@ std::unexpected<LaunchError> listener_failed(const std::string& path, const std:
 
 StepResult<UniqueFd> connect_to(const std::string& path) {
   UniqueFd stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!stream.valid() ||
-      ::setsockopt(stream.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience) != 0) {
+  if (!stream.valid() || ::setsockopt(stream.get(), SOL_SOCKET, SO_SNDTIMEO, &kListenerPatience,
+                                      sizeof kListenerPatience) != 0) {
     return listener_failed(path, "needs a socket");
   }
   // By descriptor: a path may be longer than sun_path.

@@ -30,7 +30,7 @@ constexpr std::array<SeccompWord, 7> kOperators{{
     {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
 }};
 
-constexpr std::array<SeccompWord, 4> kFlags{{
+constexpr std::array<SeccompWord, 4> kFilterFlags{{
     {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
@@ -41,7 +41,7 @@ constexpr std::array<SeccompWord, 4> kFlags{{
 
 std::span<const SeccompWord> seccomp_actions() { return kActions; }
 std::span<const SeccompWord> seccomp_operators() { return kOperators; }
-std::span<const SeccompWord> seccomp_flags() { return kFlags; }
+std::span<const SeccompWord> seccomp_flags() { return kFilterFlags; }
 
 std::optional<std::uint32_t> word_value(std::span<const SeccompWord> words, std::string_view name) {
   for (const auto& word : words) {

@@ -177,10 +177,6 @@ std::vector<CgroupCapture> read_captures(MemberReader& parent) {
 
 // All text that goes in is made printable or comes from the kernel; `replace` is for what may still
 // not be UTF-8 (a cgroup name may be any bytes).
-std::string dump(const json& document) {
-  return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
 template <typename T>
 Result<T> finished(T value, std::string fault, const char* operation, const std::string& where) {
   if (!fault.empty()) return fail(Error::malformed(operation, where, std::move(fault)));
@@ -200,7 +196,7 @@ std::string to_json(const RunningStatus& status) {
                 {"started", write_time(status.started)},
                 {"cgroup", status.cgroup}};
   if (status.pid_start_time) document["pid_start_time"] = *status.pid_start_time;
-  return dump(document);
+  return dump_line(document);
 }
 
 Result<RunningStatus> parse_running_status(const std::string& text, const std::string& where) {
@@ -242,7 +238,7 @@ std::string to_json(const ExitRecord& record) {
                                    {"outlived", write_files(capture.outlived)},
                                    {"after", write_files(capture.after)}});
   }
-  return dump(document);
+  return dump_line(document);
 }
 
 Result<ExitRecord> parse_exit_record(const std::string& text, const std::string& where) {
@@ -292,7 +288,7 @@ Result<std::uint64_t> process_start_time(pid_t pid) {
   return *value;
 }
 
-std::string go_message(const std::string& cgroup) { return dump({{"cgroup", cgroup}}); }
+std::string go_message(const std::string& cgroup) { return dump_line({{"cgroup", cgroup}}); }
 
 Result<std::string> parse_go_message(const std::string& text) {
   static constexpr const char* kOperation = "read the go message";
@@ -305,8 +301,8 @@ Result<std::string> parse_go_message(const std::string& text) {
 }
 
 std::string to_json(const ShimReply& reply) {
-  if (reply.error) return dump({{"error", write_launch_error(*reply.error)}});
-  return dump({{"pid", reply.pid}, {"main_pid", reply.main_pid}});
+  if (reply.error) return dump_line({{"error", write_launch_error(*reply.error)}});
+  return dump_line({{"pid", reply.pid}, {"main_pid", reply.main_pid}});
 }
 
 Result<ShimReply> parse_shim_reply(const std::string& text) {

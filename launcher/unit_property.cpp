@@ -4,14 +4,13 @@
 #include <array>
 #include <limits>
 
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace cgwarden::launcher {
 namespace {
 
 constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();
-// CONFIG_NR_CPUS_RANGE_END of the largest kernels.
-constexpr unsigned kMostCpus = 8192;
 
 std::optional<std::uint64_t> parse_limit(std::string_view text) {
   if (text == "max") return kInfinity;
@@ -212,7 +211,7 @@ std::optional<std::vector<std::uint8_t>> cpu_mask(std::string_view list) {
     if (ends.size() > 2) return std::nullopt;
     const auto first = parse_integer<unsigned>(ends[0]);
     const auto last = parse_integer<unsigned>(ends.back());
-    if (!first || !last || *first > *last || *last >= kMostCpus) return std::nullopt;
+    if (!first || !last || *first > *last || *last >= limits::kProcessors) return std::nullopt;
     if (mask.size() <= *last / 8) mask.resize(*last / 8 + 1);
     for (unsigned cpu = *first; cpu <= *last; ++cpu) {
       mask[cpu / 8] = static_cast<std::uint8_t>(mask[cpu / 8] | 1U << cpu % 8);

@@ -16,7 +16,7 @@ namespace {
 // Enough to recognise a text; a hostile one may have a megabyte.
 constexpr std::size_t kQuotedBytes = 60;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   if (text.size() <= kQuotedBytes) return fmt::format("\"{}\"", printable(text));
   return fmt::format("\"{}...\"", printable(text.substr(0, kQuotedBytes)));
 }
@@ -61,7 +61,7 @@ const Node* MapReader::require(std::string_view key, std::string_view hint) {
 void MapReader::refuse_unknown() const {
   for (const Node& child : map_.children) {
     if (std::ranges::find(asked_, child.key) != asked_.end()) continue;
-    findings_.error(child.key_place, fmt::format("unknown key {}", quoted(prefix_ + child.key)),
+    findings_.error(child.key_place, fmt::format("unknown key {}", in_quotes(prefix_ + child.key)),
                     key_hint(child.key, prefix_, asked_));
   }
 }
@@ -89,7 +89,7 @@ void report_kind(const Node& node, std::string_view name, std::string_view expec
 void report_fault(const Node& node, std::string_view name, const ValueFault& fault,
                   Findings& findings) {
   findings.error(node.place,
-                 fmt::format("{} cannot be {}: {}", name, quoted(node.scalar), fault.problem),
+                 fmt::format("{} cannot be {}: {}", name, in_quotes(node.scalar), fault.problem),
                  fault.hint);
 }
 

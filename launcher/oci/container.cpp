@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/unique_directory.h"
 #include "launcher/oci/destroy.h"
 #include "launcher/state.h"
 
@@ -177,7 +178,7 @@ Outcome<void> Container::remove() const {
 
 Outcome<std::vector<std::string>> container_ids(const std::string& root) {
   std::vector<std::string> ids;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(root.c_str()), &::closedir);
+  const UniqueDirectory directory(::opendir(root.c_str()));
   if (!directory) {
     if (errno == ENOENT) return ids;
     return std::unexpected(Failure(Error::from_errno(errno, "open", root)));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "base/unique_directory.h"
 
 namespace cgwarden::launcher::oci {
 namespace {
@@ -31,7 +32,7 @@ Outcome<unsigned> all_open(const std::string& who, unsigned count, unsigned firs
 }  // namespace
 
 void close_others(unsigned first) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir("/proc/self/fd"), &::closedir);
+  const UniqueDirectory list(::opendir("/proc/self/fd"));
   if (!list) return;
   std::vector<int> others;
   while (const dirent* entry = ::readdir(list.get())) {

@@ -30,8 +30,8 @@ class DoctorLauncher : public testing::Test {
     file(path, "");
     fs::permissions(root_ + path, fs::perms::owner_all);
   }
-  [[nodiscard]] std::map<std::string, Finding> findings() const {
-    std::map<std::string, Finding> all;
+  [[nodiscard]] std::map<std::string, DoctorFinding> findings() const {
+    std::map<std::string, DoctorFinding> all;
     for (auto& finding : launcher_findings(root_, kRelease, root_ + "/libexec")) {
       all[finding.subject] = std::move(finding);
     }
@@ -45,7 +45,7 @@ TEST_F(DoctorLauncher, WhatIsMissingIsNamedWithItsPackageAndItsCost) {
   const auto all = findings();
   EXPECT_EQ(all.size(), 9U);
   for (const auto& [subject, finding] : all) {
-    EXPECT_EQ(finding.level, FindingLevel::limited) << subject;
+    EXPECT_EQ(finding.level, DoctorLevel::limited) << subject;
     EXPECT_NE(finding.cost, "") << subject;
   }
   EXPECT_EQ(all.at("skopeo").detail, "not installed; apt install skopeo");
@@ -64,7 +64,7 @@ TEST_F(DoctorLauncher, WhatIsThereIsGood) {
     program(path);
   }
   for (const auto& [subject, finding] : findings()) {
-    EXPECT_EQ(finding.level, FindingLevel::good) << subject;
+    EXPECT_EQ(finding.level, DoctorLevel::good) << subject;
     EXPECT_EQ(finding.cost, "") << subject;
   }
 }
@@ -73,12 +73,12 @@ TEST_F(DoctorLauncher, AModuleIsFoundLoadedBuiltInOrAsAFile) {
   const auto level = [this] { return findings().at("overlayfs").level; };
   const std::string lists = std::string("/lib/modules/") + kRelease;
   file(lists + "/modules.builtin", "kernel/fs/ext4/ext4.ko\n");
-  EXPECT_EQ(level(), FindingLevel::limited);
+  EXPECT_EQ(level(), DoctorLevel::limited);
   file(lists + "/modules.builtin", "kernel/fs/overlayfs/overlay.ko\n");
-  EXPECT_EQ(level(), FindingLevel::good);
+  EXPECT_EQ(level(), DoctorLevel::good);
   fs::remove_all(root_ + "/lib");
   fs::create_directories(root_ + "/sys/module/overlay");
-  EXPECT_EQ(level(), FindingLevel::good);
+  EXPECT_EQ(level(), DoctorLevel::good);
 }
 
 TEST_F(DoctorLauncher, UserNamespacesMayBeSwitchedOff) {

@@ -28,7 +28,7 @@ std::vector<std::string> written(const std::function<void(Resources&)>& fill) {
   return writes ? lines(*writes) : std::vector<std::string>{"refused"};
 }
 
-std::string refusal(const std::function<void(Resources&)>& fill) {
+std::string resources_refusal(const std::function<void(Resources&)>& fill) {
   Resources resources;
   fill(resources);
   const auto writes = control_writes(resources);
@@ -78,10 +78,12 @@ TEST(ControlWrites, MemoryLimits) {
   EXPECT_THAT(limit(0), IsEmpty());
   EXPECT_THAT(limit(std::numeric_limits<std::int64_t>::max()),
               ElementsAre("memory.max=9223372036854775807"));
-  EXPECT_THAT(refusal([](Resources& r) { r.memory.limit = -2; }),
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.memory.limit = -2; }),
               HasSubstr("linux.resources.memory.limit is -2"));
-  EXPECT_THAT(refusal([](Resources& r) { r.memory.limit = 4095; }), HasSubstr("at least 4096"));
-  EXPECT_THAT(refusal([](Resources& r) { r.memory.limit = 1; }), HasSubstr("at least 4096"));
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.memory.limit = 4095; }),
+              HasSubstr("at least 4096"));
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.memory.limit = 1; }),
+              HasSubstr("at least 4096"));
 }
 
 TEST(ControlWrites, Reservation) {
@@ -91,7 +93,7 @@ TEST(ControlWrites, Reservation) {
   EXPECT_THAT(reserve(4096), ElementsAre("memory.low=4096"));
   EXPECT_THAT(reserve(0), ElementsAre("memory.low=0"));
   EXPECT_THAT(reserve(-1), ElementsAre("memory.low=max"));
-  EXPECT_THAT(refusal([](Resources& r) { r.memory.reservation = -2; }),
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.memory.reservation = -2; }),
               HasSubstr("memory.reservation"));
 }
 
@@ -116,7 +118,7 @@ TEST(ControlWrites, SwapIsSwapAlone) {
 
 TEST(ControlWrites, SwapThatCannotBeWorkedOut) {
   const auto both = [](std::optional<std::int64_t> limit, std::int64_t swap) {
-    return refusal([&](Resources& r) {
+    return resources_refusal([&](Resources& r) {
       r.memory.limit = limit;
       r.memory.swap = swap;
     });
@@ -147,11 +149,13 @@ TEST(ControlWrites, Bandwidth) {
 }
 
 TEST(ControlWrites, BandwidthTheKernelRefuses) {
-  EXPECT_THAT(refusal([](Resources& r) { r.cpu.period_usec = 999; }),
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.cpu.period_usec = 999; }),
               AllOf(HasSubstr("cpu.period is 999"), HasSubstr("1000 to 1000000")));
-  EXPECT_THAT(refusal([](Resources& r) { r.cpu.period_usec = 1000001; }), HasSubstr("cpu.period"));
-  EXPECT_THAT(refusal([](Resources& r) { r.cpu.quota_usec = 999; }), HasSubstr("cpu.quota is 999"));
-  EXPECT_THAT(refusal([](Resources& r) {
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.cpu.period_usec = 1000001; }),
+              HasSubstr("cpu.period"));
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.cpu.quota_usec = 999; }),
+              HasSubstr("cpu.quota is 999"));
+  EXPECT_THAT(resources_refusal([](Resources& r) {
                 r.cpu.quota_usec = 1000;
                 r.cpu.burst_usec = 1001;
               }),
@@ -169,8 +173,8 @@ TEST(ControlWrites, BurstIdleAndSets) {
               ElementsAre("cpu.max=1000 100000", "cpu.max.burst=1000", "cpu.idle=1",
                           "cpuset.cpus=0-1", "cpuset.mems=0"));
   EXPECT_THAT(written([](Resources& r) { r.cpu.idle = 0; }), ElementsAre("cpu.idle=0"));
-  EXPECT_THAT(refusal([](Resources& r) { r.cpu.idle = 2; }), HasSubstr("cpu.idle is 2"));
-  EXPECT_THAT(refusal([](Resources& r) { r.cpu.idle = -1; }), HasSubstr("0 or 1"));
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.cpu.idle = 2; }), HasSubstr("cpu.idle is 2"));
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.cpu.idle = -1; }), HasSubstr("0 or 1"));
 }
 
 TEST(ControlWrites, Pids) {
@@ -192,7 +196,8 @@ TEST(ControlWrites, BlockIoWeight) {
   EXPECT_THAT(weight(1000), ElementsAre("io.weight=default 10000"));
   EXPECT_THAT(weight(0), IsEmpty());
   for (const std::uint16_t value : {std::uint16_t{9}, std::uint16_t{1001}}) {
-    EXPECT_THAT(refusal([&](Resources& r) { r.block_io.weight = value; }), HasSubstr("10 to 1000"));
+    EXPECT_THAT(resources_refusal([&](Resources& r) { r.block_io.weight = value; }),
+                HasSubstr("10 to 1000"));
   }
   Resources resources;
   resources.block_io.weight = 100;
@@ -214,9 +219,9 @@ TEST(ControlWrites, Throttling) {
               }),
               ElementsAre("io.max=8:0 rbps=1048576", "io.max=8:0 wbps=max", "io.max=8:0 riops=10",
                           "io.max=4095:1048575 wiops=20"));
-  EXPECT_THAT(refusal([](Resources& r) { r.block_io.read_bps = {{-1, 0, 1}}; }),
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.block_io.read_bps = {{-1, 0, 1}}; }),
               HasSubstr("throttleReadBpsDevice"));
-  EXPECT_THAT(refusal([](Resources& r) { r.block_io.write_iops = {{8, 1048576, 1}}; }),
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.block_io.write_iops = {{8, 1048576, 1}}; }),
               HasSubstr("8:1048576"));
 }
 
@@ -228,7 +233,7 @@ TEST(ControlWrites, HugePages) {
                           "hugetlb.2MB.rsvd.max=4194304", "hugetlb.64KB.max=65536",
                           "hugetlb.64KB.rsvd.max=65536"));
   for (const std::string size : {"", "MB", "2", "2mb", "2MiB", "../2MB", "12345MB", "2MB/"}) {
-    EXPECT_THAT(refusal([&](Resources& r) { r.hugepage_limits[size] = 1; }),
+    EXPECT_THAT(resources_refusal([&](Resources& r) { r.hugepage_limits[size] = 1; }),
                 HasSubstr("hugepageLimits"))
         << size;
   }
@@ -242,7 +247,7 @@ TEST(ControlWrites, Rdma) {
         r.rdma["mlx5_2"] = {};
       }),
       ElementsAre("rdma.max=mlx5_0 hca_handle=3 hca_object=10000", "rdma.max=mlx5_1 hca_object=0"));
-  EXPECT_THAT(refusal([](Resources& r) { r.rdma["a b"] = {1, 1}; }), HasSubstr("rdma"));
+  EXPECT_THAT(resources_refusal([](Resources& r) { r.rdma["a b"] = {1, 1}; }), HasSubstr("rdma"));
 }
 
 TEST(ControlWrites, UnifiedIsLastAndReplaces) {
@@ -256,7 +261,8 @@ TEST(ControlWrites, UnifiedIsLastAndReplaces) {
                           "misc.max=x 1"));
   for (const std::string file :
        {"", ".", "..", "memory", "../memory.max", "a/memory.max", ".max"}) {
-    EXPECT_THAT(refusal([&](Resources& r) { r.unified[file] = "1"; }), HasSubstr("unified"))
+    EXPECT_THAT(resources_refusal([&](Resources& r) { r.unified[file] = "1"; }),
+                HasSubstr("unified"))
         << file;
   }
 }

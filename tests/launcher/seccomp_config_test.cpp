@@ -42,7 +42,7 @@ SeccompFilter compiled(const Seccomp& config) {
   return filter ? *std::move(filter) : SeccompFilter{};
 }
 
-std::string refusal(const Seccomp& config) {
+std::string seccomp_refusal(const Seccomp& config) {
   const auto filter = compile_seccomp(config, "");
   EXPECT_FALSE(filter);
   if (filter) return "compiled";
@@ -227,71 +227,76 @@ TEST(SeccompConfigTest, NewCallsThatTheProfileNamesAreAnsweredByNumberOnEveryArc
 }
 
 TEST(SeccompConfigTest, WordsThatAreNotKnownAreNamed) {
-  EXPECT_EQ(refusal(profile("SCMP_ACT_NOPE", {})),
+  EXPECT_EQ(seccomp_refusal(profile("SCMP_ACT_NOPE", {})),
             "linux.seccomp.defaultAction \"SCMP_ACT_NOPE\" is not one of " +
                 word_list(seccomp_actions()));
-  EXPECT_NE(refusal(profile("", {})).find("defaultAction \"\""), std::string::npos);
-  EXPECT_NE(refusal(profile("SCMP_ACT_ALLOW",
-                            {rule({"mkdir"}, "SCMP_ACT_ALLOW"), rule({"mkdir"}, "allow")}))
+  EXPECT_NE(seccomp_refusal(profile("", {})).find("defaultAction \"\""), std::string::npos);
+  EXPECT_NE(seccomp_refusal(profile("SCMP_ACT_ALLOW",
+                                    {rule({"mkdir"}, "SCMP_ACT_ALLOW"), rule({"mkdir"}, "allow")}))
                 .find("linux.seccomp.syscalls[1].action \"allow\""),
             std::string::npos);
-  EXPECT_NE(refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_ERRNO",
-                                                    {{.index = 0, .op = "SCMP_CMP_IS"}})}))
+  EXPECT_NE(seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_ERRNO",
+                                                            {{.index = 0, .op = "SCMP_CMP_IS"}})}))
                 .find("linux.seccomp.syscalls[0].args[0].op \"SCMP_CMP_IS\""),
             std::string::npos);
-  EXPECT_EQ(refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_ERRNO",
-                                                    {{.index = 6, .op = "SCMP_CMP_EQ"}})})),
+  EXPECT_EQ(seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_ERRNO",
+                                                            {{.index = 6, .op = "SCMP_CMP_EQ"}})})),
             "linux.seccomp.syscalls[0].args[0].index 6 is above 5");
   for (const char* word :
        {"SCMP_ARCH_VAX", "X86", "SCMP_ARCH_x86", "SCMP_ARCH_", "SCMP_ARCH_NATIVE"}) {
     Seccomp config = profile("SCMP_ACT_ALLOW", {});
     config.architectures = {"SCMP_ARCH_X86", word};
-    EXPECT_EQ(refusal(config), "linux.seccomp.architectures[1] \"" + std::string(word) +
-                                   "\" is not known to libseccomp");
+    EXPECT_EQ(seccomp_refusal(config), "linux.seccomp.architectures[1] \"" + std::string(word) +
+                                           "\" is not known to libseccomp");
   }
   Seccomp config = profile("SCMP_ACT_ALLOW", {});
   config.flags = {"SECCOMP_FILTER_FLAG_NEW_LISTENER"};
-  EXPECT_NE(refusal(config).find("linux.seccomp.flags \"SECCOMP_FILTER_FLAG_NEW_LISTENER\""),
-            std::string::npos);
+  EXPECT_NE(
+      seccomp_refusal(config).find("linux.seccomp.flags \"SECCOMP_FILTER_FLAG_NEW_LISTENER\""),
+      std::string::npos);
 }
 
 TEST(SeccompConfigTest, ErrnoRetWhereItHasNoMeaningIsRefused) {
   Seccomp config = profile("SCMP_ACT_ALLOW", {});
   config.default_errno_ret = 1;
-  EXPECT_EQ(refusal(config),
+  EXPECT_EQ(seccomp_refusal(config),
             "linux.seccomp.defaultErrnoRet has no meaning for SCMP_ACT_ALLOW: remove it");
   for (const char* action : {"SCMP_ACT_KILL", "SCMP_ACT_TRAP", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY"}) {
-    EXPECT_NE(refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, action, {}, 1)}))
+    EXPECT_NE(seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, action, {}, 1)}))
                   .find("syscalls[0].errnoRet has no meaning"),
               std::string::npos)
         << action;
   }
-  EXPECT_EQ(refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_ERRNO", {}, 4095)})),
-            "linux.seccomp.syscalls[0].errnoRet 4095 is above 4094");
-  EXPECT_EQ(refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_TRACE", {}, 0x10000)})),
-            "linux.seccomp.syscalls[0].errnoRet 65536 is above 65535");
+  EXPECT_EQ(
+      seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_ERRNO", {}, 4095)})),
+      "linux.seccomp.syscalls[0].errnoRet 4095 is above 4094");
+  EXPECT_EQ(
+      seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_TRACE", {}, 0x10000)})),
+      "linux.seccomp.syscalls[0].errnoRet 65536 is above 65535");
 }
 
 TEST(SeccompConfigTest, RulesNeedNames) {
-  EXPECT_EQ(refusal(profile("SCMP_ACT_ALLOW", {rule({}, "SCMP_ACT_ERRNO")})),
+  EXPECT_EQ(seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({}, "SCMP_ACT_ERRNO")})),
             "linux.seccomp.syscalls[0].names is empty: name a system call");
-  EXPECT_EQ(refusal(profile("SCMP_ACT_ALLOW", {rule({"read", ""}, "SCMP_ACT_ERRNO")})),
+  EXPECT_EQ(seccomp_refusal(profile("SCMP_ACT_ALLOW", {rule({"read", ""}, "SCMP_ACT_ERRNO")})),
             "linux.seccomp.syscalls[0].names has an empty name");
 }
 
 TEST(SeccompConfigTest, NotifyNeedsAListenerThatCanBeHandedOver) {
   Seccomp config = profile("SCMP_ACT_ALLOW", {rule({"mkdir"}, "SCMP_ACT_NOTIFY")});
-  EXPECT_EQ(refusal(config), "linux.seccomp.listenerPath is missing: SCMP_ACT_NOTIFY needs it");
+  EXPECT_EQ(seccomp_refusal(config),
+            "linux.seccomp.listenerPath is missing: SCMP_ACT_NOTIFY needs it");
   config.listener_path = "/run/agent";
   EXPECT_EQ(compiled(config).flags, unsigned{SECCOMP_FILTER_FLAG_NEW_LISTENER});
   config.syscalls[0].names = {"mkdir", "write"};
-  EXPECT_NE(refusal(config).find("SCMP_ACT_NOTIFY for write"), std::string::npos);
+  EXPECT_NE(seccomp_refusal(config).find("SCMP_ACT_NOTIFY for write"), std::string::npos);
   config = profile("SCMP_ACT_NOTIFY", {});
   config.listener_path = "/run/agent";
-  EXPECT_NE(refusal(config).find("defaultAction cannot be SCMP_ACT_NOTIFY"), std::string::npos);
+  EXPECT_NE(seccomp_refusal(config).find("defaultAction cannot be SCMP_ACT_NOTIFY"),
+            std::string::npos);
   config = profile("SCMP_ACT_ALLOW", {});
   config.listener_metadata = "x";
-  EXPECT_EQ(refusal(config), "linux.seccomp.listenerMetadata is set without listenerPath");
+  EXPECT_EQ(seccomp_refusal(config), "linux.seccomp.listenerMetadata is set without listenerPath");
   config.listener_path = "/run/agent";  // ignored without SCMP_ACT_NOTIFY
   EXPECT_EQ(compiled(config).flags, 0U);
 }

@@ -13,17 +13,17 @@ using ::testing::HasSubstr;
 using testing::policy_errors;
 using testing::policy_text;
 
-LoadedPolicies load(const std::string& text) {
+LoadedPolicies policies_of(const std::string& text) {
   auto loaded = load_policies(text, "p.yaml");
   EXPECT_TRUE(loaded) << render(loaded.error());
   return loaded ? *std::move(loaded) : LoadedPolicies{{Policy{}}, {}};
 }
 Resources resources(const std::string& lines) {
-  return load(policy_text(lines)).policies.at(0).resources;
+  return policies_of(policy_text(lines)).policies.at(0).resources;
 }
 
 TEST(PolicyTest, EveryKey) {
-  const auto loaded = load(
+  const auto loaded = policies_of(
       "apiVersion: cgwarden/v1\n"
       "kind: Policy\n"
       "metadata: {name: web.v1-a}\n"
@@ -65,7 +65,7 @@ TEST(PolicyTest, EveryKey) {
 }
 
 TEST(PolicyTest, DefaultsAndOneGlobAsAText) {
-  const Policy policy = load(
+  const Policy policy = policies_of(
                             "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
                             "match: {cgroups: /a}\ncpu: {idle: true}\n")
                             .policies.at(0);
@@ -80,7 +80,7 @@ TEST(PolicyTest, SeveralDocuments) {
   const std::string one = policy_text("cpu: {weight: 5}\n");
   std::string two = one;
   two.replace(two.find("name: p"), 7, "name: q");
-  const auto loaded = load(one + "---\n" + two);
+  const auto loaded = policies_of(one + "---\n" + two);
   ASSERT_EQ(loaded.policies.size(), 2U);
   EXPECT_EQ(loaded.policies[1].position.line, 7U);
   EXPECT_EQ(policy_errors(one + "---\n" + one),
@@ -91,7 +91,7 @@ TEST(PolicyTest, SeveralDocuments) {
 }
 
 TEST(PolicyTest, NamesAreUniqueAcrossFiles) {
-  auto policies = load(policy_text("cpu: {weight: 5}\n")).policies;
+  auto policies = policies_of(policy_text("cpu: {weight: 5}\n")).policies;
   EXPECT_TRUE(check_unique_names(policies).empty());
   policies.push_back(policies[0]);
   policies[1].position.file = "q.yaml";
@@ -100,19 +100,19 @@ TEST(PolicyTest, NamesAreUniqueAcrossFiles) {
             "  hint: give it another metadata.name\n");
 }
 
-struct Case {
+struct PolicyCase {
   const char* lines;
   const char* rendered;
 };
 
 // The whole text a person sees.
 TEST(PolicyTest, ErrorsOfResources) {
-  for (const Case& row : {
-           Case{"cpu: {wieght: 5}\n",
-                "p.yaml:5:7: error: unknown key \"cpu.wieght\"\n"
-                "  5 | cpu: {wieght: 5}\n"
-                "    |       ^\n"
-                "  hint: did you mean \"weight\"?\n"},
+  for (const PolicyCase& row : {
+           PolicyCase{"cpu: {wieght: 5}\n",
+                      "p.yaml:5:7: error: unknown key \"cpu.wieght\"\n"
+                      "  5 | cpu: {wieght: 5}\n"
+                      "    |       ^\n"
+                      "  hint: did you mean \"weight\"?\n"},
            {"cpu: {weight: 0}\n",
             "p.yaml:5:15: error: cpu.weight cannot be \"0\": it is outside 1 to 10000\n"
             "  5 | cpu: {weight: 0}\n"
@@ -189,12 +189,12 @@ TEST(PolicyTest, ErrorsOfResources) {
 }
 
 TEST(PolicyTest, ErrorsOfTheDocument) {
-  for (const Case& row : {
-           Case{"[1]\n",
-                "p.yaml:1:1: error: a policy must be a map, not a list\n"
-                "  1 | [1]\n"
-                "    | ^\n"
-                "  hint: kind: Policy\n"},
+  for (const PolicyCase& row : {
+           PolicyCase{"[1]\n",
+                      "p.yaml:1:1: error: a policy must be a map, not a list\n"
+                      "  1 | [1]\n"
+                      "    | ^\n"
+                      "  hint: kind: Policy\n"},
            {"kind: Policy\nmetadata: {name: p}\nmatch: {cgroups: [/a]}\n",
             "p.yaml:1:1: error: apiVersion is missing\n"
             "  1 | kind: Policy\n"
@@ -275,7 +275,7 @@ TEST(PolicyTest, AllErrorsAtOnceInTheOrderOfTheFile) {
 
 TEST(PolicyTest, WarningsOfWhatTheKernelTakesWithoutEffect) {
   const auto warnings = [](const std::string& lines) {
-    return render(load(policy_text(lines)).warnings);
+    return render(policies_of(policy_text(lines)).warnings);
   };
   EXPECT_EQ(warnings("memory: {high: 64MiB, max: 64MiB}\n"),
             "p.yaml:5:10: warning: memory.high is not below memory.max: the kernel kills at "

@@ -9,7 +9,7 @@ namespace cgwarden::policy {
 namespace {
 
 using cgroup::CpuMax;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 struct CpuCase {
   const char* text;

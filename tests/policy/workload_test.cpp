@@ -15,14 +15,14 @@ using testing::policy_text;
 using testing::workload_errors;
 using testing::workload_text;
 
-Workload load(const std::string& lines, const std::string& file = "w.yaml") {
+Workload workload_of(const std::string& lines, const std::string& file = "w.yaml") {
   auto loaded = load_workload(workload_text(lines), file);
   EXPECT_TRUE(loaded) << render(loaded.error());
   return loaded ? *std::move(loaded) : Workload{};
 }
 
 TEST(WorkloadTest, Defaults) {
-  const Workload workload = load("");
+  const Workload workload = workload_of("");
   EXPECT_EQ(workload.name, "web");
   EXPECT_EQ(workload.position.text(), "w.yaml:1:1");
   EXPECT_THAT(workload.command, ElementsAre("/bin/web"));
@@ -192,19 +192,19 @@ TEST(WorkloadTest, AnImageHasACommandAndAUserOfItsOwn) {
 }
 
 TEST(WorkloadTest, RestartWords) {
-  EXPECT_EQ(load("restart: {policy: no}\n").restart.policy, RestartPolicy::no);
-  EXPECT_EQ(load("restart: {policy: always}\n").restart.policy, RestartPolicy::always);
+  EXPECT_EQ(workload_of("restart: {policy: no}\n").restart.policy, RestartPolicy::no);
+  EXPECT_EQ(workload_of("restart: {policy: always}\n").restart.policy, RestartPolicy::always);
   // The ceiling is not below a long first backoff that was given without one.
-  EXPECT_EQ(load("restart: {backoff: 5min}\n").restart.backoff_max, Usec{300000000});
+  EXPECT_EQ(workload_of("restart: {backoff: 5min}\n").restart.backoff_max, Usec{300000000});
 }
 
 TEST(WorkloadTest, Network) {
-  EXPECT_EQ(load("network: none\n").network.mode, WorkloadNetwork::Mode::none);
-  EXPECT_EQ(load("network: bridge\n").network.mode, WorkloadNetwork::Mode::bridge);
-  const auto joined = load("network: {path: /run/netns/a}\n").network;
+  EXPECT_EQ(workload_of("network: none\n").network.mode, WorkloadNetwork::Mode::none);
+  EXPECT_EQ(workload_of("network: bridge\n").network.mode, WorkloadNetwork::Mode::bridge);
+  const auto joined = workload_of("network: {path: /run/netns/a}\n").network;
   EXPECT_EQ(joined.mode, WorkloadNetwork::Mode::path);
   EXPECT_EQ(joined.path, "/run/netns/a");
-  const auto cni = load("network: {cni: web-net}\nports: [\"8080:80\"]\n").network;
+  const auto cni = workload_of("network: {cni: web-net}\nports: [\"8080:80\"]\n").network;
   EXPECT_EQ(cni.mode, WorkloadNetwork::Mode::cni);
   EXPECT_EQ(cni.cni, "web-net");
   ASSERT_EQ(cni.ports.size(), 1U);
@@ -212,21 +212,21 @@ TEST(WorkloadTest, Network) {
 
 TEST(WorkloadTest, Ports) {
   const auto network =
-      load("network: bridge\nports: [\"127.0.0.1:8080:80/tcp\", \"53:53/udp\"]\n").network;
+      workload_of("network: bridge\nports: [\"127.0.0.1:8080:80/tcp\", \"53:53/udp\"]\n").network;
   ASSERT_EQ(network.ports.size(), 2U);
   EXPECT_EQ(to_string(network.ports[0]), "127.0.0.1:8080:80/tcp");
   EXPECT_EQ(to_string(network.ports[1]), "53:53/udp");
 }
 
-struct Case {
+struct WorkloadCase {
   const char* lines;
   const char* first_line;
 };
 
 TEST(WorkloadTest, Errors) {
   for (
-      const Case& row : {
-          Case{"kommand: [a]\n", "w.yaml:6:1: error: unknown key \"kommand\""},
+      const WorkloadCase& row : {
+          WorkloadCase{"kommand: [a]\n", "w.yaml:6:1: error: unknown key \"kommand\""},
           {"user: 1000\n", "w.yaml:6:7: error: user must be a map, not a single value"},
           {"user: {uid: -1}\n", "w.yaml:6:13: error: user.uid cannot be \"-1\": it is negative"},
           {"user: {gid: 4294967295}\n",

@@ -8,7 +8,7 @@
 namespace cgwarden::policy {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::vector<Node> parse(const std::string& text) {
   const SourceText source(text, "f.yaml");
@@ -64,14 +64,14 @@ TEST(YamlTreeTest, Strings) {
   EXPECT_EQ(parse("a: 'x: &y *z !t <<'\n")[0].children[0].scalar, "x: &y *z !t <<");
 }
 
-struct Case {
+struct YamlCase {
   std::string text;
   const char* fault;
 };
 
 TEST(YamlTreeTest, TextsThatAreNoYamlOfOurs) {
   using std::string_literals::operator""s;
-  for (const Case& row : std::vector<Case>{
+  for (const YamlCase& row : std::vector<YamlCase>{
            {"", "0:0: the file is empty"},
            {"  \n# only a comment\n", "0:0: the file is empty"},
            {"---\n---\n", "0:0: the file is empty"},
@@ -142,7 +142,7 @@ TEST(YamlTreeTest, ABillionLaughsIsRefusedAtItsFirstAnchor) {
     text += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + before + ", *a" +
             before + "]\n";
   }
-  EXPECT_THAT(faults(text), testing::StartsWith("1:5: anchors (&a0) are not supported"));
+  EXPECT_THAT(faults(text), ::testing::StartsWith("1:5: anchors (&a0) are not supported"));
 }
 
 TEST(YamlTreeTest, ErrorsAreBoundedAndTheRestCounted) {
@@ -150,8 +150,8 @@ TEST(YamlTreeTest, ErrorsAreBoundedAndTheRestCounted) {
   for (int i = 0; i < 30; ++i) text += "k: 1\n";
   const std::string found = faults(text);
   EXPECT_THAT(found, HasSubstr("21:1: the key k"));
-  EXPECT_THAT(found, testing::Not(HasSubstr("22:1:")));
-  EXPECT_THAT(found, testing::EndsWith("0:0: 9 more errors are not shown"));
+  EXPECT_THAT(found, ::testing::Not(HasSubstr("22:1:")));
+  EXPECT_THAT(found, ::testing::EndsWith("0:0: 9 more errors are not shown"));
 }
 
 TEST(YamlTreeTest, ALongLineIsCutOrLeftOut) {

@@ -22,7 +22,7 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 // /proc, and whatever /dev the rootfs has.
-Spec terminal_spec(const Rootfs& rootfs) {
+Spec hostile_terminal_spec(const Rootfs& rootfs) {
   Spec spec = shell_spec(rootfs, "exec sleep 1000");
   spec.process.terminal = true;
   spec.mounts.resize(1);
@@ -43,7 +43,7 @@ std::string opened(const Spec& spec) {
 
 TEST(Cve202552565, ATerminalThatTheRootfsRedirectsIsRefused) {
   const Rootfs rootfs;
-  Spec spec = terminal_spec(rootfs);
+  Spec spec = hostile_terminal_spec(rootfs);
   fs::create_directory(rootfs.path("/dev/pts"));
   EXPECT_EQ(opened(spec),
             "cannot start: console: a terminal needs a devpts of the container's own on /dev/pts: "
@@ -69,7 +69,7 @@ TEST(Cve202552565, AnExchangedConsoleIsNotFollowed) {
   ASSERT_TRUE(write_file_atomically(dev.path("/console"), ""));
   fs::create_symlink("/proc/sysrq-trigger", dev.path("/trap"));
   const Rootfs rootfs;
-  Spec spec = terminal_spec(rootfs);
+  Spec spec = hostile_terminal_spec(rootfs);
   spec.mounts.push_back({"/dev", "bind", dev.path(), {"bind"}});
   spec.mounts.push_back({"/dev/pts", "devpts", "devpts", {"newinstance", "ptmxmode=0666"}});
   const Exchanger enemy(dev.path("/console"), dev.path("/trap"));

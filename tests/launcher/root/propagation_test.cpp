@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const char* const kShow =
+const char* const kShowPropagation =
     "show() { while read a b c d p o s x; do [ $p = $1 ] && echo $1 ${s%%:*}; "
     "done < /proc/self/mountinfo; }; ";
 
@@ -50,7 +50,7 @@ std::string run_on_shared_host(const Rootfs& rootfs, const Rootfs& volume, const
 std::string root_with(const std::string& propagation) {
   const Rootfs rootfs;
   const Rootfs volume;
-  Spec spec = shell_spec(rootfs, std::string(kShow) + "show /; show /data");
+  Spec spec = shell_spec(rootfs, std::string(kShowPropagation) + "show /; show /data");
   spec.rootfs_propagation = propagation;
   spec.mounts.push_back({"/data", "bind", volume.path(), {"rbind"}});
   return run_on_shared_host(rootfs, volume, spec);
@@ -75,8 +75,8 @@ TEST(Propagation, OfTheRootfs) {
 std::string volume_with(const std::string& propagation, std::vector<std::string> options) {
   const Rootfs rootfs;
   const Rootfs volume;
-  Spec spec = shell_spec(
-      rootfs, std::string(kShow) + "mount -t tmpfs x /data/tmp || echo failed; show /data");
+  Spec spec = shell_spec(rootfs, std::string(kShowPropagation) +
+                                     "mount -t tmpfs x /data/tmp || echo failed; show /data");
   spec.process.capabilities.bounding.emplace_back("CAP_SYS_ADMIN");
   spec.process.capabilities.permitted.emplace_back("CAP_SYS_ADMIN");
   spec.process.capabilities.effective.emplace_back("CAP_SYS_ADMIN");
