@@ -29,6 +29,9 @@ constexpr Usec kRetryInterval{100'000};
 // When the unit itself is stopped (shutdown): SIGTERM, then after this SIGKILL to what is left.
 constexpr std::uint64_t kStopTimeoutUsec = 30'000'000;
 
+using UnitProperty = sdbus::Struct<std::string, sdbus::Variant>;
+using AuxiliaryUnits = std::vector<sdbus::Struct<std::string, std::vector<UnitProperty>>>;
+
 class SystemdScopeHost final : public ScopeHost {
  public:
   explicit SystemdScopeHost(EventLoop& loop) : loop_(loop) {}

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::chrono::seconds kTimeout{10};
 
+using UnitProperty = sdbus::Struct<std::string, sdbus::Variant>;
+using AuxiliaryUnits = std::vector<sdbus::Struct<std::string, std::vector<UnitProperty>>>;
+
 // How the job of one unit ends, whichever comes first: its end or the answer to the call.
 class JobEnd {
  public:
