@@ -70,9 +70,9 @@ void Supervisor::launch(const std::string& yaml, const std::string& origin, Aske
   }
   std::string image;
   if (!workload->image.empty()) {
-    const auto found = ImageStore(options_.state_dir).find(workload->image);
-    if (!found) return done(fail(found.error()));
-    image = found->id;
+    const auto stored = ImageStore(options_.state_dir).find(workload->image);
+    if (!stored) return done(fail(stored.error()));
+    image = stored->id;
   }
   auto& known = workloads_[name];
   // A known one is kept as it is: its old cgroups may still be on their way out.

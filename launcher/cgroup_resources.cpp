@@ -234,7 +234,10 @@ StepResult<std::vector<ControlWrite>> control_writes(const Resources& resources)
   CGW_TRY(add_cpu(resources.cpu, writes));
   if (resources.pids_limit) {
     const std::int64_t limit = *resources.pids_limit;
-    writes.push_back({"pids.max", limit > 0 ? std::to_string(limit) : "max"});
+    // None at all could not be entered, and systemd has no TasksMax=0: the least is one, as in
+    // runc.
+    writes.push_back(
+        {"pids.max", limit < 0 ? "max" : std::to_string(std::max<std::int64_t>(limit, 1))});
   }
   CGW_TRY(add_block_io(resources.block_io, writes));
   CGW_TRY(add_huge_pages(resources.hugepage_limits, writes));

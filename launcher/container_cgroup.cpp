@@ -79,7 +79,7 @@ Step take_over(const cgroup::Tree& tree, const std::string& path) {
   if (!events) return cgroup_failure(events.error());
   // Nor may the leftover freeze its new processes.
   if (!events->populated.value_or(false)) return apply_writes(tree, path, {{"cgroup.freeze", "0"}});
-  return refused("cgroup", tree.root() + path +
+  return refused("cgroup", "container's cgroup is not empty: " + tree.root() + path +
                                " holds processes already; give the container another "
                                "linux.cgroupsPath or end them");
 }
@@ -204,8 +204,8 @@ Step check_usage(const cgroup::Tree& tree, const std::string& path, const Resour
   if (!resources.memory.check_before_update || limit <= 0) return {};
   CGW_ASSIGN(const std::int64_t used, bytes_now(tree, path, "memory.current"));
   if (limit >= used) return {};
-  return refused("resources", "linux.resources.memory.limit is " + std::to_string(limit) +
-                                  ", but the container uses " + std::to_string(used) +
+  return refused("resources", "rejecting memory limit " + std::to_string(limit) +
+                                  ": the container uses " + std::to_string(used) +
                                   " bytes and checkBeforeUpdate is set");
 }
 

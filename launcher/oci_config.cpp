@@ -26,6 +26,13 @@ bool version_is_supported(std::string_view version) {
          is_number(numbers[1]) && is_number(numbers.back());
 }
 
+// Before 1.3 the limit 0 of linux.resources.pids was the absent one: engines write it for "not
+// given".
+bool zero_pids_is_a_limit(std::string_view version) {
+  const auto minor = parse_integer<unsigned>(split(version, '.').at(1));
+  return minor && *minor >= 3;
+}
+
 // One of two words; anything else is a complaint.
 bool read_choice(ObjectReader& reader, const char* name, const std::string& text, const char* yes,
                  const char* no) {
@@ -68,6 +75,10 @@ void read_document(ObjectReader& reader, Spec& spec) {
   reader.objects("mounts", spec.mounts, read_mount);
   reader.object("hooks", [&](ObjectReader& part) { read_hooks(part, spec.hooks); });
   reader.object("linux", [&](ObjectReader& part) { read_linux(part, spec); });
+  if (spec.resources.pids_limit == 0 && version_is_supported(spec.oci_version) &&
+      !zero_pids_is_a_limit(spec.oci_version)) {
+    spec.resources.pids_limit = -1;
+  }
   read_annotations(reader, spec);
 }
 

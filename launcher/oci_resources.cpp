@@ -48,7 +48,8 @@ void read_hugepages(ObjectReader& reader, std::map<std::string, std::uint64_t>& 
     ObjectReader entry = reader.element(value, path);
     std::string size;
     std::uint64_t limit = 0;
-    entry.require(entry.string("pageSize", size), "pageSize");
+    // Go's decoder does not care for case, and bundles written for it have both.
+    entry.require(entry.string("pageSize", size) || entry.string("pagesize", size), "pageSize");
     entry.require(entry.integer("limit", limit), "limit");
     if (!valid_page_size(size)) entry.complain("pageSize", "must be a size like 2MB");
     if (!limits.emplace(size, limit).second) entry.complain("pageSize", "stands twice");

@@ -281,7 +281,7 @@ struct Overlay {
 };
 
 struct Spec {
-  std::string oci_version = "1.2.0";
+  std::string oci_version = "1.3.0";
   // False when config.json has no "process": `create` is allowed then, `start` is not.
   bool has_process = true;
   Process process;

@@ -110,7 +110,8 @@ Outcome<void> Execution::look_up(const std::string& id) {
   CGW_ASSIGN(record_, container.record());
   const ContainerStatus status = status_of(record_);
   if (status == ContainerStatus::paused && !options_.ignore_paused) {
-    return refuse("container \"" + id + "\" is paused; resume it first, or use --ignore-paused");
+    return refuse("cannot exec in a paused container: resume \"" + id +
+                  "\" first, or use --ignore-paused");
   }
   if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
     return refuse("container \"" + id + "\" is not running: it is " +

@@ -74,7 +74,7 @@ Outcome<int> features(const Global& /*global*/, const Words& words) {
   const json unsafe = json::array(
       {"io.github.cgwarden.init", "io.github.cgwarden.seccomp", "run.oci.keep_original_groups"});
   const json document{{"ociVersionMin", "1.0.0"},
-                      {"ociVersionMax", "1.2.0"},
+                      {"ociVersionMax", "1.3.0"},
                       {"hooks", hooks},
                       {"mountOptions", mount_option_names()},
                       {"linux", linux_features()},

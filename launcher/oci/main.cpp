@@ -145,7 +145,7 @@ Outcome<int> run_words(const Words& words, char** argv) {
   CGW_ASSIGN(const Words rest, parse_options("cgwarden-oci", words, options, true));
   if (help) return print(help_text(options));
   if (version) {
-    return print("cgwarden-oci version " CGWARDEN_VERSION "\nspec: 1.2.0\n");
+    return print("cgwarden-oci version " CGWARDEN_VERSION "\nspec: 1.3.0\n");
   }
   if (rest.empty()) return refuse("no command is given; see cgwarden-oci --help", kUsage);
   if (global.root.empty()) global.root = default_root();

@@ -182,7 +182,7 @@ TEST(ControlWrites, Pids) {
     return written([&](Resources& r) { r.pids_limit = limit; });
   };
   EXPECT_THAT(pids(1), ElementsAre("pids.max=1"));
-  EXPECT_THAT(pids(0), ElementsAre("pids.max=max"));
+  EXPECT_THAT(pids(0), ElementsAre("pids.max=1"));
   EXPECT_THAT(pids(-1), ElementsAre("pids.max=max"));
 }
 

@@ -289,6 +289,8 @@ Spec RandomSpec::spec() {
   if (coin()) spec.net_devices = {{"eth0", {}}, {"ens4", {"net%d"}}};
   spec.cgroups_path = maybe_word();
   spec.resources = resources();
+  if (spec.resources.pids_limit == 0)
+    spec.resources.pids_limit = 1;  // what 0 is depends on the version
   spec.sysctl = text_map();
   spec.seccomp_config = maybe([&] { return seccomp(); });
   const bool profile = !spec.seccomp_config && coin();

@@ -12,6 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 
 TEST(OciResourcesTest, EveryPropertyOfCgroupV2IsRead) {
   const Resources read = parsed(resources_document(R"(
@@ -124,6 +125,27 @@ TEST(OciResourcesTest, BadValuesAreRefusedByName) {
   for (const auto& one : cases) {
     EXPECT_EQ(refusal(resources_document(one.json)), says("linux.resources." + one.fault));
   }
+}
+
+TEST(OciResourcesTest, BeforeOneDotThreeThePidsLimitZeroIsNone) {
+  const auto limit = [](const std::string& version, const std::string& pids) {
+    return parsed(R"({"ociVersion":")" + version +
+                  R"(","root":{"path":"/r"},"linux":{"resources":{"pids":{"limit":)" + pids +
+                  "}}}}")
+        .resources.pids_limit;
+  };
+  EXPECT_EQ(limit("1.0.2-dev", "0"), -1);
+  EXPECT_EQ(limit("1.2.1", "0"), -1);
+  EXPECT_EQ(limit("1.2", "7"), 7);
+  EXPECT_EQ(limit("1.3.0", "0"), 0);
+  EXPECT_EQ(limit("1.3.0-rc.1", "0"), 0);
+  EXPECT_EQ(limit("1.10.0", "0"), 0);
+}
+
+TEST(OciResourcesTest, APageSizeInSmallLettersIsOne) {
+  const Spec spec =
+      parsed(resources_document(R"("hugepageLimits":[{"pagesize":"2MB","limit":9}])"));
+  EXPECT_THAT(spec.resources.hugepage_limits, ElementsAre(Pair("2MB", 9U)));
 }
 
 TEST(OciResourcesTest, ParsedAloneTheyHaveTheSameNames) {
