@@ -177,6 +177,40 @@ def give_user_namespace(runtime):
     runtime.guest.run(f"chmod 755 {runtime.work} && chown -R 100000:100000 {runtime.work}/rootfs", check=True)
 
 
+def mount_cgroup(runtime, *options):
+    mounts = [mount for mount in runtime.config["mounts"] if mount["destination"] != "/sys/fs/cgroup"]
+    runtime.config["mounts"] = [*mounts, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                          "options": ["nosuid", "noexec", "nodev", *options]}]
+
+
+def owners(guest, cgroup):
+    files = [".", *guest.read_file("/sys/kernel/cgroup/delegate").decode().split(), "memory.max"]
+    text = guest.run(f"cd {TREE}{cgroup} && for f in {' '.join(files)}; do [ ! -e $f ] || stat -c '%n %u' $f; done").text
+    return dict(line.split() for line in text.splitlines())
+
+
+def test_a_writable_cgroup_is_given_to_the_user_of_the_container(runtime):
+    give_user_namespace(runtime)
+    mount_cgroup(runtime)
+    assert runtime.create("sleep", "1000").returncode == 0
+    runtime.must("start", "box")
+    owner = owners(runtime.guest, "/ocirun/box")
+    assert owner.pop("memory.max") == "0"
+    assert len(owner) >= 4 and set(owner.values()) == {"100000"}, owner
+    delegated = "cd /sys/fs/cgroup && mkdir own && echo $$ > own/cgroup.procs && cat /proc/self/cgroup"
+    assert runtime.must("exec", "box", "sh", "-c", delegated) == "0::/own\n"
+    runtime.must("delete", "--force", "box")
+    namespaces = runtime.config["linux"]["namespaces"]
+    # Nobody who could use it, or nothing to use it with.
+    for change in ("ro", "no cgroup namespace"):
+        mount_cgroup(runtime, *(["ro"] if change == "ro" else []))
+        if change != "ro":
+            runtime.config["linux"]["namespaces"] = [entry for entry in namespaces if entry["type"] != "cgroup"]
+        assert runtime.create("sleep", "1000").returncode == 0, change
+        assert set(owners(runtime.guest, "/ocirun/box").values()) == {"0"}, change
+        runtime.must("delete", "--force", "box")
+
+
 def test_a_user_namespace_can_be_entered_too(runtime):
     give_user_namespace(runtime)
     created = runtime.create("sleep", "1000")
