@@ -19,7 +19,7 @@ constexpr std::array kSince{
     Since{"MemoryHigh", 231},         Since{"MemoryMax", 231},   Since{"MemorySwapMax", 232},
     Since{"CPUWeight", 232},          Since{"CollectMode", 236}, Since{"MemoryMin", 240},
     Since{"CPUQuotaPeriodUSec", 242}, Since{"AllowedCPUs", 244}, Since{"AllowedMemoryNodes", 244},
-    Since{"OOMPolicy", 253},  // of services since 243
+    Since{"OOMPolicy", 253},  // of scopes; in some later 252, too
 };
 // CPUWeight 0 is cpu.idle; before, it is out of range.
 constexpr unsigned kIdleSince = 252;

@@ -35,7 +35,7 @@ struct UnitProperty {
 // CPUQuotaPerSecUSec, so that it stays what it is.
 [[nodiscard]] std::vector<ControlWrite> with_whole_percents(std::vector<ControlWrite> writes);
 
-// OOMPolicy for memory.oom.group, which systemd takes only when it makes the unit (since 253);
+// OOMPolicy for memory.oom.group, which systemd takes only when it makes the scope (since 253);
 // nullopt when the file is not written.
 [[nodiscard]] std::optional<UnitProperty> oom_policy(const std::vector<ControlWrite>& writes);
 
