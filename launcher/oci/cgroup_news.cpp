@@ -47,7 +47,10 @@ Result<CgroupNews::News> CgroupNews::look() {
   if (memory_events_) {
     const auto text = memory_events_->read();
     if (!text && !is_vanished(text.error())) return fail(text.error());
-    if (text) {
+    if (!text) {
+      // The controller has been disabled, and poll(2) would not wait on this file any more.
+      memory_events_.reset();
+    } else {
       CGW_ASSIGN(const cgroup::MemoryEvents events, cgroup::parse_memory_events(*text));
       const std::uint64_t before = std::exchange(oom_kills_, events.oom_kill.value_or(0));
       news.oom_kill = oom_kills_ > before;
@@ -65,9 +68,9 @@ Result<CgroupNews::News> CgroupNews::look() {
 }
 
 Result<CgroupNews::News> CgroupNews::wait(std::chrono::steady_clock::time_point deadline) {
-  std::vector<pollfd> polls{{cgroup_events_.fd(), POLLPRI, 0}};
-  if (memory_events_) polls.push_back({memory_events_->fd(), POLLPRI, 0});
   for (;;) {
+    std::vector<pollfd> polls{{cgroup_events_.fd(), POLLPRI, 0}};
+    if (memory_events_) polls.push_back({memory_events_->fd(), POLLPRI, 0});
     const int ready = ::poll(polls.data(), polls.size(), milliseconds_until(deadline));
     CGW_ASSIGN(const News news, look());
     if (news.oom_kill || news.empty) return news;
