@@ -1,7 +1,6 @@
 #include "launcher/cgroup_directory.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <map>
 
@@ -10,10 +9,6 @@
 
 namespace cgwarden::launcher {
 namespace {
-
-// What `events --stats` and later updates live from.
-constexpr std::array<std::string_view, 6> kUsual{"cpu",    "cpuset", "io",
-                                                 "memory", "pids",   "hugetlb"};
 
 using Words = std::vector<std::string>;
 
@@ -97,9 +92,8 @@ Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path, Ha
     CGW_ASSIGN(const Words enabled, read_list(tree, above, "cgroup.subtree_control"));
     Words wanted;
     for (const std::string& controller : available) {
-      const bool usual = choice == HandDown::usual &&
-                         std::find(kUsual.begin(), kUsual.end(), controller) != kUsual.end();
-      if ((usual || contains(needed, controller)) && !contains(enabled, controller)) {
+      const bool chosen = choice == HandDown::all || contains(needed, controller);
+      if (chosen && !contains(enabled, controller)) {
         wanted.push_back(controller);
       }
     }

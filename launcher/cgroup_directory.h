@@ -27,7 +27,7 @@ class NewCgroups {
 };
 
 enum class HandDown {
-  usual,        // cpu, cpuset, io, memory, pids, hugetlb where it goes, and the needed ones
+  all,          // every one that is there: later updates and `events --stats` live from them
   only_needed,  // the cgroups above are somebody else's: no more than there must be
 };
 

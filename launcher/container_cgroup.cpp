@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -13,6 +15,7 @@
 #include "cgroup/mount.h"
 #include "launcher/cgroup_directory.h"
 #include "launcher/cgroup_host.h"
+#include "launcher/cgroup_owner.h"
 #include "launcher/cgroup_path.h"
 #include "launcher/cgroup_resources.h"
 #include "launcher/control_writer.h"
@@ -25,6 +28,7 @@ namespace {
 struct Wanted {
   std::vector<ControlWrite> writes;
   DeviceProgram devices;
+  std::optional<uid_t> owner = {};
 };
 
 StepResult<cgroup::Tree> open_host_tree() {
@@ -62,9 +66,11 @@ Step apply(const cgroup::Tree& tree, const std::string& path, HandDown choice,
     return cgroup_failure(done.error());
   }
   CGW_TRY(apply_writes(tree, path, wanted.writes));
-  if (wanted.devices.empty()) return {};
+  if (wanted.devices.empty() && !wanted.owner) return {};
   const auto opened = tree.open_cgroup(path);
   if (!opened) return cgroup_failure(opened.error());
+  if (wanted.owner) CGW_TRY(give_cgroup(opened->get(), *wanted.owner));
+  if (wanted.devices.empty()) return {};
   // bpf(2) does not take an O_PATH fd.
   const auto directory = open_at(opened->get(), ".", O_RDONLY | O_DIRECTORY);
   if (!directory) return cgroup_failure(directory.error());
@@ -123,7 +129,7 @@ StepResult<ContainerCgroup> make_directory(const cgroup::Tree& tree, const Spec&
     return cgroup_failure(done.error());
   }
   CGW_TRY(take_over(tree, path));
-  CGW_TRY(apply(tree, path, HandDown::usual, wanted));
+  CGW_TRY(apply(tree, path, HandDown::all, wanted));
   made.keep();
   return ContainerCgroup{CgroupDriver::cgroupfs, path, ""};
 }
@@ -145,7 +151,8 @@ void undo_scope(const cgroup::Tree& tree, const ScopeRequest& started, const std
 }
 
 StepResult<ContainerCgroup> make_scope(const cgroup::Tree& tree, const Spec& spec,
-                                       const std::string& id, const Wanted& wanted, pid_t pid) {
+                                       const std::string& id, Wanted wanted, pid_t pid) {
+  wanted.writes = with_whole_percents(std::move(wanted.writes));
   const bool user = is_rootless();
   CGW_ASSIGN(const ScopeName name, scope_name(spec.cgroups_path, id, user));
   ScopeRequest request{.verb = ScopeVerb::start,
@@ -155,13 +162,16 @@ StepResult<ContainerCgroup> make_scope(const cgroup::Tree& tree, const Spec& spe
                        .description = "container " + id,
                        .pids = {static_cast<std::uint32_t>(pid)},
                        .properties = unit_properties(wanted.writes)};
-  CGW_ASSIGN(const auto annotated, unit_properties(spec.annotations));
-  request.properties.insert(request.properties.end(), annotated.begin(), annotated.end());
+  CGW_ASSIGN(request.annotated, unit_properties(spec.annotations));
+  if (auto policy = oom_policy(wanted.writes)) request.properties.push_back(*std::move(policy));
+  // A cgroup of that name may be left over, frozen, and would freeze the process in it.
+  wanted.writes.push_back({"cgroup.freeze", "0"});
   const auto before = cgroup_of(pid);
   if (!before) return cgroup_failure(before.error());
   const auto path = ask_systemd(request);
   if (!path) return cgroup_failure(path.error());
-  if (Step applied = apply(tree, *path, HandDown::only_needed, wanted); !applied) {
+  if (Step applied = apply(tree, *path, user ? HandDown::only_needed : HandDown::all, wanted);
+      !applied) {
     undo_scope(tree, request, *before);
     return std::unexpected(std::move(applied).error());
   }
@@ -263,11 +273,16 @@ StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec, const std::s
   Wanted wanted;
   CGW_ASSIGN(wanted.writes, control_writes(spec.resources));
   CGW_ASSIGN(wanted.devices, compile_device_filter(spec.resources.devices));
+  wanted.owner = cgroup_owner(spec);
+  // What we make is ours already.
+  if (wanted.owner == ::geteuid()) wanted.owner.reset();
   if (driver == CgroupDriver::disabled) return without_cgroup(spec, wanted);
   const auto tree = host_tree();
   if (!tree) return cgroup_failure(tree.error());
   if (!*tree) return without_tree(spec, wanted, driver);
-  if (driver == CgroupDriver::systemd) return make_scope(**tree, spec, id, wanted, pid);
+  if (driver == CgroupDriver::systemd) {
+    return make_scope(**tree, spec, id, std::move(wanted), pid);
+  }
   return make_directory(**tree, spec, id, wanted);
 }
 
@@ -294,6 +309,9 @@ Step update_resources(const ContainerCgroup& cgroup, const Resources& resources)
     CGW_ASSIGN(wanted.devices, compile_device_filter(resources.devices));
   }
   CGW_TRY(check_usage(tree, cgroup.path, complete));
+  if (cgroup.driver == CgroupDriver::systemd) {
+    wanted.writes = with_whole_percents(std::move(wanted.writes));
+  }
   auto properties = unit_properties(wanted.writes);
   if (cgroup.driver == CgroupDriver::systemd && !properties.empty()) {
     const auto set = ask_systemd({.verb = ScopeVerb::set,

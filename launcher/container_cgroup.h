@@ -40,13 +40,13 @@ struct ContainerCgroup {
                                                                 CgroupDriver driver);
 
 // Makes the cgroup for `id` with every controller its resources need enabled on the way down, the
-// others of the usual set (cpu, cpuset, io, memory, pids, hugetlb) where they can be, and applies
-// linux.resources and the device rules. With CgroupDriver::systemd the scope is made for `pid` (a
-// scope needs a process, and it is moved there), resources that systemd has properties for are
-// given to it, and all are written to the scope's directory. On failure nothing is left behind; the
-// process is moved back where it was, if it lives.
-// The path is empty on a host without a cgroup v2 tree, and rootless without a delegated cgroup,
-// when no resource is asked for; device rules ask for one only where the process would keep
+// others that the kernel has (rootless with systemd: none) where they can be, applies
+// linux.resources and the device rules, and gives it to its owner (cgroup_owner.h). With
+// CgroupDriver::systemd the scope is made for `pid` (a scope needs a process, and it is moved
+// there), resources that systemd has properties for are given to it, and all are written to the
+// scope's directory. On failure nothing is left behind; the process is moved back where it was, if
+// it lives. The path is empty on a host without a cgroup v2 tree, and rootless without a delegated
+// cgroup, when no resource is asked for; device rules ask for one only where the process would keep
 // CAP_MKNOD, because without it there is no way to another device node. With
 // CgroupDriver::disabled it is always empty, and what asks for a cgroup is refused.
 [[nodiscard]] StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec,

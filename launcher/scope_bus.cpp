@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <thread>
+
+#include "launcher/systemd_version.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -45,6 +48,10 @@ class Manager {
 
  private:
   [[nodiscard]] std::string start_unit(const ScopeRequest& request);
+  [[nodiscard]] sdbus::ObjectPath start_job(const ScopeRequest& request,
+                                            const std::vector<UnitProperty>& known);
+  void with_known(const std::vector<UnitProperty>& properties,
+                  const std::function<void(const std::vector<UnitProperty>&)>& call);
   void wait_for(const std::string& job, const std::string& unit);
   void wait_for_signal(Clock::time_point deadline);
   void reset_failed(const std::string& unit);
@@ -102,7 +109,42 @@ std::vector<Property> bus_properties(const std::vector<UnitProperty>& properties
   return converted;
 }
 
+// Older versions refuse a call because of one property that they do not know, or of a value.
+bool may_be_too_new(const sdbus::Error& error) {
+  return error.getName() == "org.freedesktop.DBus.Error.PropertyReadOnly" ||
+         error.getName() == "org.freedesktop.DBus.Error.InvalidArgs";
+}
+
+// Its version is asked for only when it has refused something.
+void Manager::with_known(const std::vector<UnitProperty>& properties,
+                         const std::function<void(const std::vector<UnitProperty>&)>& call) {
+  try {
+    call(properties);
+    return;
+  } catch (const sdbus::Error& error) {
+    if (!may_be_too_new(error)) throw;
+    const sdbus::Variant text = proxy_->getProperty("Version").onInterface(kManager);
+    const auto version = systemd_version(text.get<std::string>());
+    if (!version || known_to(*version, properties).size() == properties.size()) throw;
+    call(known_to(*version, properties));
+  }
+}
+
 std::string Manager::start_unit(const ScopeRequest& request) {
+  std::vector<UnitProperty> asked = request.properties;
+  // A failed scope would keep its name taken until somebody resets it.
+  asked.push_back({"CollectMode", std::string("inactive-or-failed")});
+  sdbus::ObjectPath job;
+  with_known(asked,
+             [&](const std::vector<UnitProperty>& known) { job = start_job(request, known); });
+  wait_for(job, request.unit);
+  std::string path = property(request.unit, kScope, "ControlGroup");
+  if (path.empty()) throw Refusal{"the scope ended as soon as it was made"};
+  return path;
+}
+
+sdbus::ObjectPath Manager::start_job(const ScopeRequest& request,
+                                     const std::vector<UnitProperty>& known) {
   std::vector<Property> properties;
   const auto add = [&](const char* name, const auto& value) {
     properties.push_back(sdbus::make_struct(std::string(name), sdbus::Variant(value)));
@@ -113,20 +155,17 @@ std::string Manager::start_unit(const ScopeRequest& request) {
   // No ordering against basic.target and shutdown.target: a container may be started at boot.
   add("DefaultDependencies", false);
   add("PIDs", request.pids);
-  // A failed scope would keep its name taken until somebody resets it.
-  add("CollectMode", std::string("inactive-or-failed"));
-  const auto asked = bus_properties(request.properties);
-  properties.insert(properties.end(), asked.begin(), asked.end());
+  for (const auto* more : {&known, &request.annotated}) {
+    const auto converted = bus_properties(*more);
+    properties.insert(properties.end(), converted.begin(), converted.end());
+  }
   sdbus::ObjectPath job;
   proxy_->callMethod("StartTransientUnit")
       .onInterface(kManager)
       .withTimeout(kCallTimeout)
       .withArguments(request.unit, std::string("fail"), properties, Auxiliary{})
       .storeResultsTo(job);
-  wait_for(job, request.unit);
-  std::string path = property(request.unit, kScope, "ControlGroup");
-  if (path.empty()) throw Refusal{"the scope ended as soon as it was made"};
-  return path;
+  return job;
 }
 
 // The name may be taken by a unit that is over or is just ending; one that lives is somebody's.
@@ -194,10 +233,12 @@ void Manager::stop(const std::string& unit) {
 }
 
 void Manager::set(const ScopeRequest& request) {
-  proxy_->callMethod("SetUnitProperties")
-      .onInterface(kManager)
-      .withTimeout(kCallTimeout)
-      .withArguments(request.unit, true, bus_properties(request.properties));
+  with_known(request.properties, [&](const std::vector<UnitProperty>& known) {
+    proxy_->callMethod("SetUnitProperties")
+        .onInterface(kManager)
+        .withTimeout(kCallTimeout)
+        .withArguments(request.unit, true, bus_properties(known));
+  });
 }
 
 std::string sentence_of(const sdbus::Error& error, bool user) {

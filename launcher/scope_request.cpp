@@ -99,7 +99,25 @@ Result<UnitProperty> read_property(const json& item) {
   return UnitProperty{name, *std::move(value)};
 }
 
-// JSON of foreign text must not throw on bytes that are not UTF-8.
+Result<std::vector<UnitProperty>> read_properties(const json& document, const char* name) {
+  std::vector<UnitProperty> properties;
+  for (const json& item : document.value(name, json::array())) {
+    CGW_ASSIGN(UnitProperty property, read_property(item));
+    properties.push_back(std::move(property));
+  }
+  return properties;
+}
+
+json write_properties(const std::vector<UnitProperty>& properties) {
+  json list = json::array();
+  for (const UnitProperty& property : properties) {
+    json item{{"name", property.name}, {"type", kTypes[property.value.index()]}};
+    std::visit([&](const auto& value) { item["value"] = value; }, property.value);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string to_json(const ScopeRequest& request) {
@@ -112,12 +130,8 @@ std::string to_json(const ScopeRequest& request) {
   document["slice"] = request.slice;
   document["description"] = request.description;
   document["pids"] = request.pids;
-  document["properties"] = json::array();
-  for (const UnitProperty& property : request.properties) {
-    json item{{"name", property.name}, {"type", kTypes[property.value.index()]}};
-    std::visit([&](const auto& value) { item["value"] = value; }, property.value);
-    document["properties"].push_back(std::move(item));
-  }
+  document["properties"] = write_properties(request.properties);
+  document["annotated"] = write_properties(request.annotated);
   return dump_line(document);
 }
 
@@ -144,10 +158,8 @@ Result<ScopeRequest> parse_scope_request(const std::string& text) {
     if (!pids) return fail(malformed("pids are numbers"));
     request.pids = *std::move(pids);
   }
-  for (const json& item : document.value("properties", json::array())) {
-    CGW_ASSIGN(UnitProperty property, read_property(item));
-    request.properties.push_back(std::move(property));
-  }
+  CGW_ASSIGN(request.properties, read_properties(document, "properties"));
+  CGW_ASSIGN(request.annotated, read_properties(document, "annotated"));
   return request;
 }
 

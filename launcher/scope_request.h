@@ -23,7 +23,9 @@ struct ScopeRequest {
   std::string slice = {};  // of start
   std::string description = {};
   std::vector<std::uint32_t> pids = {};
+  // Those of a systemd that is too old for one are left out: the limits are in the files, too.
   std::vector<UnitProperty> properties = {};
+  std::vector<UnitProperty> annotated = {};  // of start: asked for by name, so none is left out
   bool operator==(const ScopeRequest&) const = default;
 };
 

@@ -11,6 +11,7 @@ namespace cgwarden::launcher {
 namespace {
 
 constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kUsecPerSec = 1'000'000;
 
 std::optional<std::uint64_t> parse_limit(std::string_view text) {
   if (text == "max") return kInfinity;
@@ -35,27 +36,46 @@ constexpr std::array kLimits{
 void add_limit(const ControlWrite& write, std::vector<UnitProperty>& properties) {
   for (const Named& row : kLimits) {
     if (row.file != write.file) continue;
-    if (const auto limit = parse_limit(trim(write.value))) {
-      properties.push_back({std::string(row.property), *limit});
-    }
+    auto limit = parse_limit(trim(write.value));
+    if (!limit) continue;
+    // systemd refuses none at all.
+    if (row.property == "TasksMax") limit = std::max<std::uint64_t>(*limit, 1);
+    properties.push_back({std::string(row.property), *limit});
   }
 }
 
-void add_cpu_max(std::string_view text, std::vector<UnitProperty>& properties) {
-  constexpr std::uint64_t kUsecPerSec = 1'000'000;
+struct Bandwidth {
+  std::uint64_t quota = kInfinity;
+  std::uint64_t period = 100'000;
+  // Per second and rounded up to a percent, which is how systemd keeps it.
+  [[nodiscard]] std::uint64_t per_second() const;
+};
+
+std::uint64_t Bandwidth::per_second() const {
   constexpr std::uint64_t kStep = 10'000;
+  if (quota >= kInfinity / kUsecPerSec) return kInfinity;
+  return (quota * kUsecPerSec / period + kStep - 1) / kStep * kStep;
+}
+
+// "50000 100000"; nullopt for what only the kernel can judge.
+std::optional<Bandwidth> parse_bandwidth(std::string_view text) {
   const auto words = split(trim(text), ' ');
   const auto quota = parse_limit(words[0]);
-  const auto period = words.size() > 1 ? parse_integer<std::uint64_t>(words[1]) : std::nullopt;
-  if (!quota || words.size() > 2 || (words.size() == 2 && !period)) return;
-  const std::uint64_t divisor = period.value_or(100'000);
-  if (divisor == 0) return;
-  std::uint64_t per_second = kInfinity;
-  if (*quota < kInfinity / kUsecPerSec) {
-    per_second = (*quota * kUsecPerSec / divisor + kStep - 1) / kStep * kStep;
+  if (!quota || words.size() > 2) return std::nullopt;
+  Bandwidth bandwidth{.quota = *quota};
+  if (words.size() == 2) {
+    const auto period = parse_integer<std::uint64_t>(words[1]);
+    if (!period || *period == 0) return std::nullopt;
+    bandwidth.period = *period;
   }
-  properties.push_back({"CPUQuotaPerSecUSec", per_second});
-  properties.push_back({"CPUQuotaPeriodUSec", divisor});
+  return bandwidth;
+}
+
+void add_cpu_max(std::string_view text, std::vector<UnitProperty>& properties) {
+  const auto bandwidth = parse_bandwidth(text);
+  if (!bandwidth) return;
+  properties.push_back({"CPUQuotaPerSecUSec", bandwidth->per_second()});
+  properties.push_back({"CPUQuotaPeriodUSec", bandwidth->period});
 }
 
 void add_io_weight(std::string_view text, std::vector<UnitProperty>& properties) {
@@ -185,6 +205,30 @@ std::vector<UnitProperty> unit_properties(const std::vector<ControlWrite>& write
   const auto idle = std::ranges::find(writes, "cpu.idle", &ControlWrite::file);
   if (idle != writes.end()) add_idle(trim(idle->value), properties);
   return properties;
+}
+
+std::vector<ControlWrite> with_whole_percents(std::vector<ControlWrite> writes) {
+  for (ControlWrite& write : writes) {
+    if (write.file != "cpu.max") continue;
+    const auto bandwidth = parse_bandwidth(write.value);
+    if (!bandwidth) continue;
+    const std::uint64_t per_second = bandwidth->per_second();
+    if (per_second >= kInfinity / bandwidth->period) continue;
+    const std::uint64_t quota = per_second * bandwidth->period / kUsecPerSec;
+    // Not lower by what integers cut off.
+    if (quota <= bandwidth->quota) continue;
+    write.value = std::to_string(quota) + " " + std::to_string(bandwidth->period);
+  }
+  return writes;
+}
+
+std::optional<UnitProperty> oom_policy(const std::vector<ControlWrite>& writes) {
+  const auto write = std::ranges::find(writes, "memory.oom.group", &ControlWrite::file);
+  if (write == writes.end()) return std::nullopt;
+  const std::string_view value = trim(write->value);
+  if (value == "1") return UnitProperty{"OOMPolicy", std::string("kill")};
+  if (value == "0") return UnitProperty{"OOMPolicy", std::string("continue")};
+  return std::nullopt;
 }
 
 StepResult<std::vector<UnitProperty>> unit_properties(

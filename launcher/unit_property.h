@@ -31,6 +31,14 @@ struct UnitProperty {
 // next daemon-reload. CPUQuotaPerSecUSec is rounded up to 10 ms (1 %), as systemd takes it.
 [[nodiscard]] std::vector<UnitProperty> unit_properties(const std::vector<ControlWrite>& writes);
 
+// The same writes with the quota of cpu.max rounded up to what systemd will write for
+// CPUQuotaPerSecUSec, so that it stays what it is.
+[[nodiscard]] std::vector<ControlWrite> with_whole_percents(std::vector<ControlWrite> writes);
+
+// OOMPolicy for memory.oom.group, which systemd takes only when it makes the scope (since 253);
+// nullopt when the file is not written.
+[[nodiscard]] std::optional<UnitProperty> oom_policy(const std::vector<ControlWrite>& writes);
+
 // Annotations "org.systemd.property.NAME" with a value in GVariant text format: true, 5, uint64 5,
 // 'text', ['a', 'b']. NAME ending in Sec is NAME ending in USec in seconds. Stage "cgroup", naming
 // the annotation, for anything else.

@@ -31,6 +31,8 @@ struct ContainerRecord {
   std::string rootfs;            // absolute
   std::string created;           // RFC 3339
   uid_t owner = 0;
+  // Made for it, and ending with its first process.
+  bool own_pid_namespace = true;
   ContainerCgroup cgroup;
   // False until the cgroup has been made by us: one that is only planned may be somebody else's.
   bool cgroup_made = false;

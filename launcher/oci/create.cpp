@@ -8,6 +8,7 @@
 #include "launcher/capabilities.h"
 #include "launcher/console.h"
 #include "launcher/hooks.h"
+#include "launcher/namespaces.h"
 #include "launcher/oci/destroy.h"
 #include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
@@ -97,6 +98,7 @@ Outcome<void> Creation::write_first_record() {
   record.rootfs = made_.spec.root_path;
   record.created = timestamp();
   record.owner = ::geteuid();
+  record.own_pid_namespace = makes_namespace(made_.spec, NamespaceType::pid);
   record.annotations = made_.spec.annotations;
   CGW_ASSIGN(record.cgroup, plan_container_cgroup(made_.spec, options_.id, global_.cgroup_driver));
   CGW_TRY(made_.container.keep_config(bundle.config_text));

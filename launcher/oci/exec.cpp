@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "launcher/cgroup_host.h"
 #include "launcher/cgroup_path.h"
 #include "launcher/console.h"
+#include "launcher/control_writer.h"
 #include "launcher/namespaces_of.h"
 #include "launcher/oci/commands.h"
 #include "launcher/oci/container.h"
@@ -60,16 +62,21 @@ std::vector<Option> table(ExecOptions& options) {
   };
 }
 
-// The cgroup of the container's process, which may have moved itself into one below its own
-// (systemd as init does).
-Outcome<ContainerCgroup> current_cgroup(const ContainerRecord& record) {
+// Where the container's process is now: systemd as init moves itself into a cgroup below its own,
+// and one that may write to the host's tree anywhere.
+Outcome<ContainerCgroup> cgroup_of_process(const ContainerRecord& record) {
   ContainerCgroup cgroup = record.cgroup;
-  if (cgroup.path.empty()) return cgroup;
   CGW_ASSIGN(const std::string text, read_file("/proc/" + std::to_string(record.pid) + "/cgroup",
                                                limits::kControlFileBytes));
-  CGW_ASSIGN(const std::string path, unified_path(text));
-  if (path.starts_with(cgroup.path + "/")) cgroup.path = path;
+  CGW_ASSIGN(cgroup.path, unified_path(text));
   return cgroup;
+}
+
+// Gone, or with controllers enabled below it, and so not for processes.
+bool takes_no_process(const LaunchError& error) {
+  if (error.stage != "cgroup" && error.stage != "clone") return false;
+  const int why = error.errno_value;
+  return why == EBUSY || why == ENOENT || why == ENODEV || why == EOPNOTSUPP;
 }
 
 // --cgroup: one that the container, or somebody for it, has made below its own.
@@ -96,6 +103,7 @@ class Execution {
  private:
   Outcome<void> look_up(const std::string& id);
   Outcome<Spawned> launch(int console);
+  StepResult<Spawned> launch_in(const ContainerCgroup& cgroup, int console);
 
   const Global& global_;
   const ExecOptions& options_;
@@ -121,23 +129,21 @@ Outcome<void> Execution::look_up(const std::string& id) {
   CGW_ASSIGN(namespaces_, open_namespaces(record_.pid));
   // The pid was still the container's when its files were opened.
   if (!open_process(record_).valid()) return refuse("container \"" + id + "\" is not running");
-  if (options_.cgroup.empty()) {
-    CGW_ASSIGN(cgroup_, current_cgroup(record_));
-  } else {
+  cgroup_ = record_.cgroup;
+  if (!options_.cgroup.empty()) {
     CGW_ASSIGN(cgroup_, cgroup_below(record_, options_.cgroup));
   }
   return {};
 }
 
-Outcome<Spawned> Execution::launch(int console) {
-  // After the files that the caller may have passed open have been read (--process /dev/fd/N).
-  close_others(3 + options_.preserve_fds);
-  spec_.namespaces = namespaces_.entries;
+StepResult<Spawned> Execution::launch_in(const ContainerCgroup& cgroup, int console) {
   UniqueFd cgroup_fd;
   const bool other_user = std::ranges::any_of(
       spec_.namespaces, [](const Namespace& entry) { return entry.type == NamespaceType::user; });
-  if (!cgroup_.path.empty() && !other_user) {
-    CGW_ASSIGN(cgroup_fd, open_container_cgroup(cgroup_));
+  if (!cgroup.path.empty() && !other_user) {
+    auto opened = open_container_cgroup(cgroup);
+    if (!opened) return cgroup_failure(opened.error());
+    cgroup_fd = *std::move(opened);
   }
   SpawnRequest request;
   request.spec = &spec_;
@@ -151,7 +157,7 @@ Outcome<Spawned> Execution::launch(int console) {
   };
   // A user namespace that is joined has no say over our cgroups: the parent moves the child.
   request.prepare = [&](pid_t child) -> StepResult<std::string> {
-    if (other_user && !cgroup_.path.empty()) CGW_TRY(move_into(cgroup_, child));
+    if (other_user && !cgroup.path.empty()) CGW_TRY(move_into(cgroup, child));
     return state_json(record_, ContainerStatus::running);
   };
   request.ready = [&](const Spawned& spawned) -> StepResult<std::string> {
@@ -161,8 +167,21 @@ Outcome<Spawned> Execution::launch(int console) {
     }
     return std::string();
   };
-  CGW_ASSIGN(Spawned spawned, spawn(request));
-  return spawned;
+  return spawn(request);
+}
+
+Outcome<Spawned> Execution::launch(int console) {
+  // After the files that the caller may have passed open have been read (--process /dev/fd/N).
+  close_others(3 + options_.preserve_fds);
+  spec_.namespaces = namespaces_.entries;
+  auto spawned = launch_in(cgroup_, console);
+  const bool named = !options_.cgroup.empty();
+  if (!spawned && !named && !cgroup_.path.empty() && takes_no_process(spawned.error())) {
+    const auto other = cgroup_of_process(record_);
+    if (other && other->path != cgroup_.path) spawned = launch_in(*other, console);
+  }
+  if (!spawned) return std::unexpected(Failure(spawned.error()));
+  return *std::move(spawned);
 }
 
 Outcome<int> Execution::run(const std::string& id, const Words& command) {
@@ -179,8 +198,8 @@ Outcome<int> Execution::run(const std::string& id, const Words& command) {
   if (const auto& affinity = spec_.process.exec_cpu_affinity) {
     CGW_TRY(set_cpu_affinity(affinity->initial));
   }
-  const auto launch_in = [this](int console) { return launch(console); };
-  if (!options_.detach) return run_in_foreground(spec_.process.terminal, launch_in);
+  const auto launch_now = [this](int console) { return launch(console); };
+  if (!options_.detach) return run_in_foreground(spec_.process.terminal, launch_now);
   UniqueFd console;
   if (spec_.process.terminal) {
     if (options_.console_socket.empty()) {

@@ -54,17 +54,33 @@ Outcome<void> signal_all(const ContainerRecord& record, int number) {
   return {};
 }
 
+// Processes may be left after the first one has ended.
+bool has_processes(const ContainerRecord& record) {
+  if (record.cgroup.path.empty()) return false;
+  const auto pids = processes(record.cgroup);
+  return pids && !pids->empty();
+}
+
+// The first one may have moved itself into another cgroup.
+Outcome<void> kill_everybody(const ContainerRecord& record) {
+  CGW_TRY(kill_all(record.cgroup));
+  if (open_process(record).valid()) (void)signal_one(record, SIGKILL);
+  return {};
+}
+
 Outcome<void> signal_container(const Global& global, const std::string& id, int number, bool all) {
   CGW_ASSIGN(const Container container, Container::open(global.root, id));
   CGW_ASSIGN(const ContainerRecord record, container.record());
   const ContainerStatus status = status_of(record);
-  // With --all, processes may be left after the first one has ended.
+  if (status == ContainerStatus::creating) return not_running(record.id, status);
   if (all && status == ContainerStatus::stopped && !record.cgroup.path.empty()) {
     return signal_all(record, number);
   }
-  if (status == ContainerStatus::stopped || status == ContainerStatus::creating) {
-    return not_running(record.id, status);
+  // The death of the first process ends the others in a pid namespace that began with it alone.
+  if (!all && number == SIGKILL && !record.own_pid_namespace && has_processes(record)) {
+    return kill_everybody(record);
   }
+  if (status == ContainerStatus::stopped) return not_running(record.id, status);
   return all ? signal_all(record, number) : signal_one(record, number);
 }
 
@@ -80,9 +96,11 @@ Outcome<int> kill(const Global& global, const Words& words) {
       {"help", 'h', nullptr, "this text", into(help)}};
   CGW_ASSIGN(const Words positional, parse_options("kill", words, options));
   if (help) {
-    return print_help("kill [--all] [--regex] ID [SIGNAL]",
-                      "Sends a signal (name or number; default TERM) to the container's process.",
-                      options);
+    return print_help(
+        "kill [--all] [--regex] ID [SIGNAL]",
+        "Sends a signal (name or number; default TERM) to the container's process. KILL is for all "
+        "of them when it has no pid namespace of its own.",
+        options);
   }
   if (positional.empty() || positional.size() > 2) {
     return refuse("kill needs a container id and at most one signal", kUsage);

@@ -62,6 +62,7 @@ std::string to_json(const ContainerRecord& record) {
                       {"rootfs", record.rootfs},
                       {"created", record.created},
                       {"owner", record.owner},
+                      {"ownPidNamespace", record.own_pid_namespace},
                       {"cgroup",
                        {{"driver", to_string(record.cgroup.driver)},
                         {"path", record.cgroup.path},
@@ -95,6 +96,8 @@ Result<ContainerRecord> parse_container_record(const std::string& text, const st
   if (!known)
     return fail(Error::malformed("read the state", where, "its cgroup driver is unknown"));
   record.cgroup.driver = *known;
+  // Absent in what older versions have written.
+  (void)take(document, "ownPidNamespace", record.own_pid_namespace);
   if (const auto notes = document.find("annotations");
       notes != document.end() && notes->is_object()) {
     for (const auto& [name, value] : notes->items()) {

@@ -27,6 +27,7 @@ void make_rootless(Spec& spec) {
   std::erase_if(spec.namespaces,
                 [](const Namespace& entry) { return entry.type == NamespaceType::network; });
   spec.namespaces.push_back({NamespaceType::user, {}});
+  spec.resources = {};
   spec.uid_mappings = {{.container_id = 0, .host_id = ::geteuid(), .size = 1}};
   spec.gid_mappings = {{.container_id = 0, .host_id = ::getegid(), .size = 1}};
   for (auto& mount : spec.mounts) {
@@ -63,6 +64,10 @@ Outcome<int> spec(const Global& /*global*/, const Words& words) {
   made.root_path = "rootfs";
   made.root_readonly = true;
   made.hostname = "cgwarden";
+  // What a container may use beside the usual devices is added behind this rule.
+  DeviceRule none;
+  none.access = "rwm";
+  made.resources.devices.push_back(std::move(none));
   if (rootless) make_rootless(made);
   const std::string path = (bundle.empty() ? "" : bundle + "/") + "config.json";
   const auto file = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644);

@@ -41,6 +41,34 @@ TEST(UnitProperties, QuotaIsRoundedUpToAPercent) {
   EXPECT_EQ(quota("max 50000"), kInfinity);
 }
 
+TEST(UnitProperties, TheFileGetsTheQuotaThatSystemdWillWrite) {
+  const auto file = [](const std::string& value) {
+    return with_whole_percents({{"memory.max", "1"}, {"cpu.max", value}}).at(1).value;
+  };
+  EXPECT_EQ(file("50000 100000"), "50000 100000");
+  EXPECT_EQ(file("50500 100000"), "51000 100000");
+  EXPECT_EQ(file("33333 50000"), "33500 50000");
+  EXPECT_EQ(file("1001"), "2000 100000");
+  for (const std::string value : {"max 50000", "max", "a b", "1000 0", "18446744073709551614 1000",
+                                  "18446744073709 18446744073709551615"}) {
+    EXPECT_EQ(file(value), value);
+  }
+}
+
+TEST(UnitProperties, AScopeThatIsMadeKnowsWhatItsOomKillMeans) {
+  EXPECT_EQ(oom_policy({{"memory.max", "1"}}), std::nullopt);
+  EXPECT_EQ(oom_policy({{"memory.oom.group", "2"}}), std::nullopt);
+  EXPECT_EQ(oom_policy({{"memory.oom.group", "1"}}),
+            (UnitProperty{"OOMPolicy", std::string("kill")}));
+  EXPECT_EQ(oom_policy({{"memory.oom.group", " 0 "}}),
+            (UnitProperty{"OOMPolicy", std::string("continue")}));
+}
+
+TEST(UnitProperties, NoTasksAtAllIsRefusedBySystemd) {
+  EXPECT_THAT(unit_properties(std::vector<ControlWrite>{{"pids.max", "0"}}),
+              ElementsAre(number("TasksMax", 1)));
+}
+
 TEST(UnitProperties, IdleIsAWeightOfZero) {
   using Writes = std::vector<ControlWrite>;
   EXPECT_THAT(unit_properties(Writes{{"cpu.weight", "50"}, {"cpu.idle", "1"}}),
@@ -126,7 +154,8 @@ TEST(ScopeRequest, SurvivesItsJson) {
                                             {"S", std::string("text")},
                                             {"As", std::vector<std::string>{"x", "y"}},
                                             {"Au", std::vector<std::uint32_t>{1, 2}},
-                                            {"Ay", std::vector<std::uint8_t>{0, 255}}}};
+                                            {"Ay", std::vector<std::uint8_t>{0, 255}}},
+                             .annotated = {{"Y", std::string("z")}}};
   const auto parsed = parse_scope_request(to_json(request));
   ASSERT_TRUE(parsed) << parsed.error().sentence();
   EXPECT_EQ(*parsed, request);
@@ -138,6 +167,7 @@ TEST(ScopeRequest, BadOnesAreRefused) {
         R"({"verb":"stop","unit":"u","user":1})", R"({"verb":"stop","unit":"u","pids":[-1]})",
         R"({"verb":"stop","unit":"u","pids":[4294967296]})",
         R"({"verb":"stop","unit":"u","properties":[1]})",
+        R"({"verb":"stop","unit":"u","annotated":[1]})",
         R"({"verb":"stop","unit":"u","properties":"x"})",
         R"({"verb":"stop","unit":"u","properties":[{"name":"A","type":"ay","value":[256]}]})",
         R"({"verb":"stop","unit":"u","properties":[{"name":"A","type":"b","value":1}]})",

@@ -101,6 +101,89 @@ def test_tables(runtime):
     assert runtime.must("ps", "--format", "json", "box") == "[]\n"
 
 
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_tables_of_ps_are_of_the_container_alone(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    pid = str(runtime.state()["pid"])
+    for words in (["-ef"], ["aux"], ["-e", "-x"], ["-e", "-o", "comm,pid"]):
+        head, *lines = runtime.must("ps", "box", *words).splitlines()
+        column = head.split().index("PID")
+        assert [line.split()[column] for line in lines] == [pid], words
+    assert json.loads(runtime.must("ps", "-f", "json", "box")) == [int(pid)]
+    without = runtime("ps", "box", "-e", "-o", "comm")
+    assert without.returncode == 1 and b"no column PID" in without.stderr
+    unknown = runtime("ps", "box", "--no-such-option")
+    assert unknown.returncode == 1 and unknown.stdout == b""
+
+
+def test_kill_ends_all_of_a_shared_pid_namespace(runtime):
+    linux = runtime.config["linux"]
+    linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "pid"]
+
+    def processes():
+        return json.loads(runtime.must("ps", "--format", "json", "box"))
+
+    runtime.create("sh", "-c", "sleep 4321 & sleep 4321 & exec sleep 1234")
+    runtime.must("start", "box")
+    until(lambda: len(processes()) == 3)
+    # Nothing but SIGKILL is for all.
+    runtime.must("kill", "box", "URG")
+    runtime.must("kill", "box", "KILL")
+    until(lambda: processes() == [])
+    late = runtime("kill", "box", "KILL")
+    assert late.returncode == 1 and b"container not running" in late.stderr
+    runtime.must("delete", "box")
+    # The first one is gone, and the others are still the container's.
+    runtime.create("sh", "-c", "sleep 4321 & sleep 4321 & exec sleep 1234")
+    runtime.must("start", "box")
+    until(lambda: len(processes()) == 3)
+    runtime.guest.run(f"kill -9 {runtime.state()['pid']}", check=True)
+    runtime.wait_stopped()
+    assert len(processes()) == 2
+    assert runtime("kill", "box", "TERM").returncode == 1
+    runtime.must("kill", "box", "KILL")
+    until(lambda: processes() == [])
+
+
+def test_events_tell_of_oom_kills_and_of_the_end(runtime):
+    runtime.config["linux"]["resources"]["memory"] = {"limit": 32 << 20, "swap": 32 << 20}
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    log = f"{runtime.work}/events"
+    follow = f"exec {OCI} --root {runtime.root} events --interval 1h box > {log}"
+    following = runtime.guest.spawn(["sh", "-c", follow])
+
+    def lines():
+        return [json.loads(line) for line in runtime.guest.run(f"cat {log}").text.splitlines()]
+
+    until(lambda: len(lines()) == 1)
+    assert runtime("exec", "box", "/bin/busybox", "tail", "/dev/zero").returncode == 137
+    until(lambda: len(lines()) > 1)
+    runtime.must("kill", "box", "KILL")
+    # Long before the next reading is due.
+    assert following.wait(60).returncode == 0
+    first, *rest = lines()
+    assert first["type"] == "stats"
+    assert rest == [{"type": "oom", "id": "box"}]
+
+
+def test_the_spec_denies_devices(runtime):
+    guest = runtime.guest
+    below = f"{runtime.work}/spec"
+    for words, devices in (([], [{"allow": False, "type": "a", "access": "rwm"}]), (["--rootless"], None)):
+        guest.run(f"mkdir -p {below} && rm -f {below}/config.json", check=True)
+        guest.run([OCI, "spec", *words, "--bundle", below], check=True)
+        resources = json.loads(guest.read_file(f"{below}/config.json"))["linux"].get("resources", {})
+        assert resources.get("devices") == devices
+
+
 def test_without_a_cgroup_manager(runtime):
     runtime.command("cat", "/proc/self/cgroup")
     # Its own cgroup namespace begins at the caller's cgroup.

@@ -24,7 +24,7 @@ class Runtime:
         self.root = f"{self.work}/state"
         guest.run(
             f"cd {self.work} && mkdir -p rootfs/bin rootfs/etc && cp /bin/busybox rootfs/bin/ && "
-            "for a in sh sleep cat true id echo kill hostname ls env grep wc; do ln -s busybox rootfs/bin/$a; done && "
+            "for a in sh sleep cat true id echo kill hostname ls env grep wc mkdir; do ln -s busybox rootfs/bin/$a; done && "
             "printf 'app:x:77:88::/home/app:/bin/sh\\n' > rootfs/etc/passwd",
             check=True,
         )
@@ -147,16 +147,81 @@ def test_exec_in_a_cgroup_below(runtime):
     assert above.returncode == 255 and b'--cgroup "../.." may have no' in above.stderr
 
 
-def test_a_user_namespace_can_be_entered_too(runtime):
+def test_exec_goes_where_the_container_is(runtime):
+    runtime.create("sleep", "1000")
+    runtime.must("start", "box")
+    box = f"{TREE}/ocirun/box"
+    pid = runtime.state()["pid"]
+    shell = runtime.guest.run
+    where = ("exec", "box", "cat", "/proc/self/cgroup")
+    shell(f"mkdir {box}/inner && echo {pid} > {box}/inner/cgroup.procs", check=True)
+    assert runtime.must(*where) == "0::/\n"
+    # From now on the container's own cgroup takes no process.
+    shell(f"echo +memory > {box}/cgroup.subtree_control", check=True)
+    assert runtime.must(*where) == "0::/inner\n"
+    named = runtime("exec", "--cgroup", "/", "box", "true")
+    assert named.returncode == 255 and b"may not hold processes" in named.stderr
+    elsewhere = f"{TREE}/ocirun/elsewhere"
+    shell(f"mkdir {elsewhere} && echo {pid} > {elsewhere}/cgroup.procs && rmdir {box}/inner {box}", check=True)
+    try:
+        assert runtime.must(*where) == "0::/../elsewhere\n"
+    finally:
+        runtime.must("delete", "--force", "box")
+        shell(f"rmdir {elsewhere}", check=True)
+
+
+def give_user_namespace(runtime):
     linux = runtime.config["linux"]
     linux["namespaces"].append({"type": "user"})
     linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     runtime.guest.run(f"chmod 755 {runtime.work} && chown -R 100000:100000 {runtime.work}/rootfs", check=True)
+
+
+def mount_cgroup(runtime, *options):
+    mounts = [mount for mount in runtime.config["mounts"] if mount["destination"] != "/sys/fs/cgroup"]
+    runtime.config["mounts"] = [*mounts, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+                                          "options": ["nosuid", "noexec", "nodev", *options]}]
+
+
+def owners(guest, cgroup):
+    files = [".", *guest.read_file("/sys/kernel/cgroup/delegate").decode().split(), "memory.max"]
+    text = guest.run(f"cd {TREE}{cgroup} && for f in {' '.join(files)}; do [ ! -e $f ] || stat -c '%n %u' $f; done").text
+    return dict(line.split() for line in text.splitlines())
+
+
+def test_a_writable_cgroup_is_given_to_the_user_of_the_container(runtime):
+    give_user_namespace(runtime)
+    mount_cgroup(runtime)
+    assert runtime.create("sleep", "1000").returncode == 0
+    runtime.must("start", "box")
+    owner = owners(runtime.guest, "/ocirun/box")
+    assert owner.pop("memory.max") == "0"
+    assert len(owner) >= 4 and set(owner.values()) == {"100000"}, owner
+    delegated = "cd /sys/fs/cgroup && mkdir own && echo $$ > own/cgroup.procs && cat /proc/self/cgroup"
+    assert runtime.must("exec", "box", "sh", "-c", delegated) == "0::/own\n"
+    runtime.must("delete", "--force", "box")
+    namespaces = runtime.config["linux"]["namespaces"]
+    # Nobody who could use it, or nothing to use it with.
+    for change in ("ro", "no cgroup namespace"):
+        mount_cgroup(runtime, *(["ro"] if change == "ro" else []))
+        if change != "ro":
+            runtime.config["linux"]["namespaces"] = [entry for entry in namespaces if entry["type"] != "cgroup"]
+        assert runtime.create("sleep", "1000").returncode == 0, change
+        assert set(owners(runtime.guest, "/ocirun/box").values()) == {"0"}, change
+        runtime.must("delete", "--force", "box")
+
+
+def test_a_user_namespace_can_be_entered_too(runtime):
+    give_user_namespace(runtime)
     created = runtime.create("sleep", "1000")
     assert created.returncode == 0, created
     runtime.must("start", "box")
     assert runtime.must("exec", "box", "cat", "/proc/self/uid_map").split() == ["0", "100000", "65536"]
-    assert len(runtime.cgroup("cgroup.procs").split()) == 1
+    [pid] = runtime.cgroup("cgroup.procs").split()
+    box = f"{TREE}/ocirun/box"
+    runtime.guest.run(f"mkdir {box}/inner && echo {pid} > {box}/inner/cgroup.procs && "
+                      f"echo +memory > {box}/cgroup.subtree_control", check=True)
+    assert runtime.must("exec", "box", "cat", "/proc/self/cgroup") == "0::/inner\n"
 
 
 def test_limits_pause_update_and_events(runtime):

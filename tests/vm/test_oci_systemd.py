@@ -1,7 +1,7 @@
 """cgwarden-oci with scopes of systemd, as engines use it by default."""
 
 import pytest
-from test_oci_runtime import Runtime
+from test_oci_runtime import Runtime, give_user_namespace, mount_cgroup, owners
 
 pytestmark = pytest.mark.systemd
 
@@ -22,3 +22,16 @@ def test_delete_leaves_nobody_of_a_shared_pid_namespace(guest):
         box.must("delete", "box")
         assert guest.run(others).text == ""
         assert guest.run("ls -d /sys/fs/cgroup/machine.slice/oci-box.scope").text == ""
+
+
+def test_a_writable_scope_is_given_to_the_user_of_the_container(guest):
+    with Runtime(guest) as box:
+        box.config["linux"]["cgroupsPath"] = "machine.slice:oci:box"
+        give_user_namespace(box)
+        mount_cgroup(box)
+        box.command("sleep", "1000")
+        box.must("--systemd-cgroup", "run", "--detach", "--bundle", box.work, "box")
+        owner = owners(guest, "/machine.slice/oci-box.scope")
+        assert owner.pop("memory.max") == "0"
+        assert len(owner) >= 4 and set(owner.values()) == {"100000"}, owner
+        box.must("delete", "--force", "box")
