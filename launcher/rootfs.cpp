@@ -77,8 +77,10 @@ Step check_rootfs(const std::string& path) {
 // The runtime may itself stand in a chroot(2). pivot_root(2) would then exchange that root and
 // leave the real one below: who joins the mount namespace later, as exec does, would begin there.
 Step go_to_the_top() {
+  // A thread that has been joined (network_ahead.cpp) may for a moment still share root and working
+  // directory with this one, and the kernel does not move what is shared.
   const UniqueFd self(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
-  if (!self.valid() || ::setns(self.get(), CLONE_NEWNS) != 0) {
+  if (!self.valid() || ::unshare(CLONE_FS) != 0 || ::setns(self.get(), CLONE_NEWNS) != 0) {
     return failed("pivot_root", "the root of the mount namespace cannot be entered");
   }
   return {};

@@ -2,10 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
+#include "launcher/container_mounts.h"
+#include "launcher/rootfs.h"
+#include "tests/launcher/root/in_child.h"
 #include "tests/launcher/root/launched.h"
 
 namespace cgwarden::launcher {
@@ -75,6 +81,22 @@ TEST(NetworkAhead, IsNotForWhatAThreadKeepsOut) {
   spec.namespaces.push_back({.type = NamespaceType::time, .path = ""});
   EXPECT_FALSE(NetworkAhead::fits(spec));
   expect_another_network(spec);
+}
+
+// pthread_join(3) returns before the kernel has taken the thread's part of root and working
+// directory away; this one never ends.
+TEST(NetworkAhead, AThreadThatIsNotQuiteGoneKeepsNobodyOut) {
+  const Rootfs rootfs;
+  const Spec spec = shell_spec(rootfs, "true");
+  EXPECT_EQ(in_child([&] {
+              if (::unshare(CLONE_NEWNS | CLONE_NEWCGROUP) != 0) return std::string("unshare");
+              const auto root = open_rootfs(spec);
+              if (!root) return root.error().sentence();
+              if (const Step done = mount_all(root->get(), spec); !done) return said(done);
+              std::thread([] { ::pause(); }).detach();
+              return said(enter_rootfs(root->get(), spec));
+            }),
+            "done");
 }
 
 }  // namespace
