@@ -80,7 +80,9 @@ bool makes_network_ahead(const SpawnRequest& request) {
                             bool network_ahead, std::uint64_t joined) {
   // While the child holds it too, it never sees that the parent is gone.
   ::close(channels.parent_report.get());
-  if (request.callers_fd >= 0) ::close(request.callers_fd);
+  for (const int fd : request.callers_fds) {
+    if (fd >= 0) ::close(fd);
+  }
   const int report = channels.child_report.get();
   std::string state;
   std::optional<NetworkAhead> network;
