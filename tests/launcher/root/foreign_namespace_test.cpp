@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -17,6 +20,7 @@
 #include "launcher/idmap.h"
 #include "launcher/namespaces.h"
 #include "tests/launcher/root/hostile.h"
+#include "tests/launcher/root/in_child.h"
 #include "tests/launcher/root/launched.h"
 
 // Namespaces that belong to another user namespace than that of the container: an engine has made
@@ -27,11 +31,14 @@ namespace {
 // A process in namespaces of its own, which belong to the user namespace of the test.
 class Pod {
  public:
-  Pod() {
+  explicit Pod(std::uint64_t more = 0) {
     clone_args arguments{};
-    arguments.flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWCGROUP;
+    arguments.flags =
+        more | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWCGROUP;
     arguments.exit_signal = SIGCHLD;
     pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+    // kill(2) of -1 is everybody.
+    if (pid_ < 0) std::abort();
     if (pid_ == 0) {
       for (;;) ::pause();
     }
@@ -42,6 +49,7 @@ class Pod {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
+  [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] std::string path(NamespaceType type) const {
     return "/proc/" + std::to_string(pid_) + "/ns/" + namespace_file(type);
   }
@@ -116,6 +124,33 @@ TEST(ForeignNamespaces, AreJoinedBesideAUserNamespaceByPath) {
   const Launched run = launch(spec);
   ASSERT_TRUE(run.started) << run.error.sentence();
   EXPECT_EQ(run.output, expected(pod));
+}
+
+// Who is nobody before has the rights only in the user namespace: those of its own are joined then.
+TEST(ForeignNamespaces, WithoutPrivilegesTheUserNamespaceComesFirst) {
+  const Rootfs rootfs;
+  constexpr unsigned kNobody = 12345;
+  EXPECT_EQ(in_child([&] {
+              if (::setgroups(0, nullptr) != 0 || ::setresgid(kNobody, kNobody, kNobody) != 0 ||
+                  ::setresuid(kNobody, kNobody, kNobody) != 0 ||
+                  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) {
+                return std::string("cannot change the user");
+              }
+              const Pod pod(CLONE_NEWUSER);
+              Spec spec = joining(rootfs, pod, kShared);
+              spec.uid_mappings = {{0, kNobody, 1}};
+              spec.gid_mappings = {{0, kNobody, 1}};
+              if (const Step mapped = write_id_maps(spec, pod.pid()); !mapped) return said(mapped);
+              spec.namespaces.back().path = pod.path(NamespaceType::user);
+              // Its gid is not mapped.
+              std::erase_if(spec.mounts, [](const Mount& mount) { return mount.type == "devpts"; });
+              const Launched run = launch(spec);
+              if (!run.started) return run.error.sentence();
+              std::string names;
+              for (const auto type : kShared) names += pod.name(type) + "\n";
+              return run.output.starts_with(names) ? std::string("joined") : run.output;
+            }),
+            "joined");
 }
 
 TEST(ForeignNamespaces, ExecGoesWhereTheContainerIs) {

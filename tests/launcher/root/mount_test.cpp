@@ -312,9 +312,10 @@ TEST(Mounts, AccessTimesInEveryCombination) {
 TEST(Mounts, AccessTimesOfAViewOfTheHosts) {
   const Rootfs rootfs;
   const std::vector<std::pair<std::vector<std::string>, const char*>> cases{
-      {{"ro", "nosuid", "noatime"}, "ro,nosuid,noatime -\n"},
-      {{"ro", "nosuid", "strictatime"}, "ro,nosuid -\n"},
-      {{"ro", "nosuid", "noatime", "rrelatime"}, "ro,nosuid,relatime -\n"}};
+      {{"ro", "nosuid", "nodev", "noexec", "noatime"}, "ro,nosuid,nodev,noexec,noatime -\n"},
+      {{"ro", "nosuid", "nodev", "noexec", "strictatime"}, "ro,nosuid,nodev,noexec -\n"},
+      {{"ro", "nosuid", "nodev", "noexec", "noatime", "rrelatime"},
+       "ro,nosuid,nodev,noexec,relatime -\n"}};
   for (const auto& [options, shown] : cases) {
     Spec spec = shell_spec(rootfs, std::string(kShow) + "show /data");
     std::erase_if(spec.namespaces,

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -29,17 +30,23 @@ class Waiting {
     request.spec = &spec;
     request.start_gate = gate.get();
     auto spawned = spawn(request);
-    if (!spawned) ADD_FAILURE() << spawned.error().sentence();
-    if (spawned) spawned_ = std::move(*spawned);
+    if (!spawned) {
+      ADD_FAILURE() << spawned.error().sentence();
+      std::abort();  // kill(2) of -1 is everybody
+    }
+    spawned_ = std::move(*spawned);
   }
   Waiting(const Waiting&) = delete;
   Waiting& operator=(const Waiting&) = delete;
   ~Waiting() {
-    if (spawned_.pid <= 0) return;
+    if (spawned_.pid < 0) return;
     ::kill(spawned_.pid, SIGKILL);
     ::waitpid(spawned_.pid, nullptr, 0);
   }
-  void signal(int number) const { ASSERT_EQ(::kill(spawned_.pid, number), 0); }
+  void signal(int number) const {
+    ASSERT_GT(spawned_.pid, 0);
+    ASSERT_EQ(::kill(spawned_.pid, number), 0);
+  }
   [[nodiscard]] std::optional<LaunchError> start() const {
     return open_gate(directory_.get(), [](pid_t, const UniqueFd&) -> Step { return {}; });
   }
