@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -69,10 +70,14 @@ struct Answer {
 
 // Runs in the process in between.
 StepResult<pid_t> join_and_clone(const Spec& spec, std::uint64_t flags, int cgroup_fd,
-                                 const std::function<void()>& child) {
-  CGW_TRY(join_user_namespace(spec));
-  CGW_TRY(join_pid_namespace(spec));
-  return clone_now(spec, flags, cgroup_fd, true, child);
+                                 const CloneChild& child) {
+  std::uint64_t joined = 0;
+  if (spec.has_namespace(NamespaceType::user)) {
+    CGW_ASSIGN(joined, join_foreign_namespaces(spec));
+    CGW_TRY(join_user_namespace(spec));
+  }
+  if ((joined & CLONE_NEWPID) == 0) CGW_TRY(join_pid_namespace(spec));
+  return clone_now(spec, flags, cgroup_fd, true, [&] { child(joined); });
 }
 
 Answer answer_of(const StepResult<pid_t>& result) {
@@ -88,7 +93,7 @@ Answer answer_of(const StepResult<pid_t>& result) {
 }
 
 StepResult<pid_t> clone_in_joined(const Spec& spec, std::uint64_t flags, int cgroup_fd,
-                                  const std::function<void()>& child) {
+                                  const CloneChild& child) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed("clone", "no pipe");
   const UniqueFd read_end(ends[0]);
@@ -116,6 +121,16 @@ StepResult<pid_t> clone_in_joined(const Spec& spec, std::uint64_t flags, int cgr
   return std::unexpected(LaunchError{answer.stage.data(), answer.errno_value, answer.text.data()});
 }
 
+bool is_born_in_joined(const Spec& spec) {
+  if (joins_namespace(spec, NamespaceType::user) || joins_namespace(spec, NamespaceType::pid)) {
+    return true;
+  }
+  return makes_namespace(spec, NamespaceType::user) &&
+         std::ranges::any_of(spec.namespaces, [](const Namespace& entry) {
+           return !entry.path.empty() && entry.type != NamespaceType::mount;
+         });
+}
+
 }  // namespace
 
 pid_t plain_fork() {
@@ -125,11 +140,9 @@ pid_t plain_fork() {
 }
 
 StepResult<pid_t> clone_child(const Spec& spec, std::uint64_t flags, int cgroup_fd,
-                              const std::function<void()>& child) {
-  if (joins_namespace(spec, NamespaceType::user) || joins_namespace(spec, NamespaceType::pid)) {
-    return clone_in_joined(spec, flags, cgroup_fd, child);
-  }
-  return clone_now(spec, flags, cgroup_fd, false, child);
+                              const CloneChild& child) {
+  if (is_born_in_joined(spec)) return clone_in_joined(spec, flags, cgroup_fd, child);
+  return clone_now(spec, flags, cgroup_fd, false, [&] { child(0); });
 }
 
 }  // namespace cgwarden::launcher

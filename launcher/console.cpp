@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <array>
 #include <cstring>
 
+#include "launcher/descriptor_socket.h"
 #include "launcher/mounts.h"
 
 namespace cgwarden::launcher {
@@ -118,21 +118,6 @@ Step become_controlling(int slave) {
   return {};
 }
 
-// sun_path has 108 bytes; a longer path goes through a descriptor of its directory.
-StepResult<std::string> short_path(const std::string& path, UniqueFd& directory) {
-  if (path.size() < sizeof(sockaddr_un::sun_path)) return path;
-  const std::size_t slash = path.rfind('/');
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  directory.reset(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid()) return failed("console", "the directory of the socket " + path);
-  std::string result = "/proc/self/fd/" + std::to_string(directory.get()) + "/" +
-                       path.substr(slash == std::string::npos ? 0 : slash + 1);
-  if (result.size() >= sizeof(sockaddr_un::sun_path)) {
-    return refused("console", "the name of the socket " + path + " is too long");
-  }
-  return result;
-}
-
 }  // namespace
 
 StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console, bool relayed) {
@@ -149,40 +134,13 @@ StepResult<UniqueFd> open_terminal(const Process& process, bool bind_console, bo
 }
 
 StepResult<UniqueFd> connect_console_socket(const std::string& path) {
-  UniqueFd directory;
-  CGW_ASSIGN(const std::string reachable, short_path(path, directory));
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  reachable.copy(static_cast<char*>(address.sun_path), sizeof(address.sun_path) - 1);
-  if (!socket.valid() ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return failed("console", "the console socket " + path + " cannot be connected to");
-  }
-  return socket;
+  return connect_descriptor_socket(path, "console");
 }
 
 Step send_terminal(int socket, int master) {
   unsigned number = 0;
   if (::ioctl(master, TIOCGPTN, &number) != 0) return failed("console", "it is no terminal");
-  std::string name = "/dev/pts/" + std::to_string(number);
-  iovec payload{.iov_base = name.data(), .iov_len = name.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &payload;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(part), &master, sizeof(int));
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent != static_cast<ssize_t>(name.size())) {
+  if (!send_descriptor(socket, master, "/dev/pts/" + std::to_string(number))) {
     return failed("console", "the terminal cannot be sent over the console socket");
   }
   return {};

@@ -11,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 #include "launcher/copy_up.h"
@@ -103,7 +104,7 @@ StepResult<UniqueFd> make_tmpfs(int root, const Mount& mount, const MountOptions
   CGW_ASSIGN(UniqueFd detached, new_mount(mount.type, mount.source, adjusted));
   CGW_TRY(copy_up(covered->get(), detached.get()));
   mount_attr attributes{};
-  attributes.attr_set = (options.attributes_set | options.recursive_set) & MOUNT_ATTR_RDONLY;
+  attributes.attr_set = options.all_set() & MOUNT_ATTR_RDONLY;
   if (::mount_setattr(detached.get(), "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) != 0) {
     return failed("mount", mount.destination + " cannot be made read-only");
   }
@@ -165,7 +166,7 @@ bool is_fresh_dev(const Mount& mount, const MountOptions& options) {
 }
 
 bool is_readonly(const MountOptions& options) {
-  return ((options.attributes_set | options.recursive_set) & MOUNT_ATTR_RDONLY) != 0;
+  return (options.all_set() & MOUNT_ATTR_RDONLY) != 0;
 }
 
 // What a read-only /dev holds has to be made first.
@@ -193,17 +194,17 @@ Step make_readonly(int root, const std::string& path) {
   return failed("mount", path + " cannot be made read-only");
 }
 
-Step mount_one(int root, const Spec& spec, const Mount& mount, const UniqueFd* source) {
+Step mount_one(int root, const Spec& spec, const Mount& mount, UniqueFd source) {
   MountOptions options = sort_options(mount);
   const bool fresh_dev = is_fresh_dev(mount, options);
   if (fresh_dev) write_first(options);
   if (options.remount && !options.bind) return remount_one(root, mount, options);
-  UniqueFd made;
-  const bool from_parent = source != nullptr && source->valid();
+  UniqueFd made = std::move(source);
+  const bool from_parent = made.valid();
   if (!from_parent) {
     CGW_ASSIGN(made, make_mount(root, mount, options, spec));
   }
-  const int fresh = from_parent ? source->get() : made.get();
+  const int fresh = made.get();
   CGW_TRY(settle_propagation(fresh, options, spec, from_parent));
   CGW_ASSIGN(const UniqueFd target, open_target(root, mount, target_kind(fresh)));
   CGW_TRY(check_target(target.get(), mount));
@@ -240,6 +241,7 @@ StepResult<MountSources> open_mount_sources(const Spec& spec) {
   MountSources sources;
   sources.mounts.resize(spec.mounts.size());
   if (!spec.has_namespace(NamespaceType::user)) return sources;
+  sources.room = RoomForFiles(spec.mounts.size());
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     const MountOptions options = sort_options(spec.mounts[i]);
     // Without privileges the child binds it, who has them in the new namespaces.
@@ -254,7 +256,7 @@ StepResult<MountSources> open_mount_sources(const Spec& spec) {
   return sources;
 }
 
-Step mount_all(int root, const Spec& spec, const MountSources* sources,
+Step mount_all(int root, const Spec& spec, MountSources* sources,
                const std::function<Step()>& enter_network) {
   bool outside = static_cast<bool>(enter_network);
   bool has_dev = false;
@@ -271,9 +273,11 @@ Step mount_all(int root, const Spec& spec, const MountSources* sources,
       CGW_TRY(enter_network());
       outside = false;
     }
-    CGW_TRY(mount_one(root, spec, mount, sources == nullptr ? nullptr : &sources->mounts[i]));
+    CGW_TRY(mount_one(root, spec, mount,
+                      sources == nullptr ? UniqueFd() : std::move(sources->mounts[i])));
   }
   if (outside) CGW_TRY(enter_network());
+  if (sources != nullptr) sources->room.give_back();
   if (!has_dev) CGW_TRY(fill_dev_of_rootfs(root, spec));
   CGW_TRY(make_devices(root, spec));
   return readonly_dev ? make_readonly(root, "/dev") : Step{};

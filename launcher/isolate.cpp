@@ -15,6 +15,7 @@
 
 #include "launcher/console.h"
 #include "launcher/container_mounts.h"
+#include "launcher/ending_signals.h"
 #include "launcher/exec.h"
 #include "launcher/home.h"
 #include "launcher/hooks.h"
@@ -56,13 +57,6 @@ Step close_on_exec_from(unsigned first) {
     return failed("stdio", "other descriptors cannot be marked close-on-exec");
   }
   return {};
-}
-
-// Ignored signals stay ignored over execve(2); SIGPIPE ignored in a service manager is the classic.
-void reset_dispositions() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number <= SIGRTMAX; ++number) ::sigaction(number, &action, nullptr);
 }
 
 // The host's session key ring is not namespaced. Kernels without keys have none to leave.
@@ -197,19 +191,16 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
 }
 
 // With a gate: announces itself, waits until the parent has written the state, then for `start`.
-// `report` becomes the connection of whoever opened the gate.
-Step pass_gate(const ChildContext& context, UniqueFd& report, const std::vector<std::string>& env) {
+// `report` becomes the connection of whoever opened the gate. The state for startContainer hooks.
+StepResult<std::string> pass_gate(const ChildContext& context, UniqueFd& report) {
   report_exec(report.get());
-  const auto& hooks = context.request->spec->hooks.start_container;
-  if (context.request->start_gate < 0) {
-    return run_hooks(hooks, "startContainer", *context.state, &env);
-  }
-  const auto state = receive_go(report.get());
+  if (context.request->start_gate < 0) return *context.state;
+  auto state = receive_go(report.get());
   // The parent is gone before it could write down that there is a container: it never existed.
   if (!state) ::_exit(125);
   report.reset();
   CGW_ASSIGN(report, wait_at_gate(context.request->start_gate));
-  return run_hooks(hooks, "startContainer", *state, &env);
+  return *std::move(state);
 }
 
 // As late as can be: what stands after it must be allowed by the filter.
@@ -230,8 +221,13 @@ LaunchError start_command(const ChildContext& context, UniqueFd& report) {
   if (Step done = restrict_command(spec, *context.plan, report.get()); !done) return done.error();
   const auto env = complete_environment(spec.process.env, spec.process.user.uid);
   if (auto missing = find_command(spec.process.args, env)) return *missing;
-  if (Step done = pass_gate(context, report, env); !done) return done.error();
+  const auto state = pass_gate(context, report);
+  if (!state) return state.error();
   if (Step done = finish_restriction(context, report.get()); !done) return done.error();
+  // The programs of the image run with the rights of the command and no others, as in runc and
+  // crun: under its filter too.
+  const auto& hooks = spec.hooks.start_container;
+  if (Step done = run_hooks(hooks, "startContainer", *state, &env); !done) return done.error();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -271,13 +267,15 @@ Step isolate(const ChildContext& context) {
   ::umask(0);
   CGW_TRY(place_stdio(request));
   CGW_TRY(close_on_exec_from(3 + request.preserve_fds));
-  reset_dispositions();
+  // Ignored signals stay ignored over execve(2); SIGPIPE ignored in a service manager is the
+  // classic.
+  set_launch_dispositions();
   CGW_TRY(set_oom_score_adj(spec.process));
   // Until execve(2) this is a copy of a host program: no process of a joined namespace may look
   // into it or open its /proc/PID/exe (CVE-2019-5736).
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");
   if (request.new_keyring) CGW_TRY(leave_session_keyring());
-  CGW_TRY(join_namespaces(spec));
+  CGW_TRY(join_namespaces(spec, context.joined));
   CGW_TRY(make_cgroup_namespace(spec));
   CGW_TRY(make_time_namespace(spec));
   if (context.network == nullptr) CGW_TRY(bring_up_loopback(spec));

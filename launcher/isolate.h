@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "launcher/capabilities.h"
@@ -24,9 +25,10 @@ struct LaunchPlan {
 // What the steps of one child work with; all outlive it.
 struct ChildContext {
   const SpawnRequest* request = nullptr;
-  const LaunchPlan* plan = nullptr;
+  LaunchPlan* plan = nullptr;          // the child's own copy
   int report = -1;                     // the child's end of the report socket
   const std::string* state = nullptr;  // JSON for hooks
+  std::uint64_t joined = 0;            // CLONE_NEW* flags of namespaces by path it was born in
   NetworkAhead* network = nullptr;     // nullptr: the child was born in its network
 };
 

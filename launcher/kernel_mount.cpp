@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "launcher/mounts.h"
+#include "launcher/namespaces.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -39,17 +40,12 @@ bool is_v1(std::string_view option) {
          std::ranges::find(kV1Options, option) != kV1Options.end();
 }
 
-bool is_new(const Spec& spec, NamespaceType type) {
-  return std::ranges::any_of(spec.namespaces, [type](const Namespace& entry) {
-    return entry.type == type && entry.path.empty();
-  });
-}
-
 // Every mount of the host's tree gets the options: those below would stay writable.
 StepResult<UniqueFd> bind_view(const View& view, MountOptions options) {
   options.bind = true;
   options.recursive = true;
-  options.recursive_set |= options.attributes_set;
+  options.recursive_set = options.all_set();
+  options.recursive_clear |= options.attributes_clear;
   options.data.clear();
   return bind_mount(AT_FDCWD, view.host_path, options);
 }
@@ -74,14 +70,19 @@ StepResult<UniqueFd> kernel_mount(const Mount& mount, const MountOptions& option
     adjusted.data.emplace_back("context", spec.mount_label);
   }
   if (view == kViews.end()) return new_mount(type, mount.source, adjusted);
-  const bool shared = !is_new(spec, view->shows);
   if (cgroup && !spec.has_namespace(NamespaceType::cgroup) && has_host_cgroups()) {
     return bind_view(*view, adjusted);
   }
   auto fresh = new_mount(type, mount.source, adjusted);
-  // Of a namespace that belongs to another user namespace. Never for a new one: the host's view
-  // would show what the namespace is there to hide.
-  if (!fresh && shared && fresh.error().errno_value == EPERM) return bind_view(*view, adjusted);
+  if (fresh || fresh.error().errno_value != EPERM) return fresh;
+  // Of a namespace that belongs to another user namespace. Never for a new one, or one that was
+  // joined: the host's view would show what it is there to hide, or another than what was joined.
+  if (!spec.has_namespace(view->shows)) return bind_view(*view, adjusted);
+  if (joins_namespace(spec, view->shows)) {
+    fresh.error().text +=
+        std::string("; if the ") + namespace_name(view->shows) +
+        " namespace belongs to another user namespace, bind a mount that shows it";
+  }
   return fresh;
 }
 

@@ -45,7 +45,7 @@ pid_t sender_of(msghdr& header) {
   return -1;
 }
 
-// False at the end of the socket.
+// False at the end of the socket; errno(3) is 0 or the kernel's.
 bool receive_message(int socket, Message& message, pid_t& sender) {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
   iovec part{&message, sizeof(message)};
@@ -58,6 +58,7 @@ bool receive_message(int socket, Message& message, pid_t& sender) {
   do {
     count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
   } while (count < 0 && errno == EINTR);
+  if (count >= 0) errno = 0;
   sender = sender_of(header);
   return count == static_cast<ssize_t>(sizeof(message));
 }
@@ -98,7 +99,10 @@ LaunchOutcome receive_outcome(int socket, const ReportReader& reader) {
   for (;;) {
     Message message;
     pid_t sender = -1;
-    if (!receive_message(socket, message, sender)) return outcome;
+    if (!receive_message(socket, message, sender)) {
+      outcome.refused = errno == ECONNRESET;
+      return outcome;
+    }
     if (message.kind == MessageKind::error) {
       if (!outcome.error) {
         outcome.error = LaunchError{message.stage.data(), message.errno_value, message.text.data()};

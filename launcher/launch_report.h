@@ -25,6 +25,7 @@ void report_listener(int socket, int listener_fd);
 struct LaunchOutcome {
   pid_t main_pid = -1;               // sender of report_exec, as the receiver sees it
   std::optional<LaunchError> error;  // the first one reported
+  bool refused = false;              // the other end was closed with what it had been told unread
 };
 struct ReportReader {
   bool until_ready = false;  // end at report_exec

@@ -4,13 +4,18 @@
 #include <sys/mount.h>
 
 #include "launcher/idmap.h"
+#include "launcher/namespaces.h"
 
 namespace cgwarden::launcher {
 
-Step map_mount_ids(int detached, const Mount& mount, const MountOptions& options,
-                   const Spec& spec) {
-  if (options.id_map == IdMap::none) return {};
+namespace {
+
+// Its own, else those of the container; of a joined user namespace only the kernel knows them.
+StepResult<UniqueFd> maps_for(const Mount& mount, const Spec& spec) {
   const bool own = !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
+  if (!own && joins_namespace(spec, NamespaceType::user)) {
+    return open_namespace(spec, NamespaceType::user);
+  }
   const auto& uids = own ? mount.uid_mappings : spec.uid_mappings;
   const auto& gids = own ? mount.gid_mappings : spec.gid_mappings;
   if (uids.empty() || gids.empty()) {
@@ -18,7 +23,15 @@ Step map_mount_ids(int detached, const Mount& mount, const MountOptions& options
                                 " is to be id-mapped, and neither it nor the container has both "
                                 "uidMappings and gidMappings");
   }
-  CGW_ASSIGN(const UniqueFd map, user_namespace_of(uids, gids));
+  return user_namespace_of(uids, gids);
+}
+
+}  // namespace
+
+Step map_mount_ids(int detached, const Mount& mount, const MountOptions& options,
+                   const Spec& spec) {
+  if (options.id_map == IdMap::none) return {};
+  CGW_ASSIGN(const UniqueFd map, maps_for(mount, spec));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_IDMAP;
   attributes.userns_fd = static_cast<std::uint64_t>(map.get());

@@ -31,6 +31,10 @@ struct MountOptions {
   std::vector<std::pair<std::string, std::optional<std::string>>> data;
 
   [[nodiscard]] bool has_data(std::string_view key) const;
+  // MOUNT_ATTR_* of the mount itself after both: the recursive ones are set last.
+  [[nodiscard]] std::uint64_t all_set() const {
+    return (attributes_set & ~recursive_clear) | recursive_set;
+  }
 };
 
 // Only what the options say is set: runtime-spec config.md has no default but the kernel's, and

@@ -79,8 +79,8 @@ StepResult<UniqueFd> new_mount(const std::string& type, const std::string& sourc
   if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
     return context_failed(context.get(), type, "it cannot be made");
   }
-  UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC,
-                           static_cast<unsigned>(options.attributes_set | options.recursive_set)));
+  UniqueFd mount(
+      ::fsmount(context.get(), FSMOUNT_CLOEXEC, static_cast<unsigned>(options.all_set())));
   if (!mount.valid()) return context_failed(context.get(), type, "it cannot be mounted");
   return mount;
 }

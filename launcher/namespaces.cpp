@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -97,14 +98,40 @@ bool joins_namespace(const Spec& spec, NamespaceType type) {
   return entry != nullptr && !entry->path.empty();
 }
 
+StepResult<UniqueFd> open_namespace(const Spec& spec, NamespaceType type) {
+  const Namespace* entry = find(spec, type);
+  if (entry == nullptr || entry->path.empty()) {
+    return refused("namespace",
+                   std::string("no ") + namespace_name(type) + " namespace is given by path");
+  }
+  return open_namespace(*entry);
+}
+
 Step join_user_namespace(const Spec& spec) { return join_one(spec, NamespaceType::user); }
 Step join_pid_namespace(const Spec& spec) { return join_one(spec, NamespaceType::pid); }
 
-Step join_namespaces(const Spec& spec) {
+StepResult<std::uint64_t> join_foreign_namespaces(const Spec& spec) {
+  std::uint64_t joined = 0;
+  for (const auto& entry : spec.namespaces) {
+    if (entry.path.empty() || entry.type == NamespaceType::user ||
+        entry.type == NamespaceType::mount) {
+      continue;
+    }
+    CGW_ASSIGN(const UniqueFd fd, open_namespace(entry));
+    if (const Step entered = enter(fd.get(), entry); entered) {
+      joined |= clone_flag(entry.type);
+    } else if (entered.error().errno_value != EPERM) {
+      return std::unexpected(entered.error());
+    }
+  }
+  return joined;
+}
+
+Step join_namespaces(const Spec& spec, std::uint64_t joined) {
   std::vector<std::pair<UniqueFd, const Namespace*>> opened;
   for (const auto& entry : spec.namespaces) {
     if (entry.path.empty() || entry.type == NamespaceType::pid ||
-        entry.type == NamespaceType::user) {
+        entry.type == NamespaceType::user || (joined & clone_flag(entry.type)) != 0) {
       continue;
     }
     CGW_ASSIGN(UniqueFd fd, open_namespace(entry));

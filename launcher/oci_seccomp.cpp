@@ -49,7 +49,7 @@ void read_seccomp(ObjectReader& reader, Seccomp& seccomp) {
     reader.complain("defaultErrnoRet", "cannot stand with the action " + seccomp.default_action);
   }
   reader.strings("architectures", seccomp.architectures);
-  reader.strings("flags", seccomp.flags);
+  if (reader.has("flags")) reader.strings("flags", seccomp.flags.emplace());
   reader.string("listenerPath", seccomp.listener_path);
   reader.string("listenerMetadata", seccomp.listener_metadata);
   if (!seccomp.listener_metadata.empty() && seccomp.listener_path.empty()) {
@@ -62,7 +62,7 @@ json write_seccomp(const Seccomp& seccomp) {
   json result{{"defaultAction", seccomp.default_action}};
   put_if_given(result, "defaultErrnoRet", seccomp.default_errno_ret);
   put_unless_empty(result, "architectures", seccomp.architectures);
-  put_unless_empty(result, "flags", seccomp.flags);
+  put_if_given(result, "flags", seccomp.flags);
   put_unless_empty(result, "listenerPath", seccomp.listener_path);
   put_unless_empty(result, "listenerMetadata", seccomp.listener_metadata);
   for (const auto& rule : seccomp.syscalls) result["syscalls"].push_back(write_rule(rule));

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -52,6 +53,28 @@ Step set_rlimits(const Process& process) {
     }
   }
   return {};
+}
+
+RoomForFiles::RoomForFiles(std::size_t more) {
+  constexpr rlim_t kUsual = 64;  // stdio, channels, what was passed on
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= more + kUsual) return;
+  const rlim_t before = std::exchange(limit.rlim_cur, std::min(limit.rlim_max, more + kUsual));
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) before_ = before;
+}
+
+RoomForFiles& RoomForFiles::operator=(RoomForFiles&& other) noexcept {
+  if (this == &other) return *this;
+  give_back();
+  before_ = std::exchange(other.before_, {});
+  return *this;
+}
+
+void RoomForFiles::give_back() {
+  rlimit limit{};
+  if (!before_ || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = *std::exchange(before_, {});
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 Step set_oom_score_adj(const Process& process) {

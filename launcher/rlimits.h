@@ -1,6 +1,11 @@
 #pragma once
 
+#include <sys/resource.h>
+
+#include <cstddef>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "launcher/launch_step.h"
 #include "launcher/spec.h"
@@ -12,5 +17,23 @@ namespace cgwarden::launcher {
 [[nodiscard]] Step set_rlimits(const Process& process);
 // /proc/self/oom_score_adj (proc(5)); lowering it needs CAP_SYS_RESOURCE.
 [[nodiscard]] Step set_oom_score_adj(const Process& process);
+
+// While alive the soft limit of open files (RLIMIT_NOFILE) of this process leaves room for `more`
+// than are usual, as far as the hard limit allows.
+class RoomForFiles {
+ public:
+  RoomForFiles() = default;
+  explicit RoomForFiles(std::size_t more);
+  RoomForFiles(RoomForFiles&& other) noexcept : before_(std::exchange(other.before_, {})) {}
+  RoomForFiles& operator=(RoomForFiles&& other) noexcept;
+  RoomForFiles(const RoomForFiles&) = delete;
+  RoomForFiles& operator=(const RoomForFiles&) = delete;
+  ~RoomForFiles() { give_back(); }
+  // Before the end of its life: in a child, which inherits the limit.
+  void give_back();
+
+ private:
+  std::optional<rlim_t> before_;
+};
 
 }  // namespace cgwarden::launcher

@@ -95,8 +95,8 @@ StepResult<std::uint32_t> architecture_of(const std::string& word, const std::st
 }
 
 StepResult<unsigned> flags_of(const Seccomp& config, bool notifies) {
-  unsigned flags = 0;
-  for (const auto& name : config.flags) {
+  unsigned flags = config.flags ? 0U : unsigned{SECCOMP_FILTER_FLAG_SPEC_ALLOW};
+  for (const auto& name : config.flags.value_or(std::vector<std::string>{})) {
     const auto flag = word_value(seccomp_flags(), name);
     if (!flag)
       return wrong("flags", "\"" + name + "\" is not one of " + word_list(seccomp_flags()));

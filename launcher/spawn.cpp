@@ -76,11 +76,13 @@ bool makes_network_ahead(const SpawnRequest& request) {
          NetworkAhead::fits(*request.spec);
 }
 
-[[noreturn]] void run_child(const SpawnRequest& request, const LaunchPlan& plan,
-                            const Channels& channels, bool network_ahead) {
+[[noreturn]] void run_child(const SpawnRequest& request, LaunchPlan& plan, const Channels& channels,
+                            bool network_ahead, std::uint64_t joined) {
   // While the child holds it too, it never sees that the parent is gone.
   ::close(channels.parent_report.get());
-  if (request.callers_fd >= 0) ::close(request.callers_fd);
+  for (const int fd : request.callers_fds) {
+    if (fd >= 0) ::close(fd);
+  }
   const int report = channels.child_report.get();
   std::string state;
   std::optional<NetworkAhead> network;
@@ -95,6 +97,7 @@ bool makes_network_ahead(const SpawnRequest& request) {
                              .plan = &plan,
                              .report = report,
                              .state = &state,
+                             .joined = joined,
                              .network = network ? &*network : nullptr};
   if (Step done = isolate(context); !done) give_up(report, done.error());
   if (!request.spec->init) run_command(context);
@@ -130,13 +133,14 @@ LaunchError silent_death(const Spawned& spawned) {
   return LaunchError{"clone", 0, std::move(text)};
 }
 
-StepResult<Spawned> make_child(const SpawnRequest& request, const LaunchPlan& plan,
+StepResult<Spawned> make_child(const SpawnRequest& request, LaunchPlan& plan,
                                const Channels& channels) {
   const bool network_ahead = makes_network_ahead(request);
   std::uint64_t flags = clone_flags(*request.spec);
   if (network_ahead) flags &= ~clone_flag(NamespaceType::network);
-  CGW_ASSIGN(const pid_t pid, clone_child(*request.spec, flags, request.cgroup_fd, [&] {
-               run_child(request, plan, channels, network_ahead);
+  CGW_ASSIGN(const pid_t pid,
+             clone_child(*request.spec, flags, request.cgroup_fd, [&](std::uint64_t joined) {
+               run_child(request, plan, channels, network_ahead, joined);
              }));
   Spawned spawned;
   spawned.pid = pid;
@@ -187,7 +191,7 @@ std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request) {
   if (!spec.has_namespace(NamespaceType::mount)) {
     return refused("namespace", "a rootfs needs a mount namespace");
   }
-  CGW_ASSIGN(const LaunchPlan plan, plan_launch(request));
+  CGW_ASSIGN(LaunchPlan plan, plan_launch(request));
   CGW_ASSIGN(Channels channels, open_channels(spec.init));
   const BlockedSignals blocked;
   CGW_ASSIGN(Spawned spawned, make_child(request, plan, channels));

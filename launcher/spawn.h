@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <expected>
 #include <functional>
 #include <optional>
@@ -57,9 +58,9 @@ struct SpawnRequest {
   bool relayed_terminal = false;
   // Gets the listener of a seccomp profile with SCMP_ACT_NOTIFY and the host pid it speaks of.
   std::function<Step(pid_t pid, UniqueFd listener)> seccomp_listener = {};
-  // Closed in the child at once: what must end with the caller, as the lock of a directory. -1:
-  // none.
-  int callers_fd = -1;
+  // Closed in the child at once: what must end with the caller, as the lock of a directory and the
+  // connection to who waits for its end. -1: none.
+  std::array<int, 2> callers_fds{-1, -1};
   // Listening socket (start_gate.h): before execve(2) the command waits there to be let through,
   // and its errors go to whoever opens the gate.
   int start_gate = -1;

@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include "launcher/ending_signals.h"
 #include "launcher/launch_report.h"
 
 namespace cgwarden::launcher {
@@ -35,6 +37,7 @@ StepResult<UniqueFd> make_gate(int directory) {
 }
 
 StepResult<UniqueFd> wait_at_gate(int gate) {
+  const EndingSignals ending;
   for (;;) {
     UniqueFd connection(::accept4(gate, nullptr, nullptr, SOCK_CLOEXEC));
     if (!connection.valid()) {
@@ -57,7 +60,12 @@ std::optional<LaunchError> open_gate(
       !send_go(socket.get(), {})) {
     return LaunchError{"start", errno, "nobody waits to be started"};
   }
-  return receive_outcome(socket.get(), {.until_ready = false, .listener = listener}).error;
+  LaunchOutcome outcome =
+      receive_outcome(socket.get(), {.until_ready = false, .listener = listener});
+  if (outcome.refused) {
+    return LaunchError{"start", 0, "the command that waited to be started has ended"};
+  }
+  return std::move(outcome.error);
 }
 
 }  // namespace cgwarden::launcher

@@ -17,11 +17,12 @@ inline constexpr const char* kGateName = "start.sock";
 // Binds and listens below `directory` (an O_PATH fd; the path may be longer than sun_path).
 [[nodiscard]] StepResult<UniqueFd> make_gate(int directory);
 
-// In the command: blocks until somebody opens the gate; the connection, close-on-exec.
+// In the command, after set_launch_dispositions(): blocks until somebody opens the gate; the
+// connection, close-on-exec. Until then a signal that ends a process ends this one.
 [[nodiscard]] StepResult<UniqueFd> wait_at_gate(int gate);
 
 // In `start`: opens the gate and waits for the execve(2). nullopt: the command runs. Stage "start"
-// when nobody waits there. `listener` as in launch_report.h.
+// when nobody waits there, or the one who did has ended. `listener` as in launch_report.h.
 [[nodiscard]] std::optional<LaunchError> open_gate(
     int directory, const std::function<Step(pid_t pid, UniqueFd listener)>& listener);
 

@@ -13,6 +13,7 @@
 #include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
+#include "launcher/oci/pidfd_socket.h"
 #include "launcher/start_gate.h"
 #include "launcher/state.h"
 
@@ -47,6 +48,7 @@ class Creation {
   std::optional<Bundle> bundle_;
   CreatedContainer made_;
   UniqueFd console_socket_;
+  PidfdSocket pidfd_socket_;
   UniqueFd gate_;
   UniqueFd cgroup_;
   unsigned inherited_fds_ = 0;
@@ -68,6 +70,7 @@ Outcome<void> Creation::open_channels() {
     CGW_ASSIGN(console_socket_, connect_console_socket(options_.console_socket));
     console_ = console_socket_.get();
   }
+  CGW_TRY(pidfd_socket_.connect(options_.pidfd_socket));
   if (gated_) {
     CGW_ASSIGN(gate_, make_gate(made_.container.directory()));
   }
@@ -132,6 +135,7 @@ StepResult<std::string> Creation::ready(const Spawned& spawned) {
   if (std::exchange(record.creating, false)) {
     CGW_TRY(keep(made_.container.write_record(record)));
   }
+  CGW_TRY(pidfd_socket_.send(spawned.pidfd, "standard"));
   if (!options_.pid_file.empty()) CGW_TRY(keep(write_pid_file(options_.pid_file, spawned.pid)));
   return state_json(record, ContainerStatus::created);
 }
@@ -165,7 +169,7 @@ Outcome<void> Creation::launch() {
   };
   request.start_gate = gate_.get();
   // Else a container that waits for `start` would hold the lock of a killed `create`.
-  request.callers_fd = made_.container.directory();
+  request.callers_fds = {made_.container.directory(), pidfd_socket_.get()};
   request.seccomp_cache = global_.root + "/.seccomp";
   // Hooks are told where it is.
   request.network_ahead = spec.hooks.prestart.empty() && spec.hooks.create_runtime.empty();

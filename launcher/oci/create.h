@@ -16,6 +16,7 @@ struct CreateOptions {
   std::string config;  // instead of the bundle's config.json; relative to the working directory
   std::string console_socket;
   std::string pid_file;
+  std::string pidfd_socket;
   unsigned preserve_fds = 0;
   bool no_new_keyring = false;
   bool no_pivot = false;

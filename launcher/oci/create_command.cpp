@@ -9,6 +9,8 @@ std::vector<Option> create_option_table(CreateOptions& options) {
       {"bundle", 'b', "DIR", "directory with config.json (default: .)", into(options.bundle)},
       {"config", 'f', "FILE", "instead of the bundle's config.json", into(options.config)},
       {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
+      {"pidfd-socket", 0, "PATH", "socket that gets a pidfd of its first process",
+       into(options.pidfd_socket)},
       {"pid-file", 0, "FILE", "write the container's host pid there", into(options.pid_file)},
       {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
       {"no-pivot", 0, nullptr, "chroot, for a host whose root is an initramfs",

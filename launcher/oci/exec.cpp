@@ -22,6 +22,7 @@
 #include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
+#include "launcher/oci/pidfd_socket.h"
 #include "launcher/process_attributes.h"
 #include "launcher/spawn.h"
 
@@ -32,6 +33,7 @@ struct ExecOptions {
   ProcessOptions process;
   std::string console_socket;
   std::string pid_file;
+  std::string pidfd_socket;
   std::string cgroup;
   unsigned preserve_fds = 0;
   bool detach = false;
@@ -55,6 +57,7 @@ std::vector<Option> table(ExecOptions& options) {
       {"detach", 'd', nullptr, "do not wait for it", into(options.detach)},
       {"pid-file", 0, "FILE", "write its host pid there", into(options.pid_file)},
       {"console-socket", 0, "PATH", "socket that gets the terminal", into(options.console_socket)},
+      {"pidfd-socket", 0, "PATH", "socket that gets a pidfd of it", into(options.pidfd_socket)},
       {"preserve-fds", 0, "N", "descriptors 3 to 2+N stay open", into(options.preserve_fds)},
       {"cgroup", 0, "PATH", "in this cgroup below the container's", into(options.cgroup)},
       {"ignore-paused", 0, nullptr, "allow it in a paused container", into(options.ignore_paused)},
@@ -160,7 +163,10 @@ StepResult<Spawned> Execution::launch_in(const ContainerCgroup& cgroup, int cons
     if (other_user && !cgroup.path.empty()) CGW_TRY(move_into(cgroup, child));
     return state_json(record_, ContainerStatus::running);
   };
+  PidfdSocket pidfd_socket;
+  CGW_TRY(pidfd_socket.connect(options_.pidfd_socket));
   request.ready = [&](const Spawned& spawned) -> StepResult<std::string> {
+    CGW_TRY(pidfd_socket.send(spawned.pidfd, "setns"));
     if (options_.pid_file.empty()) return std::string();
     if (const auto written = write_pid_file(options_.pid_file, spawned.pid); !written) {
       return refused("state", written.error().text);

@@ -237,7 +237,7 @@ Seccomp RandomSpec::seccomp() {
       .default_action = has_errno ? "SCMP_ACT_ERRNO" : word(),
       .default_errno_ret = has_errno ? std::optional(number<std::uint32_t>()) : std::nullopt,
       .architectures = words(),
-      .flags = words(),
+      .flags = maybe([&] { return words(); }),
       .listener_path = maybe_word(),
       .listener_metadata = "",
       .syscalls = some([&] { return rule(); })};

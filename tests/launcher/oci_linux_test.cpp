@@ -79,7 +79,7 @@ TEST(OciLinuxTest, EveryPropertyOfSeccompIsRead) {
       (Seccomp{.default_action = "SCMP_ACT_ERRNO",
                .default_errno_ret = 38,
                .architectures = {"SCMP_ARCH_X86_64"},
-               .flags = {"SECCOMP_FILTER_FLAG_LOG"},
+               .flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_LOG"},
                .listener_path = "/run/s",
                .listener_metadata = "m",
                .syscalls = {
@@ -88,6 +88,17 @@ TEST(OciLinuxTest, EveryPropertyOfSeccompIsRead) {
                     .errno_ret = std::nullopt,
                     .args = {{5, ~0ULL, 2, "SCMP_CMP_MASKED_EQ"}}},
                    {.names = {"bpf"}, .action = "SCMP_ACT_ERRNO", .errno_ret = 1, .args = {}}}}));
+}
+
+TEST(OciLinuxTest, NoFlagsOfSeccompAreNotTheSameAsNoneGiven) {
+  const auto flags = [](const char* given) {
+    return parsed(linux_document(std::string(R"("seccomp":{"defaultAction":"SCMP_ACT_ALLOW")") +
+                                 given + "}"))
+        .seccomp_config->flags;
+  };
+  EXPECT_EQ(flags(""), std::nullopt);
+  EXPECT_EQ(flags(R"(,"flags":null)"), std::nullopt);
+  EXPECT_EQ(flags(R"(,"flags":[])"), std::vector<std::string>{});
 }
 
 TEST(OciLinuxTest, BadValuesAreRefusedByName) {

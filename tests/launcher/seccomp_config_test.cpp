@@ -287,7 +287,8 @@ TEST(SeccompConfigTest, NotifyNeedsAListenerThatCanBeHandedOver) {
   EXPECT_EQ(seccomp_refusal(config),
             "linux.seccomp.listenerPath is missing: SCMP_ACT_NOTIFY needs it");
   config.listener_path = "/run/agent";
-  EXPECT_EQ(compiled(config).flags, unsigned{SECCOMP_FILTER_FLAG_NEW_LISTENER});
+  EXPECT_EQ(compiled(config).flags,
+            unsigned{SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW});
   config.syscalls[0].names = {"mkdir", "write"};
   EXPECT_NE(seccomp_refusal(config).find("SCMP_ACT_NOTIFY for write"), std::string::npos);
   config = profile("SCMP_ACT_NOTIFY", {});
@@ -298,7 +299,17 @@ TEST(SeccompConfigTest, NotifyNeedsAListenerThatCanBeHandedOver) {
   config.listener_metadata = "x";
   EXPECT_EQ(seccomp_refusal(config), "linux.seccomp.listenerMetadata is set without listenerPath");
   config.listener_path = "/run/agent";  // ignored without SCMP_ACT_NOTIFY
+  EXPECT_EQ(compiled(config).flags, unsigned{SECCOMP_FILTER_FLAG_SPEC_ALLOW});
+}
+
+// The default of the field; an empty list is a list.
+TEST(SeccompConfigTest, WithoutFlagsSpeculationIsAllowed) {
+  Seccomp config = profile("SCMP_ACT_ALLOW", {});
+  EXPECT_EQ(compiled(config).flags, unsigned{SECCOMP_FILTER_FLAG_SPEC_ALLOW});
+  config.flags.emplace();
   EXPECT_EQ(compiled(config).flags, 0U);
+  config.flags = {"SECCOMP_FILTER_FLAG_LOG"};
+  EXPECT_EQ(compiled(config).flags, unsigned{SECCOMP_FILTER_FLAG_LOG});
 }
 
 TEST(SeccompConfigTest, FlagsAreThoseOfTheSystemCall) {

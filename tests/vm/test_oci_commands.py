@@ -220,3 +220,38 @@ def test_debug_tells_the_command_line(runtime):
     runtime("--debug", "--log", log, "exec", "--env", "TOKEN=secret", "nobody", "true")
     words = runtime.guest.read_file(log).decode()
     assert "exec --env TOKEN=... nobody true" in words and "secret" not in words
+
+
+def test_a_signal_ends_what_waits_for_start(runtime):
+    assert runtime.create("sleep", "1000").returncode == 0
+    runtime.must("kill", "box", "WINCH")
+    assert runtime.state()["status"] == "created"
+    runtime.must("kill", "box", "TERM")
+    runtime.wait_stopped()
+    late = runtime("start", "box")
+    assert late.returncode == 1 and b"cannot be started: it is stopped" in late.stderr
+    runtime.must("delete", "box")
+
+
+def test_a_user_namespace_in_the_network_of_a_pod(runtime):
+    # As engines make it, before the container and outside of its user namespace.
+    network = f"{runtime.work}/pod.net"
+    runtime.guest.run(f": > {network} && unshare --net={network} true", check=True)
+    linux = runtime.config["linux"]
+    linux["namespaces"] = [one for one in linux["namespaces"] if one["type"] != "network"]
+    linux["namespaces"] += [{"type": "network", "path": network}, {"type": "user"}]
+    linux["uidMappings"] = linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    runtime.config["mounts"] = [one for one in runtime.config["mounts"] if one["type"] != "sysfs"]
+    runtime.guest.run(f"chmod 755 {runtime.work} && chown -R 100000:100000 {runtime.work}/rootfs", check=True)
+    try:
+        created = runtime.create("sleep", "1000")
+        assert created.returncode == 0, created
+        assert len(runtime.cgroup("cgroup.procs").split()) == 1
+        runtime.must("start", "box")
+        inode = runtime.guest.run(f"stat -L -c %i {network}", check=True).text.strip()
+        shown = runtime.must("exec", "box", "ls", "-l", "/proc/self/ns/net", "/proc/1/ns/net")
+        assert shown.count(f"net:[{inode}]") == 2, shown
+        assert runtime.must("exec", "box", "cat", "/proc/self/uid_map").split() == ["0", "100000", "65536"]
+        runtime.must("delete", "--force", "box")
+    finally:
+        runtime.guest.run(f"umount {network}; rm {network}")

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -273,6 +274,94 @@ TEST(Mounts, InAUserNamespaceTheHostsViewsAreBoundWhenShared) {
   std::erase_if(spec.mounts, [](const Mount& mount) { return mount.type == "mqueue"; });
   EXPECT_EQ(output_of(spec),
             "/proc/self/status\n/sys/class/net/lo\ntouch: /sys/x: Read-only file system\n");
+}
+
+// One field of the kernel, which is cleared before anything is set in it.
+TEST(Mounts, AccessTimesInEveryCombination) {
+  const Rootfs rootfs;
+  const Rootfs volume;
+  struct Case {
+    std::vector<std::string> options;
+    const char* shown;
+  };
+  const std::vector<Case> binds{
+      {{"rbind", "rnoatime"}, "rw,noatime -\n"},
+      {{"rbind", "rrelatime"}, "rw,relatime -\n"},
+      {{"rbind", "rstrictatime"}, "rw -\n"},
+      {{"rbind", "ratime"}, "rw,relatime -\n"},
+      {{"rbind", "rnodiratime"}, "rw,nodiratime,relatime -\n"},
+      {{"rbind", "noatime", "rstrictatime"}, "rw -\n"},
+      {{"rbind", "rnoatime", "rrelatime"}, "rw,relatime -\n"},
+      {{"rbind", "ro", "rnoatime", "rnodiratime"}, "ro,noatime,nodiratime -\n"}};
+  for (const auto& [options, shown] : binds) {
+    Spec spec = shell_spec(rootfs, std::string(kShow) + "show /data");
+    spec.mounts.push_back({"/data", "bind", volume.path(), options});
+    EXPECT_EQ(output_of(spec), shown) << testing::PrintToString(options);
+  }
+  const std::vector<Case> fresh{{{"noatime", "rstrictatime"}, "rw -\n"},
+                                {{"strictatime", "rnoatime"}, "rw,noatime -\n"},
+                                {{"ro", "rrw", "noatime", "rrelatime"}, "rw,relatime -\n"}};
+  for (const auto& [options, shown] : fresh) {
+    Spec spec = shell_spec(rootfs, std::string(kShow) + "show /data");
+    spec.mounts.push_back({"/data", "tmpfs", "tmpfs", options});
+    EXPECT_EQ(output_of(spec), shown) << testing::PrintToString(options);
+  }
+}
+
+// Where the host's tree is bound the options of the mount are those of all below it.
+TEST(Mounts, AccessTimesOfAViewOfTheHosts) {
+  const Rootfs rootfs;
+  const std::vector<std::pair<std::vector<std::string>, const char*>> cases{
+      {{"ro", "nosuid", "nodev", "noexec", "noatime"}, "ro,nosuid,nodev,noexec,noatime -\n"},
+      {{"ro", "nosuid", "nodev", "noexec", "strictatime"}, "ro,nosuid,nodev,noexec -\n"},
+      {{"ro", "nosuid", "nodev", "noexec", "noatime", "rrelatime"},
+       "ro,nosuid,nodev,noexec,relatime -\n"}};
+  for (const auto& [options, shown] : cases) {
+    Spec spec = shell_spec(rootfs, std::string(kShow) + "show /data");
+    std::erase_if(spec.namespaces,
+                  [](const Namespace& entry) { return entry.type == NamespaceType::cgroup; });
+    spec.mounts.push_back({"/data", "cgroup", "cgroup", options});
+    EXPECT_EQ(output_of(spec), shown) << testing::PrintToString(options);
+  }
+}
+
+TEST(Mounts, InAJoinedUserNamespaceTheMapsAreThoseOfThatNamespace) {
+  const Rootfs rootfs;
+  const Rootfs volume;
+  volume.write("/data/file", "x");
+  if (!can_be_id_mapped(volume.path("/data"))) GTEST_SKIP() << "not on this file system";
+  ASSERT_EQ(::chown(volume.path("/data/file").c_str(), 5, 6), 0);
+  const auto user = user_namespace_of({{0, 100000, 65536}}, {{0, 200000, 65536}});
+  ASSERT_TRUE(user) << user.error().sentence();
+  for (const char* option : {"idmap", "ridmap"}) {
+    Spec spec = shell_spec(rootfs, "stat -c %u:%g /data/file");
+    spec.namespaces.push_back(
+        {NamespaceType::user, "/proc/self/fd/" + std::to_string(user->get())});
+    spec.mounts.push_back({"/data", "bind", volume.path("/data"), {"rbind", option}});
+    EXPECT_EQ(output_of(spec), "5:6\n") << option;
+  }
+}
+
+// More than the caller may have open at once, until it raises its own limit.
+TEST(Mounts, HundredsOfBindsInAUserNamespaceNeedFewDescriptors) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "ulimit -n; ulimit -Hn; cat /data/299");
+  rootfs.write("/etc/file", "bound\n");
+  spec.namespaces.push_back({NamespaceType::user, ""});
+  spec.uid_mappings = {{0, 100000, 65536}};
+  spec.gid_mappings = {{0, 100000, 65536}};
+  spec.mounts.push_back({"/data", "tmpfs", "tmpfs", {}});
+  for (int i = 0; i < 300; ++i) {
+    spec.mounts.push_back(
+        {"/data/" + std::to_string(i), "bind", rootfs.path("/etc/file"), {"bind"}});
+  }
+  spec.process.rlimits.clear();
+  EXPECT_EQ(in_child([&] {
+              const rlimit few{.rlim_cur = 128, .rlim_max = 5000};
+              if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return std::string("no limit");
+              return output_of(spec);
+            }),
+            "128\n5000\nbound\n");
 }
 
 TEST(Devices, AreMadeWithModeAndOwner) {
