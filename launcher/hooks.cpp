@@ -171,9 +171,8 @@ StepResult<UniqueFd> start_timer(const Hook& hook, const std::string& stage) {
   return timer;
 }
 
-Step run_hook(const Hook& hook, const std::string& stage, const std::string& state_json,
-              const std::vector<std::string>* inherited) {
-  const std::string name = "the hook " + printable(hook.path);
+Step run_named(const Hook& hook, const std::string& name, const std::string& stage,
+               const std::string& state_json, const std::vector<std::string>* inherited) {
   if (!hook.path.starts_with('/')) return refused(stage, name + " is not an absolute path");
   if (hook.timeout_sec == 0U) return refused(stage, name + " has a timeout of 0 seconds");
   CGW_ASSIGN(const UniqueFd timer, start_timer(hook, stage));
@@ -208,9 +207,20 @@ Step run_hook(const Hook& hook, const std::string& stage, const std::string& sta
 
 }  // namespace
 
+Step run_hook(const std::vector<Hook>& hooks, std::size_t number, const std::string& stage,
+              const std::string& state_json, const std::vector<std::string>* inherited) {
+  const Hook& hook = hooks[number];
+  // The words of runc, by which engines and people know it.
+  const std::string name =
+      "error running " + stage + " hook #" + std::to_string(number) + ": " + printable(hook.path);
+  return run_named(hook, name, stage, state_json, inherited);
+}
+
 Step run_hooks(const std::vector<Hook>& hooks, const std::string& stage,
                const std::string& state_json, const std::vector<std::string>* inherited) {
-  for (const auto& hook : hooks) CGW_TRY(run_hook(hook, stage, state_json, inherited));
+  for (std::size_t number = 0; number < hooks.size(); ++number) {
+    CGW_TRY(run_hook(hooks, number, stage, state_json, inherited));
+  }
   return {};
 }
 

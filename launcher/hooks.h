@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,10 @@ namespace cgwarden::launcher {
 [[nodiscard]] Step run_hooks(const std::vector<Hook>& hooks, const std::string& stage,
                              const std::string& state_json,
                              const std::vector<std::string>* inherited = nullptr);
+
+// hooks[number] alone, by the same rules.
+[[nodiscard]] Step run_hook(const std::vector<Hook>& hooks, std::size_t number,
+                            const std::string& stage, const std::string& state_json,
+                            const std::vector<std::string>* inherited = nullptr);
 
 }  // namespace cgwarden::launcher

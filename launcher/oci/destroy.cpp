@@ -75,8 +75,8 @@ Outcome<void> destroy(const Container& container, const ContainerRecord& record,
                       const std::vector<Hook>& poststop) {
   CGW_TRY(release_resources(record));
   const std::string state = state_json(record, ContainerStatus::stopped);
-  for (const auto& hook : poststop) {
-    if (const Step ran = run_hooks({hook}, "poststop", state); !ran) {
+  for (std::size_t number = 0; number < poststop.size(); ++number) {
+    if (const Step ran = run_hook(poststop, number, "poststop", state); !ran) {
       log_warning(without_start(ran.error()));
     }
   }

@@ -90,7 +90,8 @@ Outcome<ContainerCgroup> cgroup_below(const ContainerRecord& record, const std::
   }
   auto below = cgroupfs_path(record.cgroup.path + "/" + path, record.id, "");
   if (!below) {
-    return refuse("--cgroup \"" + printable(path) + "\" may have no \".\" and \"..\" in it");
+    return refuse("bad sub cgroup path: --cgroup \"" + printable(path) +
+                  "\" may have no \".\" and \"..\" in it");
   }
   cgroup.path = *std::move(below);
   CGW_TRY(open_container_cgroup(cgroup));

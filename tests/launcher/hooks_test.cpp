@@ -80,21 +80,27 @@ TEST_F(HooksTest, WithoutArgumentsThePathIsTheName) {
 TEST_F(HooksTest, AFailureEndsItAndIsNamed) {
   EXPECT_EQ(run({shell("echo first >&2; echo 'the last words' >&2; exit 7"),
                  shell(": > " + file("second"))}),
-            "cannot start: createRuntime: the hook /bin/sh ended with exit code 7: the last words");
+            "cannot start: createRuntime: error running createRuntime hook #0: /bin/sh ended with "
+            "exit code 7: the last words");
   EXPECT_EQ(text("second"), "(absent)");
   EXPECT_EQ(run({shell("kill -9 $$")}),
-            "cannot start: createRuntime: the hook /bin/sh was killed by signal 9");
+            "cannot start: createRuntime: error running createRuntime hook #0: /bin/sh was killed "
+            "by signal 9");
   Hook hook;
   hook.path = "/no/such/hook";
-  EXPECT_EQ(run({hook}),
-            "cannot start: createRuntime: the hook /no/such/hook cannot be executed: No such file "
+  EXPECT_EQ(run({shell(":"), hook}),
+            "cannot start: createRuntime: error running createRuntime hook #1: /no/such/hook "
+            "cannot be executed: No such file "
             "or directory");
   hook.path = "relative";
-  EXPECT_EQ(run({hook}), "cannot start: createRuntime: the hook relative is not an absolute path");
+  EXPECT_EQ(run({hook}),
+            "cannot start: createRuntime: error running createRuntime hook #0: relative is not an "
+            "absolute path");
   hook.path = "/bin/true";
   hook.timeout_sec = 0;
   EXPECT_EQ(run({hook}),
-            "cannot start: createRuntime: the hook /bin/true has a timeout of 0 seconds");
+            "cannot start: createRuntime: error running createRuntime hook #0: /bin/true has a "
+            "timeout of 0 seconds");
 }
 
 TEST_F(HooksTest, UnreadStateAndMuchOutputDoNotBlock) {

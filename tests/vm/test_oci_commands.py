@@ -196,10 +196,10 @@ def test_without_a_cgroup_manager(runtime):
 
 
 def test_a_failing_poststop_hook_is_a_warning(runtime):
-    runtime.config["hooks"] = {"poststop": [{"path": "/bin/false"}, {"path": "/bin/touch", "args": ["touch", f"{runtime.work}/ran"]}]}
+    runtime.config["hooks"] = {"poststop": [{"path": "/bin/true"}, {"path": "/bin/false"}, {"path": "/bin/touch", "args": ["touch", f"{runtime.work}/ran"]}]}
     done = runtime.run("true")
     assert done.returncode == 0
-    assert done.stderr == b"cgwarden-oci: warning: poststop: the hook /bin/false ended with exit code 1\n"
+    assert done.stderr == b"cgwarden-oci: warning: poststop: error running poststop hook #1: /bin/false ended with exit code 1\n"
     assert runtime.guest.run(f"test -e {runtime.work}/ran").returncode == 0
     quiet = runtime.guest.run([OCI, "--root", runtime.root, "--log-level", "error", "run", "--bundle", runtime.work, "box"])
     assert quiet.returncode == 0 and quiet.stderr == b""

@@ -25,7 +25,8 @@ TEST(HookTimeout, KillsTheWholeGroup) {
   const Step step = run_hooks({hook}, "prestart", "{}");
   ASSERT_FALSE(step);
   EXPECT_EQ(step.error().sentence(),
-            "cannot start: prestart: the hook /bin/busybox was killed after its timeout of 1 s: "
+            "cannot start: prestart: error running prestart hook #0: /bin/busybox was killed after "
+            "its timeout of 1 s: "
             "waiting");
   // An orphan by now, dying or dead; far below the 1000 s that it would live.
   const auto pid =
