@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <csignal>
+#include <cstring>
 #include <string_view>
 
 #include "base/file.h"
@@ -142,6 +144,16 @@ std::string last_line(const std::string& text) {
   return ": " + printable(trim(trimmed.substr(trimmed.rfind('\n') + 1)));
 }
 
+// "signal 31 (bad system call)": what a filter does to a hook.
+std::string signal_text(int number) {
+  std::string text = "signal " + std::to_string(number);
+  const char* description = ::sigdescr_np(number);
+  if (description == nullptr) return text;
+  std::string words(description);
+  words.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(words.front())));
+  return text + " (" + words + ")";
+}
+
 // True when the hook has ended within its time.
 bool wait_for_hook(const HookProcess& process, const UniqueFd& timer, std::string& errors) {
   bool errors_open = true;
@@ -195,8 +207,8 @@ Step run_named(const Hook& hook, const std::string& name, const std::string& sta
                               std::to_string(*hook.timeout_sec) + " s" + last_line(errors));
   }
   if (status.code != CLD_EXITED) {
-    return refused(
-        stage, name + " was killed by signal " + std::to_string(status.status) + last_line(errors));
+    return refused(stage,
+                   name + " was killed by " + signal_text(status.status) + last_line(errors));
   }
   if (status.status != 0) {
     return refused(

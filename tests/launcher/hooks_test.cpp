@@ -85,7 +85,7 @@ TEST_F(HooksTest, AFailureEndsItAndIsNamed) {
   EXPECT_EQ(text("second"), "(absent)");
   EXPECT_EQ(run({shell("kill -9 $$")}),
             "cannot start: createRuntime: error running createRuntime hook #0: /bin/sh was killed "
-            "by signal 9");
+            "by signal 9 (killed)");
   Hook hook;
   hook.path = "/no/such/hook";
   EXPECT_EQ(run({shell(":"), hook}),
