@@ -84,6 +84,8 @@ Status NewCgroups::make(std::string_view path) {
   return {};
 }
 
+bool NewCgroups::made(std::string_view path) const { return contains(made_, std::string(path)); }
+
 Status hand_down_controllers(const cgroup::Tree& tree, std::string_view path, HandDown choice,
                              const Words& needed) {
   Refusals refusals;

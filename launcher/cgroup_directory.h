@@ -19,6 +19,8 @@ class NewCgroups {
 
   // mkdir -p.
   [[nodiscard]] Status make(std::string_view path);
+  // False for one that was there.
+  [[nodiscard]] bool made(std::string_view path) const;
   void keep() { made_.clear(); }
 
  private:

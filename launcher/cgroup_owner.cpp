@@ -51,6 +51,16 @@ bool give(int directory, const std::string& name, uid_t owner) {
   return ::fchownat(directory, name.c_str(), owner, kGroupStays, flags) == 0 || errno == ENOENT;
 }
 
+// Below the depth to which this runtime looks for processes and removes what is left.
+Step limit_depth(int directory, uid_t owner) {
+  const std::string text = owner == ::geteuid() ? "max" : std::to_string(limits::kCgroupDepth / 2);
+  const auto file = open_at(directory, "cgroup.max.depth", O_WRONLY);
+  if (!file || !write_all(file->get(), text, "cgroup.max.depth")) {
+    return failed("cgroup", "cgroup.max.depth cannot be set to " + text);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<uid_t> cgroup_owner(const Spec& spec) {
@@ -73,7 +83,7 @@ Step give_cgroup(int directory, uid_t owner) {
                     std::string(name) + " cannot be given to uid " + std::to_string(owner));
     }
   }
-  return {};
+  return limit_depth(directory, owner);
 }
 
 }  // namespace cgwarden::launcher

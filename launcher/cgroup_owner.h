@@ -16,8 +16,8 @@ namespace cgwarden::launcher {
 [[nodiscard]] std::optional<uid_t> cgroup_owner(const Spec& spec);
 
 // Gives it the directory (an O_PATH fd) and the files of /sys/kernel/cgroup/delegate in it, no
-// limit among them. A caller who may not (rootless, an id that is not his) leaves all as it is.
-// Stage "cgroup".
+// limit among them, and bounds the depth of what is made below (cgroup.max.depth). A caller who may
+// not (rootless, an id that is not his) leaves all as it is. Stage "cgroup".
 [[nodiscard]] Step give_cgroup(int directory, uid_t owner);
 
 }  // namespace cgwarden::launcher

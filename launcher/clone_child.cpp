@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #include "launcher/launch_report.h"
 #include "launcher/namespaces.h"
+#include "launcher/rlimits.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -68,16 +70,23 @@ struct Answer {
   std::array<char, 512> text{};
 };
 
+// A process of the container sees the child from its birth on, and must neither trace it nor open
+// what its /proc/PID shows, which may still be the host's (CVE-2016-9962, CVE-2019-5736).
+Step hide_from_the_container(const Spec& spec) {
+  // /proc/self belongs to root afterwards.
+  CGW_TRY(set_oom_score_adj(spec.process));
+  // A user writes the maps of his new user namespace, and may only for a process that is his.
+  if (makes_namespace(spec, NamespaceType::user) && ::geteuid() != 0) return {};
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");
+  return {};
+}
+
 // Runs in the process in between.
 StepResult<pid_t> join_and_clone(const Spec& spec, std::uint64_t flags, int cgroup_fd,
                                  const CloneChild& child) {
-  std::uint64_t joined = 0;
-  if (spec.has_namespace(NamespaceType::user)) {
-    CGW_ASSIGN(joined, join_foreign_namespaces(spec));
-    CGW_TRY(join_user_namespace(spec));
-  }
-  if ((joined & CLONE_NEWPID) == 0) CGW_TRY(join_pid_namespace(spec));
-  return clone_now(spec, flags, cgroup_fd, true, [&] { child(joined); });
+  CGW_TRY(hide_from_the_container(spec));
+  CGW_ASSIGN(const JoinedNamespaces joined, join_before_birth(spec));
+  return clone_now(spec, flags, cgroup_fd, true, [&] { child(&joined); });
 }
 
 Answer answer_of(const StepResult<pid_t>& result) {
@@ -133,6 +142,11 @@ bool is_born_in_joined(const Spec& spec) {
 
 }  // namespace
 
+bool is_born_in_its_cgroup(const Spec& spec) {
+  return !joins_namespace(spec, NamespaceType::user) &&
+         !(spec.has_namespace(NamespaceType::user) && joins_namespace(spec, NamespaceType::cgroup));
+}
+
 pid_t plain_fork() {
   clone_args arguments{};
   arguments.exit_signal = SIGCHLD;
@@ -142,7 +156,7 @@ pid_t plain_fork() {
 StepResult<pid_t> clone_child(const Spec& spec, std::uint64_t flags, int cgroup_fd,
                               const CloneChild& child) {
   if (is_born_in_joined(spec)) return clone_in_joined(spec, flags, cgroup_fd, child);
-  return clone_now(spec, flags, cgroup_fd, false, [&] { child(0); });
+  return clone_now(spec, flags, cgroup_fd, false, [&] { child(nullptr); });
 }
 
 }  // namespace cgwarden::launcher

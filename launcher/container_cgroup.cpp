@@ -1,6 +1,7 @@
 #include "launcher/container_cgroup.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,14 +78,26 @@ Step apply(const cgroup::Tree& tree, const std::string& path, HandDown choice,
   return attach_device_filter(directory->get(), wanted.devices);
 }
 
+// It may have been given to the user of the container before.
+Step take_back(const cgroup::Tree& tree, const std::string& path) {
+  const auto opened = tree.open_cgroup(path);
+  if (!opened) return cgroup_failure(opened.error());
+  struct stat facts{};
+  if (::fstat(opened->get(), &facts) != 0) return failed("cgroup", tree.root() + path);
+  return facts.st_uid == ::geteuid() ? Step{} : give_cgroup(opened->get(), ::geteuid());
+}
+
 // A cgroup that exists already may be left over from a crash; one with processes is somebody's.
 Step take_over(const cgroup::Tree& tree, const std::string& path) {
   const auto text = tree.read(path, "cgroup.events");
   if (!text) return cgroup_failure(text.error());
   const auto events = cgroup::parse_cgroup_events(*text);
   if (!events) return cgroup_failure(events.error());
-  // Nor may the leftover freeze its new processes.
-  if (!events->populated.value_or(false)) return apply_writes(tree, path, {{"cgroup.freeze", "0"}});
+  if (!events->populated.value_or(false)) {
+    CGW_TRY(take_back(tree, path));
+    // Nor may the leftover freeze its new processes.
+    return apply_writes(tree, path, {{"cgroup.freeze", "0"}});
+  }
   return refused("cgroup", "container's cgroup is not empty: " + tree.root() + path +
                                " holds processes already; give the container another "
                                "linux.cgroupsPath or end them");
@@ -128,7 +141,7 @@ StepResult<ContainerCgroup> make_directory(const cgroup::Tree& tree, const Spec&
     }
     return cgroup_failure(done.error());
   }
-  CGW_TRY(take_over(tree, path));
+  if (!made.made(path)) CGW_TRY(take_over(tree, path));
   CGW_TRY(apply(tree, path, HandDown::all, wanted));
   made.keep();
   return ContainerCgroup{CgroupDriver::cgroupfs, path, ""};

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string_view>
@@ -25,6 +26,8 @@ namespace {
 
 // Of stderr: enough for the last line of any message.
 constexpr std::size_t kKeptBytes = 4096;
+// Between two looks at a hook that cannot be waited for otherwise.
+constexpr int kGlanceMsec = 10;
 
 struct HookProcess {
   pid_t pid = -1;
@@ -116,13 +119,6 @@ StepResult<HookProcess> start(const Hook& hook, const std::string& stage,
   if (process.pid == 0) become_hook(hook, argv.data(), envp.data(), files);
   if (process.pid < 0) return failed(stage, hook.path + " cannot be forked");
   process.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
-  if (!process.pidfd.valid()) {
-    const int errno_value = errno;
-    ::kill(process.pid, SIGKILL);
-    (void)wait_for_exit(process.pid);
-    errno = errno_value;
-    return failed(stage, hook.path + " cannot be watched");
-  }
   ::fcntl(process.errors.get(), F_SETFL, O_NONBLOCK);
   return process;
 }
@@ -154,19 +150,32 @@ std::string signal_text(int number) {
   return text + " (" + words + ")";
 }
 
+bool has_ended(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+         info.si_pid != 0;
+}
+
 // True when the hook has ended within its time.
 bool wait_for_hook(const HookProcess& process, const UniqueFd& timer, std::string& errors) {
   bool errors_open = true;
+  // A startContainer hook is waited for under the profile, which may know neither pidfd_open(2) nor
+  // poll(2).
+  bool can_watch = process.pidfd.valid();
   for (;;) {
     std::array<pollfd, 3> watched{{{process.pidfd.get(), POLLIN, 0},
                                    {timer.get(), POLLIN, 0},
                                    {errors_open ? process.errors.get() : -1, POLLIN, 0}}};
-    if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+    const int ready = ::poll(watched.data(), watched.size(), can_watch ? -1 : kGlanceMsec);
+    if (ready < 0 && errno != EINTR) {
+      can_watch = false;
+      ::usleep(kGlanceMsec * 1000);
+    }
     if (watched[2].revents != 0) {
       read_errors(process.errors.get(), errors);
       errors_open = (watched[2].revents & POLLHUP) == 0;
     }
-    if (watched[0].revents != 0) return true;
+    if (watched[0].revents != 0 || (!can_watch && has_ended(process.pid))) return true;
     if (watched[1].revents != 0) return false;
   }
 }

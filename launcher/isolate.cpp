@@ -150,6 +150,7 @@ Step enter_network(const ChildContext& context) {
 Step build_root(const ChildContext& context) {
   const Spec& spec = *context.request->spec;
   if (joins_namespace(spec, NamespaceType::mount)) {
+    context.plan->sources.room.give_back();
     if (::chdir("/") != 0) return failed("rootfs", "/ of the joined mount namespace");
     return {};
   }
@@ -270,7 +271,8 @@ Step isolate(const ChildContext& context) {
   // Ignored signals stay ignored over execve(2); SIGPIPE ignored in a service manager is the
   // classic.
   set_launch_dispositions();
-  CGW_TRY(set_oom_score_adj(spec.process));
+  // Else it was born with it.
+  if (context.joined == nullptr) CGW_TRY(set_oom_score_adj(spec.process));
   // Until execve(2) this is a copy of a host program: no process of a joined namespace may look
   // into it or open its /proc/PID/exe (CVE-2019-5736).
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");

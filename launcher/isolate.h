@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "launcher/capabilities.h"
 #include "launcher/container_mounts.h"
 #include "launcher/launch_step.h"
+#include "launcher/namespaces.h"
 #include "launcher/network_ahead.h"
 #include "launcher/seccomp.h"
 #include "launcher/spawn.h"
@@ -25,11 +25,11 @@ struct LaunchPlan {
 // What the steps of one child work with; all outlive it.
 struct ChildContext {
   const SpawnRequest* request = nullptr;
-  LaunchPlan* plan = nullptr;          // the child's own copy
-  int report = -1;                     // the child's end of the report socket
-  const std::string* state = nullptr;  // JSON for hooks
-  std::uint64_t joined = 0;            // CLONE_NEW* flags of namespaces by path it was born in
-  NetworkAhead* network = nullptr;     // nullptr: the child was born in its network
+  LaunchPlan* plan = nullptr;                // the child's own copy
+  int report = -1;                           // the child's end of the report socket
+  const std::string* state = nullptr;        // JSON for hooks
+  const JoinedNamespaces* joined = nullptr;  // namespaces by path that it was born in, or nullptr
+  NetworkAhead* network = nullptr;           // nullptr: the child was born in its network
 };
 
 // stdio, signals, session, namespaces, rootfs, mounts, hooks, hostname: the same for init and

@@ -64,11 +64,33 @@ Step enter(int fd, const Namespace& entry) {
   return {};
 }
 
-Step join_one(const Spec& spec, NamespaceType type) {
-  const Namespace* entry = find(spec, type);
-  if (entry == nullptr || entry->path.empty()) return {};
-  CGW_ASSIGN(const UniqueFd fd, open_namespace(*entry));
-  return enter(fd.get(), *entry);
+struct OpenNamespace {
+  UniqueFd fd;
+  const Namespace* entry;
+};
+
+// Those given by path, in the order of kNamespaceTypes, without the types of `but` (CLONE_NEW*).
+StepResult<std::vector<OpenNamespace>> open_by_path(const Spec& spec, std::uint64_t but = 0) {
+  std::vector<OpenNamespace> opened;
+  for (const NamespaceType type : kNamespaceTypes) {
+    const Namespace* entry = find(spec, type);
+    if (entry == nullptr || entry->path.empty() || (but & row_of(type).flag) != 0) continue;
+    CGW_ASSIGN(UniqueFd fd, open_namespace(*entry));
+    opened.push_back({std::move(fd), entry});
+  }
+  return opened;
+}
+
+Step join_where_permitted(const std::vector<OpenNamespace>& opened, JoinedNamespaces& joined) {
+  for (const auto& [fd, entry] : opened) {
+    if (entry->type == NamespaceType::user || entry->type == NamespaceType::mount) continue;
+    if (const Step entered = enter(fd.get(), *entry); entered) {
+      joined.flags |= clone_flag(entry->type);
+    } else if (entered.error().errno_value != EPERM) {
+      return entered;
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -107,41 +129,39 @@ StepResult<UniqueFd> open_namespace(const Spec& spec, NamespaceType type) {
   return open_namespace(*entry);
 }
 
-Step join_user_namespace(const Spec& spec) { return join_one(spec, NamespaceType::user); }
-Step join_pid_namespace(const Spec& spec) { return join_one(spec, NamespaceType::pid); }
-
-StepResult<std::uint64_t> join_foreign_namespaces(const Spec& spec) {
-  std::uint64_t joined = 0;
-  for (const auto& entry : spec.namespaces) {
-    if (entry.path.empty() || entry.type == NamespaceType::user ||
-        entry.type == NamespaceType::mount) {
+StepResult<JoinedNamespaces> join_before_birth(const Spec& spec) {
+  CGW_ASSIGN(std::vector<OpenNamespace> opened, open_by_path(spec));
+  JoinedNamespaces joined;
+  const bool user = spec.has_namespace(NamespaceType::user);
+  if (user) CGW_TRY(join_where_permitted(opened, joined));
+  const bool new_user = makes_namespace(spec, NamespaceType::user);
+  for (auto& [fd, entry] : opened) {
+    if ((joined.flags & clone_flag(entry->type)) != 0) continue;
+    // Nobody can move himself into a pid namespace.
+    if (new_user && entry->type != NamespaceType::pid) continue;
+    if (!user && entry->type == NamespaceType::cgroup) {
+      joined.cgroup = std::move(fd);
       continue;
     }
-    CGW_ASSIGN(const UniqueFd fd, open_namespace(entry));
-    if (const Step entered = enter(fd.get(), entry); entered) {
-      joined |= clone_flag(entry.type);
-    } else if (entered.error().errno_value != EPERM) {
-      return std::unexpected(entered.error());
-    }
+    CGW_TRY(enter(fd.get(), *entry));
+    joined.flags |= clone_flag(entry->type);
   }
   return joined;
 }
 
-Step join_namespaces(const Spec& spec, std::uint64_t joined) {
-  std::vector<std::pair<UniqueFd, const Namespace*>> opened;
-  for (const auto& entry : spec.namespaces) {
-    if (entry.path.empty() || entry.type == NamespaceType::pid ||
-        entry.type == NamespaceType::user || (joined & clone_flag(entry.type)) != 0) {
-      continue;
-    }
-    CGW_ASSIGN(UniqueFd fd, open_namespace(entry));
-    opened.emplace_back(std::move(fd), &entry);
-  }
-  for (const bool mount_now : {false, true}) {
-    for (const auto& [fd, entry] : opened) {
-      if ((entry->type == NamespaceType::mount) == mount_now) CGW_TRY(enter(fd.get(), *entry));
+Step join_namespaces(const Spec& spec, const JoinedNamespaces* joined) {
+  std::uint64_t done = CLONE_NEWPID | CLONE_NEWUSER;
+  if (joined != nullptr) {
+    done |= joined->flags;
+    if (joined->cgroup.valid()) {
+      if (::setns(joined->cgroup.get(), CLONE_NEWCGROUP) != 0) {
+        return failed("namespace", "the cgroup namespace cannot be joined");
+      }
+      done |= CLONE_NEWCGROUP;
     }
   }
+  CGW_ASSIGN(const std::vector<OpenNamespace> opened, open_by_path(spec, done));
+  for (const auto& [fd, entry] : opened) CGW_TRY(enter(fd.get(), *entry));
   return {};
 }
 

@@ -34,18 +34,21 @@ inline constexpr std::array<NamespaceType, 8> kNamespaceTypes{
 
 // The namespace that the spec gives by path, as a file.
 [[nodiscard]] StepResult<UniqueFd> open_namespace(const Spec& spec, NamespaceType type);
-// setns(2) into the user namespace given by path. What the caller makes afterwards belongs to it.
-[[nodiscard]] Step join_user_namespace(const Spec& spec);
-// setns(2) into the pid namespace given by path: the caller's children are born there.
-[[nodiscard]] Step join_pid_namespace(const Spec& spec);
-// setns(2) into the namespaces given by path but for the user and the mount namespace, with the
-// rights of before a user namespace is made or joined: one that belongs to another user namespace
-// (an engine's, the host's) cannot be joined afterwards. The CLONE_NEW* flags of those that were
-// joined; what is not permitted (EPERM) is left to be joined with the rights of the user namespace.
-[[nodiscard]] StepResult<std::uint64_t> join_foreign_namespaces(const Spec& spec);
-// setns(2) into the other namespaces given by path but those `joined` already (CLONE_NEW* flags),
+// What a process has joined so that its child is born there.
+struct JoinedNamespaces {
+  std::uint64_t flags = 0;  // CLONE_NEW*
+  // Left to the child: clone3(2) makes it only in a cgroup that its maker's cgroup namespace shows.
+  UniqueFd cgroup;
+};
+// setns(2) into the namespaces given by path, the user namespace first and the mount namespace
+// last. With a user namespace the others are tried before it, with the rights of before: one that
+// belongs to another user namespace (an engine's, the host's) cannot be joined afterwards. What is
+// not permitted then (EPERM) is joined with the rights of the user namespace; where that is a new
+// one, by the child.
+[[nodiscard]] StepResult<JoinedNamespaces> join_before_birth(const Spec& spec);
+// setns(2) into the namespaces given by path that the caller was not born in (nullptr: in none),
 // the mount namespace last: all are opened before the caller's view of the file system changes.
-[[nodiscard]] Step join_namespaces(const Spec& spec, std::uint64_t joined = 0);
+[[nodiscard]] Step join_namespaces(const Spec& spec, const JoinedNamespaces* joined);
 // unshare(2) of the cgroup namespace when the spec asks for a new one.
 [[nodiscard]] Step make_cgroup_namespace(const Spec& spec);
 

@@ -26,13 +26,6 @@ bool version_is_supported(std::string_view version) {
          is_number(numbers[1]) && is_number(numbers.back());
 }
 
-// Before 1.3 the limit 0 of linux.resources.pids was the absent one: engines write it for "not
-// given".
-bool zero_pids_is_a_limit(std::string_view version) {
-  const auto minor = parse_integer<unsigned>(split(version, '.').at(1));
-  return minor && *minor >= 3;
-}
-
 // One of two words; anything else is a complaint.
 bool read_choice(ObjectReader& reader, const char* name, const std::string& text, const char* yes,
                  const char* no) {
@@ -75,10 +68,7 @@ void read_document(ObjectReader& reader, Spec& spec) {
   reader.objects("mounts", spec.mounts, read_mount);
   reader.object("hooks", [&](ObjectReader& part) { read_hooks(part, spec.hooks); });
   reader.object("linux", [&](ObjectReader& part) { read_linux(part, spec); });
-  if (spec.resources.pids_limit == 0 && version_is_supported(spec.oci_version) &&
-      !zero_pids_is_a_limit(spec.oci_version)) {
-    spec.resources.pids_limit = -1;
-  }
+  leave_out_zero_pids(spec.oci_version, spec.resources);
   read_annotations(reader, spec);
 }
 
@@ -136,6 +126,13 @@ std::string to_config(const Spec& spec) {
   for (const auto& mount : spec.mounts) document["mounts"].push_back(write_mount(mount));
   put_unless_empty(document, "hooks", write_hooks(spec.hooks));
   return text_of(document);
+}
+
+void leave_out_zero_pids(std::string_view oci_version, Resources& resources) {
+  if (resources.pids_limit != 0) return;
+  const auto numbers = split(oci_version, '.');
+  const auto minor = numbers.size() < 2 ? std::nullopt : parse_integer<unsigned>(numbers[1]);
+  if (!minor || *minor < 3) resources.pids_limit.reset();
 }
 
 }  // namespace cgwarden::launcher

@@ -77,7 +77,7 @@ bool makes_network_ahead(const SpawnRequest& request) {
 }
 
 [[noreturn]] void run_child(const SpawnRequest& request, LaunchPlan& plan, const Channels& channels,
-                            bool network_ahead, std::uint64_t joined) {
+                            bool network_ahead, const JoinedNamespaces* joined) {
   // While the child holds it too, it never sees that the parent is gone.
   ::close(channels.parent_report.get());
   for (const int fd : request.callers_fds) {
@@ -138,10 +138,11 @@ StepResult<Spawned> make_child(const SpawnRequest& request, LaunchPlan& plan,
   const bool network_ahead = makes_network_ahead(request);
   std::uint64_t flags = clone_flags(*request.spec);
   if (network_ahead) flags &= ~clone_flag(NamespaceType::network);
-  CGW_ASSIGN(const pid_t pid,
-             clone_child(*request.spec, flags, request.cgroup_fd, [&](std::uint64_t joined) {
-               run_child(request, plan, channels, network_ahead, joined);
-             }));
+  CGW_ASSIGN(
+      const pid_t pid,
+      clone_child(*request.spec, flags, request.cgroup_fd, [&](const JoinedNamespaces* joined) {
+        run_child(request, plan, channels, network_ahead, joined);
+      }));
   Spawned spawned;
   spawned.pid = pid;
   // Not reaped yet, so the pid is still this child's.

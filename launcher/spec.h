@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -338,6 +339,10 @@ struct Spec {
 [[nodiscard]] Result<Spec> parse_config(const std::string& json, const std::string& where,
                                         std::vector<std::string>* warnings = nullptr);
 [[nodiscard]] std::string to_config(const Spec& spec);
+// Before runtime-spec 1.3 the limit 0 of "pids" was that of a caller who gave none (Go's zero
+// value); since then it is a limit.
+void leave_out_zero_pids(std::string_view oci_version, Resources& resources);
+
 // The "process" object alone, as `exec --process FILE` and shims pass it; and "linux.resources"
 // alone, as `update --resources FILE` does.
 [[nodiscard]] Result<Process> parse_process(const std::string& json, const std::string& where,

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -17,6 +16,7 @@
 #include "base/text.h"
 #include "cgroup/control_file.h"
 #include "cgroup/tree.h"
+#include "launcher/clone_child.h"
 #include "launcher/namespaces_of.h"
 #include "launcher/oci/command_line.h"
 #include "launcher/oci/exec_process.h"
@@ -102,10 +102,9 @@ Outcome<void> Execution::look_up(const Words& command) {
 }
 
 Outcome<Spawned> Execution::launch(int console) {
-  const bool other_user = std::ranges::any_of(
-      spec_.namespaces, [](const Namespace& entry) { return entry.type == NamespaceType::user; });
+  const bool born_there = is_born_in_its_cgroup(spec_);
   UniqueFd cgroup_fd;
-  if (!other_user) {
+  if (born_there) {
     CGW_ASSIGN(cgroup_fd, tree_->open_cgroup(status_.cgroup));
   }
   SpawnRequest request;
@@ -115,9 +114,8 @@ Outcome<Spawned> Execution::launch(int console) {
   request.relayed_terminal = ::isatty(STDOUT_FILENO) == 0;
   if (nothing_.valid()) request.stdin_fd = nothing_.get();
   if (options_.detach) request.stdout_fd = request.stderr_fd = nothing_.get();
-  // A user namespace that is joined has no say over our cgroups: the parent moves the child.
   request.prepare = [&](pid_t child) -> StepResult<std::string> {
-    if (!other_user) return std::string();
+    if (born_there) return std::string();
     if (const Status moved = cgroup::move_process(*tree_, status_.cgroup, child); !moved) {
       return std::unexpected(LaunchError{"cgroup", 0, moved.error().sentence()});
     }

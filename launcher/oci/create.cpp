@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "launcher/capabilities.h"
+#include "launcher/clone_child.h"
 #include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/namespaces.h"
@@ -115,6 +116,8 @@ StepResult<std::string> Creation::prepare(pid_t child) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, child));
     made_.record.cgroup_made = !made_.record.cgroup.path.empty();
+  } else if (cgroup_.valid() && !is_born_in_its_cgroup(spec)) {
+    CGW_TRY(move_into(made_.record.cgroup, child));
   }
   const auto start_time = process_start_time(child);
   if (!start_time) return refused("state", start_time.error().sentence());
@@ -160,7 +163,7 @@ Outcome<void> Creation::launch() {
   }
   SpawnRequest request;
   request.spec = &spec;
-  request.cgroup_fd = cgroup_.get();
+  request.cgroup_fd = is_born_in_its_cgroup(spec) ? cgroup_.get() : -1;
   request.preserve_fds = inherited_fds_;
   request.console_socket = console_;
   request.relayed_terminal = !console_socket_.valid() && ::isatty(STDOUT_FILENO) == 0;

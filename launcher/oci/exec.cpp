@@ -11,6 +11,7 @@
 #include "launcher/capabilities.h"
 #include "launcher/cgroup_host.h"
 #include "launcher/cgroup_path.h"
+#include "launcher/clone_child.h"
 #include "launcher/console.h"
 #include "launcher/control_writer.h"
 #include "launcher/namespaces_of.h"
@@ -115,6 +116,7 @@ class Execution {
   Spec spec_;
   OpenNamespaces namespaces_;
   ContainerCgroup cgroup_;
+  PidfdSocket pidfd_socket_;
 };
 
 Outcome<void> Execution::look_up(const std::string& id) {
@@ -142,9 +144,8 @@ Outcome<void> Execution::look_up(const std::string& id) {
 
 StepResult<Spawned> Execution::launch_in(const ContainerCgroup& cgroup, int console) {
   UniqueFd cgroup_fd;
-  const bool other_user = std::ranges::any_of(
-      spec_.namespaces, [](const Namespace& entry) { return entry.type == NamespaceType::user; });
-  if (!cgroup.path.empty() && !other_user) {
+  const bool born_there = is_born_in_its_cgroup(spec_);
+  if (!cgroup.path.empty() && born_there) {
     auto opened = open_container_cgroup(cgroup);
     if (!opened) return cgroup_failure(opened.error());
     cgroup_fd = *std::move(opened);
@@ -159,15 +160,12 @@ StepResult<Spawned> Execution::launch_in(const ContainerCgroup& cgroup, int cons
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(spec_, record_, pid, listener);
   };
-  // A user namespace that is joined has no say over our cgroups: the parent moves the child.
   request.prepare = [&](pid_t child) -> StepResult<std::string> {
-    if (other_user && !cgroup.path.empty()) CGW_TRY(move_into(cgroup, child));
+    if (!born_there && !cgroup.path.empty()) CGW_TRY(move_into(cgroup, child));
     return state_json(record_, ContainerStatus::running);
   };
-  PidfdSocket pidfd_socket;
-  CGW_TRY(pidfd_socket.connect(options_.pidfd_socket));
   request.ready = [&](const Spawned& spawned) -> StepResult<std::string> {
-    CGW_TRY(pidfd_socket.send(spawned.pidfd, "setns"));
+    CGW_TRY(pidfd_socket_.send(spawned.pidfd, "setns"));
     if (options_.pid_file.empty()) return std::string();
     if (const auto written = write_pid_file(options_.pid_file, spawned.pid); !written) {
       return refused("state", written.error().text);
@@ -181,11 +179,16 @@ Outcome<Spawned> Execution::launch(int console) {
   // After the files that the caller may have passed open have been read (--process /dev/fd/N).
   close_others(3 + options_.preserve_fds);
   spec_.namespaces = namespaces_.entries;
+  if (const Step connected = pidfd_socket_.connect(options_.pidfd_socket); !connected) {
+    return std::unexpected(Failure(connected.error()));
+  }
   auto spawned = launch_in(cgroup_, console);
   const bool named = !options_.cgroup.empty();
   if (!spawned && !named && !cgroup_.path.empty() && takes_no_process(spawned.error())) {
     const auto other = cgroup_of_process(record_);
-    if (other && other->path != cgroup_.path) spawned = launch_in(*other, console);
+    // Its pid was still its own when that was read.
+    const bool valid = other && open_process(record_).valid();
+    if (valid && other->path != cgroup_.path) spawned = launch_in(*other, console);
   }
   if (!spawned) return std::unexpected(Failure(spawned.error()));
   return *std::move(spawned);

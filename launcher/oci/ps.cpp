@@ -44,7 +44,7 @@ Outcome<PsResult> run_ps(Words words) {
   if (::pipe2(pair.data(), O_CLOEXEC) != 0) {
     return std::unexpected(Failure(Error::from_errno(errno, "make", "a pipe")));
   }
-  const UniqueFd read_end(pair[0]);
+  UniqueFd read_end(pair[0]);
   UniqueFd write_end(pair[1]);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -59,6 +59,8 @@ Outcome<PsResult> run_ps(Words words) {
   }
   write_end.reset();
   auto table = read_all(read_end.get(), "ps", limits::kProcsFileBytes);
+  // Or it would wait for somebody who reads on, and we for it.
+  read_end.reset();
   const WaitStatus ended = wait_for_exit(child);
   if (!table) return std::unexpected(Failure(table.error()));
   return PsResult{*std::move(table), ended.code == CLD_EXITED ? ended.status : 1};

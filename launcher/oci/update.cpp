@@ -103,6 +103,7 @@ Outcome<int> update(const Global& global, const Words& words) {
   if (status_of(record) == ContainerStatus::stopped) {
     return refuse("container \"" + id + "\" cannot be updated: it is stopped");
   }
+  if (!file.empty()) leave_out_zero_pids(record.oci_version, resources);
   if (record.cgroup.path.empty()) {
     return refuse("container \"" + id + "\" has no cgroup of its own to limit");
   }

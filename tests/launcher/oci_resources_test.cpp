@@ -134,8 +134,8 @@ TEST(OciResourcesTest, BeforeOneDotThreeThePidsLimitZeroIsNone) {
                   "}}}}")
         .resources.pids_limit;
   };
-  EXPECT_EQ(limit("1.0.2-dev", "0"), -1);
-  EXPECT_EQ(limit("1.2.1", "0"), -1);
+  EXPECT_EQ(limit("1.0.2-dev", "0"), std::nullopt);
+  EXPECT_EQ(limit("1.2.1", "0"), std::nullopt);
   EXPECT_EQ(limit("1.2", "7"), 7);
   EXPECT_EQ(limit("1.3.0", "0"), 0);
   EXPECT_EQ(limit("1.3.0-rc.1", "0"), 0);

@@ -197,6 +197,8 @@ def test_a_writable_cgroup_is_given_to_the_user_of_the_container(runtime):
     owner = owners(runtime.guest, "/ocirun/box")
     assert owner.pop("memory.max") == "0"
     assert len(owner) >= 4 and set(owner.values()) == {"100000"}, owner
+    # No deeper than what is looked for and removed.
+    assert runtime.cgroup("cgroup.max.depth") == "32"
     delegated = "cd /sys/fs/cgroup && mkdir own && echo $$ > own/cgroup.procs && cat /proc/self/cgroup"
     assert runtime.must("exec", "box", "sh", "-c", delegated) == "0::/own\n"
     runtime.must("delete", "--force", "box")
@@ -209,6 +211,44 @@ def test_a_writable_cgroup_is_given_to_the_user_of_the_container(runtime):
         assert runtime.create("sleep", "1000").returncode == 0, change
         assert set(owners(runtime.guest, "/ocirun/box").values()) == {"0"}, change
         runtime.must("delete", "--force", "box")
+
+
+# Engines give namespaces by path together with the mappings that they have.
+@pytest.mark.parametrize("shared", [["user"], ["user", "cgroup"]])
+def test_a_joined_user_namespace_has_a_cgroup_of_its_own(runtime, shared):
+    give_user_namespace(runtime)
+    runtime.config["linux"]["cgroupsPath"] = "/ocirun/pod"
+    assert runtime.create("sleep", "1000", name="pod").returncode == 0
+    pid = json.loads(runtime.must("state", "pod"))["pid"]
+    for entry in runtime.config["linux"]["namespaces"]:
+        if entry["type"] in shared:
+            entry["path"] = f"/proc/{pid}/ns/{entry['type']}"
+    runtime.config["linux"]["cgroupsPath"] = "/ocirun/box"
+    mount_cgroup(runtime)
+    created = runtime.create("sleep", "1000")
+    assert created.returncode == 0, created
+    assert runtime.cgroup("cgroup.procs") == str(runtime.state()["pid"])
+    runtime.must("start", "box")
+    assert runtime.must("exec", "box", "cat", "/proc/self/uid_map").split() == ["0", "100000", "65536"]
+
+
+# A cgroup left over from a container whose user owned it.
+def test_a_leftover_cgroup_is_taken_back(runtime):
+    box = f"{TREE}/ocirun/box"
+    runtime.guest.run(f"mkdir -p {box} && chown 1000 {box} {box}/cgroup.procs", check=True)
+    assert runtime.create("sleep", "1000").returncode == 0
+    assert set(owners(runtime.guest, "/ocirun/box").values()) == {"0"}
+
+
+def test_an_update_of_an_old_caller_leaves_pids_alone(runtime):
+    runtime.config["ociVersion"] = "1.2.0"
+    runtime.config["linux"]["resources"]["pids"] = {"limit": 30}
+    assert runtime.create("sleep", "1000").returncode == 0
+    runtime.must("update", "--resources", "-", "box", stdin=b'{"memory": {"limit": 67108864}, "pids": {"limit": 0}}')
+    assert runtime.cgroup("memory.max") == "67108864"
+    assert runtime.cgroup("pids.max") == "30"
+    runtime.must("update", "--pids-limit", "0", "box")
+    assert runtime.cgroup("pids.max") == "1"
 
 
 def test_a_user_namespace_can_be_entered_too(runtime):

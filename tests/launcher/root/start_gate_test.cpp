@@ -159,6 +159,18 @@ TEST(StartContainerHooks, RunConfinedAsTheCommandIs) {
   }
 }
 
+// An older one does not know the first, and answers that there is no such call.
+TEST(StartContainerHooks, AProfileMayForbidWhatTheyAreWaitedForWith) {
+  const Rootfs rootfs;
+  for (const char* call : {"pidfd_open", "poll"}) {
+    Spec spec = with_hook(rootfs, "echo hook > /dev/shm/seen");
+    spec.seccomp_config->syscalls[0].names = {call};
+    const Launched run = launch(spec);
+    ASSERT_TRUE(run.started) << run.error.sentence();
+    EXPECT_EQ(run.output, "hook\nruns\n") << call;
+  }
+}
+
 TEST(StartContainerHooks, AProfileMayForbidWhatOnlyMarksDescriptors) {
   const Rootfs rootfs;
   Spec spec = with_hook(rootfs, "echo hook > /dev/shm/seen");
