@@ -35,22 +35,6 @@
 namespace cgwarden::launcher {
 namespace {
 
-// The three may be any of 0, 1, 2 in any order: all are moved out of the way before any is placed.
-Step place_stdio(const SpawnRequest& request) {
-  const std::array<int, 3> sources{request.stdin_fd, request.stdout_fd, request.stderr_fd};
-  std::array<UniqueFd, 3> copies;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    copies[i].reset(::fcntl(sources[i], F_DUPFD_CLOEXEC, 3));
-    if (!copies[i].valid()) return failed("stdio", "descriptor " + std::to_string(sources[i]));
-  }
-  for (int i = 0; i < 3; ++i) {
-    if (::dup2(copies[static_cast<std::size_t>(i)].get(), i) < 0) {
-      return failed("stdio", "descriptor " + std::to_string(i));
-    }
-  }
-  return {};
-}
-
 // Everything from `first` on ends with execve(2), whoever opened it (CVE-2024-21626).
 Step close_on_exec_from(unsigned first) {
   if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
@@ -143,8 +127,7 @@ Step schedule(const Spec& spec) {
 
 Step enter_network(const ChildContext& context) {
   if (context.network == nullptr) return {};
-  CGW_TRY(context.network->enter());
-  return bring_up_loopback(*context.request->spec);
+  return context.network->enter();
 }
 
 Step build_root(const ChildContext& context) {
@@ -262,11 +245,26 @@ StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
   return plan;
 }
 
+// The three may be any of 0, 1, 2 in any order: all are moved out of the way before any is placed.
+Step place_stdio(const SpawnRequest& request) {
+  const std::array<int, 3> sources{request.stdin_fd, request.stdout_fd, request.stderr_fd};
+  std::array<UniqueFd, 3> copies;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    copies[i].reset(::fcntl(sources[i], F_DUPFD_CLOEXEC, 3));
+    if (!copies[i].valid()) return failed("stdio", "descriptor " + std::to_string(sources[i]));
+  }
+  for (int i = 0; i < 3; ++i) {
+    if (::dup2(copies[static_cast<std::size_t>(i)].get(), i) < 0) {
+      return failed("stdio", "descriptor " + std::to_string(i));
+    }
+  }
+  return {};
+}
+
 Step isolate(const ChildContext& context) {
   const SpawnRequest& request = *context.request;
   const Spec& spec = *request.spec;
   ::umask(0);
-  CGW_TRY(place_stdio(request));
   CGW_TRY(close_on_exec_from(3 + request.preserve_fds));
   // Ignored signals stay ignored over execve(2); SIGPIPE ignored in a service manager is the
   // classic.
@@ -280,7 +278,9 @@ Step isolate(const ChildContext& context) {
   CGW_TRY(join_namespaces(spec, context.joined));
   CGW_TRY(make_cgroup_namespace(spec));
   CGW_TRY(make_time_namespace(spec));
-  if (context.network == nullptr) CGW_TRY(bring_up_loopback(spec));
+  if (context.network == nullptr && makes_namespace(spec, NamespaceType::network)) {
+    CGW_TRY(bring_up_loopback());
+  }
   CGW_TRY(become_root(spec));
   CGW_TRY(build_root(context));
   return set_hostname(spec);

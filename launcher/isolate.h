@@ -32,7 +32,11 @@ struct ChildContext {
   NetworkAhead* network = nullptr;           // nullptr: the child was born in its network
 };
 
-// stdio, signals, session, namespaces, rootfs, mounts, hooks, hostname: the same for init and
+// Puts the descriptors of the request on 0, 1 and 2. Before anything else opens one: with a caller
+// who had closed his, that could be one of the three.
+[[nodiscard]] Step place_stdio(const SpawnRequest& request);
+
+// Signals, session, namespaces, rootfs, mounts, hooks, hostname: the same for init and
 // command.
 [[nodiscard]] Step isolate(const ChildContext& context);
 

@@ -188,8 +188,7 @@ Step set_hostname(const Spec& spec) {
   return {};
 }
 
-Step bring_up_loopback(const Spec& spec) {
-  if (!makes_namespace(spec, NamespaceType::network)) return {};
+Step bring_up_loopback() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return failed("network", "no socket to bring up lo");
   ifreq request{};

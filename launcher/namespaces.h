@@ -54,7 +54,7 @@ struct JoinedNamespaces {
 
 // sethostname(2) and setdomainname(2) when the spec has them.
 [[nodiscard]] Step set_hostname(const Spec& spec);
-// Brings `lo` up in a new network namespace.
-[[nodiscard]] Step bring_up_loopback(const Spec& spec);
+// Brings `lo` up in the caller's network namespace (netdevice(7), IFF_UP).
+[[nodiscard]] Step bring_up_loopback();
 
 }  // namespace cgwarden::launcher

@@ -14,7 +14,7 @@
 namespace cgwarden::launcher {
 namespace {
 
-// Two system calls need little; less to map than the default of eight megabytes.
+// Six system calls need little; less to map than the default of eight megabytes.
 constexpr std::size_t kStackBytes = 64 << 10;
 
 // The processors of this process but the one that it runs on. Left to itself the scheduler may keep
@@ -41,14 +41,14 @@ bool is_tight(const Resources& resources) {
 struct NetworkAhead::Maker {
   pthread_t thread{};
   bool running = false;
+  bool loopback = false;
   UniqueFd made;
 
   static void* run(void* argument) {
     auto& maker = *static_cast<Maker*>(argument);
     if (::unshare(CLONE_NEWNET) == 0) {
-      const UniqueFd made(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-      // Not one of the three that may be free here and belong to the command.
-      maker.made.reset(::fcntl(made.get(), F_DUPFD_CLOEXEC, 3));
+      maker.made.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+      maker.loopback = bring_up_loopback().has_value();
     }
     return nullptr;
   }
@@ -65,10 +65,9 @@ struct NetworkAhead::Maker {
     ::pthread_attr_destroy(&attributes);
   }
 
-  UniqueFd wait() {
+  void wait() {
     if (running) ::pthread_join(thread, nullptr);
     running = false;
-    return std::move(made);
   }
 };
 
@@ -86,8 +85,8 @@ NetworkAhead::~NetworkAhead() {
 
 Step NetworkAhead::enter() {
   if (!maker_) return {};
-  const UniqueFd made = maker_->wait();
-  const bool entered = made.valid() && ::setns(made.get(), CLONE_NEWNET) == 0;
+  maker_->wait();
+  const bool entered = maker_->made.valid() && ::setns(maker_->made.get(), CLONE_NEWNET) == 0;
   // Without one: made here, where the kernel says why it could not be made there.
   if (!entered && ::unshare(CLONE_NEWNET) != 0) {
     return failed("namespace", errno == ENOSPC
@@ -95,8 +94,9 @@ Step NetworkAhead::enter() {
                                      "user.max_net_namespaces)"
                                    : "a new network namespace cannot be made");
   }
+  const bool is_up = entered && maker_->loopback;
   maker_.reset();
-  return {};
+  return is_up ? Step{} : bring_up_loopback();
 }
 
 }  // namespace cgwarden::launcher

@@ -24,7 +24,7 @@ class NetworkAhead {
   NetworkAhead& operator=(const NetworkAhead&) = delete;
   ~NetworkAhead();
 
-  // Waits for the namespace and goes into it; does nothing the second time.
+  // Waits for the namespace and goes into it, where `lo` is up; does nothing the second time.
   [[nodiscard]] Step enter();
 
  private:

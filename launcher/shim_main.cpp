@@ -26,6 +26,7 @@ Outcome<int> run(const Words& words, char** argv) {
   // First of all: the command is a fork of this program, and an image may make it execute its own
   // file ("#!/proc/self/exe").
   CGW_TRY(cgwarden::launcher::oci::seal_program(argv));
+  cgwarden::launcher::oci::close_sealed_file();
   // What was executed by its descriptor is called by its number.
   ::prctl(PR_SET_NAME, "cgwarden-shim", 0, 0, 0);
   if (!words.empty() && words.front() == "exec") {

@@ -85,6 +85,7 @@ bool makes_network_ahead(const SpawnRequest& request) {
   }
   const int report = channels.child_report.get();
   std::string state;
+  if (Step done = place_stdio(request); !done) give_up(report, done.error());
   std::optional<NetworkAhead> network;
   if (network_ahead) network.emplace();
   if (waits_for_parent(request)) {

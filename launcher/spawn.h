@@ -60,7 +60,7 @@ struct SpawnRequest {
   std::function<Step(pid_t pid, UniqueFd listener)> seccomp_listener = {};
   // Closed in the child at once: what must end with the caller, as the lock of a directory and the
   // connection to who waits for its end. -1: none.
-  std::array<int, 2> callers_fds{-1, -1};
+  std::array<int, 3> callers_fds{-1, -1, -1};
   // Listening socket (start_gate.h): before execve(2) the command waits there to be let through,
   // and its errors go to whoever opens the gate.
   int start_gate = -1;

@@ -24,6 +24,7 @@
 #include "launcher/oci/listener.h"
 #include "launcher/oci/log.h"
 #include "launcher/oci/pidfd_socket.h"
+#include "launcher/oci/seal.h"
 #include "launcher/process_attributes.h"
 #include "launcher/spawn.h"
 
@@ -236,6 +237,8 @@ Outcome<int> exec(const Global& global, const Words& words) {
   if (command.empty() == options.process.file.empty()) {
     return refuse("exec needs either a command or --process FILE", kUsage);
   }
+  // No file of the host goes along into the container.
+  close_sealed_file();
   auto done = Execution(global, options).run(positional.front(), command);
   // 255: no shell gives it by itself, so callers can tell our failure from the command's.
   if (!done && done.error().exit_code == 1) {

@@ -159,6 +159,7 @@ Outcome<int> run_words(const Words& words, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace cgwarden::launcher::oci;
+  static_cast<void>(sealed_file());
   const auto done = run_words(Words(argv + 1, argv + argc), argv);
   if (done) return *done;
   log_error(done.error().text);

@@ -9,6 +9,7 @@
 #include "launcher/oci/destroy.h"
 #include "launcher/oci/foreground.h"
 #include "launcher/oci/log.h"
+#include "launcher/oci/seal.h"
 #include "launcher/oci/start.h"
 
 namespace cgwarden::launcher::oci {
@@ -28,6 +29,7 @@ Outcome<int> run_and_remove(const Global& global, const RunOptions& options) {
   const auto launch = [&](int console) -> Outcome<Spawned> {
     CGW_ASSIGN(made, create_container(global, options.create, false, std::move(bundle), console));
     CGW_TRY(after_start(made->container, made->record, made->spec));
+    close_sealed_file();
     return std::move(made->spawned);
   };
   auto ended = run_in_foreground(terminal, launch);

@@ -1,6 +1,7 @@
 #include "launcher/oci/seal.h"
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace cgwarden::launcher::oci {
@@ -30,7 +33,7 @@ bool is_sealed() {
 
 UniqueFd readonly_mount() {
   const UniqueFd self(::open(kSelf, O_PATH | O_CLOEXEC));
-  UniqueFd copy(::open_tree(self.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  UniqueFd copy(::open_tree(self.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
   if (!copy.valid() ||
@@ -61,7 +64,25 @@ UniqueFd sealed_copy() {
   return copy;
 }
 
+// execveat(2) of a descriptor and "" leaves it open, and AT_EXECFN says which one it was.
+UniqueFd executed_file() {
+  constexpr std::string_view kPrefix = "/dev/fd/";
+  const auto* name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (name == nullptr || !std::string_view(name).starts_with(kPrefix)) return {};
+  const auto fd = parse_integer<int>(std::string_view(name).substr(kPrefix.size()));
+  if (!fd || *fd <= STDERR_FILENO || ::fcntl(*fd, F_SETFD, FD_CLOEXEC) != 0) return {};
+  return UniqueFd(*fd);
+}
+
+UniqueFd& executed() {
+  static UniqueFd file = executed_file();
+  return file;
+}
+
 }  // namespace
+
+int sealed_file() { return executed().get(); }
+void close_sealed_file() { executed().reset(); }
 
 Outcome<void> seal_program(char** argv) {
   if (is_sealed()) return {};

@@ -10,4 +10,11 @@ namespace cgwarden::launcher::oci {
 // sealed.
 [[nodiscard]] Outcome<void> seal_program(char** argv);
 
+// The file that this program was executed from when it was sealed; -1: none, or closed. The last
+// close takes its mount away, for which the kernel waits (synchronize_rcu): whoever starts a
+// container leaves that for when nobody waits for him. The first call comes before this program
+// opens a file.
+[[nodiscard]] int sealed_file();
+void close_sealed_file();
+
 }  // namespace cgwarden::launcher::oci

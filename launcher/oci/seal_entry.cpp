@@ -47,8 +47,8 @@ void seal(char** argv, char** envp) {
   if (self < 0) return;
   FileSystem status;
   if (call(SYS_fstatfs, self, address(&status)) == 0 && (status.words[10] & kStatfsReadOnly) == 0) {
-    const long copy = call(SYS_open_tree, self, address(""),
-                           static_cast<long>(kAtEmptyPath | kOpenTreeClone | O_CLOEXEC));
+    const long copy =
+        call(SYS_open_tree, self, address(""), static_cast<long>(kAtEmptyPath | kOpenTreeClone));
     mount_attr attributes;
     attributes.attr_set = MOUNT_ATTR_RDONLY;
     attributes.attr_clr = 0;
