@@ -141,9 +141,9 @@ StepResult<JoinedNamespaces> join_before_birth(const Spec& spec) {
   for (auto& one : opened) {
     const NamespaceType type = one.entry->type;
     // Nobody can move himself into a pid namespace.
-    const bool childs =
+    const bool left_to_child =
         new_user ? type != NamespaceType::pid : !user && type == NamespaceType::cgroup;
-    if (childs) {
+    if (left_to_child) {
       joined.left.push_back(std::move(one));
     } else {
       CGW_TRY(enter(one.fd.get(), *one.entry));
