@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "launcher/cgroup_host.h"
+#include "launcher/host_uid.h"
 #include "launcher/namespaces.h"
 
 namespace cgwarden::launcher {
@@ -33,9 +34,12 @@ bool is_writable_cgroup(const Mount& mount) {
   return writable;
 }
 
-std::optional<uid_t> host_uid(const Spec& spec) {
+// Of a joined user namespace only the kernel knows the mappings.
+StepResult<std::optional<uid_t>> user_on_the_host(const Spec& spec) {
   const uid_t uid = spec.process.user.uid;
-  if (!spec.has_namespace(NamespaceType::user)) return uid;
+  const auto user = std::ranges::find(spec.namespaces, NamespaceType::user, &Namespace::type);
+  if (user == spec.namespaces.end()) return uid;
+  if (!user->path.empty()) return host_uid(user->path, uid);
   for (const IdMapping& mapping : spec.uid_mappings) {
     if (uid >= mapping.container_id && uid - mapping.container_id < mapping.size) {
       return mapping.host_id + (uid - mapping.container_id);
@@ -63,10 +67,12 @@ Step limit_depth(int directory, uid_t owner) {
 
 }  // namespace
 
-std::optional<uid_t> cgroup_owner(const Spec& spec) {
+StepResult<std::optional<uid_t>> cgroup_owner(const Spec& spec) {
   if (!makes_namespace(spec, NamespaceType::cgroup)) return std::nullopt;
+  // Its mounts are not made.
+  if (joins_namespace(spec, NamespaceType::mount)) return std::nullopt;
   if (!std::ranges::any_of(spec.mounts, is_writable_cgroup)) return std::nullopt;
-  return host_uid(spec);
+  return user_on_the_host(spec);
 }
 
 Step give_cgroup(int directory, uid_t owner) {

@@ -135,9 +135,8 @@ bool is_born_in_joined(const Spec& spec) {
     return true;
   }
   return makes_namespace(spec, NamespaceType::user) &&
-         std::ranges::any_of(spec.namespaces, [](const Namespace& entry) {
-           return !entry.path.empty() && entry.type != NamespaceType::mount;
-         });
+         std::ranges::any_of(spec.namespaces,
+                             [](const Namespace& entry) { return !entry.path.empty(); });
 }
 
 }  // namespace

@@ -286,7 +286,7 @@ StepResult<ContainerCgroup> make_container_cgroup(const Spec& spec, const std::s
   Wanted wanted;
   CGW_ASSIGN(wanted.writes, control_writes(spec.resources));
   CGW_ASSIGN(wanted.devices, compile_device_filter(spec.resources.devices));
-  wanted.owner = cgroup_owner(spec);
+  CGW_ASSIGN(wanted.owner, cgroup_owner(spec));
   // What we make is ours already.
   if (wanted.owner == ::geteuid()) wanted.owner.reset();
   if (driver == CgroupDriver::disabled) return without_cgroup(spec, wanted);

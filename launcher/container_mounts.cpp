@@ -19,6 +19,7 @@
 #include "launcher/kernel_mount.h"
 #include "launcher/mount_idmap.h"
 #include "launcher/mounts.h"
+#include "launcher/namespaces.h"
 #include "launcher/path_in_root.h"
 
 namespace cgwarden::launcher {
@@ -241,6 +242,8 @@ StepResult<MountSources> open_mount_sources(const Spec& spec) {
   MountSources sources;
   sources.mounts.resize(spec.mounts.size());
   if (!spec.has_namespace(NamespaceType::user)) return sources;
+  // Nothing is mounted in somebody else's.
+  if (joins_namespace(spec, NamespaceType::mount)) return sources;
   sources.room = RoomForFiles(spec.mounts.size());
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     const MountOptions options = sort_options(spec.mounts[i]);

@@ -135,7 +135,7 @@ Step build_root(const ChildContext& context) {
   if (joins_namespace(spec, NamespaceType::mount)) {
     context.plan->sources.room.give_back();
     if (::chdir("/") != 0) return failed("rootfs", "/ of the joined mount namespace");
-    return {};
+    return write_kernel_settings(spec);
   }
   CGW_ASSIGN(const UniqueFd root, open_rootfs(spec, context.plan->overlay.get()));
   CGW_TRY(

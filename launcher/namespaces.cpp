@@ -64,32 +64,35 @@ Step enter(int fd, const Namespace& entry) {
   return {};
 }
 
-struct OpenNamespace {
-  UniqueFd fd;
-  const Namespace* entry;
-};
+Step enter_all(const std::vector<OpenNamespace>& opened) {
+  for (const auto& [fd, entry] : opened) CGW_TRY(enter(fd.get(), *entry));
+  return {};
+}
 
-// Those given by path, in the order of kNamespaceTypes, without the types of `but` (CLONE_NEW*).
-StepResult<std::vector<OpenNamespace>> open_by_path(const Spec& spec, std::uint64_t but = 0) {
+// Those given by path, in the order of kNamespaceTypes.
+StepResult<std::vector<OpenNamespace>> open_by_path(const Spec& spec) {
   std::vector<OpenNamespace> opened;
   for (const NamespaceType type : kNamespaceTypes) {
     const Namespace* entry = find(spec, type);
-    if (entry == nullptr || entry->path.empty() || (but & row_of(type).flag) != 0) continue;
+    if (entry == nullptr || entry->path.empty()) continue;
     CGW_ASSIGN(UniqueFd fd, open_namespace(*entry));
     opened.push_back({std::move(fd), entry});
   }
   return opened;
 }
 
-Step join_where_permitted(const std::vector<OpenNamespace>& opened, JoinedNamespaces& joined) {
-  for (const auto& [fd, entry] : opened) {
-    if (entry->type == NamespaceType::user || entry->type == NamespaceType::mount) continue;
-    if (const Step entered = enter(fd.get(), *entry); entered) {
-      joined.flags |= clone_flag(entry->type);
-    } else if (entered.error().errno_value != EPERM) {
-      return entered;
+// Leaves in `opened` what is not permitted.
+Step join_where_permitted(std::vector<OpenNamespace>& opened) {
+  std::vector<OpenNamespace> left;
+  for (auto& one : opened) {
+    if (one.entry->type != NamespaceType::user) {
+      const Step entered = enter(one.fd.get(), *one.entry);
+      if (entered) continue;
+      if (entered.error().errno_value != EPERM) return entered;
     }
+    left.push_back(std::move(one));
   }
+  opened = std::move(left);
   return {};
 }
 
@@ -131,38 +134,28 @@ StepResult<UniqueFd> open_namespace(const Spec& spec, NamespaceType type) {
 
 StepResult<JoinedNamespaces> join_before_birth(const Spec& spec) {
   CGW_ASSIGN(std::vector<OpenNamespace> opened, open_by_path(spec));
-  JoinedNamespaces joined;
   const bool user = spec.has_namespace(NamespaceType::user);
-  if (user) CGW_TRY(join_where_permitted(opened, joined));
+  if (user) CGW_TRY(join_where_permitted(opened));
   const bool new_user = makes_namespace(spec, NamespaceType::user);
-  for (auto& [fd, entry] : opened) {
-    if ((joined.flags & clone_flag(entry->type)) != 0) continue;
+  JoinedNamespaces joined;
+  for (auto& one : opened) {
+    const NamespaceType type = one.entry->type;
     // Nobody can move himself into a pid namespace.
-    if (new_user && entry->type != NamespaceType::pid) continue;
-    if (!user && entry->type == NamespaceType::cgroup) {
-      joined.cgroup = std::move(fd);
-      continue;
+    const bool left_to_child =
+        new_user ? type != NamespaceType::pid : !user && type == NamespaceType::cgroup;
+    if (left_to_child) {
+      joined.left.push_back(std::move(one));
+    } else {
+      CGW_TRY(enter(one.fd.get(), *one.entry));
     }
-    CGW_TRY(enter(fd.get(), *entry));
-    joined.flags |= clone_flag(entry->type);
   }
   return joined;
 }
 
 Step join_namespaces(const Spec& spec, const JoinedNamespaces* joined) {
-  std::uint64_t done = CLONE_NEWPID | CLONE_NEWUSER;
-  if (joined != nullptr) {
-    done |= joined->flags;
-    if (joined->cgroup.valid()) {
-      if (::setns(joined->cgroup.get(), CLONE_NEWCGROUP) != 0) {
-        return failed("namespace", "the cgroup namespace cannot be joined");
-      }
-      done |= CLONE_NEWCGROUP;
-    }
-  }
-  CGW_ASSIGN(const std::vector<OpenNamespace> opened, open_by_path(spec, done));
-  for (const auto& [fd, entry] : opened) CGW_TRY(enter(fd.get(), *entry));
-  return {};
+  if (joined != nullptr) return enter_all(joined->left);
+  CGW_ASSIGN(const std::vector<OpenNamespace> opened, open_by_path(spec));
+  return enter_all(opened);
 }
 
 Step make_cgroup_namespace(const Spec& spec) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "launcher/launch_step.h"
@@ -34,11 +35,16 @@ inline constexpr std::array<NamespaceType, 8> kNamespaceTypes{
 
 // The namespace that the spec gives by path, as a file.
 [[nodiscard]] StepResult<UniqueFd> open_namespace(const Spec& spec, NamespaceType type);
-// What a process has joined so that its child is born there.
+// A namespace by path, opened in the caller's view of the file system.
+struct OpenNamespace {
+  UniqueFd fd;
+  const Namespace* entry;
+};
+// After a process has joined namespaces so that its child is born there: those left to the child,
+// in the order of kNamespaceTypes. The cgroup namespace may be one, as clone3(2) makes a child only
+// in a cgroup that its maker's shows.
 struct JoinedNamespaces {
-  std::uint64_t flags = 0;  // CLONE_NEW*
-  // Left to the child: clone3(2) makes it only in a cgroup that its maker's cgroup namespace shows.
-  UniqueFd cgroup;
+  std::vector<OpenNamespace> left;
 };
 // setns(2) into the namespaces given by path, the user namespace first and the mount namespace
 // last. With a user namespace the others are tried before it, with the rights of before: one that
@@ -47,7 +53,7 @@ struct JoinedNamespaces {
 // one, by the child.
 [[nodiscard]] StepResult<JoinedNamespaces> join_before_birth(const Spec& spec);
 // setns(2) into the namespaces given by path that the caller was not born in (nullptr: in none),
-// the mount namespace last: all are opened before the caller's view of the file system changes.
+// the mount namespace last: all are opened before its view of the file system changes.
 [[nodiscard]] Step join_namespaces(const Spec& spec, const JoinedNamespaces* joined);
 // unshare(2) of the cgroup namespace when the spec asks for a new one.
 [[nodiscard]] Step make_cgroup_namespace(const Spec& spec);

@@ -31,7 +31,8 @@ StepResult<OpenNamespaces> open_namespaces(pid_t pid) {
       if (errno == ENOENT && type == NamespaceType::time) continue;
       return failed("namespace", path);
     }
-    if (is_own(type, fd.get())) continue;
+    // Without a mount namespace by path a process gets a root of its own.
+    if (type != NamespaceType::mount && is_own(type, fd.get())) continue;
     result.entries.push_back({type, "/proc/self/fd/" + std::to_string(fd.get())});
     result.files.push_back(std::move(fd));
   }

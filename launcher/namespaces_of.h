@@ -16,8 +16,8 @@ struct OpenNamespaces {
   std::vector<Namespace> entries;  // by /proc/self/fd; for Spec::namespaces
 };
 
-// /proc/PID/ns/*, those that are ours too left out. The caller makes sure afterwards that `pid` is
-// still the process it meant. Stage "namespace".
+// /proc/PID/ns/*, those that are ours too left out but for the mount namespace. The caller makes
+// sure afterwards that `pid` is still the process it meant. Stage "namespace".
 [[nodiscard]] StepResult<OpenNamespaces> open_namespaces(pid_t pid);
 
 }  // namespace cgwarden::launcher

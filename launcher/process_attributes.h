@@ -31,8 +31,8 @@ void reset_cpu_affinity();
 // The same refusals by the parent before there is a child, where a namespace joined by path can be
 // told from the caller's own. Stage "sysctl".
 [[nodiscard]] Step check_sysctls(const Spec& spec);
-// A new time namespace with linux.timeOffsets, entered at once: by the child itself while it sees
-// the host's /proc, because the kernel takes offsets only before the first process is inside. Stage
+// A new time namespace with linux.timeOffsets, entered at once: by the child itself before it has a
+// rootfs, because the kernel takes offsets only before the first process is inside. Stage
 // "timeOffsets".
 [[nodiscard]] Step make_time_namespace(const Spec& spec);
 // A fresh, detached procfs mount of the current pid namespace, checked to be one: for writes that

@@ -6,6 +6,7 @@
 
 #include "launcher/namespaces.h"
 #include "launcher/process_attributes.h"
+#include "launcher/procfs.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -22,10 +23,24 @@ StepResult<std::string> offsets_text(const Spec& spec) {
   return text;
 }
 
-Step write_offsets(const std::string& text) {
+// /proc/self: the host's, unless somebody else has made what is mounted here (CVE-2025-52881).
+StepResult<UniqueFd> own_directory(const Spec& spec) {
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  UniqueFd self;
+  if (joins_namespace(spec, NamespaceType::mount)) {
+    CGW_ASSIGN(const UniqueFd procfs, open_procfs());
+    self = open_in_procfs(procfs.get(), "self", kFlags);
+  } else {
+    self.reset(::open("/proc/self", kFlags));
+  }
+  if (!self.valid()) return failed("timeOffsets", "/proc/self cannot be opened");
+  return self;
+}
+
+Step write_offsets(int self, const std::string& text) {
   if (text.empty()) return {};
   const std::string file = "/proc/self/timens_offsets";
-  const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  const UniqueFd fd = open_in_procfs(self, "timens_offsets", O_WRONLY);
   if (!fd.valid()) return failed("timeOffsets", file + " cannot be opened");
   // All in one write(2).
   if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
@@ -44,12 +59,13 @@ Step make_time_namespace(const Spec& spec) {
     return refused("timeOffsets", "linux.timeOffsets needs a new time namespace");
   }
   CGW_ASSIGN(const std::string text, offsets_text(spec));
+  CGW_ASSIGN(const UniqueFd self, own_directory(spec));
   if (::unshare(CLONE_NEWTIME) != 0) {
     return failed("namespace", "a new time namespace cannot be made");
   }
-  CGW_TRY(write_offsets(text));
+  CGW_TRY(write_offsets(self.get(), text));
   // unshare(2) made it for the children; the command is no child.
-  const UniqueFd made(::open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC));
+  const UniqueFd made(::openat(self.get(), "ns/time_for_children", O_RDONLY | O_CLOEXEC));
   if (!made.valid() || ::setns(made.get(), CLONE_NEWTIME) != 0) {
     return failed("namespace", "the new time namespace cannot be entered");
   }

@@ -45,6 +45,9 @@ TEST(CgroupOwner, NobodyWithoutAWayToIt) {
   spec.mounts.front().destination = "/cgroup";
   EXPECT_EQ(cgroup_owner(spec), std::nullopt);
   spec = with_writable_cgroup();
+  spec.namespaces.push_back({NamespaceType::mount, "/proc/1/ns/mnt"});
+  EXPECT_EQ(cgroup_owner(spec), std::nullopt);
+  spec = with_writable_cgroup();
   spec.namespaces.front().path = "/proc/1/ns/cgroup";
   EXPECT_EQ(cgroup_owner(spec), std::nullopt);
   spec.namespaces.erase(spec.namespaces.begin());

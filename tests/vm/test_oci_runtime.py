@@ -189,18 +189,27 @@ def owners(guest, cgroup):
     return dict(line.split() for line in text.splitlines())
 
 
+# What a container does in a cgroup that is its own.
+DELEGATED = "cd /sys/fs/cgroup && mkdir own && echo $$ > own/cgroup.procs && cat /proc/self/cgroup"
+
+
+# Whom the container's cgroup and its files belong to; the limits stay the host's.
+def set_of_owners(runtime):
+    owner = owners(runtime.guest, "/ocirun/box")
+    assert owner.pop("memory.max") == "0"
+    assert len(owner) >= 4, owner
+    return set(owner.values())
+
+
 def test_a_writable_cgroup_is_given_to_the_user_of_the_container(runtime):
     give_user_namespace(runtime)
     mount_cgroup(runtime)
     assert runtime.create("sleep", "1000").returncode == 0
     runtime.must("start", "box")
-    owner = owners(runtime.guest, "/ocirun/box")
-    assert owner.pop("memory.max") == "0"
-    assert len(owner) >= 4 and set(owner.values()) == {"100000"}, owner
+    assert set_of_owners(runtime) == {"100000"}
     # No deeper than what is looked for and removed.
     assert runtime.cgroup("cgroup.max.depth") == "32"
-    delegated = "cd /sys/fs/cgroup && mkdir own && echo $$ > own/cgroup.procs && cat /proc/self/cgroup"
-    assert runtime.must("exec", "box", "sh", "-c", delegated) == "0::/own\n"
+    assert runtime.must("exec", "box", "sh", "-c", DELEGATED) == "0::/own\n"
     runtime.must("delete", "--force", "box")
     namespaces = runtime.config["linux"]["namespaces"]
     # Nobody who could use it, or nothing to use it with.
@@ -214,8 +223,8 @@ def test_a_writable_cgroup_is_given_to_the_user_of_the_container(runtime):
 
 
 # Engines give namespaces by path together with the mappings that they have.
-@pytest.mark.parametrize("shared", [["user"], ["user", "cgroup"]])
-def test_a_joined_user_namespace_has_a_cgroup_of_its_own(runtime, shared):
+@pytest.mark.parametrize("shared, owner", [(["user"], "100000"), (["user", "cgroup"], "0")])
+def test_a_joined_user_namespace_has_a_cgroup_of_its_own(runtime, shared, owner):
     give_user_namespace(runtime)
     runtime.config["linux"]["cgroupsPath"] = "/ocirun/pod"
     assert runtime.create("sleep", "1000", name="pod").returncode == 0
@@ -230,6 +239,18 @@ def test_a_joined_user_namespace_has_a_cgroup_of_its_own(runtime, shared):
     assert runtime.cgroup("cgroup.procs") == str(runtime.state()["pid"])
     runtime.must("start", "box")
     assert runtime.must("exec", "box", "cat", "/proc/self/uid_map").split() == ["0", "100000", "65536"]
+    assert set_of_owners(runtime) == {owner}
+    if owner == "0":
+        return
+    runtime.must("delete", "--force", "box")
+    # Runtimes themselves know only what the namespace says.
+    del runtime.config["linux"]["uidMappings"], runtime.config["linux"]["gidMappings"]
+    runtime.config["process"]["user"] = {"uid": 77, "gid": 88}
+    created = runtime.create("sleep", "1000")
+    assert created.returncode == 0, created
+    runtime.must("start", "box")
+    assert set_of_owners(runtime) == {"100077"}
+    assert runtime.must("exec", "box", "sh", "-c", DELEGATED) == "0::/own\n"
 
 
 # A cgroup left over from a container whose user owned it.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "base/file.h"
@@ -14,15 +15,18 @@ namespace cgwarden::launcher {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 namespace fs = std::filesystem;
 
 // Files as a procfs has them, in a directory.
 void forge_procfs(const std::string& directory) {
-  for (const char* below : {"/sys/net/ipv4", "/self/attr/apparmor", "/thread-self/attr/apparmor"}) {
+  for (const char* below : {"/sys/net/ipv4", "/sys/kernel", "/self/attr/apparmor", "/self/ns",
+                            "/thread-self/attr/apparmor"}) {
     fs::create_directories(directory + below);
   }
   for (const char* file :
-       {"/sys/net/ipv4/ip_forward", "/self/oom_score_adj", "/self/attr/exec",
+       {"/sys/net/ipv4/ip_forward", "/sys/kernel/shmmni", "/self/timens_offsets",
+        "/self/ns/time_for_children", "/self/oom_score_adj", "/self/attr/exec",
         "/self/attr/apparmor/exec", "/thread-self/attr/exec", "/thread-self/attr/apparmor/exec",
         "/thread-self/attr/apparmor/current"}) {
     ASSERT_TRUE(write_file_atomically(directory + file, "forged\n"));
@@ -84,6 +88,32 @@ TEST(Cve202552881, TheSettingsOfTheKernelGoToTheKernel) {
   const auto run = launch(spec);
   ASSERT_TRUE(run.started) << run.error.sentence();
   EXPECT_EQ(run.output, "1\n");
+  EXPECT_TRUE(nothing_was_written(volume.path()));
+}
+
+// The forged /proc is in place before the launch begins.
+TEST(Cve202552881, InAJoinedMountNamespaceTheyGoToTheKernelToo) {
+  const HostDirectory volume;
+  forge_procfs(volume.path());
+  const Rootfs rootfs;
+  const Spec other = with_forged_procfs(rootfs, volume, "exec sleep 1000");
+  SpawnRequest request;
+  request.spec = &other;
+  const auto running = spawn(request);
+  ASSERT_TRUE(running) << running.error().sentence();
+  Spec spec = shell_spec(rootfs, "cat /kernel/sys/kernel/shmmni /kernel/uptime");
+  for (auto& entry : spec.namespaces) {
+    if (entry.type != NamespaceType::mount) continue;
+    entry.path = "/proc/" + std::to_string(running->pid) + "/ns/mnt";
+  }
+  spec.namespaces.push_back({NamespaceType::time, ""});
+  spec.time_offsets = {{"boottime", {.secs = 2'000'000'000}}};
+  spec.sysctl = {{"kernel.shmmni", "77"}};
+  const auto run = launch(spec);
+  ::kill(running->pid, SIGKILL);
+  (void)wait_for(running->pid);
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_THAT(run.output, StartsWith("77\n20"));
   EXPECT_TRUE(nothing_was_written(volume.path()));
 }
 

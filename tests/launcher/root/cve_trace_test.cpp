@@ -108,5 +108,14 @@ TEST(Cve20169962, WhoIsBornInAContainersPidNamespaceIsNotToBeTraced) {
   EXPECT_EQ(seen(joining(rootfs, container), trace), "Operation not permitted");
 }
 
+TEST(Cve20169962, NorWithANewUserNamespace) {
+  const Rootfs rootfs;
+  const Container container;
+  Spec spec = joining(rootfs, container);
+  spec.namespaces.push_back({NamespaceType::user, ""});
+  spec.uid_mappings = spec.gid_mappings = {{0, 100000, 65536}};
+  EXPECT_EQ(seen(spec, trace), "Operation not permitted");
+}
+
 }  // namespace
 }  // namespace cgwarden::launcher

@@ -153,6 +153,59 @@ TEST(ForeignNamespaces, WithoutPrivilegesTheUserNamespaceComesFirst) {
             "joined");
 }
 
+// With a mount namespace by path there is no rootfs: the shell is that of the namespace.
+Spec joining_mounts(const Rootfs& rootfs, const Pod& pod, std::span<const NamespaceType> joined) {
+  Spec spec = joining(rootfs, pod, joined);
+  spec.process.args = {"/bin/sh", "-c",
+                       "readlink /proc/self/ns/mnt; readlink /proc/self/ns/uts; cat "
+                       "/proc/self/uid_map"};
+  for (auto& entry : spec.namespaces) {
+    if (entry.type == NamespaceType::mount) entry.path = pod.path(NamespaceType::mount);
+  }
+  return spec;
+}
+
+constexpr const char* kMapped = "\n         0     100000      65536\n";
+
+TEST(ForeignNamespaces, TheMountNamespaceIsJoinedByANewUserNamespace) {
+  const Rootfs rootfs;
+  const Pod pod(CLONE_NEWNS);
+  const Launched run = launch(joining_mounts(rootfs, pod, {}));
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_THAT(run.output, testing::StartsWith(pod.name(NamespaceType::mount) + "\n"));
+  EXPECT_THAT(run.output, testing::EndsWith(kMapped));
+}
+
+TEST(ForeignNamespaces, TheMountNamespaceIsJoinedBesideOthers) {
+  const Rootfs rootfs;
+  const Pod pod(CLONE_NEWNS);
+  const auto user = user_namespace_of({{0, 100000, 65536}}, {{0, 100000, 65536}});
+  ASSERT_TRUE(user) << user.error().sentence();
+  for (const bool by_path : {false, true}) {
+    Spec spec = joining_mounts(rootfs, pod, kShared);
+    if (by_path) spec.namespaces.back().path = "/proc/self/fd/" + std::to_string(user->get());
+    const Launched run = launch(spec);
+    ASSERT_TRUE(run.started) << run.error.sentence();
+    EXPECT_EQ(run.output,
+              pod.name(NamespaceType::mount) + "\n" + pod.name(NamespaceType::uts) + kMapped);
+  }
+}
+
+// Also where that is the namespace of the runtime itself.
+TEST(ForeignNamespaces, ExecGoesIntoTheJoinedMountNamespace) {
+  const Rootfs rootfs;
+  const Pod own(CLONE_NEWNS);
+  const Pod hosts;
+  for (const Pod* pod : {&own, &hosts}) {
+    constexpr std::array kJoined{NamespaceType::uts};
+    Spec spec = joining_mounts(rootfs, *pod, kJoined);
+    spec.process.args = {"/bin/sleep", "1000"};
+    const OciContainer container(spec);
+    const auto said = container.exec("readlink /proc/self/ns/mnt; cat /proc/self/uid_map");
+    EXPECT_EQ(said.output, pod->name(NamespaceType::mount) + kMapped);
+  }
+}
+
 TEST(ForeignNamespaces, ExecGoesWhereTheContainerIs) {
   const Rootfs rootfs;
   const Pod pod;
