@@ -6,11 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <system_error>
+#include <vector>
 
 #include "base/file.h"
+#include "launcher/spec.h"
 #include "tests/launcher/root/hostile.h"
 
 // CVE-2019-5736: the image makes the launcher execute its own file of the host ("#!/proc/self/exe")
@@ -110,6 +114,36 @@ TEST(Cve20195736, AnEntryPointThatIsTheRuntimesOwnFileDoesNotGiveItAway) {
 
 // The same for the shim of a native workload, whose child executes the entry point: it runs from a
 // read-only mount before it is told what to start.
+// The kernel shows the root of a mount that is nowhere as "/".
+std::size_t files_of_hidden_mounts(pid_t process) {
+  const fs::directory_iterator open_files("/proc/" + std::to_string(process) + "/fd");
+  return static_cast<std::size_t>(std::count_if(begin(open_files), end(open_files), [](auto& file) {
+    std::error_code gone;
+    return fs::read_symlink(file.path(), gone) == "/";
+  }));
+}
+
+TEST(Cve20195736, TheMountThatARuntimeRunsFromIsGoneOnceTheCommandRuns) {
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  const Spec spec = shell_spec(rootfs, "touch /data/runs; exec sleep 1000");
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  const std::vector<std::string> program{runtime_program(), "--cgroup-manager", "disabled",
+                                         "--root", bundle.path("/state")};
+  const auto words = [&](std::vector<std::string> last) {
+    last.insert(last.begin(), program.begin(), program.end());
+    return last;
+  };
+  const Running runtime(words({"run", "--bundle", bundle.path(), "sealed"}));
+  const auto is_there = [&] {
+    return fs::exists(rootfs.path("/data/runs")) && files_of_hidden_mounts(runtime.pid()) == 0;
+  };
+  for (int i = 0; i < 10000 && !is_there(); ++i) ::usleep(1000);
+  EXPECT_TRUE(fs::exists(rootfs.path("/data/runs")));
+  EXPECT_EQ(files_of_hidden_mounts(runtime.pid()), 0U);
+  EXPECT_EQ(Running(words({"delete", "--force", "sealed"})).wait().exit_code, 0);
+}
+
 TEST(Cve20195736, TheShimOfAWorkloadCannotBeWritten) {
   const Prey shim(CGWARDEN_SHIM);
   const HostDirectory state;
