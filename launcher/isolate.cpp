@@ -269,8 +269,10 @@ Step isolate(const ChildContext& context) {
   // Ignored signals stay ignored over execve(2); SIGPIPE ignored in a service manager is the
   // classic.
   set_launch_dispositions();
-  // Else it was born with it.
-  if (context.joined == nullptr) CGW_TRY(set_oom_score_adj(spec.process));
+  // Else it was born with it, or has it from the parent.
+  if (context.joined == nullptr && !makes_namespace(spec, NamespaceType::user)) {
+    CGW_TRY(set_oom_score_adj(spec.process));
+  }
   // Until execve(2) this is a copy of a host program: no process of a joined namespace may look
   // into it or open its /proc/PID/exe (CVE-2019-5736).
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");

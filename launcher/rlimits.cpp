@@ -77,10 +77,12 @@ void RoomForFiles::give_back() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Step set_oom_score_adj(const Process& process) {
+Step set_oom_score_adj(const Process& process, pid_t of) {
   if (!process.oom_score_adj) return {};
   const std::string text = std::to_string(*process.oom_score_adj);
-  const UniqueFd fd(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  const std::string path =
+      "/proc/" + (of > 0 ? std::to_string(of) : std::string("self")) + "/oom_score_adj";
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd.valid() || ::write(fd.get(), text.data(), text.size()) < 0) {
     return failed("oom_score_adj", text + " (lowering it needs CAP_SYS_RESOURCE)");
   }

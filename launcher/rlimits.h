@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include <cstddef>
 #include <optional>
@@ -15,8 +16,10 @@ namespace cgwarden::launcher {
 // RLIMIT_* number of getrlimit(2); -1 for an unknown name.
 [[nodiscard]] int rlimit_number(const std::string& name);
 [[nodiscard]] Step set_rlimits(const Process& process);
-// /proc/self/oom_score_adj (proc(5)); lowering it needs CAP_SYS_RESOURCE.
-[[nodiscard]] Step set_oom_score_adj(const Process& process);
+// /proc/PID/oom_score_adj (proc(5)) of the caller or, with `of`, of his child. Lowering it below
+// what a privileged process has last set, which children inherit, needs CAP_SYS_RESOURCE on the
+// host.
+[[nodiscard]] Step set_oom_score_adj(const Process& process, pid_t of = 0);
 
 // While alive the soft limit of open files (RLIMIT_NOFILE) of this process leaves room for `more`
 // than are usual, as far as the hard limit allows.

@@ -19,6 +19,7 @@
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
 #include "launcher/network_ahead.h"
+#include "launcher/rlimits.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -160,7 +161,11 @@ StepResult<Spawned> make_child(const SpawnRequest& request, LaunchPlan& plan,
 Step prepare_child(const SpawnRequest& request, const Spawned& spawned, int report) {
   if (!waits_for_parent(request)) return {};
   const Spec& spec = *request.spec;
-  if (makes_namespace(spec, NamespaceType::user)) CGW_TRY(write_id_maps(spec, spawned.pid));
+  if (makes_namespace(spec, NamespaceType::user)) {
+    // Root of a user namespace may not lower it.
+    CGW_TRY(set_oom_score_adj(spec.process, spawned.pid));
+    CGW_TRY(write_id_maps(spec, spawned.pid));
+  }
   // Before any hook, which may want to see them (config-linux.md, "Network Devices").
   CGW_TRY(move_net_devices(spec, spawned.pid));
   std::string state;

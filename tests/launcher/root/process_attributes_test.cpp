@@ -97,6 +97,22 @@ TEST(ProcessAttributes, TheCallersCpuAffinityIsNotTheContainers) {
   EXPECT_EQ(pinned, free);
 }
 
+// A service manager's adjustment is inherited as the least that an unprivileged process may set.
+TEST(ProcessAttributes, OomScoreAdjBelowTheCallersInAUserNamespace) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "cat /proc/self/oom_score_adj");
+  spec.namespaces.push_back({NamespaceType::user, ""});
+  spec.uid_mappings = spec.gid_mappings = {{0, 100000, 65536}};
+  spec.process.oom_score_adj = 100;
+  EXPECT_EQ(in_child([&] {
+              const UniqueFd own(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+              if (::write(own.get(), "500", 3) != 3) return std::string("own oom_score_adj");
+              const Launched run = launch(spec);
+              return run.started ? run.output : run.error.sentence();
+            }),
+            "100\n");
+}
+
 TEST(ProcessAttributes, SysctlsOfTheContainer) {
   const std::string host = read_file("/proc/sys/kernel/shmmni", 100).value();
   EXPECT_EQ(in_child([] {
