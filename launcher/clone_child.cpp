@@ -83,10 +83,10 @@ Step hide_from_the_container(const Spec& spec) {
 
 // Runs in the process in between.
 StepResult<pid_t> join_and_clone(const Spec& spec, std::uint64_t flags, int cgroup_fd,
-                                 const CloneChild& child) {
+                                 const std::function<void(const JoinedNamespaces&)>& child) {
   CGW_TRY(hide_from_the_container(spec));
   CGW_ASSIGN(const JoinedNamespaces joined, join_before_birth(spec));
-  return clone_now(spec, flags, cgroup_fd, true, [&] { child(&joined); });
+  return clone_now(spec, flags, cgroup_fd, true, [&] { child(joined); });
 }
 
 Answer answer_of(const StepResult<pid_t>& result) {
@@ -110,7 +110,12 @@ StepResult<pid_t> clone_in_joined(const Spec& spec, std::uint64_t flags, int cgr
   const pid_t between = plain_fork();
   if (between < 0) return failed("clone", "fork");
   if (between == 0) {
-    const Answer answer = answer_of(join_and_clone(spec, flags, cgroup_fd, child));
+    const auto begin = [&](const JoinedNamespaces& joined) {
+      // While the child holds it, the end of this process is not seen.
+      write_end.reset();
+      child(&joined);
+    };
+    const Answer answer = answer_of(join_and_clone(spec, flags, cgroup_fd, begin));
     const ssize_t written = ::write(write_end.get(), &answer, sizeof(answer));
     ::_exit(written == static_cast<ssize_t>(sizeof(answer)) ? 0 : 1);
   }

@@ -29,6 +29,8 @@ Answer become(int user_namespace, uid_t uid) {
     return {Stage::join, errno};
   }
   if (::setresuid(uid, uid, uid) != 0) return {Stage::change, errno};
+  // Undone by that where fs.suid_dumpable is 1.
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return {Stage::join, errno};
   return {Stage::there, 0};
 }
 

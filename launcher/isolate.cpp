@@ -60,6 +60,12 @@ bool keeps_groups(const Spec& spec) {
   return found != spec.annotations.end() && found->second == "1";
 }
 
+// A change of user undoes it where fs.suid_dumpable is 1.
+Step stay_hidden() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");
+  return {};
+}
+
 Step change_user(const Spec& spec) {
   const User& user = spec.process.user;
   const auto& groups = user.additional_gids;
@@ -77,7 +83,7 @@ Step change_user(const Spec& spec) {
     return failed("user", "uid " + std::to_string(user.uid) +
                               (errno == EINVAL ? " is not in uidMappings" : ""));
   }
-  return {};
+  return stay_hidden();
 }
 
 // The root of a user namespace that was made or joined: only it may mount there.
@@ -86,12 +92,13 @@ Step become_root(const Spec& spec) {
   if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) {
     return failed("user", "uidMappings and gidMappings must map the container's 0");
   }
-  return {};
+  return stay_hidden();
 }
 
 // By a procfs of our own: the one in the rootfs may be anything (CVE-2025-52881).
-Step write_kernel_settings(const Spec& spec) {
+Step write_kernel_settings(const Spec& spec, const UniqueFd& ready) {
   if (spec.sysctl.empty()) return {};
+  if (ready.valid()) return write_sysctls(ready.get(), spec);
   CGW_ASSIGN(const UniqueFd procfs, open_procfs());
   return write_sysctls(procfs.get(), spec);
 }
@@ -135,7 +142,9 @@ Step build_root(const ChildContext& context) {
   if (joins_namespace(spec, NamespaceType::mount)) {
     context.plan->sources.room.give_back();
     if (::chdir("/") != 0) return failed("rootfs", "/ of the joined mount namespace");
-    return write_kernel_settings(spec);
+    CGW_TRY(write_kernel_settings(spec, context.plan->procfs));
+    context.plan->procfs.reset();
+    return {};
   }
   CGW_ASSIGN(const UniqueFd root, open_rootfs(spec, context.plan->overlay.get()));
   CGW_TRY(
@@ -144,7 +153,7 @@ Step build_root(const ChildContext& context) {
   CGW_TRY(make_paths_readonly(root.get(), spec));
   CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", *context.state));
   CGW_TRY(enter_rootfs(root.get(), spec, context.request->pivot_root));
-  return write_kernel_settings(spec);
+  return write_kernel_settings(spec, context.plan->procfs);
 }
 
 // Loads the filter; a listener goes to whoever reads the reports, and the command waits until it
@@ -218,6 +227,18 @@ LaunchError start_command(const ChildContext& context, UniqueFd& report) {
   return exec_command(spec.process.args, env);
 }
 
+// /proc is the host's here, unless the child was born in a mount namespace that somebody else has
+// made (CVE-2025-52881).
+StepResult<TimeOffsets> open_time_offsets(const ChildContext& context) {
+  const Spec& spec = *context.request->spec;
+  const UniqueFd& ready = context.plan->procfs;
+  const bool foreign = makes_namespace(spec, NamespaceType::time) &&
+                       joins_namespace(spec, NamespaceType::mount) && !ready.valid();
+  if (!foreign) return TimeOffsets::open(spec, ready.get());
+  CGW_ASSIGN(const UniqueFd procfs, open_procfs());
+  return TimeOffsets::open(spec, procfs.get());
+}
+
 }  // namespace
 
 void give_up(int report, const LaunchError& error) {
@@ -238,6 +259,13 @@ StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
   }
   if (spec.process.args.empty()) return refused("exec", "no command is given");
   CGW_TRY(check_sysctls(spec));
+  // Whose root may make none of his own, and where /proc is masked the kernel permits it to nobody
+  // but the host's.
+  const bool joins_with_user =
+      joins_namespace(spec, NamespaceType::mount) && spec.has_namespace(NamespaceType::user);
+  if (joins_with_user && !(spec.sysctl.empty() && spec.time_offsets.empty())) {
+    CGW_ASSIGN(plan.procfs, open_procfs());
+  }
   CGW_ASSIGN(plan.sources, open_mount_sources(spec));
   if (spec.overlay) {
     CGW_ASSIGN(plan.overlay, overlay_mount(spec));
@@ -273,13 +301,14 @@ Step isolate(const ChildContext& context) {
   if (context.joined == nullptr && !makes_namespace(spec, NamespaceType::user)) {
     CGW_TRY(set_oom_score_adj(spec.process));
   }
+  CGW_ASSIGN(const TimeOffsets time_offsets, open_time_offsets(context));
   // Until execve(2) this is a copy of a host program: no process of a joined namespace may look
   // into it or open its /proc/PID/exe (CVE-2019-5736).
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("clone", "PR_SET_DUMPABLE");
+  CGW_TRY(stay_hidden());
   if (request.new_keyring) CGW_TRY(leave_session_keyring());
   CGW_TRY(join_namespaces(spec, context.joined));
   CGW_TRY(make_cgroup_namespace(spec));
-  CGW_TRY(make_time_namespace(spec));
+  CGW_TRY(time_offsets.make_namespace());
   if (context.network == nullptr && makes_namespace(spec, NamespaceType::network)) {
     CGW_TRY(bring_up_loopback());
   }

@@ -19,6 +19,7 @@ struct LaunchPlan {
   SeccompFilter filter;
   MountSources sources;
   UniqueFd overlay;  // with spec.overlay
+  UniqueFd procfs;   // the host's, where the child's own view of /proc is somebody else's
 };
 [[nodiscard]] StepResult<LaunchPlan> plan_launch(const SpawnRequest& request);
 

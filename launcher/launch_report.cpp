@@ -100,8 +100,10 @@ LaunchOutcome receive_outcome(int socket, const ReportReader& reader) {
     Message message;
     pid_t sender = -1;
     if (!receive_message(socket, message, sender)) {
-      outcome.refused = errno == ECONNRESET;
-      return outcome;
+      if (errno != ECONNRESET || outcome.refused) return outcome;
+      // Said once, and before what the other end had sent.
+      outcome.refused = true;
+      continue;
     }
     if (message.kind == MessageKind::error) {
       if (!outcome.error) {

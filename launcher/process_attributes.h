@@ -34,7 +34,19 @@ void reset_cpu_affinity();
 // A new time namespace with linux.timeOffsets, entered at once: by the child itself before it has a
 // rootfs, because the kernel takes offsets only before the first process is inside. Stage
 // "timeOffsets".
-[[nodiscard]] Step make_time_namespace(const Spec& spec);
+class TimeOffsets {
+ public:
+  // Opens what it needs of the caller's /proc/self, below `procfs`, or /proc for -1. Before the
+  // caller stops to be dumpable: the file of the offsets is root's from then on.
+  [[nodiscard]] static StepResult<TimeOffsets> open(const Spec& spec, int procfs);
+  [[nodiscard]] Step make_namespace() const;
+
+ private:
+  bool makes_ = false;
+  std::string text_;
+  UniqueFd self_;
+  UniqueFd file_;
+};
 // A fresh, detached procfs mount of the current pid namespace, checked to be one: for writes that
 // must not be redirected by what the rootfs mounts on /proc.
 [[nodiscard]] StepResult<UniqueFd> open_procfs();

@@ -11,6 +11,7 @@
 #include "launcher/oci/seal.h"
 #include "launcher/probe.h"
 #include "launcher/shim.h"
+#include "launcher/standard_streams.h"
 #include "launcher/workload_exec.h"
 
 namespace {
@@ -46,6 +47,8 @@ Outcome<int> run(const Words& words, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  static_cast<void>(cgwarden::launcher::oci::sealed_file());
+  cgwarden::launcher::fill_standard_streams();
   const auto result = run(Words(argv + 1, argv + argc), argv);
   if (result) return *result;
   (void)cgwarden::write_all(STDERR_FILENO, "cgwarden: " + result.error().text + "\n", "stderr");

@@ -84,17 +84,21 @@ bool makes_network_ahead(const SpawnRequest& request) {
   for (const int fd : request.callers_fds) {
     if (fd >= 0) ::close(fd);
   }
+  // It stands there already, and ".." of it leads out of the container.
+  if (request.cgroup_fd >= 0) ::close(request.cgroup_fd);
   const int report = channels.child_report.get();
   std::string state;
-  if (Step done = place_stdio(request); !done) give_up(report, done.error());
+  const Step placed = place_stdio(request);
   std::optional<NetworkAhead> network;
-  if (network_ahead) network.emplace();
+  if (placed && network_ahead) network.emplace();
   if (waits_for_parent(request)) {
     auto go = receive_go(report);
     // The parent has its own error, or is gone.
     if (!go) ::_exit(125);
     state = std::move(*go);
   }
+  // Not before: with the parent's word unread the socket would lose the report (ECONNRESET).
+  if (!placed) give_up(report, placed.error());
   const ChildContext context{.request = &request,
                              .plan = &plan,
                              .report = report,

@@ -2,11 +2,11 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <expected>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "launcher/spec.h"
@@ -58,9 +58,10 @@ struct SpawnRequest {
   bool relayed_terminal = false;
   // Gets the listener of a seccomp profile with SCMP_ACT_NOTIFY and the host pid it speaks of.
   std::function<Step(pid_t pid, UniqueFd listener)> seccomp_listener = {};
-  // Closed in the child at once: what must end with the caller, as the lock of a directory and the
-  // connection to who waits for its end. -1: none.
-  std::array<int, 3> callers_fds{-1, -1, -1};
+  // Closed in the child at once: files of the host, which it must not take along on its way into
+  // the container, and what must end with the caller, as the lock of a directory and the connection
+  // to who waits for its end. -1: none.
+  std::vector<int> callers_fds = {};
   // Listening socket (start_gate.h): before execve(2) the command waits there to be let through,
   // and its errors go to whoever opens the gate.
   int start_gate = -1;

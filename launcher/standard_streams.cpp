@@ -17,6 +17,14 @@ bool is_null_device(int fd) {
 
 }  // namespace
 
+void fill_standard_streams() {
+  UniqueFd lowest;
+  do {
+    static_cast<void>(lowest.release());
+    lowest.reset(::open("/dev/null", O_RDWR));
+  } while (lowest.valid() && lowest.get() <= STDERR_FILENO);
+}
+
 void open_null_anew() {
   UniqueFd own;
   for (int fd = 0; fd < 3; ++fd) {

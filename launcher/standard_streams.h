@@ -4,6 +4,10 @@
 
 namespace cgwarden::launcher {
 
+// Opens /dev/null for those of 0, 1 and 2 that the caller has closed: else a file of this program
+// gets the number and becomes the command's. First of all in a program.
+void fill_standard_streams();
+
 // Pipes among descriptors 0, 1 and 2 become the user's, so that a command without root's rights can
 // open /dev/stdout. The group stays; files, terminals and devices of the caller are not touched.
 // A pipe whose owner the user namespace does not know is left as it is.

@@ -62,7 +62,7 @@ std::optional<LaunchError> open_gate(
   }
   LaunchOutcome outcome =
       receive_outcome(socket.get(), {.until_ready = false, .listener = listener});
-  if (outcome.refused) {
+  if (outcome.refused && !outcome.error) {
     return LaunchError{"start", 0, "the command that waited to be started has ended"};
   }
   return std::move(outcome.error);

@@ -23,49 +23,50 @@ StepResult<std::string> offsets_text(const Spec& spec) {
   return text;
 }
 
-// /proc/self: the host's, unless somebody else has made what is mounted here (CVE-2025-52881).
-StepResult<UniqueFd> own_directory(const Spec& spec) {
+UniqueFd own_directory(int procfs) {
   constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  UniqueFd self;
-  if (joins_namespace(spec, NamespaceType::mount)) {
-    CGW_ASSIGN(const UniqueFd procfs, open_procfs());
-    self = open_in_procfs(procfs.get(), "self", kFlags);
-  } else {
-    self.reset(::open("/proc/self", kFlags));
-  }
-  if (!self.valid()) return failed("timeOffsets", "/proc/self cannot be opened");
-  return self;
+  if (procfs >= 0) return open_in_procfs(procfs, "self", kFlags);
+  return UniqueFd(::open("/proc/self", kFlags));
 }
 
-Step write_offsets(int self, const std::string& text) {
-  if (text.empty()) return {};
-  const std::string file = "/proc/self/timens_offsets";
-  const UniqueFd fd = open_in_procfs(self, "timens_offsets", O_WRONLY);
-  if (!fd.valid()) return failed("timeOffsets", file + " cannot be opened");
-  // All in one write(2).
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return failed("timeOffsets",
-                  file + " refuses the offsets" +
-                      (errno == ERANGE ? " (the clock would be negative or too far away)" : ""));
-  }
-  return {};
-}
+constexpr const char* kFile = "/proc/self/timens_offsets";
 
 }  // namespace
 
-Step make_time_namespace(const Spec& spec) {
+StepResult<TimeOffsets> TimeOffsets::open(const Spec& spec, int procfs) {
+  TimeOffsets result;
   if (!makes_namespace(spec, NamespaceType::time)) {
-    if (spec.time_offsets.empty()) return {};
+    if (spec.time_offsets.empty()) return result;
     return refused("timeOffsets", "linux.timeOffsets needs a new time namespace");
   }
-  CGW_ASSIGN(const std::string text, offsets_text(spec));
-  CGW_ASSIGN(const UniqueFd self, own_directory(spec));
+  result.makes_ = true;
+  CGW_ASSIGN(result.text_, offsets_text(spec));
+  result.self_ = own_directory(procfs);
+  if (!result.self_.valid()) return failed("timeOffsets", "/proc/self cannot be opened");
+  if (!result.text_.empty()) {
+    result.file_ = open_in_procfs(result.self_.get(), "timens_offsets", O_WRONLY);
+    if (!result.file_.valid()) {
+      return failed("timeOffsets", std::string(kFile) + " cannot be opened");
+    }
+  }
+  return result;
+}
+
+Step TimeOffsets::make_namespace() const {
+  if (!makes_) return {};
   if (::unshare(CLONE_NEWTIME) != 0) {
     return failed("namespace", "a new time namespace cannot be made");
   }
-  CGW_TRY(write_offsets(self.get(), text));
+  // All in one write(2).
+  if (!text_.empty() &&
+      ::write(file_.get(), text_.data(), text_.size()) != static_cast<ssize_t>(text_.size())) {
+    return failed("timeOffsets",
+                  std::string(kFile) + " refuses the offsets" +
+                      (errno == ERANGE ? " (the clock would be negative or too far away)" : ""));
+  }
   // unshare(2) made it for the children; the command is no child.
-  const UniqueFd made(::openat(self.get(), "ns/time_for_children", O_RDONLY | O_CLOEXEC));
+  const UniqueFd directory = open_in_procfs(self_.get(), "ns", O_PATH | O_DIRECTORY);
+  const UniqueFd made(::openat(directory.get(), "time_for_children", O_RDONLY | O_CLOEXEC));
   if (!made.valid() || ::setns(made.get(), CLONE_NEWTIME) != 0) {
     return failed("namespace", "the new time namespace cannot be entered");
   }

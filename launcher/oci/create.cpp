@@ -54,9 +54,6 @@ class Creation {
   UniqueFd gate_;
   UniqueFd cgroup_;
   unsigned inherited_fds_ = 0;
-  // A child that goes on to execve(2) at once keeps nothing of the caller's for long: then the
-  // caller's other descriptors are looked for while it makes its namespaces.
-  bool closes_early_ = true;
   bool hooks_began_ = false;
 };
 
@@ -132,7 +129,6 @@ StepResult<std::string> Creation::prepare(pid_t child) {
   made_.record.creating = true;
   CGW_TRY(keep(made_.container.write_record(made_.record)));
   hooks_began_ = true;
-  if (!closes_early_) close_others(3 + inherited_fds_);
   CGW_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
   CGW_TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state));
   return state;
@@ -150,9 +146,9 @@ StepResult<std::string> Creation::ready(const Spawned& spawned) {
 
 Outcome<void> Creation::launch() {
   const Spec& spec = made_.spec;
-  const auto& hooks = spec.hooks;
-  closes_early_ = gated_ || !hooks.prestart.empty() || !hooks.create_runtime.empty();
-  if (closes_early_) close_others(3 + inherited_fds_);
+  // At once: a process of the container that may trace takes what the child still has open
+  // (CVE-2024-21626).
+  close_others(3 + inherited_fds_);
   if (global_.cgroup_driver != CgroupDriver::systemd) {
     CGW_ASSIGN(made_.record.cgroup,
                make_container_cgroup(spec, options_.id, global_.cgroup_driver, -1));
@@ -179,10 +175,11 @@ Outcome<void> Creation::launch() {
   };
   request.start_gate = gate_.get();
   // Else a container that waits for `start` would hold the lock of a killed `create`.
-  request.callers_fds = {made_.container.directory(), pidfd_socket_.get(), sealed_file()};
+  request.callers_fds = {made_.container.directory(), pidfd_socket_.get(), sealed_file(),
+                         log_file()};
   request.seccomp_cache = global_.root + "/.seccomp";
   // Hooks are told where it is.
-  request.network_ahead = hooks.prestart.empty() && hooks.create_runtime.empty();
+  request.network_ahead = spec.hooks.prestart.empty() && spec.hooks.create_runtime.empty();
   request.new_keyring = !options_.no_new_keyring;
   request.pivot_root = !options_.no_pivot;
   request.prepare = [this](pid_t child) { return prepare(child); };

@@ -157,6 +157,7 @@ StepResult<Spawned> Execution::launch_in(const ContainerCgroup& cgroup, int cons
   request.preserve_fds = options_.preserve_fds;
   request.console_socket = console;
   request.relayed_terminal = !options_.detach && ::isatty(STDOUT_FILENO) == 0;
+  request.callers_fds = {log_file(), pidfd_socket_.get()};
   request.seccomp_cache = global_.root + "/.seccomp";
   request.seccomp_listener = [this](pid_t pid, const UniqueFd& listener) {
     return hand_over_listener(spec_, record_, pid, listener);

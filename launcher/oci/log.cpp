@@ -62,6 +62,8 @@ Outcome<void> open_log(const Global& global) {
   return {};
 }
 
+int log_file() { return log().file.get(); }
+
 void log_error(std::string_view message) { say("error", message, Screen::always); }
 void log_warning(std::string_view message) {
   if (!log().errors_only) say("warning", message, Screen::without_log);

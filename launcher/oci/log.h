@@ -12,6 +12,9 @@ namespace cgwarden::launcher::oci {
 // Opens the file of --log for appending. Before this, and without a file, stderr gets everything.
 [[nodiscard]] Outcome<void> open_log(const Global& global);
 
+// The file of --log; -1 without one.
+[[nodiscard]] int log_file();
+
 void log_error(std::string_view message);
 void log_warning(std::string_view message);
 // Only with --debug.

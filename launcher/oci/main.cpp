@@ -10,6 +10,7 @@
 #include "launcher/oci/commands.h"
 #include "launcher/oci/log.h"
 #include "launcher/oci/seal.h"
+#include "launcher/standard_streams.h"
 
 namespace cgwarden::launcher::oci {
 namespace {
@@ -160,6 +161,7 @@ Outcome<int> run_words(const Words& words, char** argv) {
 int main(int argc, char** argv) {
   using namespace cgwarden::launcher::oci;
   static_cast<void>(sealed_file());
+  cgwarden::launcher::fill_standard_streams();
   const auto done = run_words(Words(argv + 1, argv + argc), argv);
   if (done) return *done;
   log_error(done.error().text);

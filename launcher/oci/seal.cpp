@@ -70,8 +70,12 @@ UniqueFd executed_file() {
   const auto* name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   if (name == nullptr || !std::string_view(name).starts_with(kPrefix)) return {};
   const auto fd = parse_integer<int>(std::string_view(name).substr(kPrefix.size()));
-  if (!fd || *fd <= STDERR_FILENO || ::fcntl(*fd, F_SETFD, FD_CLOEXEC) != 0) return {};
-  return UniqueFd(*fd);
+  if (!fd) return {};
+  UniqueFd file(*fd);
+  // 0, 1 and 2 are the command's, also where the caller had closed them.
+  if (*fd <= STDERR_FILENO) file.reset(::fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (::fcntl(file.get(), F_SETFD, FD_CLOEXEC) != 0) return {};
+  return file;
 }
 
 UniqueFd& executed() {

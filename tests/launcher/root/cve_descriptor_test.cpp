@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.h"
@@ -99,6 +101,50 @@ TEST(Cve202421626, TheRuntimesOwnDescriptorsAreOutOfReach) {
   rootfs.write("/data/end", "");
   const auto stolen = thief.wait();
   EXPECT_EQ(stolen.output, "");
+}
+
+// What a caller leaves open is nothing that a process of the container can take from the child on
+// its way: here the container's own hook, which may trace.
+TEST(Cve202421626, AHookInTheContainerFindsNoDescriptorOfTheCallers) {
+  const Leaks leaks;
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  Spec spec = shell_spec(rootfs, "cat /data/found");
+  auto& sets = spec.process.capabilities;
+  for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) {
+    *set = default_capabilities();
+    set->emplace_back("CAP_SYS_PTRACE");
+  }
+  Hook& hook = spec.hooks.start_container.emplace_back();
+  hook.path = "/bin/sh";
+  hook.args = {"sh", "-c", "for i in /proc/1/fd/*; do cat $i/mark; done >/data/found 2>&1; true"};
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  const auto said = Running({runtime_program(), "--cgroup-manager", "disabled", "--root",
+                             bundle.path("/state"), "run", "--bundle", bundle.path(), "leaked"})
+                        .wait();
+  EXPECT_EQ(said.exit_code, 0) << said.output;
+  EXPECT_THAT(said.output, testing::Not(testing::HasSubstr("the host's")));
+}
+
+// The first file that a program opens gets the number of a stream that its caller has closed.
+TEST(Cve202421626, ClosedStreamsOfTheCallerAreTheNullDevice) {
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  const Spec spec =
+      shell_spec(rootfs, "for i in 0 1 2; do readlink /proc/self/fd/$i; done >/data/streams; true");
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  const std::string run = runtime_program() + " --cgroup-manager disabled --log " +
+                          bundle.path("/log") + " --root " + bundle.path("/state") +
+                          " run --bundle " + bundle.path() + " closed ";
+  for (const char* closed : {"<&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
+    const auto said = Running({"/bin/sh", "-c", "exec " + run + closed}).wait();
+    EXPECT_EQ(said.exit_code, 0) << closed << said.output;
+    const std::string streams = read_file(rootfs.path("/data/streams"), 4096).value_or("");
+    EXPECT_THAT(streams, StartsWith("/dev/null\n")) << closed;
+    if (std::string_view(closed).ends_with("2>&-")) {
+      EXPECT_THAT(streams, testing::EndsWith("\n/dev/null\n")) << closed;
+    }
+  }
 }
 
 }  // namespace

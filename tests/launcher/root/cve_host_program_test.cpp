@@ -112,8 +112,6 @@ TEST(Cve20195736, AnEntryPointThatIsTheRuntimesOwnFileDoesNotGiveItAway) {
   EXPECT_TRUE(runtime.untouched());
 }
 
-// The same for the shim of a native workload, whose child executes the entry point: it runs from a
-// read-only mount before it is told what to start.
 // The kernel shows the root of a mount that is nowhere as "/".
 std::size_t files_of_hidden_mounts(pid_t process) {
   const fs::directory_iterator open_files("/proc/" + std::to_string(process) + "/fd");
@@ -144,6 +142,8 @@ TEST(Cve20195736, TheMountThatARuntimeRunsFromIsGoneOnceTheCommandRuns) {
   EXPECT_EQ(Running(words({"delete", "--force", "sealed"})).wait().exit_code, 0);
 }
 
+// The same for the shim of a native workload, whose child executes the entry point: it runs from a
+// read-only mount before it is told what to start.
 TEST(Cve20195736, TheShimOfAWorkloadCannotBeWritten) {
   const Prey shim(CGWARDEN_SHIM);
   const HostDirectory state;

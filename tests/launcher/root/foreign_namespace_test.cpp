@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -11,8 +12,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -189,6 +192,36 @@ TEST(ForeignNamespaces, TheMountNamespaceIsJoinedBesideOthers) {
     EXPECT_EQ(run.output,
               pod.name(NamespaceType::mount) + "\n" + pod.name(NamespaceType::uts) + kMapped);
   }
+}
+
+// As every container has it: a covered file in /proc, and the kernel permits no procfs of one's
+// own.
+TEST(ForeignNamespaces, SettingsOfTheKernelGoPastTheMaskedProcOfTheJoinedMounts) {
+  const Rootfs rootfs;
+  const Pod pod(CLONE_NEWNS);
+  EXPECT_EQ(in_child([&] {
+              const std::string mounts = pod.path(NamespaceType::mount);
+              const UniqueFd entered(::open(mounts.c_str(), O_RDONLY | O_CLOEXEC));
+              if (::setns(entered.get(), CLONE_NEWNS) != 0 ||
+                  ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+                  ::mount("/dev/null", "/proc/interrupts", nullptr, MS_BIND, nullptr) != 0 ||
+                  ::mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr) != 0 ||
+                  ::mount(nullptr, "/proc/sys", nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY,
+                          nullptr) != 0) {
+                return std::string(std::strerror(errno));
+              }
+              return std::string("masked");
+            }),
+            "masked");
+  Spec spec = joining_mounts(rootfs, pod, {});
+  spec.namespaces.push_back({NamespaceType::time, ""});
+  spec.time_offsets = {{"boottime", {.secs = 1'000'000, .nanosecs = 0}}};
+  spec.sysctl = {{"net.ipv4.ip_forward", "1"}};
+  spec.process.args.back() =
+      "cat /proc/sys/net/ipv4/ip_forward; test $(cut -d. -f1 /proc/uptime) -gt 1000000; echo $?";
+  const Launched run = launch(spec);
+  ASSERT_TRUE(run.started) << run.error.sentence();
+  EXPECT_EQ(run.output, "1\n0\n");
 }
 
 // Also where that is the namespace of the runtime itself.

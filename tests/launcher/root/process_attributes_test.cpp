@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -26,6 +29,11 @@ namespace {
 std::string text_below(int procfs, const std::string& path) {
   const UniqueFd fd = open_in_procfs(procfs, path, O_RDONLY);
   return fd.valid() ? read_all(fd.get(), path, 4096).value_or("(unreadable)") : "(absent)";
+}
+
+Step make_time(const Spec& spec) {
+  CGW_ASSIGN(const TimeOffsets offsets, TimeOffsets::open(spec, -1));
+  return offsets.make_namespace();
 }
 
 TEST(ProcessAttributes, Scheduler) {
@@ -204,6 +212,30 @@ TEST(ProcessAttributes, LabelsWithoutTheModuleAreRefused) {
   }
 }
 
+// Their file is root's once the process may not be traced any more.
+TEST(ProcessAttributes, TimeOffsetsOfAUser) {
+  constexpr unsigned kUser = 12345;
+  const Rootfs rootfs;
+  ASSERT_EQ(::chmod(rootfs.path().c_str(), 0755), 0);
+  Spec spec = shell_spec(rootfs, "test $(cut -d. -f1 /proc/uptime) -gt 1000000; echo $?");
+  spec.namespaces.push_back({NamespaceType::user, ""});
+  spec.namespaces.push_back({NamespaceType::time, ""});
+  spec.uid_mappings = spec.gid_mappings = {{0, kUser, 1}};
+  spec.time_offsets = {{"boottime", {.secs = 1'000'000, .nanosecs = 0}}};
+  // Its gid is not mapped.
+  std::erase_if(spec.mounts, [](const Mount& mount) { return mount.type == "devpts"; });
+  EXPECT_EQ(in_child([&] {
+              if (::setgroups(0, nullptr) != 0 || ::setresgid(kUser, kUser, kUser) != 0 ||
+                  ::setresuid(kUser, kUser, kUser) != 0 ||
+                  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) {
+                return std::string("no user");
+              }
+              const Launched run = launch(spec);
+              return run.started ? run.output : run.error.sentence();
+            }),
+            "0\n");
+}
+
 TEST(ProcessAttributes, TimeOffsets) {
   Spec spec;
   spec.namespaces = {{NamespaceType::time, {}}};
@@ -212,7 +244,7 @@ TEST(ProcessAttributes, TimeOffsets) {
   const auto in_namespace = [&spec] {
     timespec before{};
     ::clock_gettime(CLOCK_BOOTTIME, &before);
-    const std::string result = said(make_time_namespace(spec));
+    const std::string result = said(make_time(spec));
     timespec after{};
     ::clock_gettime(CLOCK_BOOTTIME, &after);
     std::string offsets = read_file("/proc/self/timens_offsets", 4096).value();
@@ -222,7 +254,7 @@ TEST(ProcessAttributes, TimeOffsets) {
   };
   EXPECT_EQ(in_child(in_namespace), "done\nmonotonic-10\nboottime10000005\ninside");
   spec.time_offsets = {{"monotonic", {.secs = -1'000'000'000, .nanosecs = 0}}};
-  EXPECT_EQ(in_child([&spec] { return said(make_time_namespace(spec)); }),
+  EXPECT_EQ(in_child([&spec] { return said(make_time(spec)); }),
             "cannot start: timeOffsets: /proc/self/timens_offsets refuses the offsets (the clock "
             "would be negative or too far away): Numerical result out of range");
 }
