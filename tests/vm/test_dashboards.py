@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real agent: every expression of the dashboards and alerts has data."""
+"""A real Prometheus scrapes a real agent: every expression of the dashboards and rules has data."""
 
 import json
 import sys
@@ -15,17 +15,18 @@ pytestmark = pytest.mark.fast
 PROMETHEUS_PORT = 9090
 CONFIGURATION = f"""\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{json.dumps(str(ROOT / "dashboards" / "alerts.yml"))}]
+rule_files: {json.dumps([str(path) for path in expressions.rule_files()])}
 scrape_configs:
   - job_name: cgwarden
     static_configs: [{{targets: ["127.0.0.1:{PORT}"]}}]
 """
 # Fifteen scrapes: emulation is slow, and some of them may be late.
 INTERVALS = expressions.Intervals(rate="15s", interval="15s", range="1m")
-# Every limit the dashboards draw, on a program that is throttled and lives.
+# Every limit the dashboards draw, on a program that is throttled, lives and is healthy.
 RESOURCES = (
     "{cpu: {max: 20ms/100ms}, memory: {high: 64MiB, max: 96MiB, swap.max: 0}, pids: {max: 64}}"
 )
+HEALTH = "health: {exec: [/bin/busybox, 'true'], interval: 1s, timeout: 5s}\n"
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def prometheus(scenario):
 def test_every_expression_has_data_and_the_oom_alert_fires(scenario, prometheus):
     scenario.start_agent()
     scenario.add_workload(
-        "busy", ["/bin/sh", "-c", "while :; do :; done"], resources=RESOURCES
+        "busy", ["/bin/sh", "-c", "while :; do :; done"], resources=RESOURCES, extra=HEALTH
     )
     scenario.wait_running("busy")
     scraped = "count_over_time(up[1m])"
@@ -71,7 +72,7 @@ def test_every_expression_has_data_and_the_oom_alert_fires(scenario, prometheus)
     assert prometheus.value("up") == 1
 
     wanted = expressions.all_expressions(INTERVALS)
-    assert len(wanted) >= 45
+    assert len(wanted) >= 200
     # A rate needs two samples of a series, also of one that came late.
     scenario.until(lambda: not prometheus.without_data(wanted), "data for every expression", 30)
     assert prometheus.without_data(wanted) == []
@@ -87,5 +88,5 @@ def test_every_expression_has_data_and_the_oom_alert_fires(scenario, prometheus)
     scenario.wait_died("leaker")
     alert = 'ALERTS{alertname="WorkloadOOMOwnLimit", workload="leaker", alertstate="firing"}'
     scenario.until(lambda: prometheus.value(alert) == 1, "the alert")
-    other = 'ALERTS{alertname=~"WorkloadOOM.*", alertname!="WorkloadOOMOwnLimit"}'
+    other = 'ALERTS{alertname=~"WorkloadOOM.*|NodeGlobalOOM|AgentDown", alertname!="WorkloadOOMOwnLimit"}'
     assert prometheus.query(other) == []
