@@ -137,6 +137,7 @@ def dashboard():
                     "Which version runs where.",
                     ((versions, "agents|none"),),
                     "metrics.md#the-agent",
+                    height=4,
                 ),
             ],
         ),

@@ -3,7 +3,7 @@
 import frame
 import queries as q
 import shared
-from panels import Panel, timeline
+from panels import Panel, events, timeline
 
 FILE = "cgwarden-cgroup.json"
 
@@ -73,12 +73,12 @@ def processes():
             ),
             "alerts.md#pidsnearlimit",
         ),
-        Panel(
+        events(
             "Refused forks",
             "Forks refused because of pids.max. Before Linux 6.12 they count at the cgroup that forked,"
             " from then on at the one with the limit.",
-            "short",
-            ((q.by_cgroup("cgwarden_cgroup_pids_events_max_total", function="increase"), "{{cgroup}}"),),
+            q.by_cgroup("cgwarden_cgroup_pids_events_max_total", function="increase"),
+            "{{cgroup}}",
             "alerts.md#pidsnearlimit",
         ),
         timeline(
@@ -88,7 +88,6 @@ def processes():
             "{{cgroup}}",
             "metrics.md#cgroups",
             ((0, "empty", "gray"), (1, "populated", "green")),
-            12,
         ),
         timeline(
             "Frozen",
@@ -97,7 +96,6 @@ def processes():
             "{{cgroup}}",
             "alerts.md#workloadfrozen",
             ((0, "runs", "green"), (1, "frozen", "blue")),
-            12,
         ),
     ]
 

@@ -20,6 +20,7 @@ def query_variable(name, label, query, every=True):
         "sort": 1,
         "multi": True,
         "includeAll": every,
+        "current": {},
     }
     if every:
         found["allValue"] = ".+"

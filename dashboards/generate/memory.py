@@ -3,7 +3,7 @@
 import frame
 import queries as q
 import shared
-from panels import Panel, table
+from panels import Panel, events, table
 
 FILE = "cgwarden-memory.json"
 CURRENT = "cgwarden_cgroup_memory_current_bytes"
@@ -32,51 +32,32 @@ def ranking():
 
 def kills():
     return [
-        Panel(
+        events(
             "OOM in the cgroup and below",
             "oom: a limit was reached and nothing could be reclaimed; oom_kill: killed processes;"
             " oom_group_kill: groups killed as one, in which case oom_kill is no number of processes.",
-            "short",
-            (
-                (
-                    q.by_cgroup(
-                        EVENTS, "event", selector=f"{q.CGROUP}, event=~{OOM}", function="increase"
-                    ),
-                    "{{cgroup}} {{event}}",
-                ),
-            ),
+            q.by_cgroup(EVENTS, "event", selector=f"{q.CGROUP}, event=~{OOM}", function="increase"),
+            "{{cgroup}} {{event}}",
             "runbook.md#oom_own_limit",
         ),
-        Panel(
+        events(
             "OOM of the cgroup itself",
             "memory.events.local. oom here: this cgroup's limit. oom_kill here without oom: the limit is"
             " an ancestor's or the machine's. oom without oom_kill: no victim could be found.",
-            "short",
-            (
-                (
-                    q.by_cgroup(
-                        LOCAL, "event", selector=f"{q.CGROUP}, event=~{OOM}", function="increase"
-                    ),
-                    "{{cgroup}} {{event}}",
-                ),
-            ),
+            q.by_cgroup(LOCAL, "event", selector=f"{q.CGROUP}, event=~{OOM}", function="increase"),
+            "{{cgroup}} {{event}}",
             "alerts.md#workloadoomnovictim",
         ),
         shared.oom_kills_by_workload(),
-        Panel(
+        events(
             "OOM verdicts",
             "Deaths of workloads that were an OOM kill: at the own limit, at an ancestor's, or for want"
             " of the machine's memory.",
-            "short",
-            (
-                (
-                    q.by(
-                        ("workload", "verdict"),
-                        q.increase("cgwarden_workload_deaths_total", q.WORKLOAD + ', verdict=~"OOM.*"'),
-                    ),
-                    "{{workload}} {{verdict}}",
-                ),
+            q.by(
+                ("workload", "verdict"),
+                q.increase("cgwarden_workload_deaths_total", q.WORKLOAD + ', verdict=~"OOM.*"'),
             ),
+            "{{workload}} {{verdict}}",
             "runbook.md#oom_ancestor_limit",
         ),
     ]

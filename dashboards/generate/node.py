@@ -3,7 +3,7 @@
 import frame
 import queries as q
 import shared
-from panels import Panel, stat
+from panels import Panel, events, stat
 
 FILE = "cgwarden-overview.json"
 
@@ -129,27 +129,22 @@ def dashboard():
         (
             "Kills, deaths and restarts",
             [
-                Panel(
+                events(
                     "OOM below the top-level cgroups",
                     "Everybody's OOM events, not only of cgwarden's workloads. oom_kill without oom is"
                     " the machine's own lack of memory: no cgroup's limit was reached.",
-                    "short",
-                    (
-                        (
-                            q.by_cgroup(
-                                "cgwarden_cgroup_memory_events_total",
-                                "event",
-                                selector=kills,
-                                function="increase",
-                            ),
-                            "{{instance}} {{cgroup}} {{event}}",
-                        ),
+                    q.by_cgroup(
+                        "cgwarden_cgroup_memory_events_total",
+                        "event",
+                        selector=kills,
+                        function="increase",
                     ),
+                    "{{instance}} {{cgroup}} {{event}}",
                     "alerts.md#nodeglobaloom",
                 ),
                 shared.deaths_by_verdict(),
                 shared.restarts_by_reason(),
-                shared.running(width=12),
+                shared.running(),
             ],
         ),
     ]

@@ -20,6 +20,7 @@ class Panel:
     width: int = 12
     height: int = 8
     states: tuple = ()  # (value, text, colour): for stat and state-timeline
+    bars: bool = False  # of events: nothing is drawn where there is none
 
     def json(self, identifier, x, y):
         instant = self.kind in ("stat", "table")
@@ -48,6 +49,8 @@ class Panel:
         if self.kind == "timeseries":
             found["min"] = 0
             found["custom"] = {"lineWidth": 1, "fillOpacity": 5, "showPoints": "never"}
+            if self.bars:
+                found["custom"] = {"drawStyle": "bars", "lineWidth": 0, "fillOpacity": 70}
         if self.kind == "state-timeline":
             found["custom"] = {"lineWidth": 0, "fillOpacity": 70}
         if self.states:
@@ -127,14 +130,20 @@ def stat(title, description, unit, expression, docs, states=()):
     return Panel(title, description, unit, ((expression, title),), docs, "stat", 4, 4, states)
 
 
-def timeline(title, description, expression, legend, docs, states=STATES, width=24):
+def events(title, description, expression, legend, docs):
+    """How many of something that is rare: only what is more than none is drawn."""
+    description += " No data: there was none."
+    return Panel(title, description, "short", ((expression + " > 0", legend),), docs, bars=True)
+
+
+def timeline(title, description, expression, legend, docs, states=STATES, width=12):
     return Panel(
         title, description, "none", ((expression, legend),), docs, "state-timeline", width, 8, states
     )
 
 
-def table(title, description, targets, docs, width=24):
-    return Panel(title, description, "none", targets, docs, "table", width)
+def table(title, description, targets, docs, width=24, height=8):
+    return Panel(title, description, "none", targets, docs, "table", width, height)
 
 
 def layout(rows):

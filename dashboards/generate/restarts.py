@@ -3,7 +3,7 @@
 import frame
 import queries as q
 import shared
-from panels import Panel, stat, table, timeline
+from panels import events, stat, table, timeline
 
 FILE = "cgwarden-restarts.json"
 RUNNING = "cgwarden_workload_running"
@@ -34,29 +34,29 @@ def glance():
             "Deaths in a day",
             "Deaths of the last 24 hours (a recording rule of rules.yml).",
             "short",
-            f"sum({q.select(verdict, q.WORKLOAD)})",
+            f"round(sum({q.select(verdict, q.WORKLOAD)}))",
             "runbook.md",
         ),
         stat(
             "Restarts in a day",
             "Restarts of the last 24 hours (a recording rule of rules.yml).",
             "short",
-            f"sum({q.select('workload_reason:cgwarden_workload_restarts:increase1d', q.WORKLOAD)})",
+            f"round(sum({q.select('workload_reason:cgwarden_workload_restarts:increase1d', q.WORKLOAD)}))",
             "alerts.md#workloadcrashlooping",
         ),
         stat(
             "Unexplained in a day",
             "Deaths of the last 24 hours without a verdict (a recording rule of rules.yml).",
             "short",
-            f"sum({unknown})",
+            f"round(sum({unknown}))",
             "runbook.md#unknown",
         ),
     ]
 
 
 def day(title, description, metric, labels, docs):
-    expression = q.by(("workload", *labels), q.select(metric, q.WORKLOAD))
-    return table(title, description, ((expression + " > 0", "count|short"),), docs, 12)
+    expression = f"round({q.by(('workload', *labels), q.select(metric, q.WORKLOAD))}) > 0"
+    return table(title, description, ((expression, "count|short"),), docs, 12)
 
 
 def dashboard():
@@ -65,7 +65,7 @@ def dashboard():
         (
             "When",
             [
-                shared.running(),
+                shared.running(width=24),
                 shared.deaths_by_verdict(),
                 shared.restarts_by_reason(),
                 timeline(
@@ -74,13 +74,12 @@ def dashboard():
                     q.select("cgwarden_workload_healthy", q.WORKLOAD),
                     "{{workload}}",
                     "policy-reference.md#health-checks",
-                    width=12,
                 ),
-                Panel(
+                events(
                     "Starts",
                     "Starts of a workload, restarts included.",
-                    "short",
-                    ((q.by_workload("cgwarden_workload_starts_total", function="increase"), "{{workload}}"),),
+                    q.by_workload("cgwarden_workload_starts_total", function="increase"),
+                    "{{workload}}",
                     "alerts.md#workloadcrashlooping",
                 ),
             ],

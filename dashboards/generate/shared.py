@@ -1,7 +1,7 @@
 """Panels that stand in more than one dashboard."""
 
 import queries as q
-from panels import Panel, timeline
+from panels import Panel, events, timeline
 
 
 def throttled_share():
@@ -75,17 +75,12 @@ def memory_kinds():
 
 
 def memory_events():
-    return Panel(
+    return events(
         "Memory events",
         "memory.events of the cgroup and those below: high slows down, max reclaims, oom fails or"
         " kills, oom_kill counts killed processes, oom_group_kill whole groups.",
-        "short",
-        (
-            (
-                q.by_cgroup("cgwarden_cgroup_memory_events_total", "event", function="increase"),
-                "{{cgroup}} {{event}}",
-            ),
-        ),
+        q.by_cgroup("cgwarden_cgroup_memory_events_total", "event", function="increase"),
+        "{{cgroup}} {{event}}",
         "runbook.md#oom_own_limit",
     )
 
@@ -130,36 +125,26 @@ def pressure(resource=None):
 
 
 def deaths_by_verdict():
-    return Panel(
+    return events(
         "Deaths by verdict",
         "Deaths of the main process by cgwarden's verdict; `cgwarden why WORKLOAD` gives the evidence.",
-        "short",
-        (
-            (
-                q.by_workload("cgwarden_workload_deaths_total", "verdict", function="increase"),
-                "{{workload}} {{verdict}}",
-            ),
-        ),
+        q.by_workload("cgwarden_workload_deaths_total", "verdict", function="increase"),
+        "{{workload}} {{verdict}}",
         "runbook.md",
     )
 
 
 def restarts_by_reason():
-    return Panel(
+    return events(
         "Restarts by reason",
         "Restarts by the restart policy, by what made them necessary.",
-        "short",
-        (
-            (
-                q.by_workload("cgwarden_workload_restarts_total", "reason", function="increase"),
-                "{{workload}} {{reason}}",
-            ),
-        ),
+        q.by_workload("cgwarden_workload_restarts_total", "reason", function="increase"),
+        "{{workload}} {{reason}}",
         "alerts.md#workloadcrashlooping",
     )
 
 
-def running(width=24):
+def running(width=12):
     return timeline(
         "Workloads running",
         "Green while a workload runs, red while it is stopped or waits for its restart.",
@@ -171,10 +156,10 @@ def running(width=24):
 
 
 def oom_kills_by_workload():
-    return Panel(
+    return events(
         "OOM kills by workload",
         "Processes killed by the kernel's OOM killer, over all incarnations of a workload.",
-        "short",
-        ((q.by_workload("cgwarden_workload_oom_kills_total", function="increase"), "{{workload}}"),),
+        q.by_workload("cgwarden_workload_oom_kills_total", function="increase"),
+        "{{workload}}",
         "runbook.md#oom_own_limit",
     )

@@ -59,8 +59,8 @@ def flat_panels(dashboard):
             yield panel
 
 
-def substitute(text, dashboard, intervals=Intervals()):
-    """Fills in the variables: each query variable matches everything."""
+def substitute(text, dashboard, intervals=Intervals(), chosen=None):
+    """Fills in the variables: those of `chosen` with that regular expression, the others match everything."""
     values = {
         "__rate_interval": intervals.rate,
         "__interval": intervals.interval,
@@ -68,7 +68,7 @@ def substitute(text, dashboard, intervals=Intervals()):
     }
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            values[variable["name"]] = variable.get("allValue") or ".+"
+            values[variable["name"]] = (chosen or {}).get(variable["name"], ".+")
     # The longest name first: $__interval must not eat into $__interval_ms.
     for name in sorted(values, key=len, reverse=True):
         text = re.sub(rf"\$\{{{name}(?::\w+)?\}}|\${name}\b", lambda _: values[name], text)

@@ -36,6 +36,13 @@ def test_substitution(text, filled):
     assert expressions.substitute(text, dashboard) == filled
 
 
+def test_a_chosen_value_is_filled_in():
+    dashboard = {"templating": {"list": [{"name": name, "type": "query"} for name in ("job", "cgroup")]}}
+    text = 'a{job=~"$job", cgroup=~"$cgroup"}'
+    filled = expressions.substitute(text, dashboard, chosen={"cgroup": "/a|/b"})
+    assert filled == 'a{job=~".+", cgroup=~"/a|/b"}'
+
+
 def test_an_unknown_variable_is_an_error():
     with pytest.raises(ValueError, match="unknown"):
         expressions.substitute("a[$other]", {"templating": {"list": []}})

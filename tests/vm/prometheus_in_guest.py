@@ -1,7 +1,53 @@
-"""Questions to a Prometheus that runs inside the guest, asked with the guest's curl."""
+"""A Prometheus that runs inside the guest and scrapes its agent; questions go through the guest's curl."""
 
+import contextlib
 import json
+import sys
 import urllib.parse
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dashboards"))
+import expressions  # noqa: E402
+
+PORT = 9090
+
+
+def configuration(agent_port, seconds=1):
+    """A scrape every so many seconds, with all rules of dashboards/."""
+    return f"""\
+global: {{scrape_interval: {seconds}s, evaluation_interval: {seconds}s}}
+rule_files: {json.dumps([str(path) for path in expressions.rule_files()])}
+scrape_configs:
+  - job_name: cgwarden
+    static_configs: [{{targets: ["127.0.0.1:{agent_port}"]}}]
+"""
+
+
+@contextlib.contextmanager
+def running_prometheus(scenario, text):
+    """Prometheus with that configuration, as long as it takes to be ready and until the block ends."""
+    guest, work = scenario.guest, scenario.work
+    guest.write_file(f"{work}/prometheus.yml", text)
+    process = guest.spawn(
+        [
+            "prometheus",
+            f"--config.file={work}/prometheus.yml",
+            f"--storage.tsdb.path={work}/prometheus",
+            f"--web.listen-address=127.0.0.1:{PORT}",
+        ]
+    )
+    url = f"http://127.0.0.1:{PORT}"
+    ready = ["curl", "--silent", "--fail", f"{url}/-/ready"]
+    try:
+        scenario.until(
+            lambda: guest.run(ready).returncode == 0 or not process.running,
+            "Prometheus to be ready",
+        )
+        assert process.running, process.stderr.decode()
+        yield Prometheus(guest, url)
+    finally:
+        process.kill()
+        process.wait(30)
 
 
 class Prometheus:

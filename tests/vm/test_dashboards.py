@@ -1,25 +1,11 @@
 """A real Prometheus scrapes a real agent: every expression of the dashboards and rules has data."""
 
-import json
-import sys
-
 import pytest
-from agent_scenario import PORT, ROOT, Scenario
-from prometheus_in_guest import Prometheus
-
-sys.path.insert(0, str(ROOT / "tests" / "dashboards"))
-import expressions  # noqa: E402
+from agent_scenario import PORT, Scenario
+from prometheus_in_guest import configuration, expressions, running_prometheus
 
 pytestmark = pytest.mark.fast
 
-PROMETHEUS_PORT = 9090
-CONFIGURATION = f"""\
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: {json.dumps([str(path) for path in expressions.rule_files()])}
-scrape_configs:
-  - job_name: cgwarden
-    static_configs: [{{targets: ["127.0.0.1:{PORT}"]}}]
-"""
 # Fifteen scrapes: emulation is slow, and some of them may be late.
 INTERVALS = expressions.Intervals(rate="15s", interval="15s", range="1m")
 # Every limit the dashboards draw, on a program that is throttled, lives and is healthy.
@@ -37,27 +23,8 @@ def scenario(guest):
 
 @pytest.fixture
 def prometheus(scenario):
-    scenario.guest.write_file(f"{scenario.work}/prometheus.yml", CONFIGURATION)
-    process = scenario.guest.spawn(
-        [
-            "prometheus",
-            f"--config.file={scenario.work}/prometheus.yml",
-            f"--storage.tsdb.path={scenario.work}/prometheus",
-            f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}",
-        ]
-    )
-    url = f"http://127.0.0.1:{PROMETHEUS_PORT}"
-    ready = ["curl", "--silent", "--fail", f"{url}/-/ready"]
-    try:
-        scenario.until(
-            lambda: scenario.guest.run(ready).returncode == 0 or not process.running,
-            "Prometheus to be ready",
-        )
-        assert process.running, process.stderr.decode()
-        yield Prometheus(scenario.guest, url)
-    finally:
-        process.kill()
-        process.wait(30)
+    with running_prometheus(scenario, configuration(PORT)) as found:
+        yield found
 
 
 @pytest.mark.either_kernel
