@@ -43,7 +43,8 @@ def kills():
         events(
             "OOM of the cgroup itself",
             "memory.events.local. oom here: this cgroup's limit. oom_kill here without oom: the limit is"
-            " an ancestor's or the machine's. oom without oom_kill: no victim could be found.",
+            " an ancestor's or the machine's. oom without oom_kill: no victim could be found. A cgroup that"
+            " ends before the next scrape shows nothing here; the next two panels miss no death.",
             q.by_cgroup(LOCAL, "event", selector=f"{q.CGROUP}, event=~{OOM}", function="increase"),
             "{{cgroup}} {{event}}",
             "alerts.md#workloadoomnovictim",
