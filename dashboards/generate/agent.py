@@ -74,74 +74,72 @@ def duration(title, description, metric):
     )
 
 
-def dashboard():
-    lost = (("store_errors_total", "store errors"), ("kmsg_lost_records_total", "kmsg records"))
-    versions = f"count by (instance, version) ({q.select('cgwarden_build_info', q.TARGET)})"
-    rows = [
-        ("At a glance", glance()),
-        (
-            "Cost",
-            [
-                duration("Time of a tick", "Time to read all cgroups and act on them.", TICK),
-                duration(
-                    "Time of a scrape", "Time to answer a scrape of /metrics, compression included.", SCRAPE
-                ),
-                Panel(
-                    "Time spent",
-                    "Share of one CPU's time in ticks and in scrapes: the mean cost.",
-                    "percentunit",
-                    (
-                        (q.by((), q.rate(TICK + "_sum", q.TARGET)), "{{instance}} ticks"),
-                        (q.by((), q.rate(SCRAPE + "_sum", q.TARGET)), "{{instance}} scrapes"),
-                    ),
-                    "metrics.md#the-agent",
-                ),
-                Panel(
-                    "Bytes sent",
-                    "Bytes per second of /metrics, after compression.",
-                    "Bps",
-                    ((q.by((), q.rate("cgwarden_agent_scrape_bytes_total", q.TARGET)), "{{instance}}"),),
-                    "metrics.md#the-agent",
-                ),
-            ],
+def cost():
+    return [
+        duration("Time of a tick", "Time to read all cgroups and act on them.", TICK),
+        duration(
+            "Time of a scrape", "Time to answer a scrape of /metrics, compression included.", SCRAPE
         ),
-        (
-            "What it sees",
-            [
-                Panel(
-                    "What the agent watches",
-                    "Cgroups and workloads watched, cgroups left out because of a limit, and control"
-                    " files it could not read.",
-                    "short",
-                    (
-                        (gauge("cgroups"), "{{instance}} cgroups"),
-                        (gauge("workloads_running"), "{{instance}} workloads"),
-                        (gauge("cgroups_dropped"), "{{instance}} left out"),
-                        (gauge("unreadable_files"), "{{instance}} unreadable"),
-                    ),
-                    "metrics.md#the-agent",
-                ),
-                Panel(
-                    "Lost evidence",
-                    "Failed writes to the store, and records of the kernel log that were overwritten"
-                    " before the agent read them. Both make verdicts less certain.",
-                    "short",
-                    tuple(
-                        (q.by((), q.increase(f"cgwarden_agent_{m}", q.TARGET)), f"{{{{instance}}}} {name}")
-                        for m, name in lost
-                    ),
-                    "alerts.md#diagnosisevidencelost",
-                ),
-                table(
-                    "Versions",
-                    "Which version runs where.",
-                    ((versions, "agents|none"),),
-                    "metrics.md#the-agent",
-                    height=4,
-                ),
-            ],
+        Panel(
+            "Time spent",
+            "Share of one CPU's time in ticks and in scrapes: the mean cost.",
+            "percentunit",
+            (
+                (q.by((), q.rate(TICK + "_sum", q.TARGET)), "{{instance}} ticks"),
+                (q.by((), q.rate(SCRAPE + "_sum", q.TARGET)), "{{instance}} scrapes"),
+            ),
+            "metrics.md#the-agent",
+        ),
+        Panel(
+            "Bytes sent",
+            "Bytes per second of /metrics, after compression.",
+            "Bps",
+            ((q.by((), q.rate("cgwarden_agent_scrape_bytes_total", q.TARGET)), "{{instance}}"),),
+            "metrics.md#the-agent",
         ),
     ]
+
+
+def sight():
+    lost = (("store_errors_total", "store errors"), ("kmsg_lost_records_total", "kmsg records"))
+    versions = f"count by (instance, version) ({q.select('cgwarden_build_info', q.TARGET)})"
+    return [
+        Panel(
+            "What the agent watches",
+            "Cgroups and workloads watched, cgroups left out because of a limit, and control"
+            " files it could not read.",
+            "short",
+            (
+                (gauge("cgroups"), "{{instance}} cgroups"),
+                (gauge("workloads_running"), "{{instance}} workloads"),
+                (gauge("cgroups_dropped"), "{{instance}} left out"),
+                (gauge("unreadable_files"), "{{instance}} unreadable"),
+            ),
+            "metrics.md#the-agent",
+        ),
+        Panel(
+            "Lost evidence",
+            "Failed writes to the store, and records of the kernel log that were overwritten"
+            " before the agent read them. Both make verdicts less certain.",
+            "short",
+            tuple(
+                (q.by((), q.increase(f"cgwarden_agent_{m}", q.TARGET)), f"{{{{instance}}}} {name}")
+                for m, name in lost
+            ),
+            "alerts.md#diagnosisevidencelost",
+        ),
+        table(
+            "Versions",
+            "Which version runs where.",
+            ((versions, "agents|none"),),
+            "metrics.md#the-agent",
+            height=4,
+        ),
+    ]
+
+
+def dashboard():
+    rows = [("At a glance", glance()), ("Cost", cost()), ("What it sees", sight())]
     return frame.dashboard(
         "cgwarden-agent",
         "Agent",

@@ -61,92 +61,97 @@ def largest(title, description, unit, expression, docs, legend="{{instance}} {{c
     return Panel(title, description, unit, ((q.top(expression), legend),), docs)
 
 
-def dashboard():
-    waiting = "cgwarden_cgroup_pressure_waiting_seconds_total"
+BELOW = " A cgroup's figures hold those of the cgroups below it."
+
+
+def users():
+    return [
+        largest(
+            "CPU: the ten largest",
+            "CPUs in use." + BELOW,
+            "short",
+            q.by_cgroup("cgwarden_cgroup_cpu_usage_seconds_total"),
+            "runbook.md#throttled",
+        ),
+        largest(
+            "Time lost to throttling: the ten largest",
+            "Time per second that cpu.max held back, summed over CPUs.",
+            "percentunit",
+            q.by_cgroup("cgwarden_cgroup_cpu_throttled_seconds_total"),
+            "runbook.md#throttled",
+        ),
+        largest(
+            "Working set: the ten largest",
+            "memory.current less the page cache that is easily reclaimed." + BELOW,
+            "bytes",
+            q.select("cgwarden_cgroup_memory_working_set_bytes"),
+            "runbook.md#oom_global",
+        ),
+        Panel(
+            "Memory of the top-level cgroups",
+            "memory.current right below the root: together nearly all that is charged.",
+            "bytes",
+            (
+                (
+                    q.select("cgwarden_cgroup_memory_current_bytes", q.TOP_LEVEL),
+                    "{{instance}} {{cgroup}}",
+                ),
+            ),
+            "runbook.md#oom_global",
+        ),
+    ]
+
+
+def waiting():
+    some = "cgwarden_cgroup_pressure_waiting_seconds_total"
     read, written = "cgwarden_cgroup_io_read_bytes_total", "cgwarden_cgroup_io_written_bytes_total"
-    kills = f'{q.TOP_LEVEL}, event=~"oom|oom_kill|oom_group_kill"'
-    below = " A cgroup's figures hold those of the cgroups below it."
+    return [
+        largest(
+            "Waiting: the ten largest",
+            "Share of time in which at least one task waited for CPU, memory or I/O.",
+            "percentunit",
+            q.by_cgroup(some, "resource"),
+            "runbook.md#throttled",
+            "{{instance}} {{cgroup}} {{resource}}",
+        ),
+        largest(
+            "I/O: the ten largest",
+            "Bytes per second read and written on all devices." + BELOW,
+            "Bps",
+            q.by_cgroup(read) + " + " + q.by_cgroup(written),
+            "metrics.md#cgroups",
+        ),
+    ]
+
+
+def kills():
+    oom = f'{q.TOP_LEVEL}, event=~"oom|oom_kill|oom_group_kill"'
+    return [
+        events(
+            "OOM below the top-level cgroups",
+            "Everybody's OOM events, not only of cgwarden's workloads. oom_kill without oom is"
+            " the machine's own lack of memory: no cgroup's limit was reached.",
+            q.by_cgroup(
+                "cgwarden_cgroup_memory_events_total",
+                "event",
+                selector=oom,
+                function="increase",
+            ),
+            "{{instance}} {{cgroup}} {{event}}",
+            "alerts.md#nodeglobaloom",
+        ),
+        shared.deaths_by_verdict(),
+        shared.restarts_by_reason(),
+        shared.running(),
+    ]
+
+
+def dashboard():
     rows = [
         ("At a glance", glance()),
-        (
-            "CPU and memory",
-            [
-                largest(
-                    "CPU: the ten largest",
-                    "CPUs in use." + below,
-                    "short",
-                    q.by_cgroup("cgwarden_cgroup_cpu_usage_seconds_total"),
-                    "runbook.md#throttled",
-                ),
-                largest(
-                    "Time lost to throttling: the ten largest",
-                    "Time per second that cpu.max held back, summed over CPUs.",
-                    "percentunit",
-                    q.by_cgroup("cgwarden_cgroup_cpu_throttled_seconds_total"),
-                    "runbook.md#throttled",
-                ),
-                largest(
-                    "Working set: the ten largest",
-                    "memory.current less the page cache that is easily reclaimed." + below,
-                    "bytes",
-                    q.select("cgwarden_cgroup_memory_working_set_bytes"),
-                    "runbook.md#oom_global",
-                ),
-                Panel(
-                    "Memory of the top-level cgroups",
-                    "memory.current right below the root: together nearly all that is charged.",
-                    "bytes",
-                    (
-                        (
-                            q.select("cgwarden_cgroup_memory_current_bytes", q.TOP_LEVEL),
-                            "{{instance}} {{cgroup}}",
-                        ),
-                    ),
-                    "runbook.md#oom_global",
-                ),
-            ],
-        ),
-        (
-            "Pressure and I/O",
-            [
-                largest(
-                    "Waiting: the ten largest",
-                    "Share of time in which at least one task waited for CPU, memory or I/O.",
-                    "percentunit",
-                    q.by_cgroup(waiting, "resource"),
-                    "runbook.md#throttled",
-                    "{{instance}} {{cgroup}} {{resource}}",
-                ),
-                largest(
-                    "I/O: the ten largest",
-                    "Bytes per second read and written on all devices." + below,
-                    "Bps",
-                    q.by_cgroup(read) + " + " + q.by_cgroup(written),
-                    "metrics.md#cgroups",
-                ),
-            ],
-        ),
-        (
-            "Kills, deaths and restarts",
-            [
-                events(
-                    "OOM below the top-level cgroups",
-                    "Everybody's OOM events, not only of cgwarden's workloads. oom_kill without oom is"
-                    " the machine's own lack of memory: no cgroup's limit was reached.",
-                    q.by_cgroup(
-                        "cgwarden_cgroup_memory_events_total",
-                        "event",
-                        selector=kills,
-                        function="increase",
-                    ),
-                    "{{instance}} {{cgroup}} {{event}}",
-                    "alerts.md#nodeglobaloom",
-                ),
-                shared.deaths_by_verdict(),
-                shared.restarts_by_reason(),
-                shared.running(),
-            ],
-        ),
+        ("CPU and memory", users()),
+        ("Pressure and I/O", waiting()),
+        ("Kills, deaths and restarts", kills()),
     ]
     return frame.dashboard(
         "cgwarden-overview",

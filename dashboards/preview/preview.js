@@ -3,7 +3,9 @@
 "use strict";
 
 const { dashboard, answers, chosen, span, unitHeight, pageWidth, headerHeight } = window.PREVIEW;
-const COLOURS = ["#3274d9", "#e0752d", "#37872d", "#a352cc", "#c4162a", "#0a9c9c", "#b58900", "#7a5c3e", "#5f6b7a", "#e05fa0"];
+const COLOURS = [
+  "#3274d9", "#e0752d", "#37872d", "#a352cc", "#c4162a", "#0a9c9c", "#b58900", "#7a5c3e", "#5f6b7a", "#e05fa0",
+];
 const STATES = { red: "#e02f44", green: "#56a64b", blue: "#3274d9", gray: "#b4b4b4" };
 const LEGENDS = 6;
 
@@ -96,29 +98,32 @@ const clock = (time) => {
   return left === 0 ? "now" : `${left} s`;
 };
 
+const axis = { font: "10px DejaVu Sans", grid: { stroke: "#f0f0f0" }, ticks: { show: false } };
+const FIFTHS = [0, 1, 2, 3, 4, 5].map((i) => TIMES[0] + ((TIMES.at(-1) - TIMES[0]) * i) / 5);
+
 function timeseries(box, panel, width, height) {
   const found = lines(panel);
   if (!found.length) return element(box, "div", "empty", "No data: there was none");
   const unit = panel.fieldConfig.defaults.unit;
-  const plot = element(box, "div");
-  new uPlot(
-    {
-      width,
-      height: height - 36,
-      legend: { show: false },
-      cursor: { show: false },
-      padding: [8, 16, 0, 0],
-      scales: { x: { time: false, range: () => [TIMES[0], TIMES.at(-1)] }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.05] } },
-      series: [{}, ...found.map((line, i) => ({ label: line.name, ...strokes(panel, line, i) }))],
-      axes: [
-        { size: 20, font: "10px DejaVu Sans", grid: { stroke: "#f0f0f0" }, ticks: { show: false }, values: (_, splits) => splits.map(clock), splits: () => [0, 1, 2, 3, 4, 5].map((i) => TIMES[0] + ((TIMES.at(-1) - TIMES[0]) * i) / 5) },
-        { size: 58, font: "10px DejaVu Sans", grid: { stroke: "#f0f0f0" }, ticks: { show: false }, values: (_, splits) => splits.map((v) => show(v, unit)), ...(INCREMENTS[unit] && { incrs: INCREMENTS[unit] }) },
-      ],
-      hooks: { draw: [drawMarks] },
+  const values = (_, splits) => splits.map((v) => show(v, unit));
+  const options = {
+    width,
+    height: height - 36,
+    legend: { show: false },
+    cursor: { show: false },
+    padding: [8, 16, 0, 0],
+    scales: {
+      x: { time: false, range: () => [TIMES[0], TIMES.at(-1)] },
+      y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * 1.05] },
     },
-    [TIMES, ...found.map((line) => line.values)],
-    plot,
-  );
+    series: [{}, ...found.map((line, i) => ({ label: line.name, ...strokes(panel, line, i) }))],
+    axes: [
+      { ...axis, size: 20, splits: () => FIFTHS, values: (_, splits) => splits.map(clock) },
+      { ...axis, size: 58, values, ...(INCREMENTS[unit] && { incrs: INCREMENTS[unit] }) },
+    ],
+    hooks: { draw: [drawMarks] },
+  };
+  new uPlot(options, [TIMES, ...found.map((line) => line.values)], element(box, "div"));
   legendLine(box, found);
 }
 
@@ -144,7 +149,8 @@ function state(panel, value) {
 function stat(box, panel) {
   const value = answers[`${panel.id}A`][0]?.value[1];
   const known = state(panel, value);
-  const text = value === undefined ? "No data" : known ? known.text : show(Number(value), panel.fieldConfig.defaults.unit);
+  const shown = known ? known.text : show(Number(value), panel.fieldConfig.defaults.unit);
+  const text = value === undefined ? "No data" : shown;
   element(box, "div", "stat", text).style.color = known ? known.colour : "#37872d";
 }
 
@@ -199,7 +205,12 @@ function place(panel, kind) {
   const { x, y, w, h } = panel.gridPos;
   const column = pageWidth / 24;
   const box = element(document.body, "div", kind);
-  const size = { left: x * column + 2, top: headerHeight + y * unitHeight, width: w * column - 4, height: h * unitHeight - 4 };
+  const size = {
+    left: x * column + 2,
+    top: headerHeight + y * unitHeight,
+    width: w * column - 4,
+    height: h * unitHeight - 4,
+  };
   for (const [key, value] of Object.entries(size)) box.style[key] = `${value}px`;
   return [box, size];
 }
