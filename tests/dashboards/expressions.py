@@ -1,4 +1,4 @@
-"""Every PromQL expression of dashboards/: panels, annotations, template variables and alerts.
+"""Every PromQL expression of dashboards/: panels, annotations, template variables and rules.
 
 They come with Grafana's variables filled in, and without comparisons, so that on a Prometheus that
 scrapes a working agent each of them must return data.
@@ -37,8 +37,8 @@ def dashboard_files():
     return sorted(DASHBOARDS.glob("*.json"))
 
 
-def alert_files():
-    return [DASHBOARDS / "alerts.yml"]
+def rule_files():
+    return [DASHBOARDS / "alerts.yml", DASHBOARDS / "rules.yml"]
 
 
 def load_dashboard(path):
@@ -59,8 +59,8 @@ def flat_panels(dashboard):
             yield panel
 
 
-def substitute(text, dashboard, intervals=Intervals()):
-    """Fills in the variables: each query variable matches everything."""
+def substitute(text, dashboard, intervals=Intervals(), chosen=None):
+    """Fills in the variables: those of `chosen` with that regular expression, the others match everything."""
     values = {
         "__rate_interval": intervals.rate,
         "__interval": intervals.interval,
@@ -68,7 +68,7 @@ def substitute(text, dashboard, intervals=Intervals()):
     }
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            values[variable["name"]] = variable.get("allValue") or ".+"
+            values[variable["name"]] = (chosen or {}).get(variable["name"], ".+")
     # The longest name first: $__interval must not eat into $__interval_ms.
     for name in sorted(values, key=len, reverse=True):
         text = re.sub(rf"\$\{{{name}(?::\w+)?\}}|\${name}\b", lambda _: values[name], text)
@@ -88,7 +88,7 @@ def _panel_expressions(path, dashboard, intervals):
             yield Expression(
                 f"{path.name}: panel {panel['title']!r} {target['refId']}",
                 target["expr"],
-                substitute(target["expr"], dashboard, intervals),
+                without_comparisons(substitute(target["expr"], dashboard, intervals)),
             )
 
 
@@ -120,7 +120,7 @@ def dashboard_expressions(path, intervals=Intervals()):
         yield from part(path, dashboard, intervals)
 
 
-def alert_expressions(path):
+def rule_expressions(path):
     for rule in load_rules(path):
         name = rule.get("alert") or rule["record"]
         yield Expression(
@@ -132,6 +132,6 @@ def all_expressions(intervals=Intervals()):
     found = []
     for path in dashboard_files():
         found.extend(dashboard_expressions(path, intervals))
-    for path in alert_files():
-        found.extend(alert_expressions(path))
+    for path in rule_files():
+        found.extend(rule_expressions(path))
     return found

@@ -1,165 +1,146 @@
-"""The rules of Grafana's dashboard-linter, in our words, without exclusions."""
+"""Every dashboard keeps every rule of lint_rules.py, and every rule can find a fault."""
 
-import pathlib
-import re
+import copy
 import subprocess
 import sys
 
 import pytest
 
 import expressions
-import promql
+import lint_rules
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = expressions.dashboard_files()
-# The unit identifiers of Grafana that fit base units.
-UNITS = {"s", "bytes", "percentunit", "short", "none", "ops", "Bps", "bool"}
-RATES = {"rate", "increase", "irate", "resets", "changes"}
+RULES = lint_rules.LINTER | lint_rules.OWN
+SUBJECTS = {
+    "cgwarden-overview.json",
+    "cgwarden-cgroup.json",
+    "cgwarden-throttling.json",
+    "cgwarden-memory.json",
+    "cgwarden-restarts.json",
+    "cgwarden-policy.json",
+    "cgwarden-agent.json",
+}
+# What the linter has for Prometheus; target-promql-rule is in test_rules.py.
+LINTER_RULES = {
+    "template-datasource-rule",
+    "template-job-rule",
+    "template-instance-rule",
+    "template-label-promql-rule",
+    "template-on-time-change-reload-rule",
+    "panel-datasource-rule",
+    "panel-title-description-rule",
+    "panel-units-rule",
+    "panel-no-targets-rule",
+    "target-rate-interval-rule",
+    "target-job-rule",
+    "target-instance-rule",
+    "target-counter-agg-rule",
+    "uneditable-dashboard",
+}
 
 
-def catalog():
-    """Metric name -> type, from the generated docs/metrics.md."""
-    rows = re.findall(
-        r"^\| `(cgwarden_\w+)` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE
-    )
-    return dict(rows)
+def faults(rule, dashboard):
+    return list(RULES[rule](dashboard))
 
 
-def known_type(metric):
-    names = catalog()
-    if metric in names:
-        return names[metric]
-    base = re.sub(r"_(bucket|sum|count)$", "", metric)
-    return "counter" if names.get(base) == "histogram" else None
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_rule(path, rule):
+    assert faults(rule, expressions.load_dashboard(path)) == []
 
 
-def test_there_is_a_dashboard():
-    assert FILES
+def test_every_subject_has_its_dashboard():
+    assert {path.name for path in FILES} == SUBJECTS
+    dashboards = [expressions.load_dashboard(path) for path in FILES]
+    for key in ("uid", "title"):
+        assert len({dashboard[key] for dashboard in dashboards}) == len(FILES)
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.name)
-def dashboard(request):
-    return expressions.load_dashboard(request.param)
+def test_every_rule_of_the_linter_is_there():
+    assert set(lint_rules.LINTER) == LINTER_RULES
+
+
+def test_the_generator_writes_the_committed_bytes(tmp_path):
+    program = [sys.executable, "-B", str(expressions.DASHBOARDS / "generate"), str(tmp_path)]
+    subprocess.run(program, check=True, cwd="/")
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    committed = {path.name: path.read_bytes() for path in FILES}
+    assert written == committed, "run: python3 dashboards/generate"
+
+
+# --- a fault for every rule
+
+
+def panel(dashboard):
+    return next(expressions.flat_panels(dashboard))
 
 
 def variable(dashboard, name):
     return next(v for v in dashboard["templating"]["list"] if v["name"] == name)
 
 
-def targets(dashboard):
-    return [
-        (panel, target)
-        for panel in expressions.flat_panels(dashboard)
-        for target in panel["targets"]
-    ]
+def expression(text):
+    return lambda d: panel(d)["targets"][0].update(expr=text)
 
 
-def test_json_is_what_the_generator_writes():
-    sys.path.insert(0, str(expressions.DASHBOARDS))
-    try:
-        import generate
-    finally:
-        sys.path.pop(0)
-    assert generate.OUTPUT.read_text(encoding="utf-8") == generate.text(), (
-        "run: python3 dashboards/generate.py"
-    )
+MATCHERS = 'job=~"$job", instance=~"$instance"'
+FAULTS = {
+    "template-datasource-rule": [lambda d: variable(d, "datasource").update(label="datasource")],
+    "template-job-rule": [
+        lambda d: d["templating"]["list"].remove(variable(d, "job")),
+        lambda d: variable(d, "job").update(allValue=".*"),
+        lambda d: variable(d, "job")["datasource"].update(uid="abc"),
+    ],
+    "template-instance-rule": [lambda d: variable(d, "instance").update(multi=False)],
+    "template-label-promql-rule": [lambda d: variable(d, "job")["query"].update(query="up")],
+    "template-on-time-change-reload-rule": [lambda d: variable(d, "job").update(refresh=1)],
+    "panel-datasource-rule": [
+        lambda d: panel(d).update(datasource={"type": "prometheus", "uid": "abc"}),
+        lambda d: panel(d)["targets"][0].update(datasource={"type": "loki", "uid": "${datasource}"}),
+    ],
+    "panel-title-description-rule": [lambda d: panel(d).update(description="")],
+    "panel-units-rule": [lambda d: panel(d)["fieldConfig"]["defaults"].update(unit="ms")],
+    "panel-no-targets-rule": [lambda d: panel(d).update(targets=[])],
+    "target-rate-interval-rule": [
+        expression(f"rate(cgwarden_cgroup_cpu_usage_seconds_total{{{MATCHERS}}}[5m])")
+    ],
+    "target-job-rule": [expression('cgwarden_agent_cgroups{job="$job", instance=~"$instance"}')],
+    "target-instance-rule": [expression('cgwarden_agent_cgroups{job=~"$job"}')],
+    "target-counter-agg-rule": [
+        expression(f"cgwarden_workload_starts_total{{{MATCHERS}}}"),
+        expression(f"rate(cgwarden_agent_cgroups{{{MATCHERS}}}[$__rate_interval])"),
+        expression(f"cgwarden_agent_moon{{{MATCHERS}}}"),
+    ],
+    "uneditable-dashboard": [lambda d: d.update(editable=True)],
+    "frame": [lambda d: d.update(uid="x" * 41), lambda d: d.update(title="mine"), lambda d: d.update(id=1)],
+    "further_variables": [
+        lambda d: variable(d, "workload").update(label=""),
+        lambda d: variable(d, "workload").update(allValue=".*"),
+    ],
+    "variables_in_order": [lambda d: d["templating"]["list"].reverse()],
+    "no_unused_variable": [lambda d: variable(d, "workload").update(name="other")],
+    "titles_are_unique": [lambda d: d["panels"].append(copy.deepcopy(panel(d)))],
+    "legends_and_references": [
+        lambda d: panel(d)["targets"][0].update(legendFormat=""),
+        lambda d: panel(d)["targets"].append(panel(d)["targets"][0]),
+    ],
+    "place": [lambda d: panel(d)["gridPos"].update(x=20, w=12), lambda d: d["panels"].append(panel(d))],
+    "links_to_the_manuals": [
+        lambda d: panel(d).update(links=[]),
+        lambda d: panel(d)["links"][0].update(url="${docs}/runbook.md#nothing"),
+        lambda d: panel(d)["links"][0].update(url="https://example.org/runbook.md"),
+    ],
+}
 
 
-def test_frame(dashboard):
-    assert dashboard["uid"] and len(dashboard["uid"]) <= 40
-    assert dashboard["title"] and dashboard["description"]
-    assert dashboard["schemaVersion"] == 41
-    assert dashboard["editable"] is False
-    assert "id" not in dashboard and "__inputs" not in dashboard
-
-
-def test_datasource_variable(dashboard):
-    found = variable(dashboard, "datasource")
-    assert (found["type"], found["query"]) == ("datasource", "prometheus")
-    assert found["label"] == "Data source"
+def test_every_rule_has_a_fault():
+    assert set(FAULTS) == set(RULES)
 
 
 @pytest.mark.parametrize(
-    "name, label", [("job", "Job"), ("instance", "Instance"), ("cgroup", "Cgroup"), ("workload", "Workload")]
+    "rule, spoil", [(rule, spoil) for rule, spoils in FAULTS.items() for spoil in spoils]
 )
-def test_query_variables(dashboard, name, label):
-    found = variable(dashboard, name)
-    assert (found["type"], found["label"], found["allValue"]) == ("query", label, ".+")
-    assert found["multi"] and found["includeAll"]
-    assert found["refresh"] == 2, "reload when the time range changes"
-    assert found["datasource"]["uid"] == "${datasource}"
-
-
-def test_panels_have_title_description_unit_and_targets(dashboard):
-    titles = set()
-    for panel in expressions.flat_panels(dashboard):
-        title = panel["title"]
-        assert title not in titles, f"{title!r} stands twice"
-        titles.add(title)
-        assert panel["description"].endswith("."), title
-        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, title
-        assert panel["targets"], title
-        assert panel["datasource"]["uid"] == "${datasource}", title
-        references = [target["refId"] for target in panel["targets"]]
-        assert len(references) == len(set(references)), title
-    assert titles
-
-
-def test_panel_ids_are_unique_and_panels_do_not_overlap(dashboard):
-    cells, identifiers = set(), set()
-    for panel in dashboard["panels"]:
-        assert panel["id"] not in identifiers
-        identifiers.add(panel["id"])
-        place = panel["gridPos"]
-        assert place["x"] + place["w"] <= 24
-        for x in range(place["x"], place["x"] + place["w"]):
-            for y in range(place["y"], place["y"] + place["h"]):
-                assert (x, y) not in cells, panel["title"]
-                cells.add((x, y))
-
-
-def test_targets(dashboard):
-    for panel, target in targets(dashboard):
-        where = panel["title"]
-        assert target["datasource"]["uid"] == "${datasource}", where
-        assert target["legendFormat"], where
-        found = promql.selectors(target["expr"])
-        assert found, where
-        for selector in found:
-            assert ("job", "=~", "$job") in selector.matchers, (where, selector)
-            assert ("instance", "=~", "$instance") in selector.matchers, (where, selector)
-            if selector.window:
-                assert selector.window == "$__rate_interval", (where, selector)
-
-
-def test_metrics_are_in_the_catalog_and_counters_are_rated(dashboard):
-    used = [target["expr"] for _, target in targets(dashboard)]
-    used += [a["expr"] for a in dashboard["annotations"]["list"] if "expr" in a]
-    used += [rule["expr"] for path in expressions.alert_files() for rule in expressions.load_rules(path)]
-    for text in used:
-        for selector in promql.selectors(text):
-            if selector.metric == "up":  # Prometheus' own
-                continue
-            kind = known_type(selector.metric)
-            assert kind, f"{selector.metric} is not in docs/metrics.md"
-            if kind == "counter":
-                assert selector.function in RATES, (selector, text)
-            else:
-                assert selector.function not in RATES, (selector, text)
-
-
-def test_the_order_of_variables_follows_their_use(dashboard):
-    seen = set()
-    for found in dashboard["templating"]["list"]:
-        for used in re.findall(r"\$(\w+)", str(found.get("definition", ""))):
-            assert used in seen, f"{found['name']} uses ${used} before it is known"
-        seen.add(found["name"])
-
-
-def test_the_generator_is_a_program(tmp_path):
-    """It writes next to itself; a copy gives the same bytes from any directory."""
-    copy = tmp_path / "generate.py"
-    copy.write_bytes((expressions.DASHBOARDS / "generate.py").read_bytes())
-    subprocess.run([sys.executable, "-B", str(copy)], check=True, cwd="/")
-    for path in FILES:
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+def test_rule_finds_the_fault(rule, spoil):
+    dashboard = expressions.load_dashboard(expressions.DASHBOARDS / "cgwarden-overview.json")
+    spoil(dashboard)
+    assert faults(rule, dashboard)

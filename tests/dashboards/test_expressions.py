@@ -8,11 +8,11 @@ import promql
 
 def test_every_place_is_found():
     where = [expression.where for expression in expressions.all_expressions()]
-    assert len(where) >= 45
+    assert len(where) >= 200
     for kind in ("panel", "annotation", "variable"):
         assert any(f": {kind} " in place for place in where), kind
-    for alert in ("CPUThrottlingHigh", "AgentDown"):
-        assert any(place.endswith(alert) for place in where)
+    for rule in ("CPUThrottlingHigh", "AgentDown", "workload_verdict:cgwarden_workload_deaths:increase1d"):
+        assert any(place.endswith(rule) for place in where)
 
 
 def test_variables_are_filled_in():
@@ -34,6 +34,13 @@ def test_variables_are_filled_in():
 def test_substitution(text, filled):
     dashboard = {"templating": {"list": [{"name": "job", "type": "query", "allValue": ".+"}]}}
     assert expressions.substitute(text, dashboard) == filled
+
+
+def test_a_chosen_value_is_filled_in():
+    dashboard = {"templating": {"list": [{"name": name, "type": "query"} for name in ("job", "cgroup")]}}
+    text = 'a{job=~"$job", cgroup=~"$cgroup"}'
+    filled = expressions.substitute(text, dashboard, chosen={"cgroup": "/a|/b"})
+    assert filled == 'a{job=~".+", cgroup=~"/a|/b"}'
 
 
 def test_an_unknown_variable_is_an_error():
