@@ -1,6 +1,8 @@
 #include "agent/daemon.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -130,7 +132,7 @@ Status Daemon::open_signals() {
 
 Status Daemon::open_endpoint() {
   if (options_.listen.empty()) return {};
-  CGW_ASSIGN(endpoint_, exporters::HttpEndpoint::start(options_.listen, self_metrics_));
+  CGW_ASSIGN(endpoint_, exporters::HttpEndpoint::start(options_.listen.front(), self_metrics_));
   return {};
 }
 
@@ -317,7 +319,8 @@ Status Daemon::run() {
   forget_strange_counters();
   // The first sample before READY=1: who waits for the start finds metrics at once.
   tick();
-  CGW_ASSIGN(tick_timer_, loop_->timer(options_.interval, options_.interval, [this] { tick(); }));
+  CGW_ASSIGN(tick_timer_,
+             loop_->timer(options_.intervals.tick, options_.intervals.tick, [this] { tick(); }));
   // Not from the tick: the interval may be longer than the service manager's patience.
   if (const auto watchdog = service_manager::watchdog_interval()) {
     CGW_ASSIGN(watchdog_timer_, loop_->timer(Usec{0}, *watchdog / 2, service_manager::alive));
@@ -325,7 +328,7 @@ Status Daemon::run() {
   log::info("agent_started", {{"cgroup_root", tree_.root()},
                               {"scopes", scopes_->kind()},
                               {"policies", std::to_string(policies_.size())},
-                              {"listen", options_.listen}});
+                              {"listen", fmt::format("{}", fmt::join(options_.listen, " "))}});
   service_manager::ready("watching " + tree_.root());
   const Status ran = loop_->run();
   save_counters();

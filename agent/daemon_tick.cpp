@@ -1,11 +1,14 @@
 // Daemon: what happens once per interval, and at a death.
+#include <algorithm>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "agent/daemon.h"
 #include "agent/incident.h"
 #include "base/log.h"
 #include "diagnosis/diagnose.h"
+#include "policy/match.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -30,12 +33,25 @@ KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
   return counts;
 }
 
+bool is_for(const policy::Policy& policy, std::string_view path) {
+  return std::ranges::any_of(
+      policy.cgroups, [path](const std::string& glob) { return policy::glob_matches(glob, path); });
+}
+
 }  // namespace
 
 void Daemon::tick() {
   const TimePoint start = clock_.now();
-  auto snapshot = std::make_shared<const cgroup::Snapshot>(tree_.read_snapshot(start));
-  enforcer_->enforce(*snapshot, effective_policies());
+  const std::vector<policy::Policy> policies = effective_policies();
+  const auto running = supervisor_->running();
+  const auto keep = [&](std::string_view path) {
+    return options_.discovery.wants(path) ||
+           std::ranges::any_of(running, [&](const auto& own) { return own.payload == path; }) ||
+           std::ranges::any_of(policies, [&](const auto& one) { return is_for(one, path); });
+  };
+  auto snapshot = std::make_shared<const cgroup::Snapshot>(
+      tree_.read_snapshot(start, keep, options_.discovery.max_cgroups));
+  enforcer_->enforce(*snapshot, policies);
   observe_workloads(*snapshot, start);
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);

@@ -56,6 +56,8 @@ inline constexpr std::size_t kKernelLogGaps = 64;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;
+// Addresses of the endpoint: loopback, one or two of the node, a socket. Each has its own threads.
+inline constexpr std::size_t kListenAddresses = 8;
 // HTTP connections at a time: a few scrapers with keep-alive, a browser, a probe. One address may
 // hold a quarter, so that a single client cannot shut out the others.
 inline constexpr unsigned kHttpConnections = 64;

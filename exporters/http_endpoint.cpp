@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "exporters/content_negotiation.h"
 #include "exporters/gzip.h"
-#include "exporters/listen_address.h"
+#include "exporters/listener.h"
 #include "exporters/published_page.h"
 
 namespace cgwarden::exporters {

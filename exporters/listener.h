@@ -1,38 +1,14 @@
 #pragma once
 
-#include <netinet/in.h>
-
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <variant>
 
+#include "base/listen_address.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
 namespace cgwarden::exporters {
-
-struct Ipv4Address {
-  in_addr host{};
-  std::uint16_t port = 0;
-};
-struct Ipv6Address {
-  in6_addr host{};
-  std::uint16_t port = 0;
-};
-// All addresses of the machine, IPv6 and IPv4.
-struct AnyAddress {
-  std::uint16_t port = 0;
-};
-struct UnixAddress {
-  std::string path;
-};
-using ListenAddress = std::variant<AnyAddress, Ipv4Address, Ipv6Address, UnixAddress>;
-
-// "127.0.0.1:9753", "[::1]:9753", ":9753", "unix:/path" (absolute, at most 107 bytes). Host names
-// are not resolved. invalid otherwise.
-[[nodiscard]] Result<ListenAddress> parse_listen_address(std::string_view text);
 
 // A listening stream socket, its port, and for a unix socket the file it owns.
 class Listener {
