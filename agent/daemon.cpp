@@ -1,8 +1,6 @@
 #include "agent/daemon.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -131,8 +129,7 @@ Status Daemon::open_signals() {
 }
 
 Status Daemon::open_endpoint() {
-  if (options_.listen.empty()) return {};
-  CGW_ASSIGN(endpoint_, exporters::HttpEndpoint::start(options_.listen.front(), self_metrics_));
+  CGW_ASSIGN(endpoint_, WebEndpoint::open(options_, *loop_, self_metrics_));
   return {};
 }
 
@@ -328,7 +325,7 @@ Status Daemon::run() {
   log::info("agent_started", {{"cgroup_root", tree_.root()},
                               {"scopes", scopes_->kind()},
                               {"policies", std::to_string(policies_.size())},
-                              {"listen", fmt::format("{}", fmt::join(options_.listen, " "))}});
+                              {"listen", endpoint_ ? endpoint_->addresses() : ""}});
   service_manager::ready("watching " + tree_.root());
   const Status ran = loop_->run();
   save_counters();

@@ -17,10 +17,10 @@
 #include "agent/scope_host.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
+#include "agent/web_endpoint.h"
 #include "base/clock.h"
 #include "cgroup/tree.h"
 #include "diagnosis/store.h"
-#include "exporters/http_endpoint.h"
 #include "exporters/self_metrics.h"
 #include "policy/policy.h"
 
@@ -98,7 +98,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::optional<KernelLog> kernel_log_;
   std::string kernel_log_fault_;
   std::uint64_t kernel_log_lost_ = 0;
-  std::unique_ptr<exporters::HttpEndpoint> endpoint_;
+  std::unique_ptr<WebEndpoint> endpoint_;
   std::optional<Enforcer> enforcer_;
   std::unique_ptr<ScopeHost> scopes_;
   std::unique_ptr<Supervisor> supervisor_;

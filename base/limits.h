@@ -67,8 +67,21 @@ inline constexpr unsigned kHttpThreads = 2;
 // Seconds without a byte after which a connection is closed; Prometheus keeps idle ones for 5 min
 // and reconnects silently.
 inline constexpr unsigned kHttpIdleSeconds = 30;
-// Memory of one request: Prometheus sends about 500 bytes of headers, browsers 2 KiB.
-inline constexpr std::size_t kHttpRequestBytes = 16U * 1024U;
+// Memory of one request and of what is being sent: Prometheus sends about 500 bytes of headers, and
+// pieces of half of this keep the number of system calls of a large page small.
+inline constexpr std::size_t kHttpRequestBytes = 128U * 1024U;
+// A page is written in pieces of this size, so that 400,000 series need no more memory than 400.
+inline constexpr std::size_t kHttpPieceBytes = 64U * 1024U;
+// Up to here an answer is sent whole, with its length; a larger one is sent in chunks.
+inline constexpr std::size_t kHttpWholeBytes = 1024U * 1024U;
+// Such answers at a time, over all addresses: each keeps the snapshot of its beginning in memory for as
+// long as its client takes to read.
+inline constexpr unsigned kHttpStreams = 8;
+// Credentials whose bcrypt hash was computed, kept so that a scrape every second does not pay for
+// it again: more than any endpoint has users.
+inline constexpr std::size_t kHttpKnownCredentials = 128;
+// The cost of a bcrypt hash, as a power of two of its rounds: 16 takes about 5 s.
+inline constexpr unsigned kBcryptMostCost = 16;
 // Elements read of an Accept header; Prometheus 3 sends 6.
 inline constexpr std::size_t kHttpAcceptElements = 32;
 

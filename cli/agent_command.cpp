@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/agent_config_file.h"
+#include "agent/web_security_file.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/terminal.h"
@@ -34,6 +35,9 @@ int run_agent(const agent::Options& defaults, const AgentFlags& flags) {
   const auto options = configured(defaults, flags);
   if (!options) return failed(options.error());
   if (flags.check) {
+    if (const Status web = agent::check_web_config(options->web_config); !web) {
+      return failed(web.error());
+    }
     print("the configuration is good\n");
     return kOk;
   }

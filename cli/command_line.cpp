@@ -124,7 +124,7 @@ void add_agent(CLI::App& app, Values& values) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("--web-config", flags.web_config,
-                   "Its TLS and passwords, as Prometheus' exporters take them")
+                   "Its TLS and passwords: the web configuration file of Prometheus' exporters")
       ->type_name("FILE");
   command->add_option("--shim", options.shim, "cgwarden-shim (default: found beside this program)")
       ->type_name("FILE");

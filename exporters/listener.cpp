@@ -1,5 +1,6 @@
 #include "exporters/listener.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -133,7 +134,40 @@ Result<Listener> Listener::open(const ListenAddress& address, const std::string&
   CGW_ASSIGN(UniqueFd socket, open_socket(address, text));
   CGW_ASSIGN(const std::uint16_t port, bound_port(socket.get(), text));
   const auto* file = std::get_if<ListenUnix>(&address);
-  return Listener(std::move(socket), port, file != nullptr ? file->path : std::string());
+  return Listener(std::move(socket), text, port, file != nullptr ? file->path : std::string());
+}
+
+Result<std::vector<Listener>> Listener::open_all(const std::vector<std::string>& addresses) {
+  std::vector<Listener> listeners;
+  for (const std::string& text : addresses) {
+    CGW_ASSIGN(const ListenAddress address, parse_listen_address(text));
+    CGW_ASSIGN(Listener listener, open(address, text));
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+Result<Listener> Listener::adopt(UniqueFd socket, const std::string& text) {
+  int type = 0;
+  int listens = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0) return socket_error(text);
+  size = sizeof listens;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
+    return socket_error(text);
+  }
+  if (type != SOCK_STREAM || listens == 0) {
+    return fail(Error::invalid("listen on", text,
+                               "it is not a listening stream socket; use ListenStream= with "
+                               "Accept=no"));
+  }
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC) != 0) {
+    return socket_error(text);
+  }
+  CGW_ASSIGN(const std::uint16_t port, bound_port(socket.get(), text));
+  return Listener(std::move(socket), text, port, std::string());
 }
 
 Listener::~Listener() {

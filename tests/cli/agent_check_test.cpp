@@ -50,6 +50,28 @@ TEST_F(AgentCheck, ANamedFileMustBeThere) {
   EXPECT_THAT(missing.err, HasSubstr("/nonexistent/agent.yaml"));
 }
 
+TEST_F(AgentCheck, TheWebConfigurationIsJudgedToo) {
+  const std::string agent = "apiVersion: cgwarden/v1\nkind: Agent\nweb: {config: web.yml}\n";
+  const Outcome missing = check(agent);
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("web.yml"));
+
+  write("web.yml", "basic_auth_users: {prometheus: hunter2}\n");
+  const Outcome bad = check(agent);
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.err, HasSubstr("web.yml:1:32: error: basic_auth_users.prometheus is not a"));
+  EXPECT_THAT(bad.err, testing::Not(HasSubstr("hunter2")));
+
+  write("web.yml", "tls_server_config: {cert_file: a.crt, key_file: a.key}\n");
+  EXPECT_THAT(check(agent).err, HasSubstr("a.crt"));
+  write("a.crt", "no certificate\n");
+  write("a.key", "no key\n");
+  EXPECT_THAT(check(agent).err, HasSubstr("cannot use the certificate and key"));
+
+  write("web.yml", "http_server_config: {headers: {X-Frame-Options: deny}}\n");
+  EXPECT_EQ(check(agent).exit_code, 0);
+}
+
 TEST_F(AgentCheck, OptionsMayBeRepeatedOrEmpty) {
   const std::string file = write("agent.yaml", "apiVersion: cgwarden/v1\nkind: Agent\n");
   for (const auto& words : std::vector<std::vector<std::string>>{

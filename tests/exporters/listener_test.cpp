@@ -1,5 +1,6 @@
 #include "exporters/listener.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -58,6 +59,37 @@ TEST(Listener, AFileThatIsNoSocketStays) {
   ASSERT_FALSE(listener);
   EXPECT_EQ(listener.error().kind, ErrorKind::busy);
   EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(Listener, AnAdoptedSocketKeepsItsFile) {
+  const Directory directory;
+  const std::string path = directory.path / "s";
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(socket.get(), 1), 0);
+  const int number = socket.get();
+  {
+    const auto listener = Listener::adopt(std::move(socket), "socket 3");
+    ASSERT_TRUE(listener) << listener.error().sentence();
+    EXPECT_EQ(listener->name(), "socket 3");
+    EXPECT_NE(::fcntl(number, F_GETFD) & FD_CLOEXEC, 0);
+    EXPECT_NE(::fcntl(number, F_GETFL) & O_NONBLOCK, 0);
+  }
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(Listener, WhatDoesNotListenIsNotAdopted) {
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    const auto listener = Listener::adopt(UniqueFd(::socket(AF_UNIX, type, 0)), "socket 3");
+    ASSERT_FALSE(listener);
+    EXPECT_EQ(listener.error().kind, ErrorKind::invalid);
+    EXPECT_THAT(listener.error().sentence(), testing::HasSubstr("socket 3"));
+  }
+  EXPECT_FALSE(Listener::adopt(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), "fd"));
 }
 
 }  // namespace

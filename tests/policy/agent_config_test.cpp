@@ -24,7 +24,7 @@ AgentConfig config_of(const std::string& lines) {
   return loaded ? *std::move(loaded) : AgentConfig{};
 }
 
-std::string errors_of(const std::string& text) {
+std::string agent_errors(const std::string& text) {
   const auto loaded = load_agent_config(text, "agent.yaml");
   return loaded ? "" : render(loaded.error());
 }
@@ -99,7 +99,7 @@ TEST(AgentConfigTest, WhichCgroupsAreWanted) {
 }
 
 TEST(AgentConfigTest, EachFaultIsSaidWhereItStands) {
-  const std::string found = errors_of(
+  const std::string found = agent_errors(
       agent_text("listen: [localhost:80, \":1\", \":1\"]\n"
                  "intervals: {tick: 61s, medium: 1}\n"
                  "discovery: {include: /a, exclude: [a, \"/[\"], maxDepth: 65, maxFds: many}\n"
@@ -125,21 +125,32 @@ TEST(AgentConfigTest, EachFaultIsSaidWhereItStands) {
 }
 
 TEST(AgentConfigTest, NoTierIsFasterThanTheTick) {
-  EXPECT_THAT(errors_of(agent_text("intervals: {tick: 10s, slow: 5s}\n")),
+  EXPECT_THAT(agent_errors(agent_text("intervals: {tick: 10s, slow: 5s}\n")),
               HasSubstr("intervals.slow cannot be \"5s\": it is outside 10000ms to 3600s"));
 }
 
 TEST(AgentConfigTest, ANumberOfAddressesIsEnough) {
   std::string list;
   for (int port = 1; port <= 9; ++port) list += "\":" + std::to_string(port) + "\", ";
-  EXPECT_THAT(errors_of(agent_text("listen: [" + list + "]\n")), HasSubstr("at most 8 addresses"));
+  EXPECT_THAT(agent_errors(agent_text("listen: [" + list + "]\n")),
+              HasSubstr("at most 8 addresses"));
 }
 
 TEST(AgentConfigTest, OneDocumentOfItsKind) {
-  EXPECT_THAT(errors_of("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"),
+  EXPECT_THAT(agent_errors("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"),
               HasSubstr("this is a Policy, but an Agent is expected here"));
-  EXPECT_THAT(errors_of(agent_text("---\n" + agent_text(""))), HasSubstr("a second document"));
-  EXPECT_THAT(errors_of(""), HasSubstr("error"));
+  EXPECT_THAT(agent_errors(agent_text("---\n" + agent_text(""))), HasSubstr("a second document"));
+  EXPECT_THAT(agent_errors(""), HasSubstr("error"));
+}
+
+TEST(AgentConfigTest, TheExamplesAreGood) {
+  for (const std::string name : {"kubernetes/agent.yaml", "prometheus/agent-tls.yaml"}) {
+    std::ifstream file(FIXTURES "/../../examples/" + name);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto loaded = load_agent_config(text, "/etc/cgwarden/agent.yaml");
+    ASSERT_TRUE(loaded) << render(loaded.error());
+    EXPECT_THAT(loaded->listen.value_or(std::vector<std::string>{}), ElementsAre(":9753"));
+  }
 }
 
 TEST(AgentConfigTest, ThePackagedFileIsTheDefaults) {

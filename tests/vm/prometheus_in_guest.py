@@ -1,6 +1,35 @@
 """Questions to a Prometheus that runs inside the guest, asked with the guest's curl."""
 
+import contextlib
 import json
+
+PORT = 9090
+
+
+@contextlib.contextmanager
+def prometheus_server(scenario, configuration):
+    """A Prometheus in the guest of the scenario with this prometheus.yml; gives its URL."""
+    scenario.guest.write_file(f"{scenario.work}/prometheus.yml", configuration)
+    process = scenario.guest.spawn(
+        [
+            "prometheus",
+            f"--config.file={scenario.work}/prometheus.yml",
+            f"--storage.tsdb.path={scenario.work}/prometheus",
+            f"--web.listen-address=127.0.0.1:{PORT}",
+        ]
+    )
+    url = f"http://127.0.0.1:{PORT}"
+    ready = ["curl", "--silent", "--fail", f"{url}/-/ready"]
+    try:
+        scenario.until(
+            lambda: scenario.guest.run(ready).returncode == 0 or not process.running,
+            "Prometheus to be ready",
+        )
+        assert process.running, process.stderr.decode()
+        yield url
+    finally:
+        process.kill()
+        process.wait(30)
 
 
 class Prometheus:

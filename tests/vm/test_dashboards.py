@@ -5,14 +5,13 @@ import sys
 
 import pytest
 from agent_scenario import PORT, ROOT, Scenario
-from prometheus_in_guest import Prometheus
+from prometheus_in_guest import Prometheus, prometheus_server
 
 sys.path.insert(0, str(ROOT / "tests" / "dashboards"))
 import expressions  # noqa: E402
 
 pytestmark = pytest.mark.fast
 
-PROMETHEUS_PORT = 9090
 CONFIGURATION = f"""\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{json.dumps(str(ROOT / "dashboards" / "alerts.yml"))}]
@@ -36,27 +35,8 @@ def scenario(guest):
 
 @pytest.fixture
 def prometheus(scenario):
-    scenario.guest.write_file(f"{scenario.work}/prometheus.yml", CONFIGURATION)
-    process = scenario.guest.spawn(
-        [
-            "prometheus",
-            f"--config.file={scenario.work}/prometheus.yml",
-            f"--storage.tsdb.path={scenario.work}/prometheus",
-            f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}",
-        ]
-    )
-    url = f"http://127.0.0.1:{PROMETHEUS_PORT}"
-    ready = ["curl", "--silent", "--fail", f"{url}/-/ready"]
-    try:
-        scenario.until(
-            lambda: scenario.guest.run(ready).returncode == 0 or not process.running,
-            "Prometheus to be ready",
-        )
-        assert process.running, process.stderr.decode()
+    with prometheus_server(scenario, CONFIGURATION) as url:
         yield Prometheus(scenario.guest, url)
-    finally:
-        process.kill()
-        process.wait(30)
 
 
 @pytest.mark.either_kernel
