@@ -130,6 +130,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const Parts& parts) {
   return std::unique_ptr<HttpServer>(new HttpServer(daemon));
 }
 
-HttpServer::~HttpServer() { ::MHD_stop_daemon(daemon_); }
+HttpServer::~HttpServer() {
+  // Taken back first: the library would shut it down, for systemd too, which may hold it for the
+  // next agent.
+  const UniqueFd socket(::MHD_quiesce_daemon(daemon_));
+  ::MHD_stop_daemon(daemon_);
+}
 
 }  // namespace cgwarden::exporters

@@ -381,6 +381,25 @@ TEST(EndpointStart, SeveralAddresses) {
   EXPECT_EQ(HttpClient::ipv6((*endpoint)->port(1)).get("/metrics").status, 200);
 }
 
+// systemd holds the same socket for the next agent.
+TEST(EndpointStart, TheSocketOfSomebodyElseListensOn) {
+  SelfMetrics metrics;
+  auto own = Listener::open_all({"127.0.0.1:0"});
+  ASSERT_TRUE(own);
+  const std::uint16_t port = own->front().port();
+  const UniqueFd held(own->front().release_socket());
+  for (int agent = 0; agent < 3; ++agent) {
+    auto adopted = Listener::adopt(UniqueFd(::dup(held.get())), "socket 3");
+    ASSERT_TRUE(adopted) << adopted.error().sentence();
+    std::vector<Listener> listeners;
+    listeners.push_back(*std::move(adopted));
+    auto waiting = HttpClient::ipv4(port);  // before the agent is there
+    const auto endpoint = HttpEndpoint::start(std::move(listeners), metrics, {});
+    ASSERT_TRUE(endpoint) << endpoint.error().sentence();
+    EXPECT_EQ(waiting.get("/healthz").status, 200);
+  }
+}
+
 TEST(EndpointStart, AnIdleConnectionIsClosed) {
   SelfMetrics metrics;
   const auto endpoint = start_at({"127.0.0.1:0"}, metrics, {.idle_seconds = 1});
