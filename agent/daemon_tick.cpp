@@ -37,6 +37,7 @@ void Daemon::tick() {
   auto snapshot = std::make_shared<const cgroup::Snapshot>(tree_.read_snapshot(start));
   enforcer_->enforce(*snapshot, effective_policies());
   observe_workloads(*snapshot, start);
+  self_metrics_.identity_errors(identification_.observe(*snapshot, start));
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -108,6 +109,7 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
     }
   }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
+  identification_.show_in(*view);
   endpoint_->publish(std::move(view));
 }
 

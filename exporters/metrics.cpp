@@ -98,6 +98,9 @@ void append_cgroups(std::string& out, const View& view, Exposition exposition) {
         if (value) lines.line(series.labels, *value);
       }
       if (metric.visit != nullptr) metric.visit(samples[i], lines);
+      if (metric.describe != nullptr) {
+        metric.describe(samples[i], view.known(samples[i].id), lines);
+      }
     }
   }
 }

@@ -32,9 +32,9 @@ struct Identity {
   std::string unit = {};  // "ssh.service": of the system's manager, or of the user's below user@UID
   std::string slice = {};  // the innermost one that holds the unit
   std::string session = {};
-  std::string user = {};     // uid in digits; the name once it is known
-  std::string runtime = {};  // "docker", "podman", "containerd", "cri-o", "lxc", "nspawn",
-                             // "libvirt", "cgwarden"
+  std::string user = {};       // uid in digits; the name once it is known
+  std::string runtime = {};    // "docker", "podman", "containerd", "cri-o", "lxc", "nspawn",
+                               // "libvirt", "cgwarden"
   std::string container = {};  // its name for people; of a machine and a workload it is in the path
   std::string container_id = {};
   std::string pod = {};
