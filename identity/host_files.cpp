@@ -117,10 +117,10 @@ HostNames::Storage HostNames::system_storage() {
   return storage;
 }
 
-std::string HostNames::home_of(std::uint32_t uid) {
+std::optional<Account> HostNames::account_of(std::uint32_t uid) {
   const auto passwd = read("/etc/passwd");
-  if (!passwd || !*passwd) return {};
-  return parse_home(**passwd, uid).value_or("");
+  if (!passwd || !*passwd) return std::nullopt;
+  return parse_account(**passwd, uid);
 }
 
 }  // namespace cgwarden::identity

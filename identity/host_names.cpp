@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "identity/unit_name.h"
+
 namespace cgwarden::identity {
 namespace {
 
@@ -74,8 +76,9 @@ HostNames::Answer HostNames::look_up(const Question& question) {
 
 HostNames::Answer HostNames::container(const Question& question) {
   if (question.owner) {
-    const std::string home = home_of(*question.owner);
-    if (home.empty()) return std::optional<Names>();
+    const auto account = account_of(*question.owner);
+    if (!account) return std::optional<Names>();
+    const std::string& home = account->home;
     Storage storage{home + "/.local/share/containers/storage", {}};
     CGW_ASSIGN(const auto config, read(home + "/.config/containers/storage.conf", question.owner));
     if (config) {
@@ -183,11 +186,14 @@ HostNames::Answer HostNames::machine(const std::string& unit) {
 
 HostNames::Answer HostNames::user(const std::string& uid) {
   CGW_ASSIGN(const auto text, read("/run/systemd/users/" + uid));
-  if (!text) return std::optional<Names>();
-  auto name = parse_state_variable(*text, "NAME");
-  if (!name || name->empty()) return std::optional<Names>();
   Names names;
-  names.user = *std::move(name);
+  // systemd-logind knows who is logged in or lingers; the manager of another one runs, too.
+  if (text) names.user = parse_state_variable(*text, "NAME").value_or("");
+  const auto number = parse_uid(uid);
+  if (names.user.empty() && number) {
+    if (auto account = account_of(*number)) names.user = std::move(account->name);
+  }
+  if (names.empty()) return std::optional<Names>();
   return std::optional(std::move(names));
 }
 

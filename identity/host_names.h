@@ -62,7 +62,7 @@ class HostNames {
   [[nodiscard]] std::optional<Names> log_of(const std::string& id);
   [[nodiscard]] std::string docker_root();
   [[nodiscard]] Storage system_storage();
-  [[nodiscard]] std::string home_of(std::uint32_t uid);
+  [[nodiscard]] std::optional<Account> account_of(std::uint32_t uid);
 
   // nullopt: there is no such file.
   [[nodiscard]] Result<std::optional<std::string>> read(

@@ -121,11 +121,11 @@ std::optional<std::string> parse_state_variable(std::string_view text, std::stri
   return std::nullopt;
 }
 
-std::optional<std::string> parse_home(std::string_view passwd, std::uint32_t uid) {
+std::optional<Account> parse_account(std::string_view passwd, std::uint32_t uid) {
   for (const std::string_view line : split(passwd, '\n')) {
     const auto fields = split(line, ':');
     if (fields.size() < 7 || parse_uid(fields[2]) != uid || !fields[5].starts_with('/')) continue;
-    return std::string(fields[5]);
+    return Account{std::string(fields[0]), std::string(fields[5])};
   }
   return std::nullopt;
 }

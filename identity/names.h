@@ -67,7 +67,11 @@ struct ContainerLog {
 [[nodiscard]] std::optional<std::string> parse_state_variable(std::string_view text,
                                                               std::string_view key);
 
-// The home directory of a uid in passwd(5).
-[[nodiscard]] std::optional<std::string> parse_home(std::string_view passwd, std::uint32_t uid);
+// The account of a uid in passwd(5); nullopt: there is none with an absolute home directory.
+struct Account {
+  std::string name;
+  std::string home;
+};
+[[nodiscard]] std::optional<Account> parse_account(std::string_view passwd, std::uint32_t uid);
 
 }  // namespace cgwarden::identity

@@ -51,6 +51,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(identity::parse_pod_log_directory(text));
   static_cast<void>(identity::parse_storage_key(text, "graphroot"));
   static_cast<void>(identity::parse_state_variable(text, "NAME"));
-  static_cast<void>(identity::parse_home(text, 1000));
+  static_cast<void>(identity::parse_account(text, 1000));
   return 0;
 }

@@ -144,6 +144,8 @@ TEST_F(HostNamesTest, Systemd) {
             (Names{.runtime = "libvirt", .container = "vm"}));
   write("/run/systemd/users/1000", "# x\nNAME=joe\nSTATE=active\n");
   EXPECT_EQ(found({What::user, "1000", {}}), (Names{.user = "joe"}));
+  write("/etc/passwd", "joe:x:1000:0::/h:/bin/sh\nann:x:1001:0::/h:/bin/sh\n");
+  EXPECT_EQ(found({What::user, "1001", {}}), (Names{.user = "ann"}));
 }
 
 TEST_F(HostNamesTest, WhatIsNoPlainReadableFileIsAnError) {

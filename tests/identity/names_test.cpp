@@ -110,9 +110,12 @@ TEST(Names, OfSystemd) {
   EXPECT_EQ(parse_state_variable(text, "NAME"), "web");
   EXPECT_EQ(parse_state_variable(text, "SERVICE"), "a - b\"");
   EXPECT_EQ(parse_state_variable(text, "LEADER"), std::nullopt);
-  EXPECT_EQ(parse_home("root:x:0:0::/root:/bin/sh\njoe:x:1000:1000:,:/home/joe:/bin/sh\n", 1000),
-            "/home/joe");
-  EXPECT_EQ(parse_home("joe:x:1000:1000\n", 1000), std::nullopt);
+  const auto account =
+      parse_account("root:x:0:0::/root:/bin/sh\njoe:x:1000:1000:,:/home/joe:/bin/sh\n", 1000);
+  ASSERT_TRUE(account);
+  EXPECT_EQ(account->name, "joe");
+  EXPECT_EQ(account->home, "/home/joe");
+  EXPECT_FALSE(parse_account("joe:x:1000:1000\njoe:x:1000:1000::home:\n", 1000));
 }
 
 TEST(Names, CompleteWhatThePathSays) {
