@@ -131,7 +131,7 @@ struct HttpEndpoint::Impl {
   }
   MHD_Result answer(MHD_Connection* connection, std::string_view path, std::string_view method,
                     bool head_only) const;
-  MHD_Result answer_metrics(MHD_Connection* connection, bool count) const;
+  MHD_Result answer_page(MHD_Connection* connection, PageKind kind, bool count) const;
 
   static MHD_Result handle(void* context, MHD_Connection* connection, const char* url,
                            const char* method, const char* version, const char* upload,
@@ -178,9 +178,10 @@ MHD_Result HttpEndpoint::Impl::handle(void* context, MHD_Connection* connection,
 
 MHD_Result HttpEndpoint::Impl::answer(MHD_Connection* connection, std::string_view path,
                                       std::string_view method, bool head_only) const {
-  if (path != "/metrics" && path != "/healthz" && path != "/readyz") {
+  if (path != "/metrics" && path != "/metrics/cadvisor" && path != "/healthz" &&
+      path != "/readyz") {
     return send(connection, MHD_HTTP_NOT_FOUND,
-                "not found; this endpoint has /metrics, /healthz and /readyz\n");
+                "not found; this endpoint has /metrics, /metrics/cadvisor, /healthz and /readyz\n");
   }
   if (method != MHD_HTTP_METHOD_GET && !head_only) {
     const Response response = response_from("only GET and HEAD are allowed\n");
@@ -195,16 +196,18 @@ MHD_Result HttpEndpoint::Impl::answer(MHD_Connection* connection, std::string_vi
     return send(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the first sample is not taken yet\n");
   }
   if (path == "/readyz") return send(connection, MHD_HTTP_OK, "ready\n");
-  return answer_metrics(connection, /*count=*/!head_only);
+  const auto kind = path == "/metrics" ? PageKind::metrics : PageKind::cadvisor;
+  return answer_page(connection, kind, /*count=*/!head_only);
 }
 
-MHD_Result HttpEndpoint::Impl::answer_metrics(MHD_Connection* connection, bool count) const {
+MHD_Result HttpEndpoint::Impl::answer_page(MHD_Connection* connection, PageKind kind,
+                                           bool count) const {
   const auto begin = std::chrono::steady_clock::now();
   const Exposition exposition = preferred_exposition(header(connection, MHD_HTTP_HEADER_ACCEPT));
   auto body = std::make_unique<Body>();
   body->page = page();
-  const std::string_view text = body->page->text(exposition);
-  body->own = metrics.render(exposition);
+  const std::string_view text = body->page->text(kind, exposition);
+  if (kind == PageKind::metrics) body->own = metrics.render(exposition);
   if (exposition == Exposition::openmetrics_1_0_0) body->own += kEof;
 
   const bool compress = accepts_gzip(header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING));

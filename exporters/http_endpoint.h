@@ -10,10 +10,10 @@
 
 namespace cgwarden::exporters {
 
-// The HTTP endpoint of the agent: GET and HEAD of /metrics, /healthz and /readyz; everything else
-// is 404, other methods 405. gzip level 1 when accepted (q=0 respected), keep-alive, connection and
-// time limits (constants in limits.h). Scrapes read the published View and never the kernel. Own
-// threads; publish() may be called from any thread.
+// The HTTP endpoint of the agent: GET and HEAD of /metrics, /metrics/cadvisor, /healthz and
+// /readyz; everything else is 404, other methods 405. gzip level 1 when accepted (q=0 respected),
+// keep-alive, connection and time limits (constants in limits.h). Scrapes read the published View
+// and never the kernel. Own threads; publish() may be called from any thread.
 class HttpEndpoint {
  public:
   // `address`: "127.0.0.1:9753", "[::1]:9753", ":9753" (all addresses) or "unix:/path". Port 0
