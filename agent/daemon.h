@@ -12,6 +12,7 @@
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
 #include "agent/good_policies.h"
+#include "agent/identification.h"
 #include "agent/kernel_log.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
@@ -92,6 +93,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<EventLoop> loop_;
   exporters::SelfMetrics self_metrics_;
   CounterBook counters_;
+  Identification identification_;
   ThrottleWatch throttle_watch_;
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;

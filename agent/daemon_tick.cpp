@@ -53,6 +53,7 @@ void Daemon::tick() {
       tree_.read_snapshot(start, keep, options_.discovery.max_cgroups));
   enforcer_->enforce(*snapshot, policies);
   observe_workloads(*snapshot, start);
+  self_metrics_.identity_errors(identification_.observe(*snapshot, start));
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -124,6 +125,7 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
     }
   }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
+  identification_.show_in(*view);
   endpoint_->publish(std::move(view));
 }
 

@@ -94,6 +94,16 @@ inline constexpr unsigned kLaunchFailuresInRow = 10;
 inline constexpr std::size_t kFinishedWorkloads = 100;
 inline constexpr std::uint64_t kFinishedWorkloadSeconds = 24U * 3600U;
 
+// A state file of a container runtime: config.json with a large seccomp profile is 100 KiB;
+// containers.json of 10,000 containers is about 10 MiB.
+inline constexpr std::size_t kRuntimeStateBytes = 16U * 1024U * 1024U;
+// Entries read of one directory of logs or state: kubelet runs 110 pods by default, at most some
+// hundreds; each has a few containers, and a log that was not yet collected.
+inline constexpr std::size_t kNamesPerDirectory = 20000;
+// Names of containers, pods and users remembered while they have no cgroup, so that one that comes
+// back is known at once; some 300 bytes each.
+inline constexpr std::size_t kRememberedNames = 20000;
+
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.
 inline constexpr std::size_t kVerdictsPerWorkload = 1000;

@@ -71,6 +71,9 @@ struct CgroupMetric {
   std::vector<CgroupSeries> series;
   std::string_view label = {};
   void (*visit)(const cgroup::Sample& sample, LineSink& sink) = nullptr;
+  // In place of `visit` where the line says whose the cgroup is (nullptr: not known).
+  void (*describe)(const cgroup::Sample& sample, const identity::Known* known,
+                   LineSink& sink) = nullptr;
 };
 
 // A family over workloads; `label` is the label beside `workload`, "" for none.

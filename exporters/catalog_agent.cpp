@@ -26,6 +26,8 @@ const std::vector<Metric>& agent_metrics() {
        "Failed writes to the store of verdicts and samples."},
       {"cgwarden_agent_kmsg_lost_records_total", counter, "",
        "Records of the kernel log overwritten before the agent read them."},
+      {"cgwarden_agent_identity_errors_total", counter, "",
+       "Files with names of containers, pods and users that are there but unreadable or damaged."},
       {"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
        "Time to answer a scrape of /metrics, compression included."},
       {"cgwarden_agent_scrape_bytes_total", counter, "bytes",

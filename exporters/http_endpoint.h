@@ -14,10 +14,11 @@
 namespace cgwarden::exporters {
 
 // The HTTP endpoint of the agent on one or more sockets: GET and HEAD of /metrics, /metrics/agent,
-// /healthz and /readyz; everything else is 404, other methods 405. gzip level 1 when accepted (q=0
-// respected), keep-alive, connection and time limits (constants in limits.h) for each socket. A
-// page over limits::kHttpWholeBytes is written while it is sent. Scrapes read the published View
-// and never the kernel. Own threads; publish() and protect() may be called from any thread.
+// /metrics/cadvisor, /healthz and /readyz; everything else is 404, other methods 405. gzip level 1
+// when accepted (q=0 respected), keep-alive, connection and time limits (constants in limits.h) for
+// each socket. A page over limits::kHttpWholeBytes is written while it is sent. Scrapes read the
+// published View and never the kernel. Own threads; publish() and protect() may be called from any
+// thread.
 class HttpEndpoint {
  public:
   struct Options {

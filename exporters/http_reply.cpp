@@ -16,7 +16,8 @@ namespace cgwarden::exporters {
 namespace {
 
 constexpr const char* kPlain = "text/plain; charset=utf-8";
-constexpr std::array kPaths{"/metrics", "/metrics/agent", "/healthz", "/readyz"};
+constexpr std::array kPaths{"/metrics", "/metrics/cadvisor", "/metrics/agent", "/healthz",
+                            "/readyz"};
 
 struct ResponseDestroy {
   void operator()(MHD_Response* response) const { ::MHD_destroy_response(response); }
@@ -176,8 +177,10 @@ bool HttpReply::unauthorized() const {
 bool HttpReply::by(std::string_view path, std::string_view method) const {
   const bool head = method == MHD_HTTP_METHOD_HEAD;
   if (std::ranges::find(kPaths, path) == kPaths.end()) {
-    return say({MHD_HTTP_NOT_FOUND,
-                "not found; this endpoint has /metrics, /metrics/agent, /healthz and /readyz\n"});
+    return say(
+        {MHD_HTTP_NOT_FOUND,
+         "not found; this endpoint has /metrics, /metrics/cadvisor, /metrics/agent, /healthz and "
+         "/readyz\n"});
   }
   if (method != MHD_HTTP_METHOD_GET && !head) {
     return say({MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n",
@@ -185,21 +188,24 @@ bool HttpReply::by(std::string_view path, std::string_view method) const {
   }
   if (has_body()) return say({MHD_HTTP_CONTENT_TOO_LARGE, "a request body is not accepted\n"});
   if (path == "/healthz") return say({MHD_HTTP_OK, "ok\n"});
-  if (path == "/metrics/agent") return page(nullptr, head);
+  if (path == "/metrics/agent") return page(Page::agent, nullptr, head);
   auto view = state_.view();
   if (view == nullptr) {
     return say({MHD_HTTP_SERVICE_UNAVAILABLE, "the first sample is not taken yet\n"});
   }
   if (path == "/readyz") return say({MHD_HTTP_OK, "ready\n"});
-  return page(std::move(view), head);
+  return page(path == "/metrics" ? Page::metrics : Page::cadvisor, std::move(view), head);
 }
 
-bool HttpReply::page(std::shared_ptr<const PublishedView> view, bool head) const {
-  const bool is_scrape = !head && view != nullptr;
+bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool head) const {
+  const bool is_scrape = !head && which != Page::agent;
   const Exposition exposition = preferred_exposition(header(MHD_HTTP_HEADER_ACCEPT));
   const bool compress = accepts_gzip(header(MHD_HTTP_HEADER_ACCEPT_ENCODING));
+  // On cAdvisor's page everything has cAdvisor's names.
+  const bool has_own = which != Page::cadvisor;
   auto opened = PageStream::open({.view = std::move(view),
-                                  .own = state_.metrics.render(exposition),
+                                  .kind = has_own ? PageKind::metrics : PageKind::cadvisor,
+                                  .own = has_own ? state_.metrics.render(exposition) : "",
                                   .exposition = exposition,
                                   .compress = compress});
   if (!opened) return false;

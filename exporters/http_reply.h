@@ -38,7 +38,8 @@ class HttpReply {
     const char* value = nullptr;
   };
   [[nodiscard]] bool say(const Text& text) const;
-  [[nodiscard]] bool page(std::shared_ptr<const PublishedView> view, bool head) const;
+  enum class Page { metrics, cadvisor, agent };
+  [[nodiscard]] bool page(Page which, std::shared_ptr<const PublishedView> view, bool head) const;
   [[nodiscard]] std::string header(std::string_view name) const;
 
   HttpState& state_;

@@ -21,7 +21,8 @@ class PageStream {
  public:
   struct Parts {
     std::shared_ptr<const PublishedView> view;  // null: only `own`
-    std::string own;                            // in `exposition`
+    PageKind kind = PageKind::metrics;
+    std::string own;  // in `exposition`
     Exposition exposition = Exposition::text_0_0_4;
     bool compress = false;
   };

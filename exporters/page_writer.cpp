@@ -1,5 +1,6 @@
 #include "exporters/page_writer.h"
 
+#include "exporters/cadvisor.h"
 #include "exporters/escape.h"
 #include "exporters/family_text.h"
 
@@ -9,31 +10,33 @@ namespace {
 class CgroupSection final : public PageSection {
  public:
   explicit CgroupSection(const PublishedView& view)
-      : samples_(view.view().snapshot->samples()), labels_(view.labels().cgroups) {}
+      : view_(view.view()), rows_(view.rows(PageKind::metrics)) {}
   [[nodiscard]] std::size_t families() const override { return cgroup_metrics().size(); }
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
     return cgroup_metrics()[family].metric;
   }
-  [[nodiscard]] std::size_t rows() const override { return labels_.size(); }
+  [[nodiscard]] std::size_t rows() const override { return rows_.cgroups.size(); }
   void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
     const CgroupMetric& metric = cgroup_metrics()[family];
-    lines.about(labels_[row]);
+    const cgroup::Sample& sample = *rows_.cgroups[row];
+    lines.about(rows_.cgroup_labels[row]);
     for (const CgroupSeries& series : metric.series) {
-      const auto value = series.read(samples_[row]);
+      const auto value = series.read(sample);
       if (value) lines.line(series.labels, *value);
     }
-    if (metric.visit != nullptr) metric.visit(samples_[row], lines);
+    if (metric.visit != nullptr) metric.visit(sample, lines);
+    if (metric.describe != nullptr) metric.describe(sample, view_.known(sample.id), lines);
   }
 
  private:
-  const std::vector<cgroup::Sample>& samples_;
-  const std::vector<std::string>& labels_;
+  const View& view_;
+  const PageRows& rows_;
 };
 
 class WorkloadSection final : public PageSection {
  public:
   explicit WorkloadSection(const PublishedView& view)
-      : workloads_(view.view().workloads), labels_(view.labels().workloads) {}
+      : workloads_(view.view().workloads), labels_(view.rows(PageKind::metrics).workload_labels) {}
   [[nodiscard]] std::size_t families() const override { return workload_metrics().size(); }
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
     return workload_metrics()[family].metric;
@@ -49,26 +52,68 @@ class WorkloadSection final : public PageSection {
   const std::vector<std::string>& labels_;
 };
 
+class CadvisorSection final : public PageSection {
+ public:
+  explicit CadvisorSection(const PublishedView& view)
+      : view_(view.view()), rows_(view.rows(PageKind::cadvisor)) {}
+  [[nodiscard]] std::size_t families() const override { return cadvisor_metrics().size(); }
+  [[nodiscard]] const Metric& metric(std::size_t family) const override {
+    return cadvisor_metrics()[family].metric;
+  }
+  [[nodiscard]] std::size_t rows() const override { return rows_.cgroups.size(); }
+  void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
+    const CadvisorMetric& metric = cadvisor_metrics()[family];
+    const cgroup::Sample& sample = *rows_.cgroups[row];
+    lines.about(rows_.cgroup_labels[row]);
+    for (const CgroupSeries& series : metric.series) {
+      if (const auto value = series.read(sample)) lines.line(series.labels, *value);
+    }
+    if (metric.visit == nullptr) return;
+    metric.visit(
+        {sample, view_.known(sample.id), view_.device_names.get(), view_.snapshot->taken()}, lines);
+  }
+
+ private:
+  const View& view_;
+  const PageRows& rows_;
+};
+
+std::vector<const cgroup::Sample*> shown_samples(const cgroup::Snapshot& snapshot) {
+  std::vector<const cgroup::Sample*> shown;
+  shown.reserve(snapshot.samples().size());
+  for (const auto& sample : snapshot.samples()) shown.push_back(&sample);
+  return shown;
+}
+
+std::string metrics_labels(const View& view, const cgroup::Sample& sample) {
+  std::string text = label("cgroup", sample.path);
+  const auto workload = view.workload_of_cgroup.find(sample.path);
+  if (workload != view.workload_of_cgroup.end()) {
+    text += ',';
+    text += label("workload", workload->second);
+  }
+  return text;
+}
+
 }  // namespace
 
-RowLabels row_labels(const View& view) {
-  RowLabels labels;
+PageRows page_rows(const View& view, PageKind kind) {
+  PageRows rows;
   if (view.snapshot) {
-    labels.cgroups.reserve(view.snapshot->samples().size());
-    for (const auto& sample : view.snapshot->samples()) {
-      std::string& text = labels.cgroups.emplace_back(label("cgroup", sample.path));
-      const auto workload = view.workload_of_cgroup.find(sample.path);
-      if (workload != view.workload_of_cgroup.end()) {
-        text += ',';
-        text += label("workload", workload->second);
-      }
+    rows.cgroups = shown_samples(*view.snapshot);
+    rows.cgroup_labels.reserve(rows.cgroups.size());
+    for (const cgroup::Sample* sample : rows.cgroups) {
+      rows.cgroup_labels.push_back(kind == PageKind::metrics
+                                       ? metrics_labels(view, *sample)
+                                       : cadvisor_labels(*sample, view.known(sample->id)));
     }
   }
-  labels.workloads.reserve(view.workloads.size());
+  if (kind != PageKind::metrics) return rows;
+  rows.workload_labels.reserve(view.workloads.size());
   for (const auto& workload : view.workloads) {
-    labels.workloads.push_back(label("workload", workload.workload));
+    rows.workload_labels.push_back(label("workload", workload.workload));
   }
-  return labels;
+  return rows;
 }
 
 FamilyLines::FamilyLines(const Metric& metric, Exposition exposition)
@@ -90,15 +135,20 @@ void FamilyLines::line(std::string_view labels, Value value) {
   *out_ += '\n';
 }
 
-std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedView& view) {
+std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedView& view,
+                                                              PageKind kind) {
   std::vector<std::unique_ptr<const PageSection>> sections;
+  if (kind == PageKind::cadvisor) {
+    if (view.view().snapshot) sections.push_back(std::make_unique<CadvisorSection>(view));
+    return sections;
+  }
   if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view));
   sections.push_back(std::make_unique<WorkloadSection>(view));
   return sections;
 }
 
-PageWriter::PageWriter(const PublishedView& view, Exposition exposition)
-    : exposition_(exposition), sections_(page_sections(view)) {}
+PageWriter::PageWriter(const PublishedView& view, PageKind kind, Exposition exposition)
+    : exposition_(exposition), sections_(page_sections(view, kind)) {}
 
 bool PageWriter::append(std::string& out, std::size_t bytes) {
   for (; section_ < sections_.size(); ++section_, family_ = 0) {

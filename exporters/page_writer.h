@@ -45,14 +45,14 @@ class PageSection {
 
 // The sections of a page in their order. They refer to `view`.
 [[nodiscard]] std::vector<std::unique_ptr<const PageSection>> page_sections(
-    const PublishedView& view);
+    const PublishedView& view, PageKind kind);
 
 // Writes the series of a View piece by piece, so that a page of any size takes the memory of one
 // piece. By the catalog (catalog.h); a missing value has no line.
 class PageWriter {
  public:
   // Refers to `view`.
-  PageWriter(const PublishedView& view, Exposition exposition);
+  PageWriter(const PublishedView& view, PageKind kind, Exposition exposition);
 
   // Appends whole rows until `out` has `bytes` or more. False when the page is complete.
   [[nodiscard]] bool append(std::string& out, std::size_t bytes);

@@ -10,12 +10,19 @@
 
 namespace cgwarden::exporters {
 
-// The escaped labels of each row of a View, built once for all families and scrapes.
-struct RowLabels {
-  std::vector<std::string> cgroups;    // of snapshot->samples()
-  std::vector<std::string> workloads;  // of workloads
+// What a page shows of a View.
+enum class PageKind {
+  metrics,   // render_metrics
+  cadvisor,  // render_cadvisor
 };
-[[nodiscard]] RowLabels row_labels(const View& view);
+
+// The rows of a page and their escaped labels, made once for all families and scrapes.
+struct PageRows {
+  std::vector<const cgroup::Sample*> cgroups;
+  std::vector<std::string> cgroup_labels;
+  std::vector<std::string> workload_labels;  // of View::workloads; none on /metrics/cadvisor
+};
+[[nodiscard]] PageRows page_rows(const View& view, PageKind kind);
 
 // A View and what all its scrapes share: about 100 bytes per cgroup, not its page. Thread-safe.
 class PublishedView {
@@ -23,15 +30,20 @@ class PublishedView {
   explicit PublishedView(std::shared_ptr<const View> view) : view_(std::move(view)) {}
 
   [[nodiscard]] const View& view() const { return *view_; }
-  [[nodiscard]] const RowLabels& labels() const {
-    std::call_once(once_, [this] { labels_ = row_labels(*view_); });
-    return labels_;
+  [[nodiscard]] const PageRows& rows(PageKind kind) const {
+    Once& once = kind == PageKind::metrics ? metrics_ : cadvisor_;
+    std::call_once(once.flag, [&] { once.rows = page_rows(*view_, kind); });
+    return once.rows;
   }
 
  private:
+  struct Once {
+    std::once_flag flag;
+    PageRows rows;
+  };
   std::shared_ptr<const View> view_;
-  mutable std::once_flag once_;
-  mutable RowLabels labels_;
+  mutable Once metrics_;
+  mutable Once cadvisor_;
 };
 
 }  // namespace cgwarden::exporters

@@ -122,6 +122,7 @@ struct SelfMetrics::Impl {
   Counter& writes_failed = writes.Add({{"result", "failure"}});
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
+  Counter& identity_errors = counters(registry, "cgwarden_agent_identity_errors_total").Add({});
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -156,6 +157,10 @@ void SelfMetrics::store_error() { impl_->store_errors.Increment(); }
 
 void SelfMetrics::kmsg_lost(std::uint64_t records) {
   impl_->kmsg_lost.Increment(static_cast<double>(records));
+}
+
+void SelfMetrics::identity_errors(std::size_t files) {
+  impl_->identity_errors.Increment(static_cast<double>(files));
 }
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {

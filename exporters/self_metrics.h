@@ -24,6 +24,7 @@ class SelfMetrics {
   void policy_write(bool success);
   void store_error();
   void kmsg_lost(std::uint64_t records);
+  void identity_errors(std::size_t files);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 

@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "identity/block_devices.h"
+#include "identity/identity_book.h"
+
 #include "cgroup/snapshot.h"
 #include "diagnosis/verdict.h"
 
@@ -36,6 +39,13 @@ struct View {
   std::vector<WorkloadCounters> workloads;
   // payload cgroup path -> workload name, for the `workload` label.
   std::map<std::string, std::string> workload_of_cgroup;
+  std::shared_ptr<const identity::Table> identities = {};  // nullptr: nobody looked
+  std::shared_ptr<const identity::DeviceNames> device_names = {};
+
+  // Whose a cgroup is; nullptr: not known.
+  [[nodiscard]] const identity::Known* known(CgroupId id) const {
+    return identities ? identities->find(id) : nullptr;
+  }
 };
 
 }  // namespace cgwarden::exporters

@@ -119,6 +119,7 @@ std::vector<prometheus::MetricFamily> families() {
         if (const auto value = series.read(one)) sink.line(series.labels, *value);
       }
       if (metric.visit != nullptr) metric.visit(one, sink);
+      if (metric.describe != nullptr) metric.describe(one, nullptr, sink);
     }
     if (!sink.family.metric.empty()) all.push_back(std::move(sink.family));
   }

@@ -94,6 +94,15 @@ View view_of(std::vector<cgroup::Sample> samples) {
   return view;
 }
 
+void identify(View& view, const std::string& id, const identity::Names& names) {
+  identity::IdentityBook book;
+  book.observe(*view.snapshot, TimePoint{});
+  for (const auto& question : book.questions(TimePoint{})) {
+    if (question.name == id) book.answer(question, names, TimePoint{});
+  }
+  view.identities = book.table();
+}
+
 View example_view() {
   cgroup::Sample slice = bare_sample("/cgwarden.slice", 42);
   slice.memory_current = Bytes{70000000};
@@ -108,6 +117,7 @@ View example_view() {
 
   View view = view_of({bare_sample("/", 1), slice, hostile,
                        full_sample("/cgwarden.slice/leaker.scope/payload", 4711)});
+  identify(view);
   view.workload_of_cgroup["/cgwarden.slice/leaker.scope/payload"] = "leaker";
   WorkloadCounters leaker = born_workload("leaker");
   leaker.running = true;

@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "exporters/cadvisor.h"
 #include "exporters/metrics.h"
 
 namespace cgwarden::exporters {
@@ -95,6 +96,24 @@ TEST_F(Endpoint, OpenMetricsEndsInEof) {
               StartsWith(render_metrics(example_view(), Exposition::openmetrics_1_0_0)));
   EXPECT_THAT(answer.body, EndsWith("\n# EOF\n"));
   EXPECT_EQ(answer.body.find("# EOF"), answer.body.size() - 6);
+}
+
+TEST_F(Endpoint, CadvisorIsAPageOfItsOwn) {
+  EXPECT_EQ(client().get("/metrics/cadvisor").status, 503);
+  publish();
+  const auto answer = client().get("/metrics/cadvisor");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("content-type"), kText);
+  EXPECT_EQ(answer.body, render_cadvisor(example_view(), Exposition::text_0_0_4));
+  const auto openmetrics =
+      client().get("/metrics/cadvisor", "Accept: application/openmetrics-text\r\n");
+  EXPECT_EQ(openmetrics.body,
+            render_cadvisor(example_view(), Exposition::openmetrics_1_0_0) + "# EOF\n");
+  EXPECT_EQ(gunzip(client().get("/metrics/cadvisor", "Accept-Encoding: gzip\r\n").body),
+            answer.body);
+  auto connection = client();
+  const auto head = connection.request("HEAD", "/metrics/cadvisor");
+  EXPECT_EQ(head.headers.at("content-length"), std::to_string(answer.body.size()));
 }
 
 TEST_F(Endpoint, AcceptMayComeInSeveralFields) {

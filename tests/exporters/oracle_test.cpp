@@ -92,6 +92,7 @@ class ViewCollectable final : public prometheus::Collectable {
       if (const auto value = series.read(sample)) sink.line(series.labels, *value);
     }
     if (metric.visit != nullptr) metric.visit(sample, sink);
+    if (metric.describe != nullptr) metric.describe(sample, view_.known(sample.id), sink);
   }
 
   const View& view_;
