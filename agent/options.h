@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/units.h"
 
 namespace cgwarden::agent {
@@ -10,6 +12,23 @@ namespace cgwarden::agent {
 enum class Bus {
   automatic,  // the system bus when it answers, else without, said once
   off,
+};
+
+// How often the files of the slower tiers are read (cgroup::Tier); never more often than
+// `interval`.
+struct SamplingOptions {
+  Usec medium{5'000'000};
+  Usec slow{15'000'000};
+  Usec limits{10'000'000};  // those of workloads and policy targets: every tick
+  std::size_t most_kept_files = cgwarden::limits::kKeptFiles;
+};
+
+// Which cgroups are sampled. Globs as in policies; workloads and policy targets always are.
+struct DiscoveryOptions {
+  std::vector<std::string> include;  // empty: all
+  std::vector<std::string> exclude;  // wins over include
+  std::size_t most_depth = cgwarden::limits::kCgroupDepth;
+  std::size_t most_cgroups = cgwarden::limits::kCgroupsWatched;
 };
 
 // Where the agent works; each has a command-line flag of `cgwarden agent`.
@@ -29,6 +48,8 @@ struct Options {
   std::string cni_config_dir = "/etc/cni/net.d";
   std::vector<std::string> cni_plugin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
   Usec interval{1'000'000};  // sampling; 100 ms .. 60 s
+  SamplingOptions sampling;
+  DiscoveryOptions discovery;
 };
 
 [[nodiscard]] inline std::string store_path(const Options& options) {

@@ -36,6 +36,17 @@ bool read_record(const char* event, std::size_t size, TreeChange& change) {
   return !change.name.empty();
 }
 
+// Whether events will name directories by that handle.
+bool has_kernfs_handles(int directory) {
+  alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> space{};
+  auto* handle = reinterpret_cast<file_handle*>(space.data());
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  return ::name_to_handle_at(directory, ".", handle, &mount, 0) == 0 &&
+         handle->handle_type == kKernfsHandle &&
+         handle->handle_bytes == sizeof(TreeChange::parent.value);
+}
+
 class FanotifyWatch final : public TreeWatch {
  public:
   explicit FanotifyWatch(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -91,6 +102,10 @@ Result<std::unique_ptr<TreeWatch>> fanotify_watch(const Tree& tree) {
   if (::fanotify_mark(fd.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
                       FAN_CREATE | FAN_DELETE | FAN_ONDIR, tree.root_fd(), ".") != 0) {
     return fail(Error::from_errno(errno, "watch", tree.root()));
+  }
+  if (!has_kernfs_handles(tree.root_fd())) {
+    return fail(Error{ErrorKind::not_supported, 0, "watch", tree.root(),
+                      "its file handles do not hold the id of a cgroup"});
   }
   return std::make_unique<FanotifyWatch>(std::move(fd));
 }

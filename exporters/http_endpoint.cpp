@@ -1,6 +1,8 @@
 #include "exporters/http_endpoint.h"
 
 #include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +18,7 @@
 #include "exporters/gzip.h"
 #include "exporters/listen_address.h"
 #include "exporters/published_page.h"
+#include "exporters/scrape_ledger.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -97,6 +100,26 @@ MHD_Result send(MHD_Connection* connection, unsigned status, std::string_view te
   return send(connection, status, response_from(text), kPlain);
 }
 
+// The address without the port; "" for a unix socket.
+std::string peer_of(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (info == nullptr || info->client_addr == nullptr) return {};
+  std::array<char, NI_MAXHOST> host{};
+  const sockaddr* address = info->client_addr;
+  const socklen_t size =
+      address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return {};
+  if (::getnameinfo(address, size, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return host.data();
+}
+
+Usec steady_now() {
+  return std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
 // Threads inherit the mask of their maker. The agent takes signals by signalfd in one thread only;
 // a thread of the library with an open mask would let them end the process.
 class SignalsBlocked {
@@ -139,6 +162,7 @@ struct HttpEndpoint::Impl {
 
   Listener listener;
   SelfMetrics& metrics;
+  mutable ScrapeLedger ledger;
   MHD_Daemon* daemon = nullptr;
   mutable std::mutex mutex;
   std::shared_ptr<const PublishedPage> published;
@@ -203,6 +227,7 @@ MHD_Result HttpEndpoint::Impl::answer_metrics(MHD_Connection* connection, bool c
   const Exposition exposition = preferred_exposition(header(connection, MHD_HTTP_HEADER_ACCEPT));
   auto body = std::make_unique<Body>();
   body->page = page();
+  const std::uint64_t sequence = body->page->sequence();
   const std::string_view text = body->page->text(exposition);
   body->own = metrics.render(exposition);
   if (exposition == Exposition::openmetrics_1_0_0) body->own += kEof;
@@ -227,7 +252,10 @@ MHD_Result HttpEndpoint::Impl::answer_metrics(MHD_Connection* connection, bool c
   }
   ::MHD_add_response_header(response.get(), MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
   const auto spent = std::chrono::steady_clock::now() - begin;
-  if (count) metrics.scrape(std::chrono::duration_cast<Usec>(spent), bytes);
+  if (count) {
+    metrics.scrape(std::chrono::duration_cast<Usec>(spent), bytes);
+    ledger.scraped(peer_of(connection), sequence, steady_now());
+  }
   return send(connection, MHD_HTTP_OK, response, content_type(exposition));
 }
 
@@ -251,6 +279,8 @@ void HttpEndpoint::publish(std::shared_ptr<const View> view) {
   const std::lock_guard lock(impl_->mutex);
   impl_->published.swap(page);
 }
+
+std::uint64_t HttpEndpoint::seen_twice() const { return impl_->ledger.seen_twice(steady_now()); }
 
 std::uint16_t HttpEndpoint::port() const { return impl_->listener.port(); }
 

@@ -26,6 +26,8 @@ class HttpEndpoint {
 
   // Until the first publish, /metrics and /readyz answer 503.
   void publish(std::shared_ptr<const View> view);
+  // ScrapeLedger::seen_twice of the snapshots published here.
+  [[nodiscard]] std::uint64_t seen_twice() const;
   // The port really bound; 0 for a unix socket.
   [[nodiscard]] std::uint16_t port() const;
 

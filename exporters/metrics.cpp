@@ -48,13 +48,23 @@ class FamilyLines final : public LineSink {
   bool begun_ = false;
 };
 
+// Those that are and those that went: their paths differ.
+std::vector<const cgroup::Sample*> shown_samples(const cgroup::Snapshot& snapshot) {
+  std::vector<const cgroup::Sample*> shown;
+  shown.reserve(snapshot.samples().size() + snapshot.gone().size());
+  for (const auto& sample : snapshot.samples()) shown.push_back(&sample);
+  for (const auto& sample : snapshot.gone()) shown.push_back(&sample);
+  return shown;
+}
+
 // The escaped labels of each sample, built once for all families.
-std::vector<std::string> cgroup_labels(const View& view) {
+std::vector<std::string> cgroup_labels(const View& view,
+                                       const std::vector<const cgroup::Sample*>& samples) {
   std::vector<std::string> labels;
-  labels.reserve(view.snapshot->samples().size());
-  for (const auto& sample : view.snapshot->samples()) {
-    std::string& text = labels.emplace_back(label("cgroup", sample.path));
-    const auto workload = view.workload_of_cgroup.find(sample.path);
+  labels.reserve(samples.size());
+  for (const cgroup::Sample* sample : samples) {
+    std::string& text = labels.emplace_back(label("cgroup", sample->path));
+    const auto workload = view.workload_of_cgroup.find(sample->path);
     if (workload != view.workload_of_cgroup.end()) {
       text += ',';
       text += label("workload", workload->second);
@@ -85,8 +95,8 @@ void want_huge_pages(std::string& text) {
 }
 
 void append_cgroups(std::string& out, const View& view, Exposition exposition) {
-  const auto& samples = view.snapshot->samples();
-  const std::vector<std::string> labels = cgroup_labels(view);
+  const std::vector<const cgroup::Sample*> samples = shown_samples(*view.snapshot);
+  const std::vector<std::string> labels = cgroup_labels(view, samples);
   out.reserve(out.size() + expected_bytes(labels));
   want_huge_pages(out);
   for (const CgroupMetric& metric : cgroup_metrics()) {
@@ -94,10 +104,10 @@ void append_cgroups(std::string& out, const View& view, Exposition exposition) {
     for (std::size_t i = 0; i < samples.size(); ++i) {
       lines.about(labels[i]);
       for (const CgroupSeries& series : metric.series) {
-        const auto value = series.read(samples[i]);
+        const auto value = series.read(*samples[i]);
         if (value) lines.line(series.labels, *value);
       }
-      if (metric.visit != nullptr) metric.visit(samples[i], lines);
+      if (metric.visit != nullptr) metric.visit(*samples[i], lines);
     }
   }
 }

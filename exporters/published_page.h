@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,6 +23,10 @@ class PublishedPage {
     Text& text = texts_.at(static_cast<std::size_t>(exposition));
     std::call_once(text.once, [&] { text.text = render_metrics(*view_, exposition); });
     return text.text;
+  }
+  // Of its snapshot.
+  [[nodiscard]] std::uint64_t sequence() const {
+    return view_->snapshot ? view_->snapshot->sequence() : 0;
   }
 
  private:
