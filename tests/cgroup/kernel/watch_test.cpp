@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include "cgroup/sampler.h"
 #include "tests/cgroup/facts.h"
@@ -20,8 +21,15 @@ using testing::facts;
 using ::testing::IsEmpty;
 using testing::kPatienceMsec;
 using ::testing::SizeIs;
+using testing::sleep_forever;
 
 TimePoint after(std::uint64_t seconds) { return {Usec{(100 + seconds) * 1'000'000}, Usec{0}}; }
+
+std::set<std::string> keys(const Sample& sample) {
+  std::set<std::string> found;
+  for (const auto& [key, value] : facts(sample)) found.insert(key);
+  return found;
+}
 
 std::size_t open_files() {
   return static_cast<std::size_t>(
@@ -127,9 +135,9 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EveryWatchTest, ::testing::Values("fanotify", "i
 TEST_F(WatchTest, ATickSaysWhatAWalkSays) {
   sampler_.rescan(after(0));
   const auto snapshot = sampler_.tick(after(1));
-  const Sample walked = tree_.read_sample(top_).value();
-  // Nothing runs below it.
-  EXPECT_EQ(facts(*snapshot->find(top_)), facts(walked));
+  // The values may have moved on; what has one may not.
+  EXPECT_EQ(keys(*snapshot->find(top_)), keys(tree_.read_sample(top_).value()));
+  EXPECT_EQ(keys(*snapshot->find("/")), keys(tree_.read_sample("/").value()));
 }
 
 // Emptied, read, removed: the last values are those after its last process, not of the tick before.
@@ -137,10 +145,12 @@ TEST_F(WatchTest, ACgroupThatEmptiesIsReadOnceMore) {
   sampler_.watch_with(TreeWatch::best(tree_).value(), after(0));
   Child child(tree_, leaf_, [] {
     volatile std::uint64_t work = 0;
-    for (int i = 0; i < 3'000'000; ++i) work = work + 1;
+    for (int i = 0; i < 300'000; ++i) work = work + 1;
+    sleep_forever();
   });
   ASSERT_TRUE(
       wait([&](const Snapshot& now) { return now.find(leaf_)->cgroup_events->populated == true; }));
+  ::kill(child.pid(), SIGKILL);
   child.wait();
   // Only the events from here on: no tick.
   for (bool emptied = false; !emptied;) {
