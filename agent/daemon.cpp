@@ -105,6 +105,10 @@ Status Daemon::open_runtime() {
                                                                .enforcer = &*enforcer_,
                                                                .listener = this},
                                              options_);
+  sampling_.emplace(
+      SamplingLoop::Parts{
+          .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
+      options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
   open_kernel_log();
   open_bus();
@@ -315,9 +319,7 @@ Status Daemon::run() {
   launch_new_workloads();
   forget_strange_counters();
   // The first sample before READY=1: who waits for the start finds metrics at once.
-  tick();
-  CGW_ASSIGN(tick_timer_,
-             loop_->timer(options_.intervals.tick, options_.intervals.tick, [this] { tick(); }));
+  CGW_TRY(sampling_->start());
   // Not from the tick: the interval may be longer than the service manager's patience.
   if (const auto watchdog = service_manager::watchdog_interval()) {
     CGW_ASSIGN(watchdog_timer_, loop_->timer(Usec{0}, *watchdog / 2, service_manager::alive));

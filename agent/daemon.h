@@ -15,6 +15,7 @@
 #include "agent/identification.h"
 #include "agent/kernel_log.h"
 #include "agent/options.h"
+#include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
@@ -63,7 +64,10 @@ class Daemon final : public Control, private SupervisorListener {
   void directories_changed();
   void launch_new_workloads();
 
-  void tick();
+  // Before a tick: which cgroups limits are written to, when that changed, and which gone ones
+  // every scraper has seen.
+  void prepare_tick();
+  void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
@@ -105,12 +109,13 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<ScopeHost> scopes_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;
+  std::optional<SamplingLoop> sampling_;
+  std::vector<std::string> managed_;  // globs and payloads
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;
   EventLoop::Watch kernel_log_watch_;
   EventLoop::Watch directories_watch_;
-  EventLoop::Timer tick_timer_;
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
   std::uint64_t ticks_ = 0;

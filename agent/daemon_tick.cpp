@@ -1,7 +1,8 @@
 // Daemon: what happens once per interval, and at a death.
 #include <algorithm>
+#include <functional>
 #include <limits>
-#include <string_view>
+#include <set>
 #include <utility>
 
 #include "agent/daemon.h"
@@ -16,53 +17,51 @@ namespace {
 // Counters survive an agent's kill -9 up to this age; a death saves at once.
 constexpr std::uint64_t kTicksBetweenSaves = 30;
 
-std::size_t count_unreadable(const cgroup::Snapshot& snapshot) {
-  std::size_t count = 0;
-  for (const auto& sample : snapshot.samples()) count += sample.unreadable.size();
-  return count;
-}
-
 // What it counted up to its death, also when no agent was there to see it.
 KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
   KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
   if (payload.after.cpu_stat) counts.throttled_usec = payload.after.cpu_stat->throttled_usec;
   if (payload.after.memory_events) {
     counts.high = payload.after.memory_events->high;
-    counts.oom_kill = payload.after.memory_events->oom_kill;
+    counts.oom_kill = oom_incidents(*payload.after.memory_events);
   }
   return counts;
 }
 
-bool is_for(const policy::Policy& policy, std::string_view path) {
-  return std::ranges::any_of(
-      policy.cgroups, [path](const std::string& glob) { return policy::glob_matches(glob, path); });
-}
-
 }  // namespace
 
-void Daemon::tick() {
-  const TimePoint start = clock_.now();
-  const std::vector<policy::Policy> policies = effective_policies();
-  const auto running = supervisor_->running();
-  const auto keep = [&](std::string_view path) {
-    return options_.discovery.wants(path) ||
-           std::ranges::any_of(running, [&](const auto& own) { return own.payload == path; }) ||
-           std::ranges::any_of(policies, [&](const auto& one) { return is_for(one, path); });
-  };
-  auto snapshot = std::make_shared<const cgroup::Snapshot>(
-      tree_.read_snapshot(start, keep, options_.discovery.max_cgroups));
-  enforcer_->enforce(*snapshot, policies);
-  observe_workloads(*snapshot, start);
-  self_metrics_.identity_errors(identification_.observe(*snapshot, start));
+void Daemon::prepare_tick() {
+  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_twice());
+  std::vector<std::string> names;
+  for (const auto& policy : policies_) {
+    names.insert(names.end(), policy.cgroups.begin(), policy.cgroups.end());
+  }
+  const auto globs = static_cast<std::ptrdiff_t>(names.size());
+  for (const auto& running : supervisor_->running()) names.push_back(running.payload);
+  if (names == managed_) return;
+  managed_ = names;
+  std::set<std::string, std::less<>> payloads(names.begin() + globs, names.end());
+  names.resize(static_cast<std::size_t>(globs));
+  sampling_->sampler().set_managed(
+      [globs = std::move(names), payloads = std::move(payloads)](std::string_view path) {
+        return payloads.contains(path) || std::ranges::any_of(globs, [&](const auto& glob) {
+                 return policy::glob_matches(glob, path);
+               });
+      },
+      clock_.now());
+}
+
+void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
+  enforcer_->enforce(*snapshot, effective_policies());
+  observe_workloads(*snapshot, snapshot->taken());
+  self_metrics_.identity_errors(identification_.observe(*snapshot, snapshot->taken()));
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
   }
-  self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
-                     snapshot->dropped(), count_unreadable(*snapshot));
   supervisor_->forget_finished();
   supervisor_->measure_uppers();
-  publish(std::move(snapshot));
+  publish(snapshot);
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
 

@@ -22,6 +22,7 @@ class WebEndpoint {
       const Options& options, EventLoop& loop, exporters::SelfMetrics& self_metrics);
 
   void publish(std::shared_ptr<const exporters::View> view) { endpoint_->publish(std::move(view)); }
+  [[nodiscard]] std::uint64_t seen_twice() const { return endpoint_->seen_twice(); }
   // Where it listens, for the log.
   [[nodiscard]] const std::string& addresses() const { return addresses_; }
 

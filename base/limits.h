@@ -18,6 +18,19 @@ inline constexpr std::size_t kProcsFileBytes = 32U * 1024U * 1024U;
 inline constexpr std::size_t kCgroupDepth = 64;
 // The product's stated scale is 10,000 cgroups; ten times that bounds memory at about 300 MB.
 inline constexpr std::size_t kCgroupsWatched = 100000;
+// Fds kept on files of every tick: 7 a cgroup at the stated scale and a seventh more. The kernel
+// charges 4 KiB to the agent for each that was read, 320 MB in all.
+inline constexpr std::size_t kKeptFiles = 80000;
+// Cgroups that went and still show their last values: 100 a second for the 30 s of two scrapes,
+// each with about 45 series.
+inline constexpr std::size_t kGoneCgroups = 3000;
+// Scrapers whose two scrapes a gone cgroup waits for; a Prometheus pair, an agent and a few people.
+inline constexpr std::size_t kScrapers = 16;
+// Seconds after which a gone cgroup is shown to nobody, and a scraper not seen is no scraper: the
+// longest interval at which Prometheus does not forget series.
+inline constexpr std::uint64_t kGoneSeconds = 300;
+// Levels of back-off of a tick that overruns: 1 s becomes 64 s.
+inline constexpr unsigned kMostBackOff = 64;
 // A policy or workload file is written by people; 1 MiB is far beyond any real one.
 inline constexpr std::size_t kYamlFileBytes = 1024U * 1024U;
 // The copy of the last good policy files: thousands of real ones.

@@ -263,7 +263,7 @@ ROWS = [
                 [
                     (f"cgwarden_agent_cgroups{{{TARGET}}}", "{{instance}} cgroups"),
                     (f"cgwarden_agent_workloads_running{{{TARGET}}}", "{{instance}} workloads"),
-                    (f"cgwarden_agent_cgroups_dropped{{{TARGET}}}", "{{instance}} dropped"),
+                    (f"cgwarden_agent_cgroups_left_out{{{TARGET}}}", "{{instance}} dropped"),
                     (f"cgwarden_agent_unreadable_files{{{TARGET}}}", "{{instance}} unreadable"),
                 ],
             ),

@@ -10,10 +10,32 @@ const std::vector<Metric>& agent_metrics() {
       {"cgwarden_agent_tick_duration_seconds", histogram, "seconds",
        "Time to read all cgroups and act on them, once per sampling interval."},
       {"cgwarden_agent_cgroups", gauge, "", "Cgroups read in the last tick."},
-      {"cgwarden_agent_cgroups_dropped", gauge, "",
+      {"cgwarden_agent_cgroups_left_out", gauge, "",
        "Cgroups left out of the last tick because of a limit."},
+      {"cgwarden_agent_cgroups_dropped_total", counter, "",
+       "Cgroups left out (cap, depth), read less often (kept_fds), or whose last values went "
+       "before "
+       "two scrapes (gone_hold), each counted when it happened."},
       {"cgwarden_agent_unreadable_files", gauge, "",
-       "Control files that exist but could not be read or parsed in the last tick."},
+       "Control files that exist but could not be read or parsed in the last tick; what the kernel "
+       "has switched off (psi=0) is not counted."},
+      {"cgwarden_agent_read_errors_total", counter, "",
+       "Reads of control files that failed, by file and kind; vanished is what the end of a cgroup "
+       "looks like."},
+      {"cgwarden_agent_collector_duration_seconds_total", counter, "seconds",
+       "Time spent by each collector: the tiers of control files, discovery of cgroups, last reads "
+       "of emptied ones (events), and what is made of a tick (snapshot)."},
+      {"cgwarden_agent_collector_runs_total", counter, "",
+       "Runs of each collector; a tick of many cgroups takes several."},
+      {"cgwarden_agent_collector_success", gauge, "",
+       "1 if nothing was unreadable in the last run of the collector."},
+      {"cgwarden_agent_sampling_interval_seconds", gauge, "seconds",
+       "The sampling interval in force; longer than the configured one while ticks take over half "
+       "of it."},
+      {"cgwarden_agent_kept_files", gauge, "",
+       "Control files kept open; the kernel charges 4 KiB to the agent for each."},
+      {"cgwarden_agent_discovery", gauge, "",
+       "1 for the way in which new cgroups are found: fanotify, inotify or polling."},
       {"cgwarden_agent_workloads_running", gauge, "", "Workloads the agent supervises now."},
       {"cgwarden_agent_policy_reloads_total", counter, "",
        "Loads of the policy directory, by result."},

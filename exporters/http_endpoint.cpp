@@ -1,5 +1,6 @@
 #include "exporters/http_endpoint.h"
 
+#include <chrono>
 #include <utility>
 
 #include "exporters/http_server.h"
@@ -64,6 +65,11 @@ Status HttpEndpoint::protect(const WebSecurity& security) {
   }
   impl_->state.protect(std::move(protection));
   return {};
+}
+
+std::uint64_t HttpEndpoint::seen_twice() const {
+  return impl_->state.ledger.seen_twice(
+      std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
 std::uint16_t HttpEndpoint::port(std::size_t listener) const {

@@ -35,6 +35,8 @@ class HttpEndpoint {
 
   // Until the first publish, /metrics and /readyz answer 503.
   void publish(std::shared_ptr<const View> view);
+  // ScrapeLedger::seen_twice of the snapshots published here.
+  [[nodiscard]] std::uint64_t seen_twice() const;
   // For the connections and requests from now on. invalid: certificates that cannot be used, or TLS
   // is to be switched on or off, which needs a restart; then nothing changes.
   [[nodiscard]] Status protect(const WebSecurity& security);

@@ -1,9 +1,12 @@
 #include "exporters/http_reply.h"
 
 #include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <vector>
@@ -24,16 +27,45 @@ struct ResponseDestroy {
 };
 using Response = std::unique_ptr<MHD_Response, ResponseDestroy>;
 
+// Who asked for what.
+struct Scrape {
+  std::string peer;            // its address without the port, and the page; "" for a unix socket
+  std::uint64_t sequence = 0;  // of the snapshot
+};
+
+void count(HttpState& state, const Scrape& scrape, const PageStream& stream) {
+  state.metrics.scrape(stream.spent(), stream.bytes());
+  state.ledger.scraped(
+      scrape.peer, scrape.sequence,
+      std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+std::string peer_of(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (info == nullptr || info->client_addr == nullptr) return {};
+  std::array<char, NI_MAXHOST> host{};
+  const sockaddr* address = info->client_addr;
+  const socklen_t size =
+      address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return {};
+  if (::getnameinfo(address, size, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return host.data();
+}
+
 // A page that is being sent; libmicrohttpd frees it after the last byte or when the client is gone.
 struct Sending {
   // After begin_stream() of the state, which must outlive this.
-  Sending(HttpState& of, std::unique_ptr<PageStream> from, std::string read)
-      : state(of), stream(std::move(from)), begin(std::move(read)) {}
+  Sending(HttpState& of, Scrape what, std::unique_ptr<PageStream> from, std::string read)
+      : state(of), scrape(std::move(what)), stream(std::move(from)), begin(std::move(read)) {}
   ~Sending() { state.end_stream(); }
   Sending(const Sending&) = delete;
   Sending& operator=(const Sending&) = delete;
 
   HttpState& state;
+  Scrape scrape;
   std::unique_ptr<PageStream> stream;
   std::string begin;      // read before it was known how long the page is
   std::size_t given = 0;  // of begin
@@ -57,7 +89,7 @@ ssize_t next_bytes(void* context, std::uint64_t /*position*/, char* to, std::siz
     return MHD_CONTENT_READER_END_WITH_ERROR;
   }
   // Before the client can know that it has the page.
-  sending.state.metrics.scrape(sending.stream->spent(), sending.stream->bytes());
+  count(sending.state, sending.scrape, *sending.stream);
   return MHD_CONTENT_READER_END_OF_STREAM;
 }
 
@@ -198,7 +230,11 @@ bool HttpReply::by(std::string_view path, std::string_view method) const {
 }
 
 bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool head) const {
-  const bool is_scrape = !head && which != Page::agent;
+  Scrape scrape;
+  if (which != Page::agent) {
+    scrape.peer = peer_of(connection_) + (which == Page::cadvisor ? " cadvisor" : "");
+    scrape.sequence = view->sequence();
+  }
   const Exposition exposition = preferred_exposition(header(MHD_HTTP_HEADER_ACCEPT));
   const bool compress = accepts_gzip(header(MHD_HTTP_HEADER_ACCEPT_ENCODING));
   // On cAdvisor's page everything has cAdvisor's names.
@@ -217,11 +253,11 @@ bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool
     auto begin = beginning(*stream);
     if (!begin) return false;
     if (begin->size() < limits::kHttpWholeBytes) {
-      if (is_scrape) state_.metrics.scrape(stream->spent(), stream->bytes());
+      if (which != Page::agent) count(state_, scrape, *stream);
       response = whole_page(*begin);
     } else if (state_.begin_stream()) {
-      response =
-          streamed_page(std::make_unique<Sending>(state_, std::move(stream), *std::move(begin)));
+      response = streamed_page(std::make_unique<Sending>(state_, std::move(scrape),
+                                                         std::move(stream), *std::move(begin)));
     } else {
       return say({MHD_HTTP_SERVICE_UNAVAILABLE, "too many pages are being read\n",
                   MHD_HTTP_HEADER_RETRY_AFTER, "1"});

@@ -11,6 +11,7 @@
 #include "exporters/http_auth.h"
 #include "exporters/http_tls.h"
 #include "exporters/published_view.h"
+#include "exporters/scrape_ledger.h"
 #include "exporters/self_metrics.h"
 
 namespace cgwarden::exporters {
@@ -56,6 +57,7 @@ class HttpState {
   void end_stream() { streams_.fetch_sub(1); }
 
   SelfMetrics& metrics;
+  ScrapeLedger ledger;
   PasswordThread passwords;
 
  private:

@@ -78,10 +78,12 @@ class CadvisorSection final : public PageSection {
   const PageRows& rows_;
 };
 
+// Those that are and those that went: their paths differ.
 std::vector<const cgroup::Sample*> shown_samples(const cgroup::Snapshot& snapshot) {
   std::vector<const cgroup::Sample*> shown;
-  shown.reserve(snapshot.samples().size());
+  shown.reserve(snapshot.samples().size() + snapshot.gone().size());
   for (const auto& sample : snapshot.samples()) shown.push_back(&sample);
+  for (const auto& sample : snapshot.gone()) shown.push_back(&sample);
   return shown;
 }
 

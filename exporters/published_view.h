@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,6 +31,10 @@ class PublishedView {
   explicit PublishedView(std::shared_ptr<const View> view) : view_(std::move(view)) {}
 
   [[nodiscard]] const View& view() const { return *view_; }
+  // Of its snapshot.
+  [[nodiscard]] std::uint64_t sequence() const {
+    return view_->snapshot ? view_->snapshot->sequence() : 0;
+  }
   [[nodiscard]] const PageRows& rows(PageKind kind) const {
     Once& once = kind == PageKind::metrics ? metrics_ : cadvisor_;
     std::call_once(once.flag, [&] { once.rows = page_rows(*view_, kind); });

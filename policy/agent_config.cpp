@@ -142,7 +142,7 @@ void read_discovery(MapReader& document, AgentConfig& config, Findings& findings
       read_number(map, "maxDepth", 1, limits::kCgroupDepth, findings).value_or(discovery.max_depth);
   discovery.max_cgroups = read_number(map, "maxCgroups", 1, limits::kCgroupsWatched, findings)
                               .value_or(discovery.max_cgroups);
-  discovery.max_fds = read_number(map, "maxFds", 0, kMostFds, findings);
+  discovery.max_fds = read_number(map, "maxFds", 0, kMostFds, findings).value_or(discovery.max_fds);
   map.refuse_unknown();
 }
 
@@ -191,10 +191,7 @@ void SamplingIntervals::set_tick(Usec interval) {
 
 bool Discovery::wants(std::string_view path) const {
   const auto matches = [path](const std::string& glob) { return glob_matches(glob, path); };
-  // The root has no slash in front of a component: "/" is one level 0.
-  const auto depth = path == "/" ? 0 : std::ranges::count(path, '/');
-  return static_cast<std::size_t>(depth) <= max_depth &&
-         (include.empty() || std::ranges::any_of(include, matches)) &&
+  return (include.empty() || std::ranges::any_of(include, matches)) &&
          std::ranges::none_of(exclude, matches);
 }
 

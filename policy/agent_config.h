@@ -31,8 +31,10 @@ struct Discovery {
   std::vector<std::string> exclude;              // wins over include
   std::size_t max_depth = limits::kCgroupDepth;  // levels below the root, 1 or more
   std::size_t max_cgroups = limits::kCgroupsWatched;
-  std::optional<std::size_t> max_fds;  // kept open; absent: what the limit of open files allows
+  std::size_t max_fds =
+      limits::kKeptFiles;  // kept open between reads; the limit of open files cuts it
 
+  // By the globs alone.
   [[nodiscard]] bool wants(std::string_view path) const;
 };
 

@@ -64,7 +64,7 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_tick_duration_seconds_bucket{le=\"0.05\"} 1\n",
            "cgwarden_agent_tick_duration_seconds_bucket{le=\"+Inf\"} 1\n",
            "cgwarden_agent_cgroups 12\n",
-           "cgwarden_agent_cgroups_dropped 3\n",
+           "cgwarden_agent_cgroups_left_out 3\n",
            "cgwarden_agent_unreadable_files 4\n",
            "cgwarden_agent_policy_reloads_total{result=\"failure\"} 1\n",
            "cgwarden_agent_policy_reloads_total{result=\"success\"} 0\n",
