@@ -16,6 +16,7 @@
 #include "agent/kernel_log.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
+#include "agent/subject_book.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
 #include "base/clock.h"
@@ -94,6 +95,7 @@ class Daemon final : public Control, private SupervisorListener {
   exporters::SelfMetrics self_metrics_;
   CounterBook counters_;
   Identification identification_;
+  SubjectBook subjects_;
   ThrottleWatch throttle_watch_;
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;

@@ -85,12 +85,27 @@ void append_workloads(std::string& out, const View& view, Exposition exposition)
   }
 }
 
+void append_subjects(std::string& out, const View& view, Exposition exposition) {
+  std::vector<std::string> labels;
+  labels.reserve(view.subjects.size());
+  for (const auto& counters : view.subjects) labels.push_back(subject_labels(counters.subject));
+  for (const SubjectMetric& metric : subject_metrics()) {
+    FamilyLines lines(out, metric.metric, exposition);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      if (view.subjects[i].subject.kind != metric.kind) continue;
+      lines.about(labels[i]);
+      lines.line("", metric.read(view.subjects[i]));
+    }
+  }
+}
+
 }  // namespace
 
 std::string render_metrics(const View& view, Exposition exposition) {
   std::string out;
   if (view.snapshot) append_cgroups(out, view, exposition);
   append_workloads(out, view, exposition);
+  append_subjects(out, view, exposition);
   return out;
 }
 
