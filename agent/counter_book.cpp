@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "identity/subject.h"
+
 namespace cgwarden::agent {
 namespace {
 
@@ -88,6 +90,7 @@ exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
 Status CounterBook::load(const diagnosis::StoreWriter& store) {
   CGW_ASSIGN(const auto stored, store.counters());
   for (const auto& counter : stored) {
+    if (identity::is_subject_key(counter.workload)) continue;  // SubjectBook's
     const std::string_view name = counter.counter;
     if (name.starts_with(kSeenPrefix)) {
       set_seen(seen_[counter.workload], name.substr(kSeenPrefix.size()), counter.value);

@@ -90,6 +90,8 @@ Status Daemon::open_runtime() {
   CGW_TRY(open_signals());
   counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
+  subjects_ = SubjectBook(this_boot());
+  CGW_TRY(subjects_.load(store_));
   CGW_TRY(load_first_policies());
   const bool systemd_running = systemd_is_running();
   enforcer_.emplace(tree_, self_metrics_, systemd_running);

@@ -17,6 +17,7 @@
 #include "agent/options.h"
 #include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
+#include "agent/subject_book.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
 #include "agent/web_endpoint.h"
@@ -98,6 +99,7 @@ class Daemon final : public Control, private SupervisorListener {
   exporters::SelfMetrics self_metrics_;
   CounterBook counters_;
   Identification identification_;
+  SubjectBook subjects_;
   ThrottleWatch throttle_watch_;
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;

@@ -53,8 +53,10 @@ void Daemon::prepare_tick() {
 
 void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   enforcer_->enforce(*snapshot, effective_policies());
-  observe_workloads(*snapshot, snapshot->taken());
-  self_metrics_.identity_errors(identification_.observe(*snapshot, snapshot->taken()));
+  const TimePoint taken = snapshot->taken();
+  observe_workloads(*snapshot, taken);
+  self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
+  self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -125,6 +127,7 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
   identification_.show_in(*view);
+  view->subjects = subjects_.all();
   endpoint_->publish(std::move(view));
 }
 
@@ -140,7 +143,9 @@ void Daemon::store_death(const diagnosis::Verdict& verdict) {
 }
 
 void Daemon::save_counters() {
-  if (const Status saved = counters_.save(store_); !saved) {
+  Status saved = counters_.save(store_);
+  if (saved) saved = subjects_.save(store_, clock_.now());
+  if (!saved) {
     self_metrics_.store_error();
     log::error("counters_not_stored", {{"error", saved.error().sentence()}});
   }

@@ -117,6 +117,13 @@ inline constexpr std::size_t kNamesPerDirectory = 20000;
 // back is known at once; some 300 bytes each.
 inline constexpr std::size_t kRememberedNames = 20000;
 
+// Units and named containers with counters of their own: a node has some 150 units and at most some
+// hundreds of containers at a time; their names are kept for a day, so that a counter goes on over
+// a restart in the night. Four series each. Users can make any number of names.
+inline constexpr std::size_t kSubjects = 5000;
+inline constexpr std::size_t kSubjectsOfUsers = 500;
+inline constexpr std::uint64_t kSubjectSeconds = 24U * 3600U;
+
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.
 inline constexpr std::size_t kVerdictsPerWorkload = 1000;

@@ -50,6 +50,8 @@ const std::vector<Metric>& agent_metrics() {
        "Records of the kernel log overwritten before the agent read them."},
       {"cgwarden_agent_identity_errors_total", counter, "",
        "Files with names of containers, pods and users that are there but unreadable or damaged."},
+      {"cgwarden_agent_subjects_dropped_total", counter, "",
+       "Units and containers that got no counters of their own because there are too many."},
       {"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
        "Time to answer a scrape of /metrics, compression included."},
       {"cgwarden_agent_scrape_bytes_total", counter, "bytes",

@@ -52,6 +52,27 @@ class WorkloadSection final : public PageSection {
   const std::vector<std::string>& labels_;
 };
 
+class SubjectSection final : public PageSection {
+ public:
+  explicit SubjectSection(const PublishedView& view)
+      : subjects_(view.view().subjects), labels_(view.rows(PageKind::metrics).subject_labels) {}
+  [[nodiscard]] std::size_t families() const override { return subject_metrics().size(); }
+  [[nodiscard]] const Metric& metric(std::size_t family) const override {
+    return subject_metrics()[family].metric;
+  }
+  [[nodiscard]] std::size_t rows() const override { return labels_.size(); }
+  void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
+    const SubjectMetric& metric = subject_metrics()[family];
+    if (subjects_[row].subject.kind != metric.kind) return;
+    lines.about(labels_[row]);
+    lines.line("", metric.read(subjects_[row]));
+  }
+
+ private:
+  const std::vector<SubjectCounters>& subjects_;
+  const std::vector<std::string>& labels_;
+};
+
 class CadvisorSection final : public PageSection {
  public:
   explicit CadvisorSection(const PublishedView& view)
@@ -115,6 +136,10 @@ PageRows page_rows(const View& view, PageKind kind) {
   for (const auto& workload : view.workloads) {
     rows.workload_labels.push_back(label("workload", workload.workload));
   }
+  rows.subject_labels.reserve(view.subjects.size());
+  for (const auto& counters : view.subjects) {
+    rows.subject_labels.push_back(subject_labels(counters.subject));
+  }
   return rows;
 }
 
@@ -146,6 +171,7 @@ std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedVie
   }
   if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view));
   sections.push_back(std::make_unique<WorkloadSection>(view));
+  sections.push_back(std::make_unique<SubjectSection>(view));
   return sections;
 }
 

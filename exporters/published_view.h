@@ -21,7 +21,9 @@ enum class PageKind {
 struct PageRows {
   std::vector<const cgroup::Sample*> cgroups;
   std::vector<std::string> cgroup_labels;
-  std::vector<std::string> workload_labels;  // of View::workloads; none on /metrics/cadvisor
+  // None on /metrics/cadvisor.
+  std::vector<std::string> workload_labels;  // of View::workloads
+  std::vector<std::string> subject_labels;   // of View::subjects
 };
 [[nodiscard]] PageRows page_rows(const View& view, PageKind kind);
 

@@ -90,6 +90,19 @@ std::string metrics_reference() {
   for (const WorkloadMetric& metric : workload_metrics()) {
     append_row(out, metric.metric, metric.label.empty() ? "" : fmt::format("`{}`", metric.label));
   }
+  out +=
+      "\n## Units and containers\n\nOver all cgroups that a systemd unit, or a container of that "
+      "name, has had; they outlive the agent and the machine's\nrestarts, and end a day after the "
+      "last cgroup. `unit` has `uid` beside it where it is of that user's manager. `container` has "
+      "`pod` and\n`namespace`, or without Kubernetes `runtime` (and `uid` of a rootless one). Left "
+      "out are names made for one use (`run-*.scope`, sessions,\nsandboxes of pods).\n\n";
+  out += kTableHead;
+  for (const SubjectMetric& metric : subject_metrics()) {
+    append_row(out, metric.metric,
+               metric.kind == identity::Subject::Kind::unit
+                   ? "`unit`, `uid`"
+                   : "`container`, `pod`, `namespace`, `runtime`, `uid`");
+  }
   out += "\n## The agent\n\n";
   out += kTableHead;
   for (const Metric& metric : agent_metrics()) append_row(out, metric, "");

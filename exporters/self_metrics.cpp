@@ -186,6 +186,7 @@ struct SelfMetrics::Impl {
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
   Counter& identity_errors = counters(registry, "cgwarden_agent_identity_errors_total").Add({});
+  Counter& subjects_dropped = counters(registry, "cgwarden_agent_subjects_dropped_total").Add({});
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -252,6 +253,10 @@ void SelfMetrics::kmsg_lost(std::uint64_t records) {
 
 void SelfMetrics::identity_errors(std::size_t files) {
   impl_->identity_errors.Increment(static_cast<double>(files));
+}
+
+void SelfMetrics::subjects_dropped(std::size_t count) {
+  impl_->subjects_dropped.Increment(static_cast<double>(count));
 }
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {

@@ -40,6 +40,7 @@ class SelfMetrics {
   void store_error();
   void kmsg_lost(std::uint64_t records);
   void identity_errors(std::size_t files);
+  void subjects_dropped(std::size_t count);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 

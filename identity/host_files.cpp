@@ -87,8 +87,10 @@ HostNames::Answer HostNames::pod(const std::string& uid) {
   if (!pods_) {
     pods_.emplace();
     for (const auto& directory : list("/var/log/pods")) {
-      auto names = parse_pod_log_directory(directory);
-      if (names) pods_->emplace(names->pod_uid, *std::move(names));
+      if (auto names = parse_pod_log_directory(directory)) {
+        std::string key = names->pod_uid;
+        pods_->emplace(std::move(key), *std::move(names));
+      }
     }
   }
   const auto found = pods_->find(uid);

@@ -31,6 +31,7 @@ void IdentityBook::observe(const cgroup::Snapshot& snapshot, TimePoint now) {
     changed_ = true;
     Known known{of_path(sample.path), first ? std::nullopt : std::optional(now.wall)};
     entry.open = questions_about(known.identity);
+    known.subject = subject_of(known.identity);
     entry.known = std::make_shared<const Known>(std::move(known));
     for (const Question& question : entry.open) {
       // A container that came back without its name is asked about like a new one.
@@ -58,6 +59,7 @@ void IdentityBook::use_answers(Entry& entry) {
     if (!found->second.names) return found->second.asked > kRetries.size();
     Known known = *entry.known;
     known.identity = completed(std::move(known.identity), *found->second.names);
+    known.subject = subject_of(known.identity);
     entry.known = std::make_shared<const Known>(std::move(known));
     changed_ = true;
     return true;

@@ -12,6 +12,7 @@
 
 #include "identity/host_names.h"
 #include "identity/identity.h"
+#include "identity/subject.h"
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -24,6 +25,7 @@ struct Known {
   Identity identity;
   // Wall clock of the first sample; absent for a cgroup that was there before the book.
   std::optional<Usec> appeared = {};
+  std::optional<Subject> subject = {};  // subject_of(identity)
 };
 
 // The identities of one moment, by cgroup id. Immutable; may be read from any thread.

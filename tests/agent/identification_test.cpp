@@ -5,8 +5,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <thread>
+
+#include "base/file.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -26,7 +27,8 @@ class IdentificationTest : public ::testing::Test {
   void write_config(const std::string& text) {
     const std::string directory = root_ + "/var/lib/docker/containers/" + kContainerId;
     std::filesystem::create_directories(directory);
-    std::ofstream(directory + "/config.v2.json") << text;
+    // As docker does: the thread must not find half of it.
+    ASSERT_TRUE(write_file_atomically(directory + "/config.v2.json", text));
   }
   // One tick; each a second after the one before.
   std::size_t tick() {

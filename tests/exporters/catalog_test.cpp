@@ -16,6 +16,7 @@ std::vector<Metric> all_metrics() {
   std::vector<Metric> all = agent_metrics();
   for (const auto& metric : cgroup_metrics()) all.push_back(metric.metric);
   for (const auto& metric : workload_metrics()) all.push_back(metric.metric);
+  for (const auto& metric : subject_metrics()) all.push_back(metric.metric);
   return all;
 }
 

@@ -131,6 +131,14 @@ View example_view() {
   leaker.upper_bytes = 1U << 20U;
   leaker.healthy = true;
   view.workloads = {leaker, born_workload("quiet")};
+  using enum identity::Subject::Kind;
+  view.subjects = {
+      {.subject = {.kind = unit, .name = "ssh.service"}, .starts = 2, .oom_kills = 1},
+      {.subject = {.kind = unit, .name = "mine.service", .owner = 1000}, .throttled_usec = 1500000},
+      {.subject = {.kind = container, .name = "nginx", .pod_namespace = "shop", .pod = "web"},
+       .starts = 1,
+       .memory_high_events = 3},
+      {.subject = {.kind = container, .name = "box", .owner = 1000, .runtime = "podman"}}};
   return view;
 }
 

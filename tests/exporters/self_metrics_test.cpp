@@ -54,6 +54,7 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.store_error();
   metrics.kmsg_lost(7);
   metrics.identity_errors(5);
+  metrics.subjects_dropped(6);
   metrics.scrape(Usec{1000}, 4096);
   metrics.workloads_running(2);
   const std::string text = metrics.render(text_0_0_4);
@@ -74,6 +75,7 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_store_errors_total 1\n",
            "cgwarden_agent_kmsg_lost_records_total 7\n",
            "cgwarden_agent_identity_errors_total 5\n",
+           "cgwarden_agent_subjects_dropped_total 6\n",
            "cgwarden_agent_scrape_bytes_total 4096\n",
            "cgwarden_agent_workloads_running 2\n",
        }) {

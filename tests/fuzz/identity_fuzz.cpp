@@ -2,6 +2,7 @@
 // container.
 #include "identity/host_names.h"
 #include "identity/names.h"
+#include "identity/subject.h"
 
 #include "tests/fuzz/fuzz_target.h"
 
@@ -19,6 +20,13 @@ void check_path(const std::string& path) {
                          found.kind == identity::Kind::machine || found.kind == identity::Kind::vm;
   fuzz::require(!container || !found.container.empty() || !found.container_id.empty(),
                 "what is a container has a name");
+  if (const auto subject = identity::subject_of(found)) {
+    fuzz::require(identity::parse_subject_key(identity::to_key(*subject)) == subject,
+                  "a key of the store is one subject");
+  }
+  if (const auto subject = identity::parse_subject_key(path)) {
+    fuzz::require(identity::to_key(*subject) == path, "a subject has one key");
+  }
   for (const auto& question : identity::questions_about(found)) {
     fuzz::require(!question.name.empty(), "a question is about something");
   }

@@ -144,3 +144,34 @@ def test_the_page_of_cadvisors_names(scenario):
         assert f'\n{name}{{id="/system.slice"' in text, name
     checked = scenario.guest.run(f"curl -sf {url} | promtool check metrics", timeout=120)
     assert checked.returncode == 0, checked
+
+
+def test_counters_of_a_unit_outlive_its_cgroups_and_the_agent(scenario):
+    guest = scenario.guest
+    hungry = [
+        "systemd-run", "--quiet", "--unit=hungry", "-p", "MemoryMax=16M", "-p", "MemorySwapMax=0",
+        "-p", "OOMPolicy=continue", "sh", "-c", "tail /dev/zero; sleep 1000"]  # fmt: skip
+
+    def counter(name):
+        return scenario.metrics().get(f'cgwarden_unit_{name}_total{{unit="hungry.service"}}')
+
+    def run_and_stop(kills):
+        guest.run(hungry, check=True)
+        try:
+            scenario.until(lambda: counter("oom_kills") == kills, f"OOM kill {kills} to be counted")
+            events = guest.read_file("/sys/fs/cgroup/system.slice/hungry.service/memory.events").decode()
+            assert "oom_kill 1\n" in events
+        finally:
+            guest.run("systemctl stop hungry; systemctl reset-failed hungry", timeout=PATIENCE)
+
+    run_and_stop(1)
+    run_and_stop(2)
+    scenario.stop_agent()
+    scenario.start_agent()
+    assert scenario.until(lambda: counter("oom_kills"), "the counters of the agent before") == 2
+    assert counter("starts") == 2
+    run_and_stop(3)
+    # The agent itself saw its unit and no session or scope for one use.
+    units = {series for series in scenario.metrics() if series.startswith("cgwarden_unit_starts_total")}
+    assert 'cgwarden_unit_starts_total{unit="init.scope"}' in units
+    assert not any("session-" in series or 'unit="run-' in series and ".scope" in series for series in units)
