@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -112,7 +113,8 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;
   std::optional<SamplingLoop> sampling_;
-  std::vector<std::string> managed_;  // globs and payloads
+  std::map<std::string, std::string> workload_of_cgroup_;  // as last published
+  std::vector<std::string> managed_;                       // globs and payloads
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

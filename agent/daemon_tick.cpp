@@ -126,6 +126,18 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
     }
   }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
+  // The last values of one that died are the last ones of the same series.
+  const auto shown = [&](const std::string& path) {
+    return view->snapshot->find(path) != nullptr ||
+           std::ranges::any_of(view->snapshot->gone(),
+                               [&](const auto& sample) { return sample.path == path; });
+  };
+  for (const auto& [path, name] : workload_of_cgroup_) {
+    if (!view->workload_of_cgroup.contains(path) && shown(path)) {
+      view->workload_of_cgroup.emplace(path, name);
+    }
+  }
+  workload_of_cgroup_ = view->workload_of_cgroup;
   identification_.show_in(*view);
   view->subjects = subjects_.all();
   endpoint_->publish(std::move(view));
@@ -174,6 +186,10 @@ void Daemon::workload_started(const std::string& name) {
   counters_.started(name);
   counters_.set_running(name, true);
   throttle_watch_.forget(name);
+  // It may have ended by the next tick.
+  for (const auto& running : supervisor_->running()) {
+    if (running.name == name) workload_of_cgroup_[running.payload] = name;
+  }
 }
 
 bool Daemon::death_is_known(const launcher::ExitRecord& record) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
-#include <charconv>
 #include <cstddef>
 #include <string_view>
 
@@ -72,13 +71,6 @@ class UnknownKeys {
   return true;
 }
 
-// The whole of `text` as a number, as parse_integer() reads it.
-[[nodiscard]] inline bool scan_digits(std::string_view text, std::uint64_t& value) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && stop == end;
-}
-
 // parse_counts() without allocation; false where it would fail, and where a file has more unknown
 // keys than UnknownKeys holds.
 template <typename Stat, std::size_t Size>
@@ -101,8 +93,8 @@ template <typename Stat, std::size_t Size>
       if (!unknown.add(key)) return false;
       continue;
     }
-    std::uint64_t number = 0;
-    if (seen.test(row) || !scan_digits(value, number)) return false;
+    const auto number = parse_integer<std::uint64_t>(value);
+    if (seen.test(row) || !number) return false;
     seen.set(row);
     stat.*table[row].member = number;
     next = row + 1;

@@ -99,27 +99,6 @@ bool says_nothing_else(const Facts& part, const Facts& whole) {
   });
 }
 
-// Says what the test wants; has room for `room` directories.
-class ToldWatch final : public TreeWatch {
- public:
-  ToldWatch(std::vector<TreeChange>& changes, std::size_t room) : changes_(changes), room_(room) {}
-  [[nodiscard]] std::string_view kind() const override { return "inotify"; }
-  [[nodiscard]] int fd() const override { return 0; }
-  [[nodiscard]] Status add(CgroupId /*id*/, int /*directory*/) override {
-    if (room_ == 0) return fail(Error::from_errno(ENOSPC, "watch", "directories"));
-    --room_;
-    return {};
-  }
-  void remove(CgroupId /*id*/) override { ++room_; }
-  [[nodiscard]] Result<std::vector<TreeChange>> take() override {
-    return std::exchange(changes_, {});
-  }
-
- private:
-  std::vector<TreeChange>& changes_;
-  std::size_t room_;
-};
-
 class SamplerTest : public ::testing::Test {
  protected:
   SamplerTest() {
@@ -428,65 +407,6 @@ TEST_F(SamplerTest, ASnapshotNeverChangesUnderItsReader) {
     EXPECT_EQ(sampler.tick(at(second))->find("/a")->memory_current, Bytes{second});
     EXPECT_EQ(kept->find("/a")->memory_current, Bytes{31457280});
   }
-}
-
-TEST_F(SamplerTest, PollingFindsWhatCameAndWent) {
-  Sampler& sampler = start();
-  static_cast<void>(sampler.tick(at(1)));
-  fixture_.add("/a/b/new/below", control_files());
-  sampler.poll_changes(at(2));
-  EXPECT_NE(sampler.tick(at(2))->find("/a/b/new/below"), nullptr);
-  fixture_.remove("/a/b/new");
-  sampler.poll_changes(at(3));
-  const auto snapshot = sampler.tick(at(3));
-  EXPECT_EQ(snapshot->find("/a/b/new"), nullptr);
-  EXPECT_THAT(snapshot->gone(), SizeIs(2));
-}
-
-TEST_F(SamplerTest, ToldChangesAreLookedAtAndOnlyThese) {
-  Sampler& sampler = start();
-  std::vector<TreeChange> changes;
-  sampler.watch_with(std::make_unique<ToldWatch>(changes, 100), at(0));
-  const CgroupId a = tree_.id_of("/a").value();
-  fixture_.add("/a/new/below", control_files());
-  fixture_.add("/untold", {});
-  changes = {{TreeChange::Kind::appeared, a, "new"},
-             {TreeChange::Kind::removed, a, "b"},       // it is still there
-             {TreeChange::Kind::appeared, a, "never"},  // and this never was
-             {TreeChange::Kind::appeared, CgroupId{1}, "of nobody"}};
-  sampler.take_changes(at(1));
-  auto snapshot = sampler.tick(at(1));
-  EXPECT_THAT(paths(snapshot->samples()),
-              ElementsAre("/", "/a", "/a-b", "/a/b", "/a/new", "/a/new/below"));
-  EXPECT_EQ(facts(*snapshot->find("/a/new/below")), facts(*snapshot->find("/a/b")));
-  fixture_.remove("/a/new");
-  changes = {{TreeChange::Kind::removed, a, "new"}};
-  sampler.take_changes(at(2));
-  snapshot = sampler.tick(at(2));
-  EXPECT_THAT(paths(snapshot->samples()), ElementsAre("/", "/a", "/a-b", "/a/b"));
-  EXPECT_THAT(snapshot->gone(), SizeIs(2));
-  changes = {{TreeChange::Kind::overflow, {}, {}}};
-  sampler.take_changes(at(3));
-  EXPECT_NE(sampler.tick(at(3))->find("/untold"), nullptr);
-}
-
-TEST_F(SamplerTest, AWatchThatRunsOutIsGivenUpForPolling) {
-  Sampler& sampler = start();
-  std::vector<TreeChange> changes;
-  sampler.watch_with(std::make_unique<ToldWatch>(changes, 5), at(0));
-  EXPECT_EQ(sampler.discovery(), "inotify");
-  const CgroupId a = tree_.id_of("/a").value();
-  fixture_.add("/a/x/y", {});
-  changes = {{TreeChange::Kind::appeared, a, "x"}};
-  sampler.take_changes(at(1));
-  EXPECT_EQ(sampler.discovery(), "polling");
-  EXPECT_EQ(sampler.changes_fd(), -1);
-  EXPECT_THAT(sampler.watch_fault(), ::testing::HasSubstr("watch"));
-  // What it was in the middle of is there, and the next change is found by looking.
-  EXPECT_NE(sampler.tick(at(1))->find("/a/x/y"), nullptr);
-  fixture_.add("/a/x/z", {});
-  sampler.poll_changes(at(2));
-  EXPECT_NE(sampler.tick(at(2))->find("/a/x/z"), nullptr);
 }
 
 TEST_F(SamplerTest, BackOffStretchesTheTiers) {

@@ -62,6 +62,17 @@ def test_a_cgroup_between_two_ticks_shows_its_last_values_to_two_scrapes(scenari
     scenario.until(lambda: not about(scenario.metrics(), "/watched/short"), "the end of the series", 30)
 
 
+def test_a_workload_between_two_ticks_shows_its_last_values_under_its_name(scenario):
+    scenario.add_workload("brief", ["/bin/sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"])
+    scenario.wait_died("brief")
+    series = ('cgwarden_cgroup_cpu_usage_seconds_total'
+              '{cgroup="/cgwarden.slice/brief.scope/payload",workload="brief"}')
+    first = scenario.until(lambda: scenario.metrics().get(series), "the last values", 30)
+    assert first > 0
+    assert scenario.metrics().get(series) == first
+    scenario.until(lambda: series not in scenario.metrics(), "the end of the series", 30)
+
+
 def test_churn_leaves_nothing_behind(scenario):
     def state():
         fds = int(scenario.guest.run(f"ls /proc/{scenario.agent.pid}/fd | wc -l", check=True).text)
