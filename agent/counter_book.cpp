@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "identity/subject.h"
+
 namespace cgwarden::agent {
 namespace {
 
@@ -59,12 +61,16 @@ void grow(std::uint64_t& total, std::uint64_t& seen, const cgroup::Count& now) {
 
 }  // namespace
 
+cgroup::Count oom_incidents(const cgroup::MemoryEvents& events) {
+  return events.oom_group_kill.value_or(0) > 0 ? events.oom_group_kill : events.oom_kill;
+}
+
 KernelCounts counts_of(const cgroup::Sample& payload) {
   KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
   if (payload.cpu_stat) counts.throttled_usec = payload.cpu_stat->throttled_usec;
   if (payload.memory_events) {
     counts.high = payload.memory_events->high;
-    counts.oom_kill = payload.memory_events->oom_kill;
+    counts.oom_kill = oom_incidents(*payload.memory_events);
   }
   return counts;
 }
@@ -84,6 +90,7 @@ exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
 Status CounterBook::load(const diagnosis::StoreWriter& store) {
   CGW_ASSIGN(const auto stored, store.counters());
   for (const auto& counter : stored) {
+    if (identity::is_subject_key(counter.workload)) continue;  // SubjectBook's
     const std::string_view name = counter.counter;
     if (name.starts_with(kSeenPrefix)) {
       set_seen(seen_[counter.workload], name.substr(kSeenPrefix.size()), counter.value);

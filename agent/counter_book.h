@@ -16,12 +16,18 @@
 
 namespace cgwarden::agent {
 
+// OOM kills as incidents: a group kill (memory.oom.group) is one, while memory.events counts the
+// process chosen and then every process of the group. `oom_kill` alone rises first and the group's
+// count takes its place, so that an incident is counted once whenever it is read. What was killed
+// alone before the first group kill of the same cgroup is not added to it.
+[[nodiscard]] cgroup::Count oom_incidents(const cgroup::MemoryEvents& events);
+
 // What the kernel counted for one payload cgroup since it was made.
 struct KernelCounts {
   CgroupId id;
   cgroup::Count throttled_usec;
   cgroup::Count high;
-  cgroup::Count oom_kill;
+  cgroup::Count oom_kill;  // incidents
 };
 [[nodiscard]] KernelCounts counts_of(const cgroup::Sample& payload);
 

@@ -90,6 +90,8 @@ Status Daemon::open_runtime() {
   CGW_TRY(open_signals());
   counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
+  subjects_ = SubjectBook(this_boot());
+  CGW_TRY(subjects_.load(store_));
   CGW_TRY(load_first_policies());
   const bool systemd_running = systemd_is_running();
   enforcer_.emplace(tree_, self_metrics_, systemd_running);
@@ -105,6 +107,10 @@ Status Daemon::open_runtime() {
                                                                .enforcer = &*enforcer_,
                                                                .listener = this},
                                              options_);
+  sampling_.emplace(
+      SamplingLoop::Parts{
+          .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
+      options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
   open_kernel_log();
   open_bus();
@@ -129,8 +135,7 @@ Status Daemon::open_signals() {
 }
 
 Status Daemon::open_endpoint() {
-  if (options_.listen.empty()) return {};
-  CGW_ASSIGN(endpoint_, exporters::HttpEndpoint::start(options_.listen, self_metrics_));
+  CGW_ASSIGN(endpoint_, WebEndpoint::open(options_, *loop_, self_metrics_));
   return {};
 }
 
@@ -316,8 +321,7 @@ Status Daemon::run() {
   launch_new_workloads();
   forget_strange_counters();
   // The first sample before READY=1: who waits for the start finds metrics at once.
-  tick();
-  CGW_ASSIGN(tick_timer_, loop_->timer(options_.interval, options_.interval, [this] { tick(); }));
+  CGW_TRY(sampling_->start());
   // Not from the tick: the interval may be longer than the service manager's patience.
   if (const auto watchdog = service_manager::watchdog_interval()) {
     CGW_ASSIGN(watchdog_timer_, loop_->timer(Usec{0}, *watchdog / 2, service_manager::alive));
@@ -325,7 +329,7 @@ Status Daemon::run() {
   log::info("agent_started", {{"cgroup_root", tree_.root()},
                               {"scopes", scopes_->kind()},
                               {"policies", std::to_string(policies_.size())},
-                              {"listen", options_.listen}});
+                              {"listen", endpoint_ ? endpoint_->addresses() : ""}});
   service_manager::ready("watching " + tree_.root());
   const Status ran = loop_->run();
   save_counters();

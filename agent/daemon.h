@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,15 +13,18 @@
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
 #include "agent/good_policies.h"
+#include "agent/identification.h"
 #include "agent/kernel_log.h"
 #include "agent/options.h"
+#include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
+#include "agent/subject_book.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
+#include "agent/web_endpoint.h"
 #include "base/clock.h"
 #include "cgroup/tree.h"
 #include "diagnosis/store.h"
-#include "exporters/http_endpoint.h"
 #include "exporters/self_metrics.h"
 #include "policy/policy.h"
 
@@ -62,7 +66,10 @@ class Daemon final : public Control, private SupervisorListener {
   void directories_changed();
   void launch_new_workloads();
 
-  void tick();
+  // Before a tick: which cgroups limits are written to, when that changed, and which gone ones
+  // every scraper has seen.
+  void prepare_tick();
+  void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
@@ -92,23 +99,27 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<EventLoop> loop_;
   exporters::SelfMetrics self_metrics_;
   CounterBook counters_;
+  Identification identification_;
+  SubjectBook subjects_;
   ThrottleWatch throttle_watch_;
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;
   std::optional<KernelLog> kernel_log_;
   std::string kernel_log_fault_;
   std::uint64_t kernel_log_lost_ = 0;
-  std::unique_ptr<exporters::HttpEndpoint> endpoint_;
+  std::unique_ptr<WebEndpoint> endpoint_;
   std::optional<Enforcer> enforcer_;
   std::unique_ptr<ScopeHost> scopes_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;
+  std::optional<SamplingLoop> sampling_;
+  std::map<std::string, std::string> workload_of_cgroup_;  // as last published
+  std::vector<std::string> managed_;                       // globs and payloads
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;
   EventLoop::Watch kernel_log_watch_;
   EventLoop::Watch directories_watch_;
-  EventLoop::Timer tick_timer_;
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
   std::uint64_t ticks_ = 0;

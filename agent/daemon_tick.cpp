@@ -1,11 +1,15 @@
 // Daemon: what happens once per interval, and at a death.
+#include <algorithm>
+#include <functional>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "agent/daemon.h"
 #include "agent/incident.h"
 #include "base/log.h"
 #include "diagnosis/diagnose.h"
+#include "policy/match.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -13,39 +17,53 @@ namespace {
 // Counters survive an agent's kill -9 up to this age; a death saves at once.
 constexpr std::uint64_t kTicksBetweenSaves = 30;
 
-std::size_t count_unreadable(const cgroup::Snapshot& snapshot) {
-  std::size_t count = 0;
-  for (const auto& sample : snapshot.samples()) count += sample.unreadable.size();
-  return count;
-}
-
 // What it counted up to its death, also when no agent was there to see it.
 KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
   KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
   if (payload.after.cpu_stat) counts.throttled_usec = payload.after.cpu_stat->throttled_usec;
   if (payload.after.memory_events) {
     counts.high = payload.after.memory_events->high;
-    counts.oom_kill = payload.after.memory_events->oom_kill;
+    counts.oom_kill = oom_incidents(*payload.after.memory_events);
   }
   return counts;
 }
 
 }  // namespace
 
-void Daemon::tick() {
-  const TimePoint start = clock_.now();
-  auto snapshot = std::make_shared<const cgroup::Snapshot>(tree_.read_snapshot(start));
+void Daemon::prepare_tick() {
+  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_twice());
+  std::vector<std::string> names;
+  for (const auto& policy : policies_) {
+    names.insert(names.end(), policy.cgroups.begin(), policy.cgroups.end());
+  }
+  const auto globs = static_cast<std::ptrdiff_t>(names.size());
+  for (const auto& running : supervisor_->running()) names.push_back(running.payload);
+  if (names == managed_) return;
+  managed_ = names;
+  std::set<std::string, std::less<>> payloads(names.begin() + globs, names.end());
+  names.resize(static_cast<std::size_t>(globs));
+  sampling_->sampler().set_managed(
+      [globs = std::move(names), payloads = std::move(payloads)](std::string_view path) {
+        return payloads.contains(path) || std::ranges::any_of(globs, [&](const auto& glob) {
+                 return policy::glob_matches(glob, path);
+               });
+      },
+      clock_.now());
+}
+
+void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   enforcer_->enforce(*snapshot, effective_policies());
-  observe_workloads(*snapshot, start);
+  const TimePoint taken = snapshot->taken();
+  observe_workloads(*snapshot, taken);
+  self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
+  self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
   }
-  self_metrics_.tick(clock_.now().boottime - start.boottime, snapshot->samples().size(),
-                     snapshot->dropped(), count_unreadable(*snapshot));
   supervisor_->forget_finished();
   supervisor_->measure_uppers();
-  publish(std::move(snapshot));
+  publish(snapshot);
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
 
@@ -108,6 +126,20 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
     }
   }
   for (const auto& workload : running) view->workload_of_cgroup[workload.payload] = workload.name;
+  // The last values of one that died are the last ones of the same series.
+  const auto shown = [&](const std::string& path) {
+    return view->snapshot->find(path) != nullptr ||
+           std::ranges::any_of(view->snapshot->gone(),
+                               [&](const auto& sample) { return sample.path == path; });
+  };
+  for (const auto& [path, name] : workload_of_cgroup_) {
+    if (!view->workload_of_cgroup.contains(path) && shown(path)) {
+      view->workload_of_cgroup.emplace(path, name);
+    }
+  }
+  workload_of_cgroup_ = view->workload_of_cgroup;
+  identification_.show_in(*view);
+  view->subjects = subjects_.all();
   endpoint_->publish(std::move(view));
 }
 
@@ -123,7 +155,9 @@ void Daemon::store_death(const diagnosis::Verdict& verdict) {
 }
 
 void Daemon::save_counters() {
-  if (const Status saved = counters_.save(store_); !saved) {
+  Status saved = counters_.save(store_);
+  if (saved) saved = subjects_.save(store_, clock_.now());
+  if (!saved) {
     self_metrics_.store_error();
     log::error("counters_not_stored", {{"error", saved.error().sentence()}});
   }
@@ -152,6 +186,10 @@ void Daemon::workload_started(const std::string& name) {
   counters_.started(name);
   counters_.set_running(name, true);
   throttle_watch_.forget(name);
+  // It may have ended by the next tick.
+  for (const auto& running : supervisor_->running()) {
+    if (running.name == name) workload_of_cgroup_[running.payload] = name;
+  }
 }
 
 bool Daemon::death_is_known(const launcher::ExitRecord& record) {

@@ -18,6 +18,19 @@ inline constexpr std::size_t kProcsFileBytes = 32U * 1024U * 1024U;
 inline constexpr std::size_t kCgroupDepth = 64;
 // The product's stated scale is 10,000 cgroups; ten times that bounds memory at about 300 MB.
 inline constexpr std::size_t kCgroupsWatched = 100000;
+// Fds kept on files of every tick: 7 a cgroup at the stated scale and a seventh more. The kernel
+// charges 4 KiB to the agent for each that was read, 320 MB in all.
+inline constexpr std::size_t kKeptFiles = 80000;
+// Cgroups that went and still show their last values: 100 a second for the 30 s of two scrapes,
+// each with about 45 series.
+inline constexpr std::size_t kGoneCgroups = 3000;
+// Scrapers whose two scrapes a gone cgroup waits for; a Prometheus pair, an agent and a few people.
+inline constexpr std::size_t kScrapers = 16;
+// Seconds after which a gone cgroup is shown to nobody, and a scraper not seen is no scraper: the
+// longest interval at which Prometheus does not forget series.
+inline constexpr std::uint64_t kGoneSeconds = 300;
+// Levels of back-off of a tick that overruns: 1 s becomes 64 s.
+inline constexpr unsigned kMostBackOff = 64;
 // A policy or workload file is written by people; 1 MiB is far beyond any real one.
 inline constexpr std::size_t kYamlFileBytes = 1024U * 1024U;
 // The copy of the last good policy files: thousands of real ones.
@@ -56,6 +69,8 @@ inline constexpr std::size_t kKernelLogGaps = 64;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;
+// Addresses of the endpoint: loopback, one or two of the node, a socket. Each has its own threads.
+inline constexpr std::size_t kListenAddresses = 8;
 // HTTP connections at a time: a few scrapers with keep-alive, a browser, a probe. One address may
 // hold a quarter, so that a single client cannot shut out the others.
 inline constexpr unsigned kHttpConnections = 64;
@@ -65,8 +80,21 @@ inline constexpr unsigned kHttpThreads = 2;
 // Seconds without a byte after which a connection is closed; Prometheus keeps idle ones for 5 min
 // and reconnects silently.
 inline constexpr unsigned kHttpIdleSeconds = 30;
-// Memory of one request: Prometheus sends about 500 bytes of headers, browsers 2 KiB.
-inline constexpr std::size_t kHttpRequestBytes = 16U * 1024U;
+// Memory of one request and of what is being sent: Prometheus sends about 500 bytes of headers, and
+// pieces of half of this keep the number of system calls of a large page small.
+inline constexpr std::size_t kHttpRequestBytes = 128U * 1024U;
+// A page is written in pieces of this size, so that 400,000 series need no more memory than 400.
+inline constexpr std::size_t kHttpPieceBytes = 64U * 1024U;
+// Up to here an answer is sent whole, with its length; a larger one is sent in chunks.
+inline constexpr std::size_t kHttpWholeBytes = 1024U * 1024U;
+// Such answers at a time, over all addresses: each keeps the snapshot of its beginning in memory for as
+// long as its client takes to read.
+inline constexpr unsigned kHttpStreams = 8;
+// Credentials whose bcrypt hash was computed, kept so that a scrape every second does not pay for
+// it again: more than any endpoint has users.
+inline constexpr std::size_t kHttpKnownCredentials = 128;
+// The cost of a bcrypt hash, as a power of two of its rounds: 16 takes about 5 s.
+inline constexpr unsigned kBcryptMostCost = 16;
 // Elements read of an Accept header; Prometheus 3 sends 6.
 inline constexpr std::size_t kHttpAcceptElements = 32;
 
@@ -78,6 +106,23 @@ inline constexpr unsigned kLaunchFailuresInRow = 10;
 // 100, and for a day, so that 10,000 one-shot runs do not fill memory. Their verdicts stay.
 inline constexpr std::size_t kFinishedWorkloads = 100;
 inline constexpr std::uint64_t kFinishedWorkloadSeconds = 24U * 3600U;
+
+// A state file of a container runtime: config.json with a large seccomp profile is 100 KiB;
+// containers.json of 10,000 containers is about 10 MiB.
+inline constexpr std::size_t kRuntimeStateBytes = 16U * 1024U * 1024U;
+// Entries read of one directory of logs or state: kubelet runs 110 pods by default, at most some
+// hundreds; each has a few containers, and a log that was not yet collected.
+inline constexpr std::size_t kNamesPerDirectory = 20000;
+// Names of containers, pods and users remembered while they have no cgroup, so that one that comes
+// back is known at once; some 300 bytes each.
+inline constexpr std::size_t kRememberedNames = 20000;
+
+// Units and named containers with counters of their own: a node has some 150 units and at most some
+// hundreds of containers at a time; their names are kept for a day, so that a counter goes on over
+// a restart in the night. Four series each. Users can make any number of names.
+inline constexpr std::size_t kSubjects = 5000;
+inline constexpr std::size_t kSubjectsOfUsers = 500;
+inline constexpr std::uint64_t kSubjectSeconds = 24U * 3600U;
 
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.

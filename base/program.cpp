@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 
@@ -54,7 +57,33 @@ class SpawnTables {
   posix_spawnattr_t attributes_{};
 };
 
+// As the limit itself, one for the whole process; 0: never raised.
+std::atomic<rlim_t> soft_open_files_before{0};
+
+// A started program that depends on it waits for a word from us, so that it never sees the other
+// one.
+void give_back_open_files(pid_t pid) {
+  const rlim_t before = soft_open_files_before.load();
+  rlimit limit{};
+  if (before == 0 || ::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) != 0) return;
+  limit.rlim_cur = before;
+  static_cast<void>(::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr));
+}
+
 }  // namespace
+
+std::size_t raise_open_files(std::size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlim_t before = limit.rlim_cur;
+  const rlim_t target = std::min<rlim_t>(limit.rlim_max, wanted);
+  if (target <= before) return before;
+  limit.rlim_cur = target;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return before;
+  rlim_t none = 0;
+  soft_open_files_before.compare_exchange_strong(none, before);
+  return target;
+}
 
 Result<pid_t> start_program(const Program& program) {
   SpawnTables tables(program.group);
@@ -83,6 +112,7 @@ Result<pid_t> start_program(const Program& program) {
   const int error = ::posix_spawn(&pid, program.path.c_str(), tables.actions(), tables.attributes(),
                                   argv.data(), envp.data());
   if (error != 0) return fail(Error::from_errno(error, "start", program.path));
+  give_back_open_files(pid);
   return pid;
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ struct Program {
 
 // posix_spawn(3). The caller reaps the child. A program that cannot be executed is an error.
 [[nodiscard]] Result<pid_t> start_program(const Program& program);
+
+// Raises this process's soft RLIMIT_NOFILE to `wanted` or as far as the hard one allows, and
+// returns the one in force. Programs started from then on still get the one of before: who uses
+// select(2) breaks with more than 1,024.
+[[nodiscard]] std::size_t raise_open_files(std::size_t wanted);
 
 // NAME=VALUE of every environment variable of this process.
 [[nodiscard]] std::vector<std::string> own_environment();

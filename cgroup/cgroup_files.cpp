@@ -1,5 +1,6 @@
 #include "cgroup/field_table.h"
 #include "cgroup/quote.h"
+#include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -54,6 +55,25 @@ Result<CgroupEvents> parse_cgroup_events(std::string_view text) {
         return true;
       }));
   return events;
+}
+
+bool scan_cgroup_events(std::string_view text, CgroupEvents& out) {
+  out = CgroupEvents{};
+  UnknownKeys unknown;
+  while (!text.empty()) {
+    std::string_view key;
+    std::string_view value;
+    if (!take_pair(text, key, value)) return false;
+    const auto* const row = std::find_if(kCgroupEvents.begin(), kCgroupEvents.end(),
+                                         [&](const EventFlag& flag) { return flag.key == key; });
+    if (row == kCgroupEvents.end()) {
+      if (!unknown.add(key)) return false;
+      continue;
+    }
+    if ((out.*row->member).has_value() || (value != "0" && value != "1")) return false;
+    out.*row->member = value == "1";
+  }
+  return true;
 }
 
 Result<CgroupType> parse_cgroup_type(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "cgroup/field_table.h"
 #include "cgroup/quote.h"
+#include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -28,6 +29,8 @@ constexpr std::array kCpuStatLocal{
 Result<CpuStat> parse_cpu_stat(std::string_view text) {
   return parse_counts(text, "cpu.stat", kCpuStat);
 }
+
+bool scan_cpu_stat(std::string_view text, CpuStat& out) { return scan_counts(text, kCpuStat, out); }
 
 Result<CpuStatLocal> parse_cpu_stat_local(std::string_view text) {
   return parse_counts(text, "cpu.stat.local", kCpuStatLocal);

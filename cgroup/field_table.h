@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <string_view>
 
@@ -35,6 +37,69 @@ template <typename Stat, std::size_t Size>
     return true;
   }));
   return stat;
+}
+
+// The keys outside a table that a scan remembers, so that none may stand twice: kernels later than
+// the table have added one or two at a time. With more, the parser reads the file.
+class UnknownKeys {
+ public:
+  // false when the key was there before, or there is no room.
+  [[nodiscard]] bool add(std::string_view key) {
+    if (count_ == keys_.size()) return false;
+    const auto end = keys_.begin() + count_;
+    if (std::find(keys_.begin(), end, key) != end) return false;
+    keys_.at(count_++) = key;
+    return true;
+  }
+
+ private:
+  std::array<std::string_view, 16> keys_;
+  std::size_t count_ = 0;
+};
+
+// Takes "KEY VALUE\n" off `text`; false when it does not begin with one.
+[[nodiscard]] inline bool take_pair(std::string_view& text, std::string_view& key,
+                                    std::string_view& value) {
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos) return false;
+  const std::string_view line = text.substr(0, end);
+  const std::size_t blank = line.find(' ');
+  if (blank == 0 || blank == std::string_view::npos || blank + 1 == end) return false;
+  key = line.substr(0, blank);
+  value = line.substr(blank + 1);
+  text.remove_prefix(end + 1);
+  return true;
+}
+
+// parse_counts() without allocation; false where it would fail, and where a file has more unknown
+// keys than UnknownKeys holds.
+template <typename Stat, std::size_t Size>
+[[nodiscard]] bool scan_counts(std::string_view text,
+                               const std::array<CountField<Stat>, Size>& table, Stat& stat) {
+  stat = Stat{};
+  std::bitset<Size> seen;
+  UnknownKeys unknown;
+  std::size_t next = 0;
+  while (!text.empty()) {
+    std::string_view key;
+    std::string_view value;
+    if (!take_pair(text, key, value)) return false;
+    std::size_t row = Size;
+    for (std::size_t step = 0; step < Size && row == Size; ++step) {
+      const std::size_t at = (next + step) % Size;
+      if (table[at].key == key) row = at;
+    }
+    if (row == Size) {
+      if (!unknown.add(key)) return false;
+      continue;
+    }
+    const auto number = parse_integer<std::uint64_t>(value);
+    if (seen.test(row) || !number) return false;
+    seen.set(row);
+    stat.*table[row].member = number;
+    next = row + 1;
+  }
+  return true;
 }
 
 }  // namespace cgwarden::cgroup

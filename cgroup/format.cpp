@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cgroup/quote.h"
+#include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -60,6 +61,14 @@ Result<std::uint64_t> parse_number(std::string_view text, std::string_view where
   const auto value = parse_integer<std::uint64_t>(line);
   if (!value) return fail(malformed(where, quote(line) + " is not a number"));
   return *value;
+}
+
+bool scan_number(std::string_view text, std::uint64_t& out) {
+  if (!text.ends_with('\n')) return false;
+  text.remove_suffix(1);
+  const auto value = parse_integer<std::uint64_t>(text);
+  if (value) out = *value;
+  return value.has_value();
 }
 
 Result<LimitOf<std::uint64_t>> parse_limit(std::string_view text, std::string_view where) {

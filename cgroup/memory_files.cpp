@@ -1,4 +1,5 @@
 #include "cgroup/field_table.h"
+#include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -60,6 +61,10 @@ Result<MemoryStat> parse_memory_stat(std::string_view text) {
 
 Result<MemoryEvents> parse_memory_events(std::string_view text, std::string_view where) {
   return parse_counts(text, where, kMemoryEvents);
+}
+
+bool scan_memory_events(std::string_view text, MemoryEvents& out) {
+  return scan_counts(text, kMemoryEvents, out);
 }
 
 Result<SwapEvents> parse_swap_events(std::string_view text) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cgroup/format.h"
+#include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -59,7 +60,56 @@ std::optional<PressureLine> parse_line(const std::vector<NestedPair>& pairs) {
   return line;
 }
 
+// Takes a number of decimal digits off `text`: how many, 0 when it begins with none.
+std::size_t take_digits(std::string_view& text, std::uint64_t& value) {
+  std::size_t count = 0;
+  while (count < text.size() && text[count] >= '0' && text[count] <= '9') {
+    value = value * 10 + static_cast<std::uint64_t>(text[count] - '0');
+    ++count;
+  }
+  text.remove_prefix(count);
+  return count;
+}
+
+bool take(std::string_view& text, std::string_view word) {
+  if (!text.starts_with(word)) return false;
+  text.remove_prefix(word.size());
+  return true;
+}
+
+// "12.34" as the nearest double: digits and scale are exact below 2^53, so one division rounds
+// once, as from_chars does.
+bool take_percent(std::string_view& text, double& out) {
+  constexpr std::size_t kExactDigits = 15;
+  std::uint64_t value = 0;
+  const std::size_t whole = take_digits(text, value);
+  if (whole == 0 || whole + 2 > kExactDigits || !take(text, ".")) return false;
+  if (take_digits(text, value) != 2) return false;
+  out = static_cast<double>(value) / 100;
+  return true;
+}
+
+// " avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", as psi_show prints it.
+bool take_line(std::string_view& text, PressureLine& line) {
+  constexpr std::size_t kDigitsThatFit = 19;
+  std::uint64_t total = 0;
+  const bool averages = take(text, " avg10=") && take_percent(text, line.avg10) &&
+                        take(text, " avg60=") && take_percent(text, line.avg60) &&
+                        take(text, " avg300=") && take_percent(text, line.avg300);
+  if (!averages || !take(text, " total=")) return false;
+  const std::size_t digits = take_digits(text, total);
+  line.total_usec = total;
+  return digits > 0 && digits <= kDigitsThatFit && take(text, "\n");
+}
+
 }  // namespace
+
+bool scan_pressure(std::string_view text, Pressure& out) {
+  out = Pressure{};
+  if (take(text, "some") && !take_line(text, out.some.emplace())) return false;
+  if (take(text, "full") && !take_line(text, out.full.emplace())) return false;
+  return text.empty();
+}
 
 Result<Pressure> parse_pressure(std::string_view text, std::string_view where) {
   Pressure pressure;

@@ -214,6 +214,7 @@ struct Sample {
   struct Unreadable {
     std::string file;
     std::string reason;
+    bool switched_off = false;  // the kernel has no such thing (EOPNOTSUPP: psi=0): no fault
   };
   std::vector<Unreadable> unreadable;
 };

@@ -28,6 +28,14 @@ std::vector<Sample> sorted_by_path(std::vector<Sample> samples) {
 Snapshot::Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped)
     : taken_(taken), samples_(sorted_by_path(std::move(samples))), dropped_(dropped) {}
 
+Snapshot::Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped,
+                   std::vector<Sample> gone, std::uint64_t sequence)
+    : taken_(taken),
+      samples_(sorted_by_path(std::move(samples))),
+      dropped_(dropped),
+      gone_(std::move(gone)),
+      sequence_(sequence) {}
+
 const Sample* Snapshot::find(std::string_view path) const {
   const auto at = std::lower_bound(
       samples_.begin(), samples_.end(), path,

@@ -7,7 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
+#include "base/limits.h"
 #include "cgroup/directory.h"
+#include "cgroup/format.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -34,7 +37,7 @@ class Walk {
       const std::string& name = top.directory.children()[top.next_child++];
       std::string path = top.path == "/" ? "/" + name : top.path + "/" + name;
       if (levels_.size() > options_.max_depth) {
-        if (kept(path)) ++dropped_;
+        if (kept(path)) dropped_ += 1 + descendants(top.directory.fd(), name);
         continue;
       }
       enter(top.directory.fd(), name, std::move(path));
@@ -47,6 +50,13 @@ class Walk {
 
  private:
   bool kept(std::string_view path) const { return !options_.keep || options_.keep(path); }
+
+  // Of a cgroup that is not entered; 0 when it does not say.
+  [[nodiscard]] static std::size_t descendants(int parent, const std::string& name) {
+    const auto text = read_file_at(parent, name + "/cgroup.stat", limits::kControlFileBytes);
+    if (!text) return 0;
+    return parse_cgroup_stat(*text).value_or(CgroupStat{}).nr_descendants.value_or(0);
+  }
 
   void enter(int parent, const std::string& name, std::string path) {
     auto directory = Directory::open(parent, name);

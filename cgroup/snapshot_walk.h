@@ -15,7 +15,8 @@ struct WalkOptions {
   std::function<bool(std::string_view)> keep;
   // Over this many the rest is only counted.
   std::size_t max_cgroups = 0;
-  // Directories below this many levels are counted as dropped and not entered.
+  // Directories below this many levels are not entered; they and their descendants are counted as
+  // dropped.
   std::size_t max_depth = 0;
 };
 

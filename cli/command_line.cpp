@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/agent_config_file.h"
 #include "agent/rootless.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -40,7 +41,7 @@ struct Values {
   std::vector<std::string> paths;
   std::string shell;
   std::string bus = "auto";
-  double interval_seconds = 1;
+  AgentFlags agent;
   bool names_only = false;
   bool sizes = false;
   bool detailed_exit_code = false;
@@ -98,8 +99,7 @@ void add_agent(CLI::App& app, Values& values) {
       "cgwarden agent --policy-dir /etc/cgwarden/policies.d --listen 127.0.0.1:9753", [&values] {
         agent::Options& chosen = values.common.where;
         chosen.bus = values.bus == "off" ? agent::Bus::off : agent::Bus::automatic;
-        chosen.interval = Usec(static_cast<std::uint64_t>(values.interval_seconds * 1e6));
-        return run_agent(chosen);
+        return run_agent(chosen, values.agent);
       });
   command->add_option("--policy-dir", options.policy_dir, "Policies, *.yaml")
       ->capture_default_str()
@@ -107,11 +107,25 @@ void add_agent(CLI::App& app, Values& values) {
   command->add_option("--workload-dir", options.workload_dir, "Workloads started by the agent")
       ->capture_default_str()
       ->type_name("DIR");
+  AgentFlags& flags = values.agent;
   command
-      ->add_option("--listen", options.listen,
-                   "Address of /metrics: HOST:PORT or unix:PATH; empty is off")
-      ->capture_default_str()
-      ->type_name("ADDRESS");
+      ->add_option("--config", flags.config,
+                   std::string("A kind: Agent file, which other options override (default: ") +
+                       agent::kConfigFile + ", if it is there)")
+      ->type_name("FILE");
+  command->add_flag("--check", flags.check,
+                    "Only say what is wrong in the configuration files; needs no privilege");
+  command
+      ->add_option("--listen", flags.listen,
+                   "Address of /metrics, may be repeated: HOST:PORT or unix:PATH; empty is off "
+                   "(default: 127.0.0.1:9753)")
+      ->type_name("ADDRESS")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--web-config", flags.web_config,
+                   "Its TLS and passwords: the web configuration file of Prometheus' exporters")
+      ->type_name("FILE");
   command->add_option("--shim", options.shim, "cgwarden-shim (default: found beside this program)")
       ->type_name("FILE");
   add_network(*command, options);
@@ -119,8 +133,9 @@ void add_agent(CLI::App& app, Values& values) {
       ->capture_default_str()
       ->type_name("MODE")
       ->check(CLI::IsMember({"auto", "off"}));
-  command->add_option("--interval", values.interval_seconds, "Sampling interval, 0.1 to 60")
-      ->capture_default_str()
+  command
+      ->add_option("--interval", flags.interval_seconds,
+                   "Sampling interval, 0.1 to 60 (default: 1)")
       ->type_name("SECONDS")
       ->check(CLI::Range(kMinInterval, kMaxInterval));
 }

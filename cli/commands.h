@@ -18,8 +18,16 @@ struct Common {
   bool json = false;
 };
 
+// What is given on the command line goes over what the configuration file says.
+struct AgentFlags {
+  std::string config;                              // empty: the default file, which may be missing
+  std::optional<std::vector<std::string>> listen;  // empty texts: off
+  std::optional<double> interval_seconds;
+  std::string web_config;
+  bool check = false;  // says what is wrong in the files, and runs nothing
+};
 // `cgwarden agent`: the daemon in the foreground.
-int run_agent(const agent::Options& options);
+int run_agent(const agent::Options& defaults, const AgentFlags& flags);
 
 struct RunOptions {
   std::string file;                  // a Workload document; empty: `command`

@@ -113,7 +113,8 @@ _cgwarden() {
 )" + cases +
          R"(  esac
   COMPREPLY=()
-  if [[ $previous == --*-dir || $previous == --cgroup-root || $previous == --shim ]]; then files=1
+  if [[ $previous == --*-dir || $previous == --cgroup-root || $previous == --shim ||
+        $previous == --*config ]]; then files=1
   elif [[ $current == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current"); return
   fi
   if ((files)); then mapfile -t COMPREPLY < <(compgen -f -- "$current")

@@ -70,6 +70,8 @@ class StoreWriter {
   [[nodiscard]] Result<std::vector<Counter>> counters() const;
   // Its verdicts stay.
   [[nodiscard]] Status remove_counters(std::string_view workload);
+  // Of all of them in one transaction.
+  [[nodiscard]] Status remove_counters(std::span<const std::string> workloads);
 
  private:
   struct Impl;

@@ -155,6 +155,13 @@ Result<std::vector<StoreWriter::Counter>> StoreWriter::counters() const {
   }
 }
 
+Status StoreWriter::remove_counters(std::span<const std::string> workloads) {
+  if (workloads.empty()) return {};
+  CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
+  for (const auto& workload : workloads) CGW_TRY(remove_counters(std::string_view(workload)));
+  return transaction.commit();
+}
+
 Status StoreWriter::remove_counters(std::string_view workload) {
   CGW_ASSIGN(auto statement, impl_->database.prepare("DELETE FROM counter WHERE workload=?1"));
   statement.bind(workload);

@@ -71,6 +71,9 @@ struct CgroupMetric {
   std::vector<CgroupSeries> series;
   std::string_view label = {};
   void (*visit)(const cgroup::Sample& sample, LineSink& sink) = nullptr;
+  // In place of `visit` where the line says whose the cgroup is (nullptr: not known).
+  void (*describe)(const cgroup::Sample& sample, const identity::Known* known,
+                   LineSink& sink) = nullptr;
 };
 
 // A family over workloads; `label` is the label beside `workload`, "" for none.
@@ -80,12 +83,22 @@ struct WorkloadMetric {
   void (*visit)(const WorkloadCounters& counters, LineSink& sink) = nullptr;
 };
 
+// A family over units or over named containers; its labels are subject_labels().
+struct SubjectMetric {
+  Metric metric;
+  identity::Subject::Kind kind;
+  Value (*read)(const SubjectCounters& counters) = nullptr;
+};
+
 [[nodiscard]] const std::vector<CgroupMetric>& cgroup_metrics();
 [[nodiscard]] const std::vector<WorkloadMetric>& workload_metrics();
+[[nodiscard]] const std::vector<SubjectMetric>& subject_metrics();
+// Escaped: `unit="ssh.service"`.
+[[nodiscard]] std::string subject_labels(const identity::Subject& subject);
 // What SelfMetrics holds; cgwarden_build_info included.
 [[nodiscard]] const std::vector<Metric>& agent_metrics();
 
-// docs/metrics.md, generated from the three lists.
+// docs/metrics.md, generated from the lists.
 [[nodiscard]] std::string metrics_reference();
 
 }  // namespace cgwarden::exporters

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "exporters/catalog_readers.h"
 #include "exporters/catalog_tables.h"
+#include "exporters/escape.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -64,8 +65,28 @@ std::optional<Value> devices_dropped(const Sample& sample) {
   return Value::count(sample.io_stat->size() - limits::kExportedDevices);
 }
 
-void identity(const Sample& sample, LineSink& sink) {
-  sink.line("inode=\"" + std::to_string(sample.id.value) + "\"", Value::count(1));
+// Labels whose value is not known or does not apply are left out.
+void describe(const Sample& sample, const identity::Known* known, LineSink& sink) {
+  std::string labels = "inode=\"" + std::to_string(sample.id.value) + "\"";
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty()) labels += "," + label(name, value);
+  };
+  if (known != nullptr) {
+    const identity::Identity& identity = known->identity;
+    add("kind", to_string(identity.kind));
+    add("unit", identity.unit);
+    add("slice", identity.slice);
+    add("session", identity.session);
+    add("user", identity.user);
+    add("runtime", identity.runtime);
+    add("container", identity.container);
+    add("container_id", identity.container_id);
+    add("pod", identity.pod);
+    add("pod_uid", identity.pod_uid);
+    add("namespace", identity.pod_namespace);
+    add("image", identity.image);
+  }
+  sink.line(labels, Value::count(1));
 }
 
 }  // namespace
@@ -141,11 +162,13 @@ std::vector<CgroupMetric> pids_metrics() {
 std::vector<CgroupMetric> core_metrics() {
   return {
       {{"cgwarden_cgroup_info", info, "",
-        "Identity of the cgroup; the inode of its directory tells it from another one of the same "
-        "path."},
+        "Whose the cgroup is. `inode` tells it from another one of the same path; `kind`, `unit`, "
+        "`slice`, `session`, `user`, `runtime`, `container`, `container_id`, `pod`, `pod_uid`, "
+        "`namespace` and `image` are left out where they do not apply."},
        {},
        "inode",
-       identity},
+       nullptr,
+       describe},
       {{"cgwarden_cgroup_populated", gauge, "",
         "1 while a process lives in the cgroup or a descendant (cgroup.events populated)."},
        {{"", readers::flag<&Sample::cgroup_events, &CgroupEvents::populated>}}},

@@ -10,17 +10,8 @@ using cgroup::Sample;
 using readers::count;
 using readers::limit;
 using readers::single;
+using readers::working_set;
 using enum MetricType;
-
-// memory.current less the file cache the kernel reclaims first: what kubelet calls the working set.
-std::optional<Value> working_set(const Sample& sample) {
-  if (!sample.memory_current || !sample.memory_stat) return std::nullopt;
-  const cgroup::Count& inactive = sample.memory_stat->inactive_file;
-  if (!inactive) return std::nullopt;
-  // The two files are read one after the other: the difference may be below 0 for a moment.
-  const std::uint64_t current = sample.memory_current->value;
-  return Value::count(current > *inactive ? current - *inactive : 0);
-}
 
 template <auto File>
 std::vector<CgroupSeries> events() {

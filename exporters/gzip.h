@@ -1,6 +1,6 @@
 #pragma once
 
-#include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -8,8 +8,23 @@
 
 namespace cgwarden::exporters {
 
-// The pieces, one after the other, as one gzip member (RFC 1952) of level 1: the page shrinks to an
-// eighth, and higher levels cost three times the CPU for little more. io: out of memory.
-[[nodiscard]] Result<std::string> gzip(std::initializer_list<std::string_view> pieces);
+// One gzip member (RFC 1952) of level 1, made piece by piece: the page shrinks to an eighth, and
+// higher levels cost three times the CPU for little more. About 256 KiB of memory.
+class GzipStream {
+ public:
+  // io: out of memory.
+  [[nodiscard]] static Result<GzipStream> create();
+  // Compresses `piece` and appends what has come out of it to `out`, which may be nothing. After
+  // the piece that is `last`, the member is complete.
+  [[nodiscard]] Status add(std::string_view piece, bool last, std::string& out);
+
+ private:
+  struct State;
+  struct Release {
+    void operator()(State* state) const;
+  };
+  explicit GzipStream(std::unique_ptr<State, Release> state) : state_(std::move(state)) {}
+  std::unique_ptr<State, Release> state_;
+};
 
 }  // namespace cgwarden::exporters

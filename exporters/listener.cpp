@@ -1,3 +1,6 @@
+#include "exporters/listener.h"
+
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -5,8 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "exporters/listen_address.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -54,7 +55,7 @@ Result<UniqueFd> listen_at(const Address& address, const std::string& text,
                    text, dual_stack);
 }
 
-sockaddr_in socket_address(const Ipv4Address& address) {
+sockaddr_in socket_address(const ListenIpv4& address) {
   sockaddr_in out{};
   out.sin_family = AF_INET;
   out.sin_port = htons(address.port);
@@ -62,7 +63,7 @@ sockaddr_in socket_address(const Ipv4Address& address) {
   return out;
 }
 
-sockaddr_in6 socket_address(const Ipv6Address& address) {
+sockaddr_in6 socket_address(const ListenIpv6& address) {
   sockaddr_in6 out{};
   out.sin6_family = AF_INET6;
   out.sin6_port = htons(address.port);
@@ -71,7 +72,7 @@ sockaddr_in6 socket_address(const Ipv6Address& address) {
 }
 
 // parse_listen_address has checked the length.
-sockaddr_un socket_address(const UnixAddress& address) {
+sockaddr_un socket_address(const ListenUnix& address) {
   sockaddr_un out{};
   out.sun_family = AF_UNIX;
   std::memcpy(out.sun_path, address.path.data(),
@@ -90,20 +91,20 @@ bool is_abandoned(const sockaddr_un& address) {
 }
 
 Result<UniqueFd> open_socket(const ListenAddress& address, const std::string& text) {
-  if (const auto* any = std::get_if<AnyAddress>(&address)) {
+  if (const auto* any = std::get_if<ListenAny>(&address)) {
     auto socket =
-        listen_at(socket_address(Ipv6Address{in6addr_any, any->port}), text, /*dual_stack=*/true);
+        listen_at(socket_address(ListenIpv6{in6addr_any, any->port}), text, /*dual_stack=*/true);
     // A kernel booted with ipv6.disable=1.
     if (socket || socket.error().errno_value != EAFNOSUPPORT) return socket;
-    return listen_at(socket_address(Ipv4Address{{htonl(INADDR_ANY)}, any->port}), text);
+    return listen_at(socket_address(ListenIpv4{{htonl(INADDR_ANY)}, any->port}), text);
   }
-  if (const auto* v4 = std::get_if<Ipv4Address>(&address)) {
+  if (const auto* v4 = std::get_if<ListenIpv4>(&address)) {
     return listen_at(socket_address(*v4), text);
   }
-  if (const auto* v6 = std::get_if<Ipv6Address>(&address)) {
+  if (const auto* v6 = std::get_if<ListenIpv6>(&address)) {
     return listen_at(socket_address(*v6), text);
   }
-  const sockaddr_un name = socket_address(std::get<UnixAddress>(address));
+  const sockaddr_un name = socket_address(std::get<ListenUnix>(address));
   if (is_abandoned(name)) ::unlink(name.sun_path);
   return listen_at(name, text);
 }
@@ -132,8 +133,41 @@ Result<std::uint16_t> bound_port(int socket, const std::string& text) {
 Result<Listener> Listener::open(const ListenAddress& address, const std::string& text) {
   CGW_ASSIGN(UniqueFd socket, open_socket(address, text));
   CGW_ASSIGN(const std::uint16_t port, bound_port(socket.get(), text));
-  const auto* file = std::get_if<UnixAddress>(&address);
-  return Listener(std::move(socket), port, file != nullptr ? file->path : std::string());
+  const auto* file = std::get_if<ListenUnix>(&address);
+  return Listener(std::move(socket), text, port, file != nullptr ? file->path : std::string());
+}
+
+Result<std::vector<Listener>> Listener::open_all(const std::vector<std::string>& addresses) {
+  std::vector<Listener> listeners;
+  for (const std::string& text : addresses) {
+    CGW_ASSIGN(const ListenAddress address, parse_listen_address(text));
+    CGW_ASSIGN(Listener listener, open(address, text));
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+Result<Listener> Listener::adopt(UniqueFd socket, const std::string& text) {
+  int type = 0;
+  int listens = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0) return socket_error(text);
+  size = sizeof listens;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
+    return socket_error(text);
+  }
+  if (type != SOCK_STREAM || listens == 0) {
+    return fail(Error::invalid("listen on", text,
+                               "it is not a listening stream socket; use ListenStream= with "
+                               "Accept=no"));
+  }
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC) != 0) {
+    return socket_error(text);
+  }
+  CGW_ASSIGN(const std::uint16_t port, bound_port(socket.get(), text));
+  return Listener(std::move(socket), text, port, std::string());
 }
 
 Listener::~Listener() {

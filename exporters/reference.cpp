@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "exporters/cadvisor.h"
 #include "exporters/catalog.h"
 
 // docs/metrics.md as text.
@@ -28,10 +29,10 @@ std::string_view first_label_name(std::string_view labels) {
 }
 
 // `event` = low, high, ...
-std::string label_values(const CgroupMetric& metric) {
-  if (!metric.label.empty()) return fmt::format("`{}`", metric.label);
+std::string label_values(std::string_view label, const std::vector<CgroupSeries>& all) {
+  if (!label.empty()) return fmt::format("`{}`", label);
   std::string text;
-  for (const CgroupSeries& series : metric.series) {
+  for (const CgroupSeries& series : all) {
     if (series.labels.empty()) continue;
     const std::string_view name = first_label_name(series.labels);
     text += text.empty() ? fmt::format("`{}`: ", name) : ", ";
@@ -47,6 +48,24 @@ void append_row(std::string& out, const Metric& metric, std::string_view labels)
 }
 
 constexpr std::string_view kTableHead = "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n";
+
+void append_cadvisor(std::string& out) {
+  out +=
+      "\n## cAdvisor's names\n\n"
+      "`/metrics/cadvisor` shows the same snapshot under the names and labels of cAdvisor and "
+      "kubelet, so that kubernetes-mixin and\ndashboards made for cAdvisor work unchanged. Scrape "
+      "it as a job of its own, or in place of kubelet's `/metrics/cadvisor`; every series has\n"
+      "`id`, and as far as they are known `name`, `image`, `container`, `pod` and `namespace`. "
+      "What a cgroup does not know is absent:\n`container_network_*` (the network namespace has "
+      "it), sizes of file systems, `machine_*`.\n\n";
+  out += kTableHead;
+  for (const CadvisorMetric& metric : cadvisor_metrics()) {
+    append_row(out, metric.metric,
+               metric.label.empty() && metric.series.size() > 1
+                   ? "`failure_type`, `scope`"
+                   : label_values(metric.label, metric.series));
+  }
+}
 
 }  // namespace
 
@@ -64,16 +83,30 @@ std::string metrics_reference() {
       "valid UTF-8 appear as `\\xNN`.\n\n";
   out += kTableHead;
   for (const CgroupMetric& metric : cgroup_metrics()) {
-    append_row(out, metric.metric, label_values(metric));
+    append_row(out, metric.metric, label_values(metric.label, metric.series));
   }
   out += "\n## Workloads\n\nEvery series has the label `workload`.\n\n";
   out += kTableHead;
   for (const WorkloadMetric& metric : workload_metrics()) {
     append_row(out, metric.metric, metric.label.empty() ? "" : fmt::format("`{}`", metric.label));
   }
+  out +=
+      "\n## Units and containers\n\nOver all cgroups that a systemd unit, or a container of that "
+      "name, has had; they outlive the agent and the machine's\nrestarts, and end a day after the "
+      "last cgroup. `unit` has `uid` beside it where it is of that user's manager. `container` has "
+      "`pod` and\n`namespace`, or without Kubernetes `runtime` (and `uid` of a rootless one). Left "
+      "out are names made for one use (`run-*.scope`, sessions,\nsandboxes of pods).\n\n";
+  out += kTableHead;
+  for (const SubjectMetric& metric : subject_metrics()) {
+    append_row(out, metric.metric,
+               metric.kind == identity::Subject::Kind::unit
+                   ? "`unit`, `uid`"
+                   : "`container`, `pod`, `namespace`, `runtime`, `uid`");
+  }
   out += "\n## The agent\n\n";
   out += kTableHead;
   for (const Metric& metric : agent_metrics()) append_row(out, metric, "");
+  append_cadvisor(out);
   return out;
 }
 

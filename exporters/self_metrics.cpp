@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 
 #include <algorithm>
+#include <array>
 
 #include "exporters/catalog.h"
 #include "exporters/escape.h"
@@ -89,6 +90,14 @@ void append_family(std::string& out, const prometheus::MetricFamily& family,
   }
 }
 
+struct Collector {
+  Counter* duration = nullptr;
+  Counter* runs = nullptr;
+  Gauge* success = nullptr;
+};
+
+constexpr std::array<std::string_view, 3> kDiscoveryKinds{"fanotify", "inotify", "polling"};
+
 }  // namespace
 
 struct SelfMetrics::Impl {
@@ -104,13 +113,67 @@ struct SelfMetrics::Impl {
     return family(prometheus::BuildHistogram(), registry, name).Add({}, buckets);
   }
 
+  static decltype(auto) gauges(prometheus::Registry& registry, std::string_view name) {
+    return family(prometheus::BuildGauge(), registry, name);
+  }
+  static std::array<Collector, kCollectors.size()> make_collectors(prometheus::Registry& registry) {
+    auto& durations = counters(registry, "cgwarden_agent_collector_duration_seconds_total");
+    auto& runs = counters(registry, "cgwarden_agent_collector_runs_total");
+    auto& success = gauges(registry, "cgwarden_agent_collector_success");
+    std::array<Collector, kCollectors.size()> made;
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      const prometheus::Labels labels{{"collector", std::string(kCollectors.at(i))}};
+      made.at(i) = {&durations.Add(labels), &runs.Add(labels), &success.Add(labels)};
+      made.at(i).success->Set(1);
+    }
+    return made;
+  }
+  static std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1>
+  make_read_errors(prometheus::Registry& registry) {
+    auto& errors = counters(registry, "cgwarden_agent_read_errors_total");
+    std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      const std::string file(i < cgroup::kSampledFiles ? cgroup::sampled_files()[i].name
+                                                       : "directory");
+      for (const auto fault : cgroup::kAllReadFaults) {
+        made.at(i).at(static_cast<std::size_t>(fault)) =
+            &errors.Add({{"file", file}, {"kind", std::string(to_string(fault))}});
+      }
+    }
+    return made;
+  }
+  static std::array<Counter*, cgroup::kDropReasons> make_drops(prometheus::Registry& registry) {
+    auto& drops = counters(registry, "cgwarden_agent_cgroups_dropped_total");
+    std::array<Counter*, cgroup::kDropReasons> made{};
+    for (const auto reason : cgroup::kAllDropReasons) {
+      made.at(static_cast<std::size_t>(reason)) =
+          &drops.Add({{"reason", std::string(to_string(reason))}});
+    }
+    return made;
+  }
+  static std::array<Gauge*, kDiscoveryKinds.size()> make_discovery(prometheus::Registry& registry) {
+    auto& kinds = gauges(registry, "cgwarden_agent_discovery");
+    std::array<Gauge*, kDiscoveryKinds.size()> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made.at(i) = &kinds.Add({{"kind", std::string(kDiscoveryKinds.at(i))}});
+    }
+    return made;
+  }
+
   prometheus::Registry registry;
   Gauge& build = family(prometheus::BuildGauge(), registry, "cgwarden_build_info")
                      .Add({{"version", CGWARDEN_VERSION}, {"compiler", __VERSION__}});
   Histogram& tick_duration =
       histogram(registry, "cgwarden_agent_tick_duration_seconds", kTickBuckets);
   Gauge& cgroups = gauge(registry, "cgwarden_agent_cgroups");
-  Gauge& cgroups_dropped = gauge(registry, "cgwarden_agent_cgroups_dropped");
+  Gauge& cgroups_dropped = gauge(registry, "cgwarden_agent_cgroups_left_out");
+  std::array<Collector, kCollectors.size()> collectors = make_collectors(registry);
+  std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1> read_errors =
+      make_read_errors(registry);
+  std::array<Counter*, cgroup::kDropReasons> dropped = make_drops(registry);
+  std::array<Gauge*, kDiscoveryKinds.size()> discovery = make_discovery(registry);
+  Gauge& sampling_interval = gauge(registry, "cgwarden_agent_sampling_interval_seconds");
+  Gauge& kept_files = gauge(registry, "cgwarden_agent_kept_files");
   Gauge& unreadable_files = gauge(registry, "cgwarden_agent_unreadable_files");
   Gauge& workloads = gauge(registry, "cgwarden_agent_workloads_running");
   prometheus::Family<Counter>& reloads = counters(registry, "cgwarden_agent_policy_reloads_total");
@@ -122,6 +185,8 @@ struct SelfMetrics::Impl {
   Counter& writes_failed = writes.Add({{"result", "failure"}});
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
+  Counter& identity_errors = counters(registry, "cgwarden_agent_identity_errors_total").Add({});
+  Counter& subjects_dropped = counters(registry, "cgwarden_agent_subjects_dropped_total").Add({});
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -143,6 +208,34 @@ void SelfMetrics::tick(Usec duration, std::size_t cgroups, std::size_t dropped,
   impl_->unreadable_files.Set(static_cast<double>(unreadable_files));
 }
 
+void SelfMetrics::collector_run(std::string_view collector, Usec duration, bool success) {
+  const auto* const found = std::ranges::find(kCollectors, collector);
+  if (found == kCollectors.end()) return;
+  const Collector& counts =
+      impl_->collectors.at(static_cast<std::size_t>(found - kCollectors.begin()));
+  counts.duration->Increment(in_seconds(duration));
+  counts.runs->Increment();
+  counts.success->Set(success ? 1 : 0);
+}
+
+void SelfMetrics::read_errors(std::size_t file, cgroup::ReadFault fault, std::uint64_t count) {
+  impl_->read_errors.at(file)
+      .at(static_cast<std::size_t>(fault))
+      ->Increment(static_cast<double>(count));
+}
+
+void SelfMetrics::cgroups_dropped(cgroup::DropReason reason, std::uint64_t count) {
+  impl_->dropped.at(static_cast<std::size_t>(reason))->Increment(static_cast<double>(count));
+}
+
+void SelfMetrics::sampling(Usec interval, std::size_t kept_files, std::string_view discovery) {
+  impl_->sampling_interval.Set(in_seconds(interval));
+  impl_->kept_files.Set(static_cast<double>(kept_files));
+  for (std::size_t i = 0; i < kDiscoveryKinds.size(); ++i) {
+    impl_->discovery.at(i)->Set(kDiscoveryKinds.at(i) == discovery ? 1 : 0);
+  }
+}
+
 void SelfMetrics::policy_reload(bool success) {
   (success ? impl_->reloads_succeeded : impl_->reloads_failed).Increment();
   impl_->last_reload_successful.Set(success ? 1 : 0);
@@ -156,6 +249,14 @@ void SelfMetrics::store_error() { impl_->store_errors.Increment(); }
 
 void SelfMetrics::kmsg_lost(std::uint64_t records) {
   impl_->kmsg_lost.Increment(static_cast<double>(records));
+}
+
+void SelfMetrics::identity_errors(std::size_t files) {
+  impl_->identity_errors.Increment(static_cast<double>(files));
+}
+
+void SelfMetrics::subjects_dropped(std::size_t count) {
+  impl_->subjects_dropped.Increment(static_cast<double>(count));
 }
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {

@@ -1,14 +1,22 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/units.h"
+#include "cgroup/sampler.h"
 #include "exporters/metrics.h"
 
 namespace cgwarden::exporters {
+
+// What collector_run() takes: the tiers of files, the search for cgroups that came and went, the
+// last reads of emptied ones, and what is made of them all at the end of a tick.
+inline constexpr std::array<std::string_view, 7> kCollectors{
+    "tick", "medium", "slow", "limits", "discovery", "events", "snapshot"};
 
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters exist
 // at 0 from construction on. Thread-safe.
@@ -20,10 +28,19 @@ class SelfMetrics {
   SelfMetrics& operator=(const SelfMetrics&) = delete;
 
   void tick(Usec duration, std::size_t cgroups, std::size_t dropped, std::size_t unreadable_files);
+  // One run of a collector of kCollectors; `success`: nothing was unreadable.
+  void collector_run(std::string_view collector, Usec duration, bool success);
+  // `file`: its place in cgroup::sampled_files(), kSampledFiles for the directory itself.
+  void read_errors(std::size_t file, cgroup::ReadFault fault, std::uint64_t count);
+  void cgroups_dropped(cgroup::DropReason reason, std::uint64_t count);
+  // `discovery`: "fanotify", "inotify" or "polling".
+  void sampling(Usec interval, std::size_t kept_files, std::string_view discovery);
   void policy_reload(bool success);
   void policy_write(bool success);
   void store_error();
   void kmsg_lost(std::uint64_t records);
+  void identity_errors(std::size_t files);
+  void subjects_dropped(std::size_t count);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 

@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "identity/block_devices.h"
+#include "identity/identity_book.h"
+#include "identity/subject.h"
+
 #include "cgroup/snapshot.h"
 #include "diagnosis/verdict.h"
 
@@ -29,13 +33,30 @@ struct WorkloadCounters {
   std::optional<bool> healthy = {};          // absent: it does not run, or has no health check
 };
 
+// Counters of one systemd unit or named container over all its cgroups, that survive the agent.
+struct SubjectCounters {
+  identity::Subject subject = {};
+  std::uint64_t starts = 0;     // cgroups that it had
+  std::uint64_t oom_kills = 0;  // a group kill is one
+  std::uint64_t throttled_usec = 0;
+  std::uint64_t memory_high_events = 0;
+};
+
 // What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces
 // it.
 struct View {
   std::shared_ptr<const cgroup::Snapshot> snapshot;
   std::vector<WorkloadCounters> workloads;
+  std::vector<SubjectCounters> subjects = {};
   // payload cgroup path -> workload name, for the `workload` label.
   std::map<std::string, std::string> workload_of_cgroup;
+  std::shared_ptr<const identity::Table> identities = {};  // nullptr: nobody looked
+  std::shared_ptr<const identity::DeviceNames> device_names = {};
+
+  // Whose a cgroup is; nullptr: not known.
+  [[nodiscard]] const identity::Known* known(CgroupId id) const {
+    return identities ? identities->find(id) : nullptr;
+  }
 };
 
 }  // namespace cgwarden::exporters

@@ -12,7 +12,12 @@ constexpr std::string_view kApiVersion = "cgwarden/v1";
 std::string other_kind_hint(std::string_view found) {
   if (found == "Workload") return "workloads are started with: cgwarden run FILE";
   if (found == "Policy") return "policies belong into the policy directory of the agent";
+  if (found == "Agent") return "check it with: cgwarden agent --check --config FILE";
   return {};
+}
+
+std::string with_article(std::string_view kind) {
+  return fmt::format("{} {}", kind == "Agent" ? "an" : "a", kind);
 }
 
 }  // namespace
@@ -28,11 +33,12 @@ bool check_header(MapReader& document, std::string_view kind, Findings& findings
   }
   const Node* node = document.require("kind", fmt::format("kind: {}", kind));
   if (node == nullptr) return true;
-  if (node->kind == NodeKind::scalar && (node->scalar == "Policy" || node->scalar == "Workload") &&
-      node->scalar != kind) {
+  const std::string hint = node->kind == NodeKind::scalar ? other_kind_hint(node->scalar) : "";
+  if (!hint.empty() && node->scalar != kind) {
     findings.error(node->place,
-                   fmt::format("this is a {}, but a {} is expected here", node->scalar, kind),
-                   other_kind_hint(node->scalar));
+                   fmt::format("this is {}, but {} is expected here", with_article(node->scalar),
+                               with_article(kind)),
+                   hint);
     return false;
   }
   return read_word(*node, "kind", {kind}, findings).has_value();

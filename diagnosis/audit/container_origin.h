@@ -8,11 +8,11 @@ namespace cgwarden::diagnosis::audit {
 
 // Who made a container, and what it calls it.
 struct ContainerOrigin {
-  std::string runtime;  // "docker", "podman", "containerd", "cri-o", "lxc", "nspawn", "cgwarden"
+  std::string runtime;  // Identity::runtime, or "kubernetes" when the path does not say which
   std::string name;     // a container id or the name of a machine, as in the path
 };
 
-// From the path of a process's cgroup, as the runtimes name them; nullopt: none of them. The
+// identity::of_path of a process's cgroup, as far as it is a container; nullopt: none. The
 // helpers of a runtime (conmon, lxc.monitor, our shim) are not the container.
 [[nodiscard]] std::optional<ContainerOrigin> container_origin(std::string_view cgroup);
 

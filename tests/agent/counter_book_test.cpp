@@ -56,6 +56,24 @@ TEST(CounterBookTest, EverySeriesOfAWorkloadIsBornAtZero) {
   EXPECT_EQ(all[0].restarts.size(), 5U);
 }
 
+// memory.oom.group: the chosen process is counted, then each of the group, then the group.
+TEST(CounterBookTest, AGroupKillIsOneIncidentWheneverItIsRead) {
+  CounterBook book;
+  const auto observe = [&](std::uint64_t kills, std::uint64_t groups) {
+    cgroup::Sample sample;
+    sample.id = CgroupId{7};
+    sample.memory_events.emplace().oom_kill = kills;
+    sample.memory_events->oom_group_kill = groups;
+    book.observe("web", counts_of(sample));
+    return book.all()[0].oom_kills;
+  };
+  EXPECT_EQ(observe(1, 0), 1U);
+  EXPECT_EQ(observe(1, 1), 1U);
+  EXPECT_EQ(observe(4, 1), 1U);
+  EXPECT_EQ(observe(5, 1), 1U);
+  EXPECT_EQ(observe(8, 2), 2U);
+}
+
 TEST(CounterBookTest, AddsOverIncarnationsThatEachCountFromZero) {
   CounterBook book;
   book.observe("web", payload(1, 100, 2));

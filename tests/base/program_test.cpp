@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,34 @@ TEST(ProgramTest, HasTheDescriptorsNamedAndNoOthers) {
   EXPECT_EQ(output_of("cat <&4 >&3"), "other");
   EXPECT_EQ(output_of("[ -e /proc/$$/fd/" + std::to_string(leaked.get()) + " ] || echo closed >&3"),
             "closed\n");
+}
+
+// Last words first: the child asks for its limit only when it is told to.
+TEST(ProgramTest, RaisedOpenFilesAreOursAlone) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low = before;
+  low.rlim_cur = 256;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  EXPECT_EQ(raise_open_files(512), 512U);
+  EXPECT_EQ(raise_open_files(300), 512U);
+  int gate[2];
+  ASSERT_EQ(::pipe2(gate, O_CLOEXEC), 0);
+  const UniqueFd output = memory_file("").value();
+  const auto pid =
+      start_program({.path = "/bin/sh",
+                     .words = {"sh", "-c", "read word; ulimit -Sn >&3"},
+                     .environment = {},
+                     .descriptors = {gate[0], Program::kNull, Program::kNull, output.get()}});
+  ASSERT_TRUE(pid) << pid.error().sentence();
+  EXPECT_EQ(::write(gate[1], "go\n", 3), 3);
+  int status = 0;
+  EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
+  EXPECT_EQ(::lseek(output.get(), 0, SEEK_SET), 0);
+  EXPECT_EQ(read_all(output.get(), "output", 4096).value(), "256\n");
+  ::close(gate[0]);
+  ::close(gate[1]);
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(ProgramTest, DescriptorsMayTradePlaces) {

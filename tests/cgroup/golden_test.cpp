@@ -33,7 +33,7 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
 TEST_P(GoldenTest, EveryFileIsReadableAndEveryValueIsInItsFile) {
   for (const std::string path : {"/root", "/parent", "/leaf"}) {
     const Sample found = sample(path);
-    for (const auto& [file, reason] : found.unreadable) ADD_FAILURE() << path << " " << reason;
+    for (const auto& [file, reason, off] : found.unreadable) ADD_FAILURE() << path << " " << reason;
     const Facts said = facts(found);
     for (const auto& entry : std::filesystem::directory_iterator(directory() + path)) {
       const std::string file = entry.path().filename();

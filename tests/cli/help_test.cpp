@@ -137,6 +137,12 @@ TEST(Completion, BashCompletesCommandsNestedCommandsAndOptions) {
               testing::ElementsAre("--detailed-exitcode"));
   EXPECT_THAT(complete_in_bash("cgwarden completion f", 2), testing::ElementsAre("fish"));
   EXPECT_THAT(complete_in_bash("cgwarden why --inc", 2), testing::ElementsAre("--incarnation"));
+  // Files.
+  const std::string here = std::string(SOURCES) + "/packaging/age";
+  for (const std::string option : {"--config", "--web-config", "--shim"}) {
+    EXPECT_THAT(complete_in_bash("cgwarden agent " + option + " " + here, 3),
+                testing::ElementsAre(here + "nt.yaml"));
+  }
 }
 
 TEST(Completion, EveryShellKnowsEveryCommand) {

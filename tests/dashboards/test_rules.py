@@ -149,5 +149,11 @@ def test_promtool_finds_no_fault_in_the_exposition(promtool):
     assert result.stderr == b"" and result.stdout == b""
 
 
+def test_promtool_finds_no_fault_in_the_page_of_cadvisors_names(promtool):
+    result = promtool.run("check", "metrics", stdin=golden("cadvisor.txt"))
+    passed(result)
+    assert result.stderr == b"" and result.stdout == b""
+
+
 def test_promtool_would_find_a_fault(promtool):
     assert promtool.run("check", "metrics", stdin=b"cgwarden_x_total 1\n").returncode != 0

@@ -16,6 +16,7 @@ std::vector<Metric> all_metrics() {
   std::vector<Metric> all = agent_metrics();
   for (const auto& metric : cgroup_metrics()) all.push_back(metric.metric);
   for (const auto& metric : workload_metrics()) all.push_back(metric.metric);
+  for (const auto& metric : subject_metrics()) all.push_back(metric.metric);
   return all;
 }
 
@@ -23,6 +24,12 @@ struct CountingSink : LineSink {
   std::vector<std::string> labels;
   void line(std::string_view text, Value) override { labels.emplace_back(text); }
 };
+
+// The lines of a family that depend on what was read, of a cgroup nobody knows more about.
+void lines_of(const CgroupMetric& metric, const cgroup::Sample& sample, LineSink& sink) {
+  if (metric.visit != nullptr) metric.visit(sample, sink);
+  if (metric.describe != nullptr) metric.describe(sample, nullptr, sink);
+}
 
 std::string text_of(Value value) {
   std::string out;
@@ -73,7 +80,7 @@ TEST(Catalog, EverySeriesReadsAFullSample) {
       EXPECT_TRUE(series.read(sample)) << metric.metric.name << " " << series.labels;
     }
     CountingSink sink;
-    if (metric.visit != nullptr) metric.visit(sample, sink);
+    lines_of(metric, sample, sink);
     EXPECT_GE(metric.series.size() + sink.labels.size(), 1U) << metric.metric.name;
     for (const auto& label : sink.labels) {
       EXPECT_TRUE(label.starts_with(std::string(metric.label) + "=\"")) << label;
@@ -88,7 +95,7 @@ TEST(Catalog, ABareSampleShowsItsIdentityOnly) {
       EXPECT_FALSE(series.read(sample)) << metric.metric.name << " " << series.labels;
     }
     CountingSink sink;
-    if (metric.visit != nullptr) metric.visit(sample, sink);
+    lines_of(metric, sample, sink);
     const bool info = metric.metric.type == MetricType::info;
     EXPECT_THAT(sink.labels,
                 testing::ElementsAreArray(info ? std::vector<std::string>{R"(inode="77")"}
@@ -108,7 +115,7 @@ TEST(Catalog, MissingKeysOfAReadFileAreMissing) {
   sample.io_stat = {{8, 0, {}, {}, {}, {}, {}, {}}};
   for (const CgroupMetric& metric : cgroup_metrics()) {
     CountingSink sink;
-    if (metric.visit != nullptr) metric.visit(sample, sink);
+    lines_of(metric, sample, sink);
     if (metric.metric.type != MetricType::info) {
       EXPECT_TRUE(sink.labels.empty()) << metric.metric.name;
     }
@@ -124,7 +131,7 @@ TEST(Catalog, SeriesOfOneCgroupStayWithinTheEstimateOfTheWriter) {
   std::size_t fixed = 0;
   for (const CgroupMetric& metric : cgroup_metrics()) {
     fixed += metric.series.size();
-    if (metric.visit != nullptr) metric.visit(sample, sink);
+    lines_of(metric, sample, sink);
   }
   EXPECT_LE(fixed, 56U);
   EXPECT_EQ(sink.labels.size(), 1U + 2U * 6U);

@@ -94,6 +94,15 @@ View view_of(std::vector<cgroup::Sample> samples) {
   return view;
 }
 
+void identify(View& view, const std::string& id, const identity::Names& names) {
+  identity::IdentityBook book;
+  book.observe(*view.snapshot, TimePoint{});
+  for (const auto& question : book.questions(TimePoint{})) {
+    if (question.name == id) book.answer(question, names, TimePoint{});
+  }
+  view.identities = book.table();
+}
+
 View example_view() {
   cgroup::Sample slice = bare_sample("/cgwarden.slice", 42);
   slice.memory_current = Bytes{70000000};
@@ -108,6 +117,7 @@ View example_view() {
 
   View view = view_of({bare_sample("/", 1), slice, hostile,
                        full_sample("/cgwarden.slice/leaker.scope/payload", 4711)});
+  identify(view);
   view.workload_of_cgroup["/cgwarden.slice/leaker.scope/payload"] = "leaker";
   WorkloadCounters leaker = born_workload("leaker");
   leaker.running = true;
@@ -121,6 +131,14 @@ View example_view() {
   leaker.upper_bytes = 1U << 20U;
   leaker.healthy = true;
   view.workloads = {leaker, born_workload("quiet")};
+  using enum identity::Subject::Kind;
+  view.subjects = {
+      {.subject = {.kind = unit, .name = "ssh.service"}, .starts = 2, .oom_kills = 1},
+      {.subject = {.kind = unit, .name = "mine.service", .owner = 1000}, .throttled_usec = 1500000},
+      {.subject = {.kind = container, .name = "nginx", .pod_namespace = "shop", .pod = "web"},
+       .starts = 1,
+       .memory_high_events = 3},
+      {.subject = {.kind = container, .name = "box", .owner = 1000, .runtime = "podman"}}};
   return view;
 }
 

@@ -16,8 +16,11 @@ WorkloadCounters born_workload(std::string name);
 
 View view_of(std::vector<cgroup::Sample> samples);
 
+// `view` with the identities that the paths give, and the names of container `id` where it is one.
+void identify(View& view, const std::string& id = {}, const identity::Names& names = {});
+
 // The root, a slice without limits, the payload of workload "leaker" with all of them, and a
-// cgroup with a hostile name.
+// cgroup with a hostile name; all of known identity.
 View example_view();
 
 }  // namespace cgwarden::exporters

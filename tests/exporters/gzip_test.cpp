@@ -4,6 +4,8 @@
 #include <zlib.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "gunzip.h"
 
@@ -30,17 +32,23 @@ std::string gunzip(std::string_view compressed) {
 
 namespace {
 
+std::string gzip(const std::vector<std::string_view>& pieces) {
+  auto stream = GzipStream::create();
+  EXPECT_TRUE(stream);
+  std::string out;
+  for (const auto piece : pieces) EXPECT_TRUE(stream->add(piece, false, out));
+  EXPECT_TRUE(stream->add({}, true, out));
+  return out;
+}
+
 TEST(Gzip, PiecesAreJoinedInOneMember) {
-  const auto compressed = gzip({"first\n", "", "second\n"});
-  ASSERT_TRUE(compressed);
-  EXPECT_EQ(gunzip(*compressed), "first\nsecond\n");
+  EXPECT_EQ(gunzip(gzip({"first\n", "", "second\n"})), "first\nsecond\n");
 }
 
 TEST(Gzip, NothingIsAnEmptyMember) {
-  const auto compressed = gzip({});
-  ASSERT_TRUE(compressed);
-  EXPECT_GT(compressed->size(), 10U);  // header and trailer
-  EXPECT_EQ(gunzip(*compressed), "");
+  const std::string compressed = gzip({});
+  EXPECT_GT(compressed.size(), 10U);  // header and trailer
+  EXPECT_EQ(gunzip(compressed), "");
 }
 
 // More than the steps in which the output grows, compressible and not.
@@ -52,9 +60,7 @@ TEST(Gzip, LargePagesComeBackWhole) {
     page += static_cast<char>(state >> 24U);
     if (page.size() % 7 == 0) page += "cgwarden_cgroup_cpu_usage_seconds_total";
   }
-  const auto compressed = gzip({page, page});
-  ASSERT_TRUE(compressed);
-  EXPECT_TRUE(gunzip(*compressed) == page + page);
+  EXPECT_TRUE(gunzip(gzip({page, page})) == page + page);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstring>
 
 #include "base/text.h"
@@ -73,6 +74,18 @@ bool HttpClient::fill() {
   return true;
 }
 
+bool HttpClient::has_answer() {
+  char byte = 0;
+  return ::recv(socket_.get(), &byte, 1, MSG_PEEK) == 1;
+}
+
+bool HttpClient::ends() {
+  errno = 0;
+  while (fill()) continue;
+  // Without an errno the end came; a timeout has EAGAIN.
+  return errno == 0 || errno == ECONNRESET;
+}
+
 bool HttpClient::closed() {
   char byte = 0;
   return ::recv(socket_.get(), &byte, 1, 0) == 0;
@@ -98,11 +111,33 @@ HttpAnswer HttpClient::read(bool head) {
   while (!head && received_.size() < length) {
     if (!fill()) return {};
   }
+  if (!head && answer.headers["transfer-encoding"] == "chunked") {
+    return read_chunks(answer.body) ? answer : HttpAnswer{};
+  }
   if (!head) {
     answer.body = received_.substr(0, length);
     received_.erase(0, length);
   }
   return answer;
+}
+
+// RFC 9112 section 7.1, without extensions and trailers.
+bool HttpClient::read_chunks(std::string& body) {
+  constexpr std::string_view kLine = "\r\n";
+  while (true) {
+    std::size_t end = 0;
+    while ((end = received_.find(kLine)) == std::string::npos) {
+      if (!fill()) return false;
+    }
+    const std::size_t size = std::stoul(received_.substr(0, end), nullptr, 16);
+    const std::size_t begin = end + kLine.size();
+    while (received_.size() < begin + size + kLine.size()) {
+      if (!fill()) return false;
+    }
+    body.append(received_, begin, size);
+    received_.erase(0, begin + size + kLine.size());
+    if (size == 0) return true;
+  }
 }
 
 HttpAnswer HttpClient::get(std::string_view path, std::string_view headers) {

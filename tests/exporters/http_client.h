@@ -25,8 +25,12 @@ class HttpClient {
 
   [[nodiscard]] bool connected() const { return socket_.valid(); }
   void send(std::string_view bytes);
-  // Reads one answer: headers, then Content-Length bytes, none for HEAD.
+  // Reads one answer: headers, then Content-Length bytes or chunks, none for HEAD.
   HttpAnswer read(bool head = false);
+  // Waits for the first bytes of an answer, and leaves them.
+  bool has_answer();
+  // True when the server closes the connection, whatever it sends before.
+  bool ends();
   // True when the server has closed the connection.
   bool closed();
 
@@ -37,6 +41,7 @@ class HttpClient {
  private:
   explicit HttpClient(UniqueFd socket) : socket_(std::move(socket)) {}
   bool fill();
+  bool read_chunks(std::string& body);
 
   UniqueFd socket_;
   std::string received_;

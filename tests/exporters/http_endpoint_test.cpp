@@ -14,7 +14,9 @@
 #include "gunzip.h"
 #include "http_client.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "exporters/cadvisor.h"
 #include "exporters/metrics.h"
 
 namespace cgwarden::exporters {
@@ -27,10 +29,17 @@ using testing::StartsWith;
 constexpr const char* kText = "text/plain; version=0.0.4; charset=utf-8";
 constexpr const char* kOpenMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+Result<std::unique_ptr<HttpEndpoint>> start_at(const std::vector<std::string>& addresses,
+                                               SelfMetrics& metrics,
+                                               const HttpEndpoint::Options& options = {}) {
+  CGW_ASSIGN(auto listeners, Listener::open_all(addresses));
+  return HttpEndpoint::start(std::move(listeners), metrics, options);
+}
+
 class Endpoint : public testing::Test {
  protected:
   Endpoint() {
-    auto started = HttpEndpoint::start("127.0.0.1:0", metrics_);
+    auto started = start_at({"127.0.0.1:0"}, metrics_);
     if (started) endpoint_ = *std::move(started);
   }
   void SetUp() override { ASSERT_NE(endpoint_, nullptr); }
@@ -49,6 +58,22 @@ TEST_F(Endpoint, IsHealthyButNotReadyBeforeTheFirstPublish) {
   publish();
   EXPECT_EQ(client().get("/readyz").status, 200);
   EXPECT_EQ(client().get("/metrics").status, 200);
+}
+
+TEST_F(Endpoint, TheAgentsOwnMetricsAloneNeedNoSample) {
+  const auto answer = client().get("/metrics/agent");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("content-type"), kText);
+  EXPECT_THAT(answer.body, HasSubstr("cgwarden_build_info{"));
+  publish();
+  const auto all = client().get("/metrics");
+  const auto own = client().get("/metrics/agent", "Accept: application/openmetrics-text\r\n");
+  EXPECT_EQ(own.headers.at("content-type"), kOpenMetrics);
+  EXPECT_THAT(own.body, testing::Not(HasSubstr("cgwarden_cgroup_")));
+  EXPECT_THAT(own.body, EndsWith("\n# EOF\n"));
+  // It is not a scrape of the page.
+  EXPECT_THAT(client().get("/metrics/agent").body,
+              HasSubstr("cgwarden_agent_scrape_duration_seconds_count 1\n"));
 }
 
 TEST_F(Endpoint, MetricsAreThePageAndTheAgentsOwn) {
@@ -71,6 +96,24 @@ TEST_F(Endpoint, OpenMetricsEndsInEof) {
               StartsWith(render_metrics(example_view(), Exposition::openmetrics_1_0_0)));
   EXPECT_THAT(answer.body, EndsWith("\n# EOF\n"));
   EXPECT_EQ(answer.body.find("# EOF"), answer.body.size() - 6);
+}
+
+TEST_F(Endpoint, CadvisorIsAPageOfItsOwn) {
+  EXPECT_EQ(client().get("/metrics/cadvisor").status, 503);
+  publish();
+  const auto answer = client().get("/metrics/cadvisor");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("content-type"), kText);
+  EXPECT_EQ(answer.body, render_cadvisor(example_view(), Exposition::text_0_0_4));
+  const auto openmetrics =
+      client().get("/metrics/cadvisor", "Accept: application/openmetrics-text\r\n");
+  EXPECT_EQ(openmetrics.body,
+            render_cadvisor(example_view(), Exposition::openmetrics_1_0_0) + "# EOF\n");
+  EXPECT_EQ(gunzip(client().get("/metrics/cadvisor", "Accept-Encoding: gzip\r\n").body),
+            answer.body);
+  auto connection = client();
+  const auto head = connection.request("HEAD", "/metrics/cadvisor");
+  EXPECT_EQ(head.headers.at("content-length"), std::to_string(answer.body.size()));
 }
 
 TEST_F(Endpoint, AcceptMayComeInSeveralFields) {
@@ -221,9 +264,68 @@ TEST_F(Endpoint, AClientThatLeavesInTheMiddleHurtsNobody) {
     auto connection = client();
     connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
   }
+  // Only what came to its end is counted.
   const auto answer = client().get("/metrics");
   EXPECT_EQ(answer.status, 200);
   EXPECT_GT(answer.body.size(), 5U << 20U);
+}
+
+// A large page has no length beforehand; its bytes are the same, and the connection stays.
+TEST_F(Endpoint, ALargePageIsStreamed) {
+  std::vector<cgroup::Sample> samples;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
+  }
+  const View view = view_of(std::move(samples));
+  endpoint_->publish(std::make_shared<const View>(view));
+  for (const auto exposition : {Exposition::text_0_0_4, Exposition::openmetrics_1_0_0}) {
+    const std::string page = render_metrics(view, exposition);
+    ASSERT_GT(page.size(), 2U << 20U);
+    const std::string accept =
+        exposition == Exposition::text_0_0_4 ? "" : "Accept: application/openmetrics-text\r\n";
+    auto connection = client();
+    const auto answer = connection.get("/metrics", accept);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.headers.at("transfer-encoding"), "chunked");
+    EXPECT_TRUE(answer.body.starts_with(page));
+    EXPECT_THAT(answer.body.substr(page.size()), HasSubstr("cgwarden_build_info{"));
+    const auto compressed = connection.get("/metrics", accept + "Accept-Encoding: gzip\r\n");
+    EXPECT_EQ(compressed.headers.at("content-encoding"), "gzip");
+    EXPECT_TRUE(gunzip(compressed.body).starts_with(page));
+    const auto head = connection.request("HEAD", "/metrics", accept);
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.headers.at("content-type"), answer.headers.at("content-type"));
+    EXPECT_GT(parse_integer<std::size_t>(head.headers.at("content-length")), page.size());
+    EXPECT_EQ(connection.get("/healthz").status, 200);
+  }
+  EXPECT_THAT(client().get("/metrics/agent").body,
+              HasSubstr("cgwarden_agent_scrape_duration_seconds_count 4\n"));
+}
+
+// Clients that do not read keep what they began to read in memory: not more than a few of them.
+TEST_F(Endpoint, FewLargePagesAreSentAtATime) {
+  std::vector<cgroup::Sample> samples;
+  for (std::uint64_t i = 0; i < 6000; ++i) {
+    samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
+  }
+  endpoint_->publish(std::make_shared<const View>(view_of(std::move(samples))));
+  std::vector<HttpClient> held;
+  for (unsigned i = 0; i < limits::kHttpStreams; ++i) {
+    held.push_back(client());
+    held.back().send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(held.back().has_answer());
+  }
+  const auto refused = client().get("/metrics");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  EXPECT_EQ(client().get("/healthz").status, 200);
+  EXPECT_EQ(client().request("HEAD", "/metrics").status, 200);
+  held.clear();
+  int status = 0;
+  for (int attempt = 0; attempt < 1000 && status != 200; ++attempt) {
+    status = client().get("/metrics").status;
+  }
+  EXPECT_EQ(status, 200);
 }
 
 // For ThreadSanitizer: views change while several clients read; every page is one of them, whole.
@@ -255,14 +357,14 @@ TEST_F(Endpoint, PublishingWhileScraping) {
 
 TEST(EndpointStart, Ipv6) {
   SelfMetrics metrics;
-  const auto endpoint = HttpEndpoint::start("[::1]:0", metrics);
+  const auto endpoint = start_at({"[::1]:0"}, metrics);
   ASSERT_TRUE(endpoint) << endpoint.error().sentence();
   EXPECT_EQ(HttpClient::ipv6((*endpoint)->port()).get("/healthz").status, 200);
 }
 
 TEST(EndpointStart, AllAddresses) {
   SelfMetrics metrics;
-  const auto endpoint = HttpEndpoint::start(":0", metrics);
+  const auto endpoint = start_at({":0"}, metrics);
   ASSERT_TRUE(endpoint) << endpoint.error().sentence();
   EXPECT_EQ(HttpClient::ipv4((*endpoint)->port()).get("/healthz").status, 200);
   EXPECT_EQ(HttpClient::ipv6((*endpoint)->port()).get("/healthz").status, 200);
@@ -274,13 +376,13 @@ TEST(EndpointStart, UnixSocket) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const std::string path = directory + "/metrics.sock";
   {
-    const auto endpoint = HttpEndpoint::start("unix:" + path, metrics);
+    const auto endpoint = start_at({"unix:" + path}, metrics);
     ASSERT_TRUE(endpoint) << endpoint.error().sentence();
     EXPECT_EQ((*endpoint)->port(), 0);
     (*endpoint)->publish(std::make_shared<const View>(example_view()));
     EXPECT_EQ(HttpClient::local(path).get("/metrics").status, 200);
 
-    const auto second = HttpEndpoint::start("unix:" + path, metrics);
+    const auto second = start_at({"unix:" + path}, metrics);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().kind, ErrorKind::busy);
     EXPECT_EQ(HttpClient::local(path).get("/healthz").status, 200);
@@ -289,12 +391,49 @@ TEST(EndpointStart, UnixSocket) {
   std::filesystem::remove_all(directory);
 }
 
+TEST(EndpointStart, SeveralAddresses) {
+  SelfMetrics metrics;
+  const auto endpoint = start_at({"127.0.0.1:0", "[::1]:0"}, metrics);
+  ASSERT_TRUE(endpoint) << endpoint.error().sentence();
+  (*endpoint)->publish(std::make_shared<const View>(example_view()));
+  EXPECT_EQ(HttpClient::ipv4((*endpoint)->port(0)).get("/metrics").status, 200);
+  EXPECT_EQ(HttpClient::ipv6((*endpoint)->port(1)).get("/metrics").status, 200);
+}
+
+// systemd holds the same socket for the next agent.
+TEST(EndpointStart, TheSocketOfSomebodyElseListensOn) {
+  SelfMetrics metrics;
+  auto own = Listener::open_all({"127.0.0.1:0"});
+  ASSERT_TRUE(own);
+  const std::uint16_t port = own->front().port();
+  const UniqueFd held(own->front().release_socket());
+  for (int agent = 0; agent < 3; ++agent) {
+    auto adopted = Listener::adopt(UniqueFd(::dup(held.get())), "socket 3");
+    ASSERT_TRUE(adopted) << adopted.error().sentence();
+    std::vector<Listener> listeners;
+    listeners.push_back(*std::move(adopted));
+    auto waiting = HttpClient::ipv4(port);  // before the agent is there
+    const auto endpoint = HttpEndpoint::start(std::move(listeners), metrics, {});
+    ASSERT_TRUE(endpoint) << endpoint.error().sentence();
+    EXPECT_EQ(waiting.get("/healthz").status, 200);
+  }
+}
+
+TEST(EndpointStart, AnIdleConnectionIsClosed) {
+  SelfMetrics metrics;
+  const auto endpoint = start_at({"127.0.0.1:0"}, metrics, {.idle_seconds = 1});
+  ASSERT_TRUE(endpoint);
+  auto client = HttpClient::ipv4((*endpoint)->port());
+  client.send("GET /metr");
+  EXPECT_TRUE(client.closed());
+}
+
 TEST(EndpointStart, AnAddressInUseIsBusyAndNamed) {
   SelfMetrics metrics;
-  const auto first = HttpEndpoint::start("127.0.0.1:0", metrics);
+  const auto first = start_at({"127.0.0.1:0"}, metrics);
   ASSERT_TRUE(first);
   const std::string address = "127.0.0.1:" + std::to_string((*first)->port());
-  const auto second = HttpEndpoint::start(address, metrics);
+  const auto second = start_at({address}, metrics);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind, ErrorKind::busy);
   EXPECT_THAT(second.error().sentence(), HasSubstr(address));
@@ -302,7 +441,7 @@ TEST(EndpointStart, AnAddressInUseIsBusyAndNamed) {
 
 TEST(EndpointStart, AMalformedAddressIsInvalid) {
   SelfMetrics metrics;
-  const auto endpoint = HttpEndpoint::start("localhost:80", metrics);
+  const auto endpoint = start_at({"localhost:80"}, metrics);
   ASSERT_FALSE(endpoint);
   EXPECT_EQ(endpoint.error().kind, ErrorKind::invalid);
 }
@@ -310,7 +449,7 @@ TEST(EndpointStart, AMalformedAddressIsInvalid) {
 // The agent blocks the signals it takes by signalfd; the endpoint's threads must not take them.
 TEST(EndpointStart, ThreadsTakeNoSignals) {
   SelfMetrics metrics;
-  const auto endpoint = HttpEndpoint::start("127.0.0.1:0", metrics);
+  const auto endpoint = start_at({"127.0.0.1:0"}, metrics);
   ASSERT_TRUE(endpoint);
   std::size_t threads = 0;
   const auto self = std::to_string(::getpid());

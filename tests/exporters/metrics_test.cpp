@@ -63,6 +63,28 @@ TEST(Metrics, WorkingSetIsNeverBelowZero) {
               HasSubstr("cgwarden_cgroup_memory_working_set_bytes{cgroup=\"/a\"} 0\n"));
 }
 
+TEST(Metrics, TheInfoSaysWhoseTheCgroupIs) {
+  const std::string id(64, 'a');
+  const std::string path = "/kubepods/burstable/pod1/" + id;
+  View view = view_of({bare_sample(path, 5), bare_sample("/mine", 6)});
+  identify(view, id,
+           {.runtime = "containerd",
+            .container = "nginx",
+            .pod = "web",
+            .pod_uid = "1",
+            .pod_namespace = "sh\"op",
+            .image = "nginx:1"});
+  const std::string text = render_metrics(view, text_0_0_4);
+  EXPECT_THAT(text, HasSubstr("cgwarden_cgroup_info{cgroup=\"" + path +
+                              "\",inode=\"5\",kind=\"container\",runtime=\"containerd\","
+                              "container=\"nginx\",container_id=\"" +
+                              id +
+                              "\",pod=\"web\",pod_uid=\"1\",namespace=\"sh\\\"op\","
+                              "image=\"nginx:1\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("cgwarden_cgroup_info{cgroup=\"/mine\",inode=\"6\",kind=\"group\"} 1\n"));
+}
+
 TEST(Metrics, AnEmptyViewIsAnEmptyPage) {
   EXPECT_EQ(render_metrics(View{}, text_0_0_4), "");
   EXPECT_EQ(render_metrics(view_of({}), openmetrics_1_0_0), "");

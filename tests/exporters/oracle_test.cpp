@@ -53,6 +53,15 @@ class ViewCollectable final : public prometheus::Collectable {
       }
       if (!family.metric.empty()) families.push_back(std::move(family));
     }
+    for (const auto& metric : subject_metrics()) {
+      MetricFamily family = begin(metric.metric);
+      for (const auto& counters : view_.subjects) {
+        if (counters.subject.kind != metric.kind) continue;
+        Sink sink{family, {}};
+        sink.line(subject_labels(counters.subject), metric.read(counters));
+      }
+      if (!family.metric.empty()) families.push_back(std::move(family));
+    }
     return families;
   }
 
@@ -92,6 +101,7 @@ class ViewCollectable final : public prometheus::Collectable {
       if (const auto value = series.read(sample)) sink.line(series.labels, *value);
     }
     if (metric.visit != nullptr) metric.visit(sample, sink);
+    if (metric.describe != nullptr) metric.describe(sample, view_.known(sample.id), sink);
   }
 
   const View& view_;

@@ -53,6 +53,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_write(false);
   metrics.store_error();
   metrics.kmsg_lost(7);
+  metrics.identity_errors(5);
+  metrics.subjects_dropped(6);
   metrics.scrape(Usec{1000}, 4096);
   metrics.workloads_running(2);
   const std::string text = metrics.render(text_0_0_4);
@@ -63,7 +65,7 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_tick_duration_seconds_bucket{le=\"0.05\"} 1\n",
            "cgwarden_agent_tick_duration_seconds_bucket{le=\"+Inf\"} 1\n",
            "cgwarden_agent_cgroups 12\n",
-           "cgwarden_agent_cgroups_dropped 3\n",
+           "cgwarden_agent_cgroups_left_out 3\n",
            "cgwarden_agent_unreadable_files 4\n",
            "cgwarden_agent_policy_reloads_total{result=\"failure\"} 1\n",
            "cgwarden_agent_policy_reloads_total{result=\"success\"} 0\n",
@@ -72,6 +74,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_writes_total{result=\"failure\"} 1\n",
            "cgwarden_agent_store_errors_total 1\n",
            "cgwarden_agent_kmsg_lost_records_total 7\n",
+           "cgwarden_agent_identity_errors_total 5\n",
+           "cgwarden_agent_subjects_dropped_total 6\n",
            "cgwarden_agent_scrape_bytes_total 4096\n",
            "cgwarden_agent_workloads_running 2\n",
        }) {

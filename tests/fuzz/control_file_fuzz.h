@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cgroup/scan.h"
 #include "tests/cgroup/facts.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -39,6 +40,18 @@ int check_parser(const std::uint8_t* data, std::size_t size, Parse parse, Laws l
     require(!cut || text.size() == 1, "a text without its last line end is rejected");
   }
   return 0;
+}
+
+// What cgroup/scan.h takes is what the parser makes of it.
+template <typename Value, typename Parse>
+void check_scan(const std::uint8_t* data, std::size_t size, bool (*scan)(std::string_view, Value&),
+                Parse parse) {
+  const std::string_view text = text_of(data, size);
+  Value scanned{};
+  if (!scan(text, scanned)) return;
+  const auto value = parse(text);
+  require(value && cgroup::testing::facts(*value) == cgroup::testing::facts(scanned),
+          "a scan says what the parser says");
 }
 
 }  // namespace cgwarden::fuzz

@@ -3,5 +3,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cgwarden;
+  fuzz::check_scan(data, size, cgroup::scan_cpu_stat, cgroup::parse_cpu_stat);
   return fuzz::check_parser(data, size, cgroup::parse_cpu_stat);
 }

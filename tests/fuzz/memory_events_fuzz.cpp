@@ -3,6 +3,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cgwarden;
-  return fuzz::check_parser(
-      data, size, [](std::string_view text) { return cgroup::parse_memory_events(text); });
+  const auto parse = [](std::string_view text) { return cgroup::parse_memory_events(text); };
+  fuzz::check_scan(data, size, cgroup::scan_memory_events, parse);
+  return fuzz::check_parser(data, size, parse);
 }

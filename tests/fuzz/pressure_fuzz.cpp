@@ -3,8 +3,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace cgwarden;
-  return fuzz::check_parser(
-      data, size,
-      [](std::string_view text) { return cgroup::parse_pressure(text, "cpu.pressure"); },
-      {.values_occur = false});
+  const auto parse = [](std::string_view text) {
+    return cgroup::parse_pressure(text, "cpu.pressure");
+  };
+  fuzz::check_scan(data, size, cgroup::scan_pressure, parse);
+  return fuzz::check_parser(data, size, parse, {.values_occur = false});
 }

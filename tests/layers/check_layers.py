@@ -21,6 +21,8 @@ _HOMES = [
     ("sdbus-c++/*", ["agent/*.cpp", "cli/agent_client.cpp", "launcher/scope_bus.cpp"]),
     ("prometheus/*", ["exporters/*.cpp"]),
     ("microhttpd.h", ["exporters/http*.cpp"]),
+    ("gnutls/*", ["exporters/http_tls.cpp", "exporters/http_auth.cpp"]),
+    ("crypt.h", ["exporters/http_auth.cpp"]),
     ("sqlite3.h", ["diagnosis/*.cpp"]),
     ("CLI/*", ["cli/*"]),
     ("nftables/*", ["launcher/network_nftables.cpp"]),

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/agent_config.h"
 #include "policy/policy.h"
 #include "policy/workload.h"
 
@@ -29,11 +30,15 @@ std::vector<std::string> yaml_blocks() {
 
 TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
   const auto blocks = yaml_blocks();
-  ASSERT_EQ(blocks.size(), 4U);
+  ASSERT_EQ(blocks.size(), 5U);
   std::size_t policies = 0;
   std::size_t workloads = 0;
   for (const std::string& block : blocks) {
-    if (block.find("kind: Workload") != std::string::npos) {
+    if (block.find("kind: Agent") != std::string::npos) {
+      const auto config = load_agent_config(block, "reference");
+      ASSERT_TRUE(config) << render(config.error());
+      EXPECT_TRUE(config->listen && config->discovery.max_fds == 20000 && !config->web_config.empty());
+    } else if (block.find("kind: Workload") != std::string::npos) {
       const auto workload = load_workload(block, "reference");
       ASSERT_TRUE(workload) << render(workload.error());
       ++workloads;
@@ -50,7 +55,7 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
 
 TEST(ReferenceTest, TheExamplesSetEveryKnob) {
   for (const std::string& block : yaml_blocks()) {
-    if (block.find("kind: Workload") != std::string::npos) continue;
+    if (block.find("kind: Policy") == std::string::npos) continue;
     const auto policies = load_policies(block, "reference").value().policies;
     const Resources& web = policies.at(0).resources;
     EXPECT_TRUE(web.cpu_weight && web.cpu_max && web.cpu_max_burst && web.memory_min &&

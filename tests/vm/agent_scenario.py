@@ -60,22 +60,24 @@ class Scenario:
 
     # --- the agent
 
-    def agent_command(self, *extra):
+    def agent_command(self, *extra, listen=f"127.0.0.1:{PORT}"):
+        """`listen` None: what a configuration file says."""
         command = [
             CGWARDEN, "agent",
             "--policy-dir", f"{self.work}/policies",
             "--workload-dir", f"{self.work}/workloads",
             "--state-dir", f"{self.work}/state",
             "--runtime-dir", f"{self.work}/run",
-            "--listen", f"127.0.0.1:{PORT}",
             *extra,
         ]
+        if listen is not None:
+            command += ["--listen", listen]
         if not self.bus and "--bus" not in extra:
             command += ["--bus", "off"]
         return command
 
-    def start_agent(self, *extra):
-        self.agent = self.guest.spawn(self.agent_command(*extra))
+    def start_agent(self, *extra, **how):
+        self.agent = self.guest.spawn(self.agent_command(*extra, **how))
         self.until(lambda: b"agent_started" in self.agent.stderr or not self.agent.running,
                    "the agent to start")
         assert self.agent.running, self.agent.stderr.decode()

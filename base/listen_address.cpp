@@ -1,11 +1,11 @@
-#include "exporters/listen_address.h"
+#include "base/listen_address.h"
 
 #include <arpa/inet.h>
 #include <sys/un.h>
 
 #include "base/text.h"
 
-namespace cgwarden::exporters {
+namespace cgwarden {
 namespace {
 
 constexpr std::string_view kForms =
@@ -23,7 +23,7 @@ Result<ListenAddress> parse_unix(std::string_view text, std::string_view path) {
     return malformed(text, "the path of a unix socket may have 107 bytes");
   }
   if (path.find('\0') != std::string_view::npos) return malformed(text, {});
-  return UnixAddress{std::string(path)};
+  return ListenUnix{std::string(path)};
 }
 
 }  // namespace
@@ -38,19 +38,19 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
   if (!port) return malformed(text, "the port must be a number from 0 to 65535");
 
   std::string_view host = text.substr(0, colon);
-  if (host.empty()) return AnyAddress{*port};
+  if (host.empty()) return ListenAny{*port};
   if (host.find('\0') != std::string_view::npos) return malformed(text, {});
   if (host.starts_with('[') && host.ends_with(']')) {
-    Ipv6Address address{.port = *port};
+    ListenIpv6 address{.port = *port};
     const std::string inside(host.substr(1, host.size() - 2));
     if (::inet_pton(AF_INET6, inside.c_str(), &address.host) != 1) return malformed(text, {});
     return address;
   }
-  Ipv4Address address{.port = *port};
+  ListenIpv4 address{.port = *port};
   if (::inet_pton(AF_INET, std::string(host).c_str(), &address.host) != 1) {
     return malformed(text, {});
   }
   return address;
 }
 
-}  // namespace cgwarden::exporters
+}  // namespace cgwarden

@@ -1,0 +1,199 @@
+#include "agent/sampling_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <numeric>
+#include <utility>
+
+#include "base/log.h"
+#include "base/program.h"
+#include "policy/match.h"
+
+namespace cgwarden::agent {
+namespace {
+
+// About 5 ms: six reads of 3 us each and what is made of them.
+constexpr std::size_t kCgroupsPerPortion = 256;
+// Fds of everything else: workloads have four each, HTTP connections, the store.
+constexpr std::size_t kOtherFiles = 4096;
+
+cgroup::Sampler::Choice choice_of(const policy::Discovery& discovery) {
+  if (discovery.include.empty() && discovery.exclude.empty()) return {};
+  return [discovery](std::string_view path) { return discovery.wants(path); };
+}
+
+cgroup::Sampler::Options sampler_options(const Options& options) {
+  cgroup::Sampler::Options made;
+  const policy::SamplingIntervals& intervals = options.intervals;
+  made.intervals = {intervals.tick, intervals.medium, intervals.slow, intervals.limits};
+  made.keep = choice_of(options.discovery);
+  made.most_cgroups = options.discovery.max_cgroups;
+  made.most_depth = options.discovery.max_depth;
+  // The limit of before is what started programs get.
+  const std::size_t wanted = options.discovery.max_fds;
+  const std::size_t open_files = raise_open_files(wanted + kOtherFiles);
+  const std::size_t room = open_files > 2 * kOtherFiles ? open_files - kOtherFiles : open_files / 2;
+  made.most_kept_files = std::min(wanted, room);
+  return made;
+}
+
+std::uint64_t faults(const cgroup::ReadErrors& errors) {
+  std::uint64_t total = 0;
+  for (const auto& row : errors) {
+    // Cgroups that end are no failure of the collector.
+    total = std::accumulate(row.begin() + 1, row.end(), total);
+  }
+  return total;
+}
+
+std::size_t count_unreadable(const cgroup::Snapshot& snapshot) {
+  std::size_t count = 0;
+  for (const auto& sample : snapshot.samples()) {
+    for (const auto& unreadable : sample.unreadable) count += unreadable.switched_off ? 0 : 1;
+  }
+  return count;
+}
+
+}  // namespace
+
+SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<void()> prepare,
+                           Sampled sampled)
+    : parts_(parts),
+      sampler_(*parts.tree, sampler_options(options), files_),
+      prepare_(std::move(prepare)),
+      sampled_(std::move(sampled)),
+      back_off_(options.intervals.tick) {}
+
+template <typename Work>
+void SamplingLoop::run(std::string_view collector, const Work& work) {
+  const std::uint64_t faults_before = faults(sampler_.read_errors());
+  const Usec begun = parts_.clock->now().boottime;
+  work();
+  const Usec took = parts_.clock->now().boottime - begun;
+  parts_.metrics->collector_run(collector, took, faults(sampler_.read_errors()) == faults_before);
+  if (tier_) spent_ += took;
+}
+
+Status SamplingLoop::start() {
+  portion_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!portion_.valid()) return fail(Error::from_errno(errno, "create", "eventfd"));
+  CGW_ASSIGN(portion_watch_, parts_.loop->add(portion_.get(), EPOLLIN, [this](std::uint32_t) {
+    if (!step()) end();
+  }));
+  CGW_ASSIGN(events_watch_,
+             parts_.loop->add(sampler_.events_fd(), EPOLLIN, [this](std::uint32_t) { emptied(); }));
+  prepare_();
+  run("discovery", [this] { open_watch(); });
+  begin();
+  while (step()) {
+  }
+  end();
+  return arm();
+}
+
+// Without a watch the tree is looked at every tick.
+void SamplingLoop::open_watch() {
+  const TimePoint now = parts_.clock->now();
+  auto watch = cgroup::TreeWatch::best(*parts_.tree);
+  if (!watch) {
+    said_fault_ = watch.error().sentence();
+    log::warning("discovery_by_polling", {{"error", said_fault_}});
+    sampler_.rescan(now);
+  } else {
+    sampler_.watch_with(std::move(*watch), now);
+  }
+  if (sampler_.changes_fd() < 0) return;
+  auto registered =
+      parts_.loop->add(sampler_.changes_fd(), EPOLLIN, [this](std::uint32_t) { changed(); });
+  if (registered) changes_watch_ = std::move(*registered);
+}
+
+Status SamplingLoop::arm() {
+  CGW_ASSIGN(timer_, parts_.loop->timer(back_off_.interval(), back_off_.interval(), [this] {
+    // A tick that is not done yet is an overrun; it ends first.
+    if (!tier_) begin();
+  }));
+  return {};
+}
+
+void SamplingLoop::begin() {
+  prepare_();
+  tier_ = 0;
+  spent_ = Usec{0};
+  if (sampler_.changes_fd() < 0) {
+    run("discovery", [this] { sampler_.poll_changes(parts_.clock->now()); });
+  }
+  sampler_.begin(parts_.clock->now());
+  const std::uint64_t one = 1;
+  static_cast<void>(::write(portion_.get(), &one, sizeof one));
+}
+
+bool SamplingLoop::step() {
+  if (!tier_) return false;
+  const cgroup::Tier tier = cgroup::kAllTiers.at(*tier_);
+  bool more = false;
+  run(to_string(tier), [&] { more = sampler_.collect(tier, kCgroupsPerPortion); });
+  if (!more) ++*tier_;
+  return *tier_ < cgroup::kTiers;
+}
+
+void SamplingLoop::end() {
+  std::uint64_t count = 0;
+  static_cast<void>(::read(portion_.get(), &count, sizeof count));
+  if (!tier_) return;
+  std::shared_ptr<const cgroup::Snapshot> snapshot;
+  run("snapshot", [&] {
+    snapshot = sampler_.finish();
+    sampled_(snapshot);
+  });
+  tier_.reset();
+  if (back_off_.observe(spent_)) {
+    sampler_.set_back_off(back_off_.factor());
+    log::warning("sampling_interval",
+                 {{"usec", std::to_string(back_off_.interval().count())},
+                  {"tick_usec", std::to_string(spent_.count())},
+                  {"reason", back_off_.factor() > 1 ? "ticks take too long" : "ticks are short"}});
+    if (const Status armed = arm(); !armed) {
+      log::error("sampling_stopped", {{"error", armed.error().sentence()}});
+    }
+  }
+  parts_.metrics->tick(spent_, snapshot->samples().size(), snapshot->dropped(),
+                       count_unreadable(*snapshot));
+  export_counts();
+}
+
+void SamplingLoop::changed() {
+  run("discovery", [this] { sampler_.take_changes(parts_.clock->now()); });
+  if (sampler_.changes_fd() >= 0) return;
+  changes_watch_ = {};
+  log::warning("discovery_by_polling", {{"error", sampler_.watch_fault()}});
+}
+
+void SamplingLoop::emptied() {
+  run("events", [this] { sampler_.take_events(parts_.clock->now()); });
+}
+
+void SamplingLoop::export_counts() {
+  const auto& errors = sampler_.read_errors();
+  for (std::size_t file = 0; file < errors.size(); ++file) {
+    for (const auto fault : cgroup::kAllReadFaults) {
+      const auto at = static_cast<std::size_t>(fault);
+      const std::uint64_t grown = errors.at(file).at(at) - exported_errors_.at(file).at(at);
+      if (grown > 0) parts_.metrics->read_errors(file, fault, grown);
+    }
+  }
+  exported_errors_ = errors;
+  for (const auto reason : cgroup::kAllDropReasons) {
+    const auto at = static_cast<std::size_t>(reason);
+    const std::uint64_t grown = sampler_.drops().at(at) - exported_drops_.at(at);
+    if (grown > 0) parts_.metrics->cgroups_dropped(reason, grown);
+  }
+  exported_drops_ = sampler_.drops();
+  parts_.metrics->sampling(back_off_.interval(), sampler_.kept_files(), sampler_.discovery());
+}
+
+}  // namespace cgwarden::agent

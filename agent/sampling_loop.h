@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/back_off.h"
+#include "agent/event_loop.h"
+#include "agent/options.h"
+#include "base/clock.h"
+#include "cgroup/sampler.h"
+#include "exporters/self_metrics.h"
+
+namespace cgwarden::agent {
+
+// Runs a Sampler on the agent's loop: a tick in portions of a few milliseconds, between which the
+// loop sees to everything else; new cgroups and emptied ones as they are told.
+class SamplingLoop {
+ public:
+  struct Parts {
+    EventLoop* loop = nullptr;
+    const Clock* clock = nullptr;
+    const cgroup::Tree* tree = nullptr;
+    exporters::SelfMetrics* metrics = nullptr;
+  };
+  // At the end of each tick; before it, in `prepare`, the caller may set what is managed.
+  using Sampled = std::function<void(const std::shared_ptr<const cgroup::Snapshot>& snapshot)>;
+
+  SamplingLoop(Parts parts, const Options& options, std::function<void()> prepare, Sampled sampled);
+  SamplingLoop(const SamplingLoop&) = delete;
+  SamplingLoop& operator=(const SamplingLoop&) = delete;
+
+  // Looks through the tree, takes the first tick at once and the others by timer from then on.
+  [[nodiscard]] Status start();
+  [[nodiscard]] cgroup::Sampler& sampler() { return sampler_; }
+
+ private:
+  void open_watch();
+  [[nodiscard]] Status arm();
+  void begin();
+  // One portion; true while the tick goes on.
+  bool step();
+  void end();
+  void changed();
+  void emptied();
+  // Counts what a collector did.
+  template <typename Work>
+  void run(std::string_view collector, const Work& work);
+  void export_counts();
+
+  Parts parts_;
+  cgroup::KernelFiles files_;
+  cgroup::Sampler sampler_;
+  std::function<void()> prepare_;
+  Sampled sampled_;
+  BackOff back_off_;
+  std::optional<std::size_t> tier_;  // of the tick under way
+  Usec spent_{0};                    // by the tick under way
+  UniqueFd portion_;                 // an eventfd that is readable while a tick is under way
+  EventLoop::Watch portion_watch_;
+  EventLoop::Watch changes_watch_;
+  EventLoop::Watch events_watch_;
+  EventLoop::Timer timer_;
+  std::string said_fault_;
+  cgroup::ReadErrors exported_errors_{};
+  cgroup::Sampler::Drops exported_drops_{};
+};
+
+}  // namespace cgwarden::agent

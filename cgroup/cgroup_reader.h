@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "base/units.h"
+#include "cgroup/control_files.h"
+#include "cgroup/sampled_files.h"
+
+namespace cgwarden::cgroup {
+
+// What an unreadable file counts as. A file the kernel has switched off (psi=0) is none of these.
+enum class ReadFault : std::uint8_t { vanished, not_permitted, malformed, io };
+inline constexpr std::size_t kReadFaults = 4;
+inline constexpr std::array<ReadFault, kReadFaults> kAllReadFaults{
+    ReadFault::vanished, ReadFault::not_permitted, ReadFault::malformed, ReadFault::io};
+[[nodiscard]] std::string_view to_string(ReadFault fault);
+
+// By place in sampled_files(); the last row is the directory itself.
+using ReadErrors = std::array<std::array<std::uint64_t, kReadFaults>, kSampledFiles + 1>;
+
+// One cgroup that is sampled: its last values and the fds that are kept of it.
+struct Watched {
+  Sample sample;  // its id and path say which cgroup
+  std::bitset<kSampledFiles> listed;
+  std::array<UniqueFd, kTickFiles> kept;
+  int polled = -1;       // the kept fd of cgroup.events that somebody polls
+  bool told = false;     // poll(2) tells when it changes, so that it need not be read every tick
+  bool changed = false;  // and it did
+  // When to read a tier again, CLOCK_BOOTTIME.
+  std::array<Usec, kTiers> due{};
+  // The bound of kept fds was reached: its tick files are read by path with the medium tier.
+  bool over_bound = false;
+  std::string controllers;       // text of cgroup.controllers when the directory was listed
+  bool pressure_hidden = false;  // cgroup.pressure is 0
+};
+
+// Reads the files of one cgroup at a time into its Sample: those of every tick through kept fds and
+// pread(2), the others by openat(2). Nothing else may read the kept fds: each read re-arms poll(2).
+class CgroupReader {
+ public:
+  // `most_kept`: fds kept in all.
+  CgroupReader(const Tree& tree, ControlFiles& files, std::size_t most_kept);
+
+  // Which of `names`, found in its directory, are read from now on.
+  void list(Watched& watched, const std::vector<std::string>& names);
+  // Reads the files of `tier`. A file that cannot be read or parsed is absent from the sample,
+  // named in Sample::unreadable and counted. false when the cgroup itself is gone: the sample then
+  // holds the last values.
+  [[nodiscard]] bool read(Watched& watched, Tier tier);
+  // Closes its fds.
+  void release(Watched& watched);
+
+  [[nodiscard]] bool has_room() const { return kept_ + kTickFiles <= most_kept_; }
+  [[nodiscard]] std::size_t kept() const { return kept_; }
+  [[nodiscard]] const ReadErrors& errors() const { return errors_; }
+  void count_closed(const Error& error) { count(kSampledFiles, error); }
+
+ private:
+  enum class Outcome { done, lost };
+  Outcome read_file(Watched& watched, std::size_t file, UniqueFd& directory);
+  Result<std::string_view> text_of(Watched& watched, std::size_t file, UniqueFd& directory);
+  Result<int> directory_of(const Watched& watched, UniqueFd& directory);
+  bool still_there(Watched& watched);
+  void refuse(Watched& watched, std::size_t file, const Error& error);
+  void close(Watched& watched, std::size_t file);
+  void count(std::size_t file, const Error& error);
+
+  const Tree& tree_;
+  ControlFiles& files_;
+  std::size_t most_kept_;
+  std::size_t kept_ = 0;
+  std::vector<char> buffer_;
+  ReadErrors errors_{};
+};
+
+}  // namespace cgwarden::cgroup

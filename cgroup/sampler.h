@@ -1,0 +1,179 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/unique_fd.h"
+#include "cgroup/cgroup_reader.h"
+#include "cgroup/control_files.h"
+#include "cgroup/snapshot.h"
+#include "cgroup/snapshot_pool.h"
+#include "cgroup/tree.h"
+#include "cgroup/tree_watch.h"
+
+namespace cgwarden::cgroup {
+
+// Why a cgroup is not sampled, or not every tick.
+enum class DropReason : std::uint8_t {
+  cap,        // more than Options::most_cgroups
+  depth,      // below Options::most_depth
+  kept_fds,   // its tick files are read with the medium tier: Options::most_kept_files
+  gone_hold,  // its last values were shown to fewer than two scrapes: limits::kGoneCgroups
+};
+inline constexpr std::size_t kDropReasons = 4;
+inline constexpr std::array<DropReason, kDropReasons> kAllDropReasons{
+    DropReason::cap, DropReason::depth, DropReason::kept_fds, DropReason::gone_hold};
+[[nodiscard]] std::string_view to_string(DropReason reason);
+
+// Reads a whole hierarchy again and again, and as little of it as it can: it remembers the cgroups
+// and their last values, keeps the files of every tick open, and reads the others when their tier
+// is due. No thread, no clock, no log.
+//
+//   Sampler sampler(tree, {}, files);
+//   sampler.rescan(clock.now());
+//   std::shared_ptr<const Snapshot> now = sampler.tick(clock.now());
+//
+// A caller that must not be away for long calls begin(), collect() in portions, and finish(); all
+// other members may be called in between. One thread.
+class Sampler {
+ public:
+  using Choice = std::function<bool(std::string_view path)>;
+  struct Options {
+    // By Tier; that of Tier::tick is not used: every tick.
+    std::array<Usec, kTiers> intervals{Usec{1'000'000}, Usec{5'000'000}, Usec{15'000'000},
+                                       Usec{10'000'000}};
+    // Which cgroups to sample, by path; empty: all. One not kept is still descended into.
+    Choice keep;
+    std::size_t most_cgroups = limits::kCgroupsWatched;
+    std::size_t most_depth = limits::kCgroupDepth;
+    std::size_t most_kept_files = limits::kKeptFiles;
+  };
+  using Drops = std::array<std::uint64_t, kDropReasons>;
+
+  // `tree` and `files` must outlive it.
+  Sampler(const Tree& tree, Options options, ControlFiles& files);
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  // Looks through the whole hierarchy for cgroups that came and went. What came is read at once,
+  // all tiers.
+  void rescan(TimePoint now);
+  // Takes over the watch: cgroups come and go with take_changes() from now on. Looks through the
+  // hierarchy once.
+  void watch_with(std::unique_ptr<TreeWatch> watch, TimePoint now);
+  // -1 without a watch, or since its watches ran out: rescan() is then needed.
+  [[nodiscard]] int changes_fd() const { return watch_ ? watch_->fd() : -1; }
+  // "fanotify", "inotify" or "polling".
+  [[nodiscard]] std::string_view discovery() const { return watch_ ? watch_->kind() : "polling"; }
+  // What watch_with() said no to; empty while it works.
+  [[nodiscard]] const std::string& watch_fault() const { return watch_fault_; }
+  void take_changes(TimePoint now);
+  // Without a watch: looks into the directories whose number of children changed.
+  void poll_changes(TimePoint now);
+  // Becomes readable when a cgroup became empty or populated: take_events() reads the last values
+  // of those that became empty, before they can be removed.
+  [[nodiscard]] int events_fd() const { return events_.get(); }
+  void take_events(TimePoint now);
+
+  // Cgroups that limits are written to: their limits are read every tick, and they come before
+  // others when there are more than the bounds allow.
+  void set_managed(Choice managed, TimePoint now);
+  // All intervals times `factor`: the caller overran.
+  void set_back_off(unsigned factor) { back_off_ = factor; }
+
+  void begin(TimePoint now);
+  // Reads what is due in `tier` of up to `most` cgroups; false when all of them are done.
+  [[nodiscard]] bool collect(Tier tier, std::size_t most);
+  [[nodiscard]] std::shared_ptr<const Snapshot> finish();
+  // The three in one.
+  [[nodiscard]] std::shared_ptr<const Snapshot> tick(TimePoint now);
+
+  // What was shown as gone up to snapshot `sequence` is not shown any more.
+  void forget_gone(std::uint64_t sequence);
+
+  [[nodiscard]] const ReadErrors& read_errors() const { return reader_.errors(); }
+  [[nodiscard]] const Drops& drops() const { return drops_; }
+  [[nodiscard]] std::size_t kept_files() const { return reader_.kept(); }
+  [[nodiscard]] std::size_t cgroups() const { return rows_.size(); }
+
+ private:
+  struct Row {
+    CgroupId id;
+    std::size_t depth = 0;
+    Usec appeared{0};
+    std::uint64_t seen = 0;   // the rescan that saw it last
+    std::uint64_t links = 0;  // st_nlink of its directory: 2 and one for each child
+    std::size_t cut = 0;      // cgroups below it that are too deep
+    bool managed = false;
+    bool dropped = false;              // by the cap
+    std::unique_ptr<Watched> watched;  // absent: not sampled
+  };
+  using Rows = std::map<std::string, Row, std::less<>>;
+  struct Gone {
+    Sample sample;
+    Usec when;
+    std::uint64_t sequence;  // of the first snapshot that shows it as gone
+  };
+
+  // sampler_tree.cpp
+  void look(std::string top, TimePoint now);
+  std::vector<std::string> enter(const std::string& path, int directory, TimePoint now);
+  void count_cut(Row& row, const std::string& path, const std::vector<std::string>& children);
+  void watch_directory(CgroupId id, int directory);
+  void apply(const TreeChange& change, TimePoint now);
+  [[nodiscard]] bool is_alive(const std::string& path, CgroupId id);
+  Rows::iterator retire(Rows::iterator row, TimePoint now);
+  void end_row(Rows::iterator row, TimePoint now);
+  void show_last(Sample sample, TimePoint now);
+  // sampler.cpp
+  void admit(Rows::iterator row);
+  bool make_room();
+  bool free_fds();
+  void promote(TimePoint now);
+  // false when it is gone.
+  [[nodiscard]] bool start(Rows::iterator row, const std::vector<std::string>& files,
+                           TimePoint now);
+  [[nodiscard]] bool read(Row& row, Tier tier, TimePoint now);
+  [[nodiscard]] bool due(const Row& row, Tier tier) const;
+  [[nodiscard]] Usec interval(Tier tier) const;
+  void poll_events(Watched& watched);
+  void drop(DropReason reason, std::size_t count = 1);
+
+  const Tree& tree_;
+  Options options_;
+  ControlFiles& files_;
+  CgroupReader reader_;
+  std::unique_ptr<TreeWatch> watch_;
+  // Its watches ran out. Kept, since somebody may still wait for its fd.
+  std::unique_ptr<TreeWatch> ended_watch_;
+  std::string watch_fault_;
+  UniqueFd events_;
+  Choice managed_;
+  Rows rows_;
+  std::unordered_map<std::uint64_t, Rows::iterator> by_id_;
+  std::uint64_t device_ = 0;
+  std::uint64_t scan_ = 0;
+  std::size_t sampled_ = 0;
+  std::deque<Gone> gone_;
+  std::shared_ptr<SnapshotPool> pool_ = std::make_shared<SnapshotPool>();
+  std::uint64_t sequence_ = 0;
+  unsigned back_off_ = 1;
+  TimePoint now_;
+  std::optional<std::string> position_;  // the last one that collect() did
+  std::size_t dropped_ = 0;              // rows dropped by the cap
+  Drops drops_{};
+};
+
+}  // namespace cgwarden::cgroup

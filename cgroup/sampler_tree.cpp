@@ -1,0 +1,241 @@
+// Sampler: which cgroups there are.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <utility>
+
+#include "cgroup/directory.h"
+#include "cgroup/format.h"
+#include "cgroup/sampler.h"
+
+namespace cgwarden::cgroup {
+namespace {
+
+std::string child_path(const std::string& parent, const std::string& name) {
+  return parent == "/" ? "/" + name : parent + "/" + name;
+}
+
+std::size_t depth_of(std::string_view path) {
+  return path == "/" ? 0 : static_cast<std::size_t>(std::ranges::count(path, '/'));
+}
+
+}  // namespace
+
+void Sampler::rescan(TimePoint now) {
+  ++scan_;
+  look("/", now);
+  for (auto row = rows_.begin(); row != rows_.end();) {
+    const bool missed = row->second.seen != scan_ && !is_alive(row->first, row->second.id);
+    row = missed ? retire(row, now) : std::next(row);
+  }
+}
+
+// Enters `top` and all below it.
+void Sampler::look(std::string top, TimePoint now) {
+  std::vector<std::string> stack{std::move(top)};
+  while (!stack.empty()) {
+    const std::string path = std::move(stack.back());
+    stack.pop_back();
+    const auto opened = files_.open_cgroup(tree_, path);
+    if (!opened) {
+      // Gone by now, or something mounted into the tree: that is no cgroup of this hierarchy.
+      const Error& error = opened.error();
+      if (error.kind != ErrorKind::vanished && error.errno_value != 0) reader_.count_closed(error);
+      continue;
+    }
+    for (const std::string& name : enter(path, opened->get(), now)) {
+      stack.push_back(child_path(path, name));
+    }
+  }
+}
+
+// Returns the names of its children to be entered.
+std::vector<std::string> Sampler::enter(const std::string& path, int directory, TimePoint now) {
+  struct stat status{};
+  if (::fstat(directory, &status) != 0) return {};
+  if (path == "/") device_ = status.st_dev;
+  if (status.st_dev != device_) return {};
+  const CgroupId id{status.st_ino};
+  auto at = rows_.find(path);
+  if (at != rows_.end() && at->second.id != id) {
+    retire(at, now);
+    at = rows_.end();
+  }
+  const bool fresh = at == rows_.end();
+  if (fresh) {
+    at = rows_.try_emplace(path).first;
+    at->second.id = id;
+    at->second.depth = depth_of(path);
+    at->second.appeared = now.boottime;
+    by_id_[id.value] = at;
+    // Two rows of one path would be the same series twice.
+    std::erase_if(gone_, [&](const Gone& gone) { return gone.sample.path == path; });
+    admit(at);
+    watch_directory(id, directory);
+  }
+  Row& row = at->second;
+  row.seen = scan_;
+  row.links = status.st_nlink;
+  const auto listed = Directory::open(directory, ".");
+  if (!listed) {
+    if (listed.error().kind == ErrorKind::vanished) {
+      retire(at, now);
+      return {};
+    }
+    // A cgroup that exists but is closed to us is shown as such; leaving it out would look like its
+    // end.
+    reader_.count_closed(listed.error());
+    if (row.watched) {
+      row.watched->sample.unreadable = {unreadable(kDirectoryItself, listed.error())};
+    }
+    return {};
+  }
+  if (row.watched && fresh && !start(at, listed->files(), now)) {
+    retire(at, now);
+    return {};
+  }
+  if (row.watched && !fresh) reader_.list(*row.watched, listed->files());
+  if (row.depth < options_.most_depth) return listed->children();
+  count_cut(row, path, listed->children());
+  return {};
+}
+
+// Below the depth limit nothing is entered; the kernel knows how many there are.
+void Sampler::count_cut(Row& row, const std::string& path,
+                        const std::vector<std::string>& children) {
+  std::size_t cut = 0;
+  for (const std::string& name : children) {
+    if (options_.keep && !options_.keep(child_path(path, name))) continue;
+    const auto stat = tree_.read(child_path(path, name), "cgroup.stat");
+    const Count below =
+        stat ? parse_cgroup_stat(*stat).value_or(CgroupStat{}).nr_descendants : Count();
+    cut += 1 + below.value_or(0);
+  }
+  if (cut > row.cut) drop(DropReason::depth, cut - row.cut);
+  row.cut = cut;
+}
+
+void Sampler::watch_directory(CgroupId id, int directory) {
+  if (!watch_) return;
+  const Status added = watch_->add(id, directory);
+  if (added || added.error().kind == ErrorKind::vanished) return;
+  watch_fault_ = added.error().sentence();
+  ended_watch_ = std::move(watch_);
+}
+
+void Sampler::watch_with(std::unique_ptr<TreeWatch> watch, TimePoint now) {
+  watch_ = std::move(watch);
+  for (const auto& [path, row] : rows_) {
+    const auto directory = files_.open_cgroup(tree_, path);
+    if (directory) watch_directory(row.id, directory->get());
+  }
+  rescan(now);
+}
+
+void Sampler::take_changes(TimePoint now) {
+  if (!watch_) return;
+  const auto changes = watch_->take();
+  if (!changes) {
+    // What was lost is found by looking.
+    reader_.count_closed(changes.error());
+    rescan(now);
+    return;
+  }
+  for (const TreeChange& change : *changes) apply(change, now);
+}
+
+void Sampler::apply(const TreeChange& change, TimePoint now) {
+  if (change.kind == TreeChange::Kind::overflow) {
+    rescan(now);
+    return;
+  }
+  const auto parent = by_id_.find(change.parent.value);
+  if (parent == by_id_.end()) return;
+  const std::string path = child_path(parent->second->first, change.name);
+  Row& above = parent->second->second;
+  if (above.depth >= options_.most_depth) {
+    if (change.kind == TreeChange::Kind::appeared) {
+      ++above.cut;
+      drop(DropReason::depth);
+    } else if (above.cut > 0) {
+      --above.cut;
+    }
+    return;
+  }
+  const auto row = rows_.find(path);
+  if (row != rows_.end() && !is_alive(path, row->second.id)) retire(row, now);
+  // Also after a removal: another one may have its name by now.
+  if (!rows_.contains(path)) look(path, now);
+}
+
+void Sampler::poll_changes(TimePoint now) {
+  std::vector<std::string> changed;
+  for (auto at = rows_.begin(); at != rows_.end();) {
+    const auto& [path, row] = *at;
+    struct stat status{};
+    const std::string relative = path == "/" ? "." : path.substr(1);
+    const int failed = ::fstatat(tree_.root_fd(), relative.c_str(), &status, AT_SYMLINK_NOFOLLOW);
+    const bool gone = failed != 0 && (errno == ENOENT || errno == ENODEV);
+    if (gone || (failed == 0 && CgroupId{status.st_ino} != row.id)) {
+      if (!gone) changed.push_back(path);
+      at = retire(at, now);
+      continue;
+    }
+    // st_nlink is 2 and one for each child.
+    if (failed == 0 && status.st_nlink != row.links) changed.push_back(path);
+    ++at;
+  }
+  for (const std::string& path : changed) {
+    const auto opened = files_.open_cgroup(tree_, path);
+    if (!opened) continue;
+    for (const std::string& name : enter(path, opened->get(), now)) {
+      const std::string child = child_path(path, name);
+      if (!rows_.contains(child)) look(child, now);
+    }
+  }
+}
+
+bool Sampler::is_alive(const std::string& path, CgroupId id) {
+  const auto found = files_.open_cgroup(tree_, path);
+  if (!found) return found.error().kind != ErrorKind::vanished;
+  struct stat status{};
+  return ::fstat(found->get(), &status) != 0 || CgroupId{status.st_ino} == id;
+}
+
+// Ends the row and all below it, which went before. Returns the row after it.
+Sampler::Rows::iterator Sampler::retire(Rows::iterator row, TimePoint now) {
+  if (row->first == "/") return std::next(row);
+  const std::string below = row->first + "/";
+  for (auto child = rows_.lower_bound(below);
+       child != rows_.end() && child->first.starts_with(below);) {
+    end_row(child, now);
+    child = rows_.erase(child);
+  }
+  end_row(row, now);
+  return rows_.erase(row);
+}
+
+void Sampler::end_row(Rows::iterator at, TimePoint now) {
+  Row& row = at->second;
+  if (row.dropped) --dropped_;
+  if (row.watched) {
+    reader_.release(*row.watched);
+    --sampled_;
+    show_last(std::move(row.watched->sample), now);
+  }
+  if (watch_) watch_->remove(row.id);
+  by_id_.erase(row.id.value);
+}
+
+void Sampler::show_last(Sample sample, TimePoint now) {
+  if (gone_.size() >= limits::kGoneCgroups) {
+    gone_.pop_front();
+    drop(DropReason::gone_hold);
+  }
+  gone_.push_back({std::move(sample), now.boottime, sequence_ + 1});
+}
+
+}  // namespace cgwarden::cgroup

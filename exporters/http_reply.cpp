@@ -1,0 +1,277 @@
+#include "exporters/http_reply.h"
+
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+#include "base/limits.h"
+#include "exporters/content_negotiation.h"
+#include "exporters/page_stream.h"
+
+namespace cgwarden::exporters {
+namespace {
+
+constexpr const char* kPlain = "text/plain; charset=utf-8";
+constexpr std::array kPaths{"/metrics", "/metrics/cadvisor", "/metrics/agent", "/healthz",
+                            "/readyz"};
+
+struct ResponseDestroy {
+  void operator()(MHD_Response* response) const { ::MHD_destroy_response(response); }
+};
+using Response = std::unique_ptr<MHD_Response, ResponseDestroy>;
+
+// Who asked for what.
+struct Scrape {
+  std::string peer;            // its address without the port, and the page; "" for a unix socket
+  std::uint64_t sequence = 0;  // of the snapshot
+};
+
+void count(HttpState& state, const Scrape& scrape, const PageStream& stream) {
+  state.metrics.scrape(stream.spent(), stream.bytes());
+  state.ledger.scraped(
+      scrape.peer, scrape.sequence,
+      std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+std::string peer_of(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (info == nullptr || info->client_addr == nullptr) return {};
+  std::array<char, NI_MAXHOST> host{};
+  const sockaddr* address = info->client_addr;
+  const socklen_t size =
+      address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return {};
+  if (::getnameinfo(address, size, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return host.data();
+}
+
+// A page that is being sent; libmicrohttpd frees it after the last byte or when the client is gone.
+struct Sending {
+  // After begin_stream() of the state, which must outlive this.
+  Sending(HttpState& of, Scrape what, std::unique_ptr<PageStream> from, std::string read)
+      : state(of), scrape(std::move(what)), stream(std::move(from)), begin(std::move(read)) {}
+  ~Sending() { state.end_stream(); }
+  Sending(const Sending&) = delete;
+  Sending& operator=(const Sending&) = delete;
+
+  HttpState& state;
+  Scrape scrape;
+  std::unique_ptr<PageStream> stream;
+  std::string begin;      // read before it was known how long the page is
+  std::size_t given = 0;  // of begin
+};
+
+void free_sending(void* sending) { delete static_cast<Sending*>(sending); }
+
+ssize_t next_bytes(void* context, std::uint64_t /*position*/, char* to, std::size_t room) {
+  auto& sending = *static_cast<Sending*>(context);
+  try {
+    if (sending.given < sending.begin.size()) {
+      const std::size_t size = std::min(room, sending.begin.size() - sending.given);
+      std::copy_n(sending.begin.data() + sending.given, size, to);
+      sending.given += size;
+      return static_cast<ssize_t>(size);
+    }
+    const auto size = sending.stream->read({to, room});
+    if (!size) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (*size > 0) return static_cast<ssize_t>(*size);
+  } catch (const std::exception&) {  // out of memory: no exception may enter C code
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+  }
+  // Before the client can know that it has the page.
+  count(sending.state, sending.scrape, *sending.stream);
+  return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+// The beginning of a page, up to limits::kHttpWholeBytes; shorter: the whole page.
+Result<std::string> beginning(PageStream& stream) {
+  std::string text(limits::kHttpWholeBytes, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    CGW_ASSIGN(const std::size_t more, stream.read(std::span(text).subspan(size)));
+    if (more == 0) break;
+    size += more;
+  }
+  text.resize(size);
+  return text;
+}
+
+// libmicrohttpd ends the connection after a HEAD of unknown length: the page is written for it, and
+// forgotten.
+Result<std::size_t> length_of(PageStream& stream) {
+  std::vector<char> piece(limits::kHttpPieceBytes);
+  while (true) {
+    CGW_ASSIGN(const std::size_t more, stream.read(piece));
+    if (more == 0) return stream.bytes();
+  }
+}
+
+Response head_of(PageStream& stream) {
+  const auto length = length_of(stream);
+  if (!length) return {};
+  const auto nothing = [](void*, std::uint64_t, char*, std::size_t) -> ssize_t {
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+  };
+  return Response(::MHD_create_response_from_callback(*length, limits::kHttpPieceBytes, nothing,
+                                                      nullptr, nullptr));
+}
+
+Response whole_page(const std::string& text) {
+  return Response(::MHD_create_response_from_buffer(text.size(), const_cast<char*>(text.data()),
+                                                    MHD_RESPMEM_MUST_COPY));
+}
+
+Response streamed_page(std::unique_ptr<Sending> sending) {
+  Response response(::MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, limits::kHttpPieceBytes,
+                                                        &next_bytes, sending.get(), &free_sending));
+  if (response) static_cast<void>(sending.release());
+  return response;
+}
+
+struct Freed {
+  void operator()(char* text) const {
+    if (text != nullptr) ::explicit_bzero(text, std::char_traits<char>::length(text));
+    ::MHD_free(text);
+  }
+};
+
+}  // namespace
+
+// All fields of that name joined by commas, as RFC 9110 section 5.2 reads them.
+std::string HttpReply::header(std::string_view name) const {
+  struct Search {
+    std::string_view name;
+    std::string joined;
+  } search{name, {}};
+  ::MHD_get_connection_values_n(
+      connection_, MHD_HEADER_KIND,
+      [](void* context, MHD_ValueKind, const char* key, std::size_t key_size, const char* value,
+         std::size_t value_size) {
+        auto& wanted = *static_cast<Search*>(context);
+        const std::string_view found(key, key_size);
+        const bool same =
+            std::equal(found.begin(), found.end(), wanted.name.begin(), wanted.name.end(),
+                       [](char a, char b) { return (a | 0x20) == (b | 0x20); });
+        if (same) {
+          if (!wanted.joined.empty()) wanted.joined += ',';
+          if (value != nullptr) wanted.joined.append(value, value_size);
+        }
+        return MHD_YES;
+      },
+      &search);
+  return std::move(search.joined);
+}
+
+bool HttpReply::has_body() const {
+  const std::string length = header(MHD_HTTP_HEADER_CONTENT_LENGTH);
+  return length.find_first_not_of('0') != std::string::npos ||
+         !header(MHD_HTTP_HEADER_TRANSFER_ENCODING).empty();
+}
+
+std::optional<HttpReply::User> HttpReply::user() const {
+  char* secret = nullptr;
+  const std::unique_ptr<char, Freed> name(
+      ::MHD_basic_auth_get_username_password(connection_, &secret));
+  const std::unique_ptr<char, Freed> password(secret);
+  if (!name || !password) return std::nullopt;
+  return User{name.get(), password.get()};
+}
+
+bool HttpReply::say(const Text& text) const {
+  const Response response(::MHD_create_response_from_buffer(
+      text.text.size(), const_cast<char*>(text.text.data()), MHD_RESPMEM_PERSISTENT));
+  if (!response) return false;
+  ::MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONTENT_TYPE, kPlain);
+  if (text.header != nullptr) {
+    ::MHD_add_response_header(response.get(), text.header, text.value);
+  }
+  for (const auto& [name, value] : protection_.headers) {
+    ::MHD_add_response_header(response.get(), name.c_str(), value.c_str());
+  }
+  return ::MHD_queue_response(connection_, text.status, response.get()) == MHD_YES;
+}
+
+bool HttpReply::unauthorized() const {
+  return say({MHD_HTTP_UNAUTHORIZED, "unauthorized\n", MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+              "Basic realm=\"cgwarden\", charset=\"UTF-8\""});
+}
+
+bool HttpReply::by(std::string_view path, std::string_view method) const {
+  const bool head = method == MHD_HTTP_METHOD_HEAD;
+  if (std::ranges::find(kPaths, path) == kPaths.end()) {
+    return say(
+        {MHD_HTTP_NOT_FOUND,
+         "not found; this endpoint has /metrics, /metrics/cadvisor, /metrics/agent, /healthz and "
+         "/readyz\n"});
+  }
+  if (method != MHD_HTTP_METHOD_GET && !head) {
+    return say({MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n",
+                MHD_HTTP_HEADER_ALLOW, "GET, HEAD"});
+  }
+  if (has_body()) return say({MHD_HTTP_CONTENT_TOO_LARGE, "a request body is not accepted\n"});
+  if (path == "/healthz") return say({MHD_HTTP_OK, "ok\n"});
+  if (path == "/metrics/agent") return page(Page::agent, nullptr, head);
+  auto view = state_.view();
+  if (view == nullptr) {
+    return say({MHD_HTTP_SERVICE_UNAVAILABLE, "the first sample is not taken yet\n"});
+  }
+  if (path == "/readyz") return say({MHD_HTTP_OK, "ready\n"});
+  return page(path == "/metrics" ? Page::metrics : Page::cadvisor, std::move(view), head);
+}
+
+bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool head) const {
+  Scrape scrape;
+  if (which != Page::agent) {
+    scrape.peer = peer_of(connection_) + (which == Page::cadvisor ? " cadvisor" : "");
+    scrape.sequence = view->sequence();
+  }
+  const Exposition exposition = preferred_exposition(header(MHD_HTTP_HEADER_ACCEPT));
+  const bool compress = accepts_gzip(header(MHD_HTTP_HEADER_ACCEPT_ENCODING));
+  // On cAdvisor's page everything has cAdvisor's names.
+  const bool has_own = which != Page::cadvisor;
+  auto opened = PageStream::open({.view = std::move(view),
+                                  .kind = has_own ? PageKind::metrics : PageKind::cadvisor,
+                                  .own = has_own ? state_.metrics.render(exposition) : "",
+                                  .exposition = exposition,
+                                  .compress = compress});
+  if (!opened) return false;
+  std::unique_ptr<PageStream> stream = *std::move(opened);
+  Response response;
+  if (head) {
+    response = head_of(*stream);
+  } else {
+    auto begin = beginning(*stream);
+    if (!begin) return false;
+    if (begin->size() < limits::kHttpWholeBytes) {
+      if (which != Page::agent) count(state_, scrape, *stream);
+      response = whole_page(*begin);
+    } else if (state_.begin_stream()) {
+      response = streamed_page(std::make_unique<Sending>(state_, std::move(scrape),
+                                                         std::move(stream), *std::move(begin)));
+    } else {
+      return say({MHD_HTTP_SERVICE_UNAVAILABLE, "too many pages are being read\n",
+                  MHD_HTTP_HEADER_RETRY_AFTER, "1"});
+    }
+  }
+  if (!response) return false;
+  const auto add = [&response](const char* name, const std::string& value) {
+    ::MHD_add_response_header(response.get(), name, value.c_str());
+  };
+  add(MHD_HTTP_HEADER_CONTENT_TYPE, std::string(content_type(exposition)));
+  if (compress) add(MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+  add(MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding");
+  for (const auto& [name, value] : protection_.headers) add(name.c_str(), value);
+  return ::MHD_queue_response(connection_, MHD_HTTP_OK, response.get()) == MHD_YES;
+}
+
+}  // namespace cgwarden::exporters

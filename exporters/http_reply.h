@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "exporters/http_state.h"
+
+struct MHD_Connection;
+
+namespace cgwarden::exporters {
+
+// One request of libmicrohttpd and what is said to it. The functions that answer return false when
+// the connection must be closed instead.
+class HttpReply {
+ public:
+  // `state` must outlive the response, which may be sent after this object is gone.
+  HttpReply(HttpState& state, const Protection& protection, MHD_Connection* connection)
+      : state_(state), protection_(protection), connection_(connection) {}
+
+  [[nodiscard]] bool has_body() const;
+  struct User {
+    std::string name;
+    std::string password;
+  };
+  // Of an Authorization header of the Basic scheme (RFC 7617).
+  [[nodiscard]] std::optional<User> user() const;
+
+  [[nodiscard]] bool by(std::string_view path, std::string_view method) const;
+  [[nodiscard]] bool unauthorized() const;
+
+ private:
+  struct Text {
+    unsigned status;
+    std::string_view text;  // a constant
+    const char* header = nullptr;
+    const char* value = nullptr;
+  };
+  [[nodiscard]] bool say(const Text& text) const;
+  enum class Page { metrics, cadvisor, agent };
+  [[nodiscard]] bool page(Page which, std::shared_ptr<const PublishedView> view, bool head) const;
+  [[nodiscard]] std::string header(std::string_view name) const;
+
+  HttpState& state_;
+  const Protection& protection_;
+  MHD_Connection* connection_;
+};
+
+}  // namespace cgwarden::exporters

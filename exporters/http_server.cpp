@@ -1,0 +1,140 @@
+#include "exporters/http_server.h"
+
+#include <microhttpd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <exception>
+#include <string_view>
+
+#include "base/limits.h"
+#include "exporters/http_reply.h"
+#include "exporters/signals_blocked.h"
+
+namespace cgwarden::exporters {
+namespace {
+
+enum class Access { unknown, allowed, refused };
+
+// From the headers of a request to the end of its answer.
+struct Request {
+  std::shared_ptr<const Protection> protection;
+  std::atomic<Access> access = Access::unknown;
+};
+
+// While its password is verified the connection is suspended; then the library calls handle again.
+void verify(HttpState& state, MHD_Connection* connection, Request& request, HttpReply::User user) {
+  ::MHD_suspend_connection(connection);
+  const bool added = state.passwords.add({.credentials = request.protection->credentials,
+                                          .user = std::move(user.name),
+                                          .password = std::move(user.password),
+                                          .done = [&request, connection](bool match) {
+                                            request.access =
+                                                match ? Access::allowed : Access::refused;
+                                            ::MHD_resume_connection(connection);
+                                          }});
+  if (!added) ::MHD_resume_connection(connection);  // the endpoint is ending
+}
+
+MHD_Result answer(HttpState& state, MHD_Connection* connection, Request& request,
+                  std::string_view path, std::string_view method) {
+  const HttpReply answer(state, *request.protection, connection);
+  const auto result = [](bool queued) { return queued ? MHD_YES : MHD_NO; };
+  Credentials* credentials = request.protection->credentials.get();
+  // One with a body is refused whoever sends it.
+  if (credentials == nullptr || answer.has_body()) return result(answer.by(path, method));
+  if (request.access == Access::unknown) {
+    auto user = answer.user();
+    if (!user) return result(answer.unauthorized());
+    const auto known = credentials->known(user->name, user->password);
+    if (!known) {
+      verify(state, connection, request, *std::move(user));
+      return MHD_YES;
+    }
+    request.access = *known ? Access::allowed : Access::refused;
+  }
+  return result(request.access == Access::allowed ? answer.by(path, method)
+                                                  : answer.unauthorized());
+}
+
+MHD_Result handle(void* context, MHD_Connection* connection, const char* url, const char* method,
+                  const char* /*version*/, const char* /*upload*/, std::size_t* /*upload_size*/,
+                  void** state) {
+  auto& shared = *static_cast<HttpState*>(context);
+  try {
+    // The library calls once after the headers and again after the body. A request with a body is
+    // answered at the first call, which makes the library close the connection unread.
+    if (*state == nullptr) {
+      auto request = std::make_unique<Request>();
+      request->protection = shared.protection();
+      const HttpReply looking(shared, *request->protection, connection);
+      const bool has_body = looking.has_body();
+      *state = request.release();
+      if (!has_body) return MHD_YES;
+    }
+    return answer(shared, connection, *static_cast<Request*>(*state), url, method);
+  } catch (const std::exception&) {  // out of memory: no exception may enter C code
+    return MHD_NO;
+  }
+}
+
+void completed(void* /*context*/, MHD_Connection* /*connection*/, void** state,
+               MHD_RequestTerminationCode /*how*/) {
+  delete static_cast<Request*>(*state);
+  *state = nullptr;
+}
+
+using Tls = std::shared_ptr<const TlsContext>;
+
+// A TLS connection takes the certificates of now, and keeps them.
+void connection_changed(void* context, MHD_Connection* connection, void** own,
+                        MHD_ConnectionNotificationCode code) {
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    delete static_cast<Tls*>(*own);
+    *own = nullptr;
+    return;
+  }
+  const auto* info = ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  if (info == nullptr || info->tls_session == nullptr) return;
+  auto* tls = new (std::nothrow) Tls(static_cast<HttpState*>(context)->protection()->tls);
+  if (tls == nullptr || *tls == nullptr || !(*tls)->apply(info->tls_session)) {
+    delete tls;  // the handshake fails: the daemon itself has no certificate
+    return;
+  }
+  *own = tls;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const Parts& parts) {
+  const SignalsBlocked blocked;
+  unsigned flags = static_cast<unsigned>(MHD_USE_INTERNAL_POLLING_THREAD) | MHD_USE_EPOLL |
+                   MHD_ALLOW_SUSPEND_RESUME;
+  if (parts.tls) flags |= MHD_USE_TLS;
+  const MHD_OptionItem tls[] = {
+      {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, reinterpret_cast<void*>(no_certificate())},
+      {MHD_OPTION_END, 0, nullptr}};
+  const MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, nullptr}};
+  // The library owns the socket from here on.
+  MHD_Daemon* daemon = ::MHD_start_daemon(
+      flags, 0, nullptr, nullptr, &handle, parts.state, MHD_OPTION_LISTEN_SOCKET,
+      parts.listener->release_socket(), MHD_OPTION_THREAD_POOL_SIZE, limits::kHttpThreads,
+      MHD_OPTION_CONNECTION_LIMIT, limits::kHttpConnections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+      limits::kHttpConnectionsPerAddress, MHD_OPTION_CONNECTION_TIMEOUT, parts.idle_seconds,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits::kHttpRequestBytes, MHD_OPTION_STRICT_FOR_CLIENT,
+      1, MHD_OPTION_NOTIFY_COMPLETED, &completed, nullptr, MHD_OPTION_NOTIFY_CONNECTION,
+      &connection_changed, parts.state, MHD_OPTION_ARRAY, parts.tls ? tls : plain, MHD_OPTION_END);
+  if (daemon == nullptr) {
+    return fail(Error::from_errno(errno, "serve HTTP on", parts.listener->name()));
+  }
+  return std::unique_ptr<HttpServer>(new HttpServer(daemon));
+}
+
+HttpServer::~HttpServer() {
+  // Taken back first: the library would shut it down, for systemd too, which may hold it for the
+  // next agent.
+  const UniqueFd socket(::MHD_quiesce_daemon(daemon_));
+  ::MHD_stop_daemon(daemon_);
+}
+
+}  // namespace cgwarden::exporters

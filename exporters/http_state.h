@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "exporters/http_auth.h"
+#include "exporters/http_tls.h"
+#include "exporters/published_view.h"
+#include "exporters/scrape_ledger.h"
+#include "exporters/self_metrics.h"
+
+namespace cgwarden::exporters {
+
+// A WebSecurity ready for use.
+struct Protection {
+  std::shared_ptr<const TlsContext> tls;     // null: plain HTTP
+  std::shared_ptr<Credentials> credentials;  // null: everybody
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// What the servers of one endpoint share. Thread-safe.
+class HttpState {
+ public:
+  HttpState(SelfMetrics& self, std::shared_ptr<const Protection> protection)
+      : metrics(self), protection_(std::move(protection)) {}
+
+  [[nodiscard]] std::shared_ptr<const PublishedView> view() const {
+    const std::lock_guard lock(mutex_);
+    return view_;
+  }
+  void publish(std::shared_ptr<const PublishedView> view) {
+    // The view before, which may be large, is freed by the argument, after the lock.
+    const std::lock_guard lock(mutex_);
+    view_.swap(view);
+  }
+  [[nodiscard]] std::shared_ptr<const Protection> protection() const {
+    const std::lock_guard lock(mutex_);
+    return protection_;
+  }
+  void protect(std::shared_ptr<const Protection> protection) {
+    const std::lock_guard lock(mutex_);
+    protection_.swap(protection);
+  }
+
+  // Room for one more answer that is written while it is sent (limits::kHttpStreams); given back by
+  // end_stream().
+  [[nodiscard]] bool begin_stream() {
+    if (streams_.fetch_add(1) < limits::kHttpStreams) return true;
+    streams_.fetch_sub(1);
+    return false;
+  }
+  void end_stream() { streams_.fetch_sub(1); }
+
+  SelfMetrics& metrics;
+  ScrapeLedger ledger;
+  PasswordThread passwords;
+
+ private:
+  std::atomic<unsigned> streams_ = 0;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const PublishedView> view_;
+  std::shared_ptr<const Protection> protection_;
+};
+
+}  // namespace cgwarden::exporters

@@ -1,0 +1,215 @@
+#include "policy/agent_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/listen_address.h"
+#include "policy/document.h"
+#include "policy/match.h"
+
+namespace cgwarden::policy {
+namespace {
+
+constexpr const char* kListenExample = "listen: [127.0.0.1:9753, unix:/run/cgwarden/metrics.sock]";
+constexpr Usec kLeastTick{100'000};
+constexpr Usec kMostTick{60'000'000};
+constexpr Usec kMostTier{3'600'000'000};
+constexpr std::size_t kMostGlobs = 1000;
+// LimitNOFILE of a service cannot be higher than fs.nr_open, whose default this is.
+constexpr std::uint64_t kMostFds = 1048576;
+
+void read_listen_address(const Node& node, std::vector<std::string>& out, Findings& findings) {
+  const auto text =
+      read_value(node, "listen", findings, [](std::string_view wanted) -> Parsed<std::string> {
+        const auto address = parse_listen_address(wanted);
+        if (!address) return std::unexpected(ValueFault{address.error().detail, kListenExample});
+        return std::string(wanted);
+      });
+  if (!text) return;
+  if (std::ranges::find(out, *text) != out.end()) {
+    findings.error(node.place, fmt::format("the address {} stands twice", *text), "name it once");
+    return;
+  }
+  out.push_back(*text);
+}
+
+void read_listen(MapReader& document, AgentConfig& config, Findings& findings) {
+  const Node* node = document.find("listen");
+  if (node == nullptr) return;
+  std::vector<std::string> addresses;
+  if (node->kind == NodeKind::sequence) {
+    for (const Node& child : node->children) read_listen_address(child, addresses, findings);
+  } else {
+    read_listen_address(*node, addresses, findings);
+  }
+  if (addresses.size() > limits::kListenAddresses) {
+    findings.error(node->place, fmt::format("the agent listens on at most {} addresses",
+                                            limits::kListenAddresses));
+  }
+  config.listen = std::move(addresses);
+}
+
+struct IntervalRange {
+  Usec least;
+  Usec most;
+};
+
+// False when the key is not there or (reported) not an interval.
+bool read_interval(MapReader& map, std::string_view key, IntervalRange range, Usec& out,
+                   Findings& findings) {
+  const Node* node = map.find(key);
+  if (node == nullptr) return false;
+  const auto value =
+      read_value(*node, map.name(key), findings, [range](std::string_view text) -> Parsed<Usec> {
+        auto interval = parse_duration(text);
+        if (interval && (*interval < range.least || *interval > range.most)) {
+          return std::unexpected(
+              ValueFault{fmt::format("it is outside {}ms to {}s", range.least.count() / 1000,
+                                     range.most.count() / 1'000'000),
+                         ""});
+        }
+        return interval;
+      });
+  if (value) out = *value;
+  return value.has_value();
+}
+
+void read_intervals(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample = "intervals: {tick: 1s, medium: 5s, slow: 15s}";
+  const Node* node = document.find("intervals");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) {
+    return report_kind(*node, "intervals", "a map", kExample, findings);
+  }
+  MapReader map(*node, "intervals.", findings);
+  SamplingIntervals intervals;
+  Usec tick = intervals.tick;
+  if (read_interval(map, "tick", {kLeastTick, kMostTick}, tick, findings)) intervals.set_tick(tick);
+  const IntervalRange tier{tick, kMostTier};
+  read_interval(map, "medium", tier, intervals.medium, findings);
+  read_interval(map, "slow", tier, intervals.slow, findings);
+  read_interval(map, "limits", tier, intervals.limits, findings);
+  map.refuse_unknown();
+  config.intervals = intervals;
+}
+
+void read_globs(MapReader& map, std::string_view key, std::vector<std::string>& out,
+                Findings& findings) {
+  const Node* node = map.find(key);
+  if (node == nullptr) return;
+  const std::string example = fmt::format("{}: [/system.slice/**]", key);
+  if (node->kind != NodeKind::sequence) {
+    return report_kind(*node, map.name(key), "a list", example, findings);
+  }
+  if (node->children.size() > kMostGlobs) {
+    findings.error(node->place, fmt::format("{} has at most {} globs", map.name(key), kMostGlobs));
+    return;
+  }
+  for (const Node& child : node->children) {
+    auto glob = read_value(child, map.name(key), findings,
+                           [&](std::string_view text) -> Parsed<std::string> {
+                             const std::string_view fault = glob_fault(text);
+                             if (fault.empty()) return std::string(text);
+                             return std::unexpected(ValueFault{std::string(fault), example});
+                           });
+    if (glob) out.push_back(*std::move(glob));
+  }
+}
+
+std::optional<std::size_t> read_number(MapReader& map, std::string_view key, std::uint64_t low,
+                                       std::uint64_t high, Findings& findings) {
+  const Node* node = map.find(key);
+  if (node == nullptr) return std::nullopt;
+  return read_value(*node, map.name(key), findings,
+                    [=](std::string_view text) { return parse_count(text, low, high); });
+}
+
+void read_discovery(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample = "discovery: {exclude: [/user.slice/**], maxDepth: 8}";
+  const Node* node = document.find("discovery");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) {
+    return report_kind(*node, "discovery", "a map", kExample, findings);
+  }
+  MapReader map(*node, "discovery.", findings);
+  Discovery& discovery = config.discovery;
+  read_globs(map, "include", discovery.include, findings);
+  read_globs(map, "exclude", discovery.exclude, findings);
+  discovery.max_depth =
+      read_number(map, "maxDepth", 1, limits::kCgroupDepth, findings).value_or(discovery.max_depth);
+  discovery.max_cgroups = read_number(map, "maxCgroups", 1, limits::kCgroupsWatched, findings)
+                              .value_or(discovery.max_cgroups);
+  discovery.max_fds = read_number(map, "maxFds", 0, kMostFds, findings).value_or(discovery.max_fds);
+  map.refuse_unknown();
+}
+
+void read_web(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample = "web: {config: /etc/cgwarden/web.yml}";
+  const Node* node = document.find("web");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) return report_kind(*node, "web", "a map", kExample, findings);
+  MapReader map(*node, "web.", findings);
+  if (const Node* file = map.require("config", kExample)) {
+    const auto text = read_text(*file, "web.config", findings);
+    if (text && text->empty()) findings.error(file->place, "web.config is empty", kExample);
+    if (text && !text->empty()) {
+      const auto directory =
+          std::filesystem::path(findings.source().position({}).file).parent_path();
+      config.web_config = (directory / *text).lexically_normal().string();
+    }
+  }
+  map.refuse_unknown();
+}
+
+AgentConfig read_agent(const Node& node, Findings& findings) {
+  AgentConfig config;
+  if (node.kind != NodeKind::map) {
+    report_kind(node, "the configuration of the agent", "a map", "kind: Agent", findings);
+    return config;
+  }
+  MapReader document(node, "", findings);
+  if (!check_header(document, "Agent", findings)) return config;
+  read_listen(document, config, findings);
+  read_intervals(document, config, findings);
+  read_discovery(document, config, findings);
+  read_web(document, config, findings);
+  document.refuse_unknown();
+  return config;
+}
+
+}  // namespace
+
+void SamplingIntervals::set_tick(Usec interval) {
+  tick = interval;
+  medium = std::max(medium, tick);
+  slow = std::max(slow, tick);
+  limits = std::max(limits, tick);
+}
+
+bool Discovery::wants(std::string_view path) const {
+  const auto matches = [path](const std::string& glob) { return glob_matches(glob, path); };
+  return (include.empty() || std::ranges::any_of(include, matches)) &&
+         std::ranges::none_of(exclude, matches);
+}
+
+std::expected<AgentConfig, std::vector<Diagnostic>> load_agent_config(std::string_view yaml,
+                                                                      const std::string& file) {
+  const SourceText source(yaml, file);
+  Findings findings(source);
+  AgentConfig config;
+  const std::vector<Node> documents = parse_yaml(findings);
+  if (!findings.has_errors()) {
+    config = read_agent(documents.front(), findings);
+    if (documents.size() > 1) {
+      findings.error(documents[1].place, "a second document: one describes the agent",
+                     "policies belong into the policy directory of the agent");
+    }
+  }
+  if (findings.has_errors()) return std::unexpected(findings.take_errors());
+  return config;
+}
+
+}  // namespace cgwarden::policy

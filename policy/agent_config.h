@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/units.h"
+#include "policy/diagnostic.h"
+
+namespace cgwarden::policy {
+
+// How often control files are read, by tier. The tick is 100 ms to 60 s, the others the tick to one
+// hour: nothing is read more often than once per tick.
+struct SamplingIntervals {
+  Usec tick{1'000'000};     // cpu.stat, memory.current, memory.events, pressure
+  Usec medium{5'000'000};   // what changes, but is not watched by the second
+  Usec slow{15'000'000};    // memory.stat, and what is as dear
+  Usec limits{10'000'000};  // limits that no policy manages
+
+  // A slower tick takes the tiers along.
+  void set_tick(Usec interval);
+};
+
+// Which cgroups are sampled. Those of own workloads and of policies always are.
+struct Discovery {
+  std::vector<std::string> include;              // globs (match.h); empty: all
+  std::vector<std::string> exclude;              // wins over include
+  std::size_t max_depth = limits::kCgroupDepth;  // levels below the root, 1 or more
+  std::size_t max_cgroups = limits::kCgroupsWatched;
+  std::size_t max_fds =
+      limits::kKeptFiles;  // kept open between reads; the limit of open files cuts it
+
+  // By the globs alone.
+  [[nodiscard]] bool wants(std::string_view path) const;
+};
+
+// The one `kind: Agent` document of /etc/cgwarden/agent.yaml. What is absent keeps its default.
+struct AgentConfig {
+  std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
+  SamplingIntervals intervals;
+  Discovery discovery;
+  std::string web_config;  // path of a web configuration file; empty: none
+};
+
+// Any error refuses the whole text. A relative path counts from the directory of `file`.
+[[nodiscard]] std::expected<AgentConfig, std::vector<Diagnostic>> load_agent_config(
+    std::string_view yaml, const std::string& file);
+
+}  // namespace cgwarden::policy

@@ -1,0 +1,204 @@
+#include "agent/subject_book.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "tests/diagnosis/commits.h"
+
+namespace cgwarden::agent {
+namespace {
+
+constexpr std::uint64_t kDay = 24U * 3600U;
+
+TimePoint at_second(std::uint64_t wall) { return {Usec{wall * 1'000'000}, Usec{wall * 1'000'000}}; }
+
+struct Cgroup {
+  std::string path;
+  std::uint64_t id = 0;
+  std::uint64_t throttled_usec = 0;
+  std::uint64_t high = 0;
+  std::uint64_t oom_kill = 0;
+};
+
+const std::string kWeb = "/system.slice/web.service";
+const std::string kMine = "/user.slice/user-1000.slice/user@1000.service/app.slice/";
+
+class SubjectBookTest : public ::testing::Test {
+ protected:
+  SubjectBookTest() : directory_(::mkdtemp(pattern_.data())) {}
+  ~SubjectBookTest() override { std::filesystem::remove_all(directory_); }
+
+  diagnosis::StoreWriter store() {
+    auto opened = diagnosis::StoreWriter::open(path(), 1);
+    EXPECT_TRUE(opened);
+    return *std::move(opened);
+  }
+  std::string path() const { return directory_ + "/store.db"; }
+
+  static std::size_t observe(SubjectBook& book, const std::vector<Cgroup>& cgroups,
+                             std::uint64_t second = 1000) {
+    std::vector<cgroup::Sample> samples;
+    for (const auto& cgroup : cgroups) {
+      auto& sample = samples.emplace_back();
+      sample.path = cgroup.path;
+      sample.id = CgroupId{cgroup.id};
+      sample.cpu_stat.emplace().throttled_usec = cgroup.throttled_usec;
+      sample.memory_events.emplace().high = cgroup.high;
+      sample.memory_events->oom_kill = cgroup.oom_kill;
+    }
+    const cgroup::Snapshot snapshot(at_second(second), std::move(samples));
+    identity::IdentityBook identities;
+    identities.observe(snapshot, at_second(second));
+    return book.observe(snapshot, *identities.table(), at_second(second));
+  }
+  static exporters::SubjectCounters only(const SubjectBook& book) {
+    const auto all = book.all();
+    EXPECT_EQ(all.size(), 1U);
+    return all.empty() ? exporters::SubjectCounters{} : all.front();
+  }
+
+  std::string pattern_ = testing::TempDir() + "cgwarden-subjects-XXXXXX";
+  std::string directory_;
+};
+
+TEST_F(SubjectBookTest, AddsOverTheCgroupsOfAUnit) {
+  SubjectBook book(7);
+  observe(book, {{kWeb, 1, 100, 2, 1}});
+  observe(book, {{kWeb, 1, 150, 2, 1}});
+  observe(book, {});
+  EXPECT_EQ(only(book).oom_kills, 1U);  // its series goes on without a cgroup
+  observe(book, {{kWeb, 5, 30, 1, 1}});
+  EXPECT_EQ(only(book).subject.name, "web.service");
+  EXPECT_EQ(only(book).starts, 2U);
+  EXPECT_EQ(only(book).throttled_usec, 180U);
+  EXPECT_EQ(only(book).memory_high_events, 3U);
+  EXPECT_EQ(only(book).oom_kills, 2U);
+}
+
+TEST_F(SubjectBookTest, ACgroupOnItsWayOutAddsNothingBesideTheNewOne) {
+  SubjectBook book(7);
+  const std::string first = "/a.slice/web.service";
+  const std::string second = "/b.slice/web.service";
+  for (int tick = 0; tick < 3; ++tick)
+    observe(book, {{first, 9, 100, 0, 1}, {second, 12, 10, 0, 1}});
+  EXPECT_EQ(only(book).starts, 2U);
+  EXPECT_EQ(only(book).throttled_usec, 110U);
+  EXPECT_EQ(only(book).oom_kills, 2U);
+}
+
+TEST_F(SubjectBookTest, TheNextAgentGoesOnWhereTheLastOneWas) {
+  {
+    SubjectBook book(7);
+    auto opened = store();
+    observe(book, {{kWeb, 1, 100, 2, 3}, {kMine + "z.service", 2, 5, 0, 0}});
+    ASSERT_TRUE(book.save(opened, at_second(1000)));
+  }
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(store()));
+  ASSERT_EQ(next.all().size(), 2U);
+  observe(next, {{kWeb, 1, 130, 2, 4}}, 1010);
+  const auto web = next.all().front();
+  EXPECT_EQ(web.throttled_usec, 130U);
+  EXPECT_EQ(web.oom_kills, 4U);
+  EXPECT_EQ(web.starts, 1U);
+  EXPECT_EQ(next.all().back().subject.owner, 1000U);
+  // After a reboot the same id is another cgroup, however small.
+  SubjectBook rebooted(8);
+  ASSERT_TRUE(rebooted.load(store()));
+  observe(rebooted, {{kWeb, 1, 30, 0, 1}}, 1020);
+  EXPECT_EQ(rebooted.all().front().throttled_usec, 130U);
+  EXPECT_EQ(rebooted.all().front().oom_kills, 4U);
+  EXPECT_EQ(rebooted.all().front().starts, 2U);
+}
+
+TEST_F(SubjectBookTest, WorkloadsAndSubjectsDoNotMeetInTheStore) {
+  auto opened = store();
+  SubjectBook subjects(7);
+  CounterBook workloads(7);
+  workloads.started("web");
+  observe(subjects, {{kWeb, 1, 100, 2, 3}});
+  ASSERT_TRUE(workloads.save(opened));
+  ASSERT_TRUE(subjects.save(opened, at_second(1000)));
+  CounterBook next_workloads(7);
+  SubjectBook next_subjects(7);
+  ASSERT_TRUE(next_workloads.load(opened));
+  ASSERT_TRUE(next_subjects.load(opened));
+  ASSERT_EQ(next_workloads.all().size(), 1U);
+  EXPECT_EQ(next_workloads.all()[0].workload, "web");
+  EXPECT_EQ(only(next_subjects).subject.name, "web.service");
+}
+
+TEST_F(SubjectBookTest, IsForgottenADayAfterItWasLastSeen) {
+  auto opened = store();
+  SubjectBook book(7);
+  observe(book, {{kWeb, 1, 1, 0, 0}, {"/system.slice/other.service", 2, 1, 0, 0}}, 1000);
+  ASSERT_TRUE(book.save(opened, at_second(1000)));
+  observe(book, {{kWeb, 1, 1, 0, 0}}, 1000 + kDay);
+  ASSERT_TRUE(book.save(opened, at_second(1000 + kDay)));
+  EXPECT_EQ(book.all().size(), 2U);
+  ASSERT_TRUE(book.save(opened, at_second(1001 + kDay)));
+  EXPECT_EQ(only(book).subject.name, "web.service");
+  // Also for the next agent, which knows when it was last seen.
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(opened));
+  EXPECT_EQ(only(next).subject.name, "web.service");
+  ASSERT_TRUE(next.save(opened, at_second(999 + 2 * kDay)));
+  EXPECT_EQ(next.all().size(), 1U);
+  ASSERT_TRUE(next.save(opened, at_second(1001 + 2 * kDay)));
+  EXPECT_TRUE(next.all().empty());
+  // What comes back begins at 0, and is stored again.
+  observe(next, {{kWeb, 3, 4, 0, 0}}, 1002 + 2 * kDay);
+  EXPECT_EQ(only(next).throttled_usec, 4U);
+  ASSERT_TRUE(next.save(opened, at_second(1002 + 2 * kDay)));
+  SubjectBook last(7);
+  ASSERT_TRUE(last.load(opened));
+  EXPECT_EQ(only(last).throttled_usec, 4U);
+}
+
+TEST_F(SubjectBookTest, ThereIsAMostAndUsersCannotFillIt) {
+  SubjectBook book(7, {.subjects = 3, .users_subjects = 1, .seconds = kDay});
+  const std::vector<Cgroup> users{{kMine + "a.service", 1, 0, 0, 0},
+                                  {kMine + "b.service", 2, 0, 0, 0}};
+  EXPECT_EQ(observe(book, users), 2U - 1U);
+  EXPECT_EQ(observe(book, users), 0U);  // told once
+  auto all = users;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    all.push_back({"/system.slice/s" + std::to_string(i) + ".service", 10 + i, 0, 0, 0});
+  }
+  EXPECT_EQ(observe(book, all), 1U);
+  EXPECT_EQ(book.all().size(), 3U);
+  // There is room again once one is forgotten.
+  auto opened = store();
+  observe(book, {all.back()}, 2000 + kDay);
+  ASSERT_TRUE(book.save(opened, at_second(2000 + kDay)));
+  EXPECT_TRUE(book.all().empty());
+  EXPECT_EQ(observe(book, {users.back(), all.back()}, 2001 + kDay), 0U);
+  EXPECT_EQ(book.all().size(), 2U);
+}
+
+TEST_F(SubjectBookTest, ASaveIsOneTransactionAndNoneWithoutAChange) {
+  SubjectBook book(7);
+  std::vector<Cgroup> cgroups;
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    cgroups.push_back({"/system.slice/s" + std::to_string(i) + ".service", i, i, 0, 0});
+  }
+  observe(book, cgroups);
+  auto opened = store();
+  const auto before = diagnosis::testing::commits_of(path());
+  ASSERT_TRUE(book.save(opened, at_second(1000)));
+  EXPECT_EQ(diagnosis::testing::commits_of(path()), before + 1);
+  observe(book, cgroups, 1030);
+  ASSERT_TRUE(book.save(opened, at_second(1030)));
+  EXPECT_EQ(diagnosis::testing::commits_of(path()), before + 1);
+  // All that are forgotten together, too.
+  ASSERT_TRUE(book.save(opened, at_second(2000 + kDay)));
+  EXPECT_EQ(diagnosis::testing::commits_of(path()), before + 2);
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(opened));
+  EXPECT_TRUE(next.all().empty());
+}
+
+}  // namespace
+}  // namespace cgwarden::agent

@@ -1,0 +1,131 @@
+// Which cgroups the sampler knows of, by polling and by being told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "cgroup/sampler.h"
+#include "tests/cgroup/facts.h"
+#include "tests/cgroup/fixture_tree.h"
+
+namespace cgwarden::cgroup {
+namespace {
+
+using testing::control_files;
+using ::testing::ElementsAre;
+using testing::facts;
+using testing::FixtureTree;
+using ::testing::SizeIs;
+
+TimePoint moment(std::uint64_t seconds) { return {Usec{(100 + seconds) * 1'000'000}, Usec{0}}; }
+
+std::vector<std::string> tree_paths(const std::vector<Sample>& samples) {
+  std::vector<std::string> found;
+  for (const Sample& sample : samples) found.push_back(sample.path);
+  return found;
+}
+
+// Says what the test wants; has room for `room` directories.
+class ToldWatch final : public TreeWatch {
+ public:
+  ToldWatch(std::vector<TreeChange>& changes, std::size_t room) : changes_(changes), room_(room) {}
+  [[nodiscard]] std::string_view kind() const override { return "inotify"; }
+  [[nodiscard]] int fd() const override { return 0; }
+  [[nodiscard]] Status add(CgroupId /*id*/, int /*directory*/) override {
+    if (room_ == 0) return fail(Error::from_errno(ENOSPC, "watch", "directories"));
+    --room_;
+    return {};
+  }
+  void remove(CgroupId /*id*/) override { ++room_; }
+  [[nodiscard]] Result<std::vector<TreeChange>> take() override {
+    return std::exchange(changes_, {});
+  }
+
+ private:
+  std::vector<TreeChange>& changes_;
+  std::size_t room_;
+};
+
+class SamplerTreeTest : public ::testing::Test {
+ protected:
+  SamplerTreeTest() {
+    fixture_.add("/a", {});
+    fixture_.add("/a/b", control_files());
+    fixture_.add("/a-b", {});
+  }
+  Sampler& start() {
+    sampler_.emplace(tree_, Sampler::Options{}, files_);
+    sampler_->rescan(moment(0));
+    return *sampler_;
+  }
+
+  FixtureTree fixture_;
+  Tree tree_ = fixture_.open();
+  KernelFiles files_;
+  std::optional<Sampler> sampler_;
+};
+
+TEST_F(SamplerTreeTest, PollingFindsWhatCameAndWent) {
+  Sampler& sampler = start();
+  static_cast<void>(sampler.tick(moment(1)));
+  fixture_.add("/a/b/new/below", control_files());
+  sampler.poll_changes(moment(2));
+  EXPECT_NE(sampler.tick(moment(2))->find("/a/b/new/below"), nullptr);
+  fixture_.remove("/a/b/new");
+  sampler.poll_changes(moment(3));
+  const auto snapshot = sampler.tick(moment(3));
+  EXPECT_EQ(snapshot->find("/a/b/new"), nullptr);
+  EXPECT_THAT(snapshot->gone(), SizeIs(2));
+}
+
+TEST_F(SamplerTreeTest, ToldChangesAreLookedAtAndOnlyThese) {
+  Sampler& sampler = start();
+  std::vector<TreeChange> changes;
+  sampler.watch_with(std::make_unique<ToldWatch>(changes, 100), moment(0));
+  const CgroupId a = tree_.id_of("/a").value();
+  fixture_.add("/a/new/below", control_files());
+  fixture_.add("/untold", {});
+  changes = {{TreeChange::Kind::appeared, a, "new"},
+             {TreeChange::Kind::removed, a, "b"},       // it is still there
+             {TreeChange::Kind::appeared, a, "never"},  // and this never was
+             {TreeChange::Kind::appeared, CgroupId{1}, "of nobody"}};
+  sampler.take_changes(moment(1));
+  auto snapshot = sampler.tick(moment(1));
+  EXPECT_THAT(tree_paths(snapshot->samples()),
+              ElementsAre("/", "/a", "/a-b", "/a/b", "/a/new", "/a/new/below"));
+  EXPECT_EQ(facts(*snapshot->find("/a/new/below")), facts(*snapshot->find("/a/b")));
+  fixture_.remove("/a/new");
+  changes = {{TreeChange::Kind::removed, a, "new"}};
+  sampler.take_changes(moment(2));
+  snapshot = sampler.tick(moment(2));
+  EXPECT_THAT(tree_paths(snapshot->samples()), ElementsAre("/", "/a", "/a-b", "/a/b"));
+  EXPECT_THAT(snapshot->gone(), SizeIs(2));
+  changes = {{TreeChange::Kind::overflow, {}, {}}};
+  sampler.take_changes(moment(3));
+  EXPECT_NE(sampler.tick(moment(3))->find("/untold"), nullptr);
+}
+
+TEST_F(SamplerTreeTest, AWatchThatRunsOutIsGivenUpForPolling) {
+  Sampler& sampler = start();
+  std::vector<TreeChange> changes;
+  sampler.watch_with(std::make_unique<ToldWatch>(changes, 5), moment(0));
+  EXPECT_EQ(sampler.discovery(), "inotify");
+  const CgroupId a = tree_.id_of("/a").value();
+  fixture_.add("/a/x/y", {});
+  changes = {{TreeChange::Kind::appeared, a, "x"}};
+  sampler.take_changes(moment(1));
+  EXPECT_EQ(sampler.discovery(), "polling");
+  EXPECT_EQ(sampler.changes_fd(), -1);
+  EXPECT_THAT(sampler.watch_fault(), ::testing::HasSubstr("watch"));
+  // What it was in the middle of is there, and the next change is found by looking.
+  EXPECT_NE(sampler.tick(moment(1))->find("/a/x/y"), nullptr);
+  fixture_.add("/a/x/z", {});
+  sampler.poll_changes(moment(2));
+  EXPECT_NE(sampler.tick(moment(2))->find("/a/x/z"), nullptr);
+}
+
+}  // namespace
+}  // namespace cgwarden::cgroup

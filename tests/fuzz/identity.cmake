@@ -1,0 +1,1 @@
+cgwarden_fuzz(identity identity)
