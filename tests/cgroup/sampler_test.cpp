@@ -323,7 +323,7 @@ TEST_F(SamplerTest, TheCapLeavesOutOthersBeforeManagedOnes) {
   EXPECT_EQ(first->dropped(), 2U);
   EXPECT_EQ(drops(sampler, DropReason::cap), 2U);
   for (const std::string wanted : {"/a/b", "/a-b", "/a"}) {
-    sampler.set_managed([&](std::string_view path) { return path == wanted; }, at(2));
+    sampler.set_managed([wanted](std::string_view path) { return path == wanted; }, at(2));
     const auto snapshot = sampler.tick(at(2));
     EXPECT_NE(snapshot->find(wanted), nullptr) << wanted;
     EXPECT_THAT(snapshot->samples(), SizeIs(2));
