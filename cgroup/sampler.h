@@ -30,7 +30,7 @@ enum class DropReason : std::uint8_t {
   cap,        // more than Options::most_cgroups
   depth,      // below Options::most_depth
   kept_fds,   // its tick files are read with the medium tier: Options::most_kept_files
-  gone_hold,  // its last values were shown to fewer than two scrapes: limits::kGoneCgroups
+  gone_hold,  // its last values were shown to fewer than two scrapes: Options::most_gone
 };
 inline constexpr std::size_t kDropReasons = 4;
 inline constexpr std::array<DropReason, kDropReasons> kAllDropReasons{
@@ -59,6 +59,7 @@ class Sampler {
     std::size_t most_cgroups = limits::kCgroupsWatched;
     std::size_t most_depth = limits::kCgroupDepth;
     std::size_t most_kept_files = limits::kKeptFiles;
+    std::size_t most_gone = limits::kGoneCgroups;
   };
   using Drops = std::array<std::uint64_t, kDropReasons>;
 

@@ -231,7 +231,7 @@ void Sampler::end_row(Rows::iterator at, TimePoint now) {
 }
 
 void Sampler::show_last(Sample sample, TimePoint now) {
-  if (gone_.size() >= limits::kGoneCgroups) {
+  if (gone_.size() >= options_.most_gone) {
     gone_.pop_front();
     drop(DropReason::gone_hold);
   }
