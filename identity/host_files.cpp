@@ -17,14 +17,22 @@ namespace cgwarden::identity {
 namespace {
 
 // Absolute links end below the root, too. A FIFO must not block, nor a terminal become ours.
-Result<UniqueFd> open_below(int root, const std::string& path, std::uint64_t flags) {
+Result<UniqueFd> open_below(int root, const std::string& path, std::uint64_t flags,
+                            std::uint64_t resolve = 0) {
   open_how how{};
   how.flags = flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve;
   const std::string relative = path.starts_with('/') ? path.substr(1) : path;
   const long fd = ::syscall(SYS_openat2, root, relative.c_str(), &how, sizeof how);
   if (fd < 0) return fail(Error::from_errno(errno, "open", path));
   return UniqueFd(static_cast<int>(fd));
+}
+
+Result<std::uint32_t> owner_of_file(int fd, const std::string& path) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return fail(Error::from_errno(errno, "stat", path));
+  if (!S_ISREG(status.st_mode)) return fail(Error::invalid("read", path, "it is no plain file"));
+  return status.st_uid;
 }
 
 bool is_absent(const Error& error) {
@@ -40,14 +48,18 @@ Result<HostNames> HostNames::open(const std::string& root) {
 
 Result<std::optional<std::string>> HostNames::read(const std::string& path,
                                                    std::optional<std::uint32_t> owner) const {
-  const auto fd = open_below(root_.get(), path, 0);
+  auto fd = open_below(root_.get(), path, 0);
   if (!fd && is_absent(fd.error())) return std::optional<std::string>();
   if (!fd) return fail(fd.error());
-  struct stat status{};
-  if (::fstat(fd->get(), &status) != 0) return fail(Error::from_errno(errno, "stat", path));
-  if (!S_ISREG(status.st_mode)) return fail(Error::invalid("read", path, "it is no plain file"));
-  if (owner && status.st_uid != *owner) {
-    return fail(Error::invalid("read", path, "it does not belong to its user"));
+  CGW_ASSIGN(std::uint32_t uid, owner_of_file(fd->get(), path));
+  if (owner && uid != *owner) {
+    // What root put there is as good, but not what a link of the user's leads to.
+    fd = open_below(root_.get(), path, 0, RESOLVE_NO_SYMLINKS);
+    if (!fd) return fail(fd.error());
+    CGW_ASSIGN(uid, owner_of_file(fd->get(), path));
+    if (uid != 0 && uid != *owner) {
+      return fail(Error::invalid("read", path, "it does not belong to its user"));
+    }
   }
   CGW_ASSIGN(std::string text, read_all(fd->get(), path, limits::kRuntimeStateBytes));
   return std::optional<std::string>(std::move(text));

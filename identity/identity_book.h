@@ -63,7 +63,7 @@ class IdentityBook {
 
   void observe(const cgroup::Snapshot& snapshot, TimePoint now);
   // Those that are due and not yet given out; at most `most`.
-  [[nodiscard]] std::vector<Question> questions(TimePoint now, std::size_t most = 256);
+  [[nodiscard]] std::vector<Question> questions(TimePoint now, std::size_t most = 1024);
   void answer(const Question& question, const std::optional<Names>& names, TimePoint now);
 
   // The same object until something changes.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,7 +19,12 @@ class UpperDirectoriesTest : public testing::Test {
     state_ = ::mkdtemp(pattern.data());
     loop_ = EventLoop::create().value();
   }
-  ~UpperDirectoriesTest() override { std::filesystem::remove_all(state_); }
+  ~UpperDirectoriesTest() override {
+    // The program that removes outlives its object; other tests of this process count children.
+    while (::waitpid(-1, nullptr, 0) > 0) {
+    }
+    std::filesystem::remove_all(state_);
+  }
 
   void fill(const std::string& path) const {
     std::filesystem::create_directories(state_ + "/" + path);

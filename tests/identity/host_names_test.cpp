@@ -129,7 +129,21 @@ TEST_F(HostNamesTest, AUsersFilesNameThatUsersContainersOnly) {
   EXPECT_EQ(names->pod, "");
   // Not for the system's containers, and files of somebody else are not believed.
   EXPECT_EQ(found_container(), std::nullopt);
-  EXPECT_FALSE(names_.look_up({What::container, kId, uid + 7}));
+  const Question joes{What::container, kId, uid + 7};
+  if (uid == 0) {
+    // root's are, but not those that a link of the user's leads to.
+    EXPECT_TRUE(found(joes));
+    fs::rename(root_ + storage + "containers.json", root_ + "/secret.json");
+    link(storage + "containers.json", "/secret.json");
+    EXPECT_EQ(::chown((root_ + "/secret.json").c_str(), 0, 0), 0);
+    names_.begin_pass();
+    EXPECT_FALSE(names_.look_up(joes));
+    EXPECT_EQ(::chown((root_ + "/secret.json").c_str(), 7, 0), 0);
+    EXPECT_TRUE(found(joes));
+    EXPECT_EQ(::chown((root_ + "/secret.json").c_str(), 8, 0), 0);
+  }
+  names_.begin_pass();
+  EXPECT_FALSE(names_.look_up(joes));
   // Docker's rootless mode.
   fs::remove_all(root_ + "/home/me/.local");
   write("/home/me/.local/share/docker/containers/" + kId + "/config.v2.json",

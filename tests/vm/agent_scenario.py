@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import time
 from pathlib import Path
@@ -183,3 +184,22 @@ class Scenario:
                 key, _, value = line.rpartition(" ")
                 series[key] = float(value)
         return series
+
+    def identities(self):
+        """cgroup path -> labels of cgwarden_cgroup_info, without those that say which cgroup it is."""
+        found = {}
+        for series in self.metrics():
+            if series.startswith("cgwarden_cgroup_info{"):
+                labels = dict(re.findall(r'(\w+)="([^"]*)"', series))
+                assert int(labels.pop("inode")) > 0
+                found[labels.pop("cgroup")] = labels
+        return found
+
+    def identity(self, path, complete=lambda labels: True):
+        """Those of one cgroup, once they are complete: names come a tick or more after the path."""
+
+        def shown():
+            labels = self.identities().get(path)
+            return labels if labels and complete(labels) else None
+
+        return self.until(shown, f"the identity of {path}")

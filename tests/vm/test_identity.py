@@ -1,7 +1,6 @@
 """Whose a cgroup is, under real systemd: units, users, a container of podman, pods as kubelet leaves them."""
 
 import json
-import re
 
 import pytest
 from agent_scenario import PORT, Scenario
@@ -15,7 +14,6 @@ POD_UID = "6a1d1a3e-1f0b-4c1c-9d5e-0d2f7d1c9b11"
 POD = f"/kubepods/burstable/pod{POD_UID}"
 NGINX, PAUSE = "c" * 64, "d" * 64
 TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
-LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 def annotations(kind, **more):
@@ -32,32 +30,13 @@ def scenario(machine_slot):
         made.stop_agent()
 
 
-def identities(scenario):
-    """cgroup path -> labels of cgwarden_cgroup_info, without those that say which cgroup it is."""
-    found = {}
-    for series in scenario.metrics():
-        if series.startswith("cgwarden_cgroup_info{"):
-            labels = dict(LABEL.findall(series))
-            assert int(labels.pop("inode")) > 0
-            found[labels.pop("cgroup")] = labels
-    return found
-
-
-def identity(scenario, path, complete=lambda labels: True):
-    def shown():
-        labels = identities(scenario).get(path)
-        return labels if labels and complete(labels) else None
-
-    return scenario.until(shown, f"the identity of {path}")
-
-
 def test_units_of_systemd(scenario):
     guest = scenario.guest
     guest.run(r"systemd-run --quiet --unit='ident\x2dweb@1' --slice=ident-a sleep 1000", check=True)
     try:
-        labels = identity(scenario, r"/ident.slice/ident-a.slice/ident\\x2dweb@1.service")
+        labels = scenario.identity(r"/ident.slice/ident-a.slice/ident\\x2dweb@1.service")
         assert labels == {"kind": "service", "unit": r"ident\\x2dweb@1.service", "slice": "ident-a.slice"}
-        known = identities(scenario)
+        known = scenario.identities()
         assert known["/"] == {"kind": "root"}
         assert known["/system.slice"] == {"kind": "slice", "slice": "system.slice"}
         assert known["/init.scope"] == {"kind": "scope", "unit": "init.scope"}
@@ -76,9 +55,9 @@ def test_units_of_a_user(scenario):
     manager = "/user.slice/user-1000.slice/user@1000.service"
     try:
         # systemd-logind says who 1000 is.
-        labels = identity(scenario, f"{manager}/app.slice/mine.service", lambda labels: labels["user"] == "joe")
+        labels = scenario.identity(f"{manager}/app.slice/mine.service", lambda labels: labels["user"] == "joe")
         assert labels == {"kind": "service", "unit": "mine.service", "slice": "app.slice", "user": "joe"}
-        assert identities(scenario)[manager]["unit"] == "user@1000.service"
+        assert scenario.identities()[manager]["unit"] == "user@1000.service"
     finally:
         guest.run("systemctl stop user@1000", timeout=PATIENCE)
 
@@ -98,24 +77,24 @@ def test_a_container_of_podman(scenario):
             check=True, timeout=PATIENCE)  # fmt: skip
         container_id = started.text.strip()
         scope = f"libpod-{container_id}.scope"
-        labels = identity(scenario, f"/machine.slice/{scope}", lambda labels: "container" in labels)
+        labels = scenario.identity(f"/machine.slice/{scope}", lambda labels: "container" in labels)
         assert labels.pop("image") == "localhost/box:latest"
         assert labels == {
             "kind": "container", "unit": scope, "slice": "machine.slice", "runtime": "podman",
             "container": "named", "container_id": container_id}  # fmt: skip
-        conmon = identities(scenario).get(f"/machine.slice/libpod-conmon-{container_id}.scope")
+        conmon = scenario.identities().get(f"/machine.slice/libpod-conmon-{container_id}.scope")
         assert conmon is None or conmon["kind"] == "scope"
     finally:
         guest.run([*podman, "rm", "--all", "--force", "--time=0"], timeout=PATIENCE)
     # Its series end with its cgroup.
-    scenario.until(lambda: not any(container_id in path for path in identities(scenario)), "the series to end")
+    scenario.until(lambda: not any(container_id in path for path in scenario.identities()), "the series to end")
 
 
 def test_pods_by_the_files_of_kubelet_and_containerd(scenario):
     guest = scenario.guest
     guest.run(f"mkdir -p /sys/fs/cgroup{POD}/{NGINX} /sys/fs/cgroup{POD}/{PAUSE}", check=True)
     try:
-        assert identity(scenario, f"{POD}/{NGINX}") == {
+        assert scenario.identity(f"{POD}/{NGINX}") == {
             "kind": "container", "container_id": NGINX, "pod_uid": POD_UID}
         # The runtime writes its files after it made the cgroup.
         guest.run(
@@ -124,12 +103,12 @@ def test_pods_by_the_files_of_kubelet_and_containerd(scenario):
         guest.write_file(f"{TASKS}/{NGINX}/config.json", annotations("container", **{"image-name": "nginx:1"}))
         guest.write_file(f"{TASKS}/{PAUSE}/config.json", annotations("sandbox"))
         pod = {"pod": "web", "pod_uid": POD_UID, "namespace": "shop"}
-        assert identity(scenario, f"{POD}/{NGINX}", lambda labels: "image" in labels and "pod" in labels) == {
+        assert scenario.identity(f"{POD}/{NGINX}", lambda labels: "image" in labels and "pod" in labels) == {
             "kind": "container", "runtime": "containerd", "container": "nginx", "container_id": NGINX,
             "image": "nginx:1", **pod}  # fmt: skip
-        assert identity(scenario, f"{POD}/{PAUSE}", lambda labels: labels["kind"] == "sandbox") == {
+        assert scenario.identity(f"{POD}/{PAUSE}", lambda labels: labels["kind"] == "sandbox") == {
             "kind": "sandbox", "runtime": "containerd", "container_id": PAUSE, **pod}
-        assert identity(scenario, POD, lambda labels: "pod" in labels) == {"kind": "pod", **pod}
+        assert scenario.identity(POD, lambda labels: "pod" in labels) == {"kind": "pod", **pod}
     finally:
         guest.run(
             f"rm -rf {TASKS} /var/log/containers /var/log/pods; "

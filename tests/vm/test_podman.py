@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from agent_scenario import Scenario
 from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install, until
 
 pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
@@ -321,3 +322,18 @@ def test_users_of_a_user(user_podman):
     podman = Podman(user_podman.guest, scope, "cgroupfs", USER_STATE)
     done = podman.once("--memory=64m", "--userns=keep-id", "box", "sh", "-c", "cat /sys/fs/cgroup/memory.max; id -u")
     assert done.text == f"{64 << 20}\n1000\n", done
+
+
+def test_a_rootless_container_has_its_name_on_metrics(user_podman):
+    with Scenario(user_podman.guest) as scenario:
+        scenario.start_agent()
+        container_id = user_podman.must("run", "--detach", "--name=mine", "--network=none", "box", "sleep", "1000").strip()
+        scope = f"libpod-{container_id}.scope"
+        path = f"/user.slice/user-1000.slice/user@1000.service/user.slice/{scope}"
+        labels = scenario.identity(path, lambda labels: "image" in labels and labels["user"] == USER)
+        assert labels.pop("image").endswith("box:latest")
+        assert labels == {
+            "kind": "container", "unit": scope, "slice": "user.slice", "user": USER, "runtime": "podman",
+            "container": "mine", "container_id": container_id}  # fmt: skip
+        user_podman.must("rm", "--force", "--time=0", "mine")
+        scenario.stop_agent()
