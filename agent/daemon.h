@@ -13,6 +13,7 @@
 #include "agent/event_loop.h"
 #include "agent/good_policies.h"
 #include "agent/kernel_log.h"
+#include "agent/oom_watch.h"
 #include "agent/options.h"
 #include "agent/scope_host.h"
 #include "agent/supervisor.h"
@@ -103,6 +104,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<ScopeHost> scopes_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;
+  std::unique_ptr<OomWatch> oom_watch_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

@@ -122,6 +122,13 @@ struct SelfMetrics::Impl {
   Counter& writes_failed = writes.Add({{"result", "failure"}});
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
+  prometheus::Family<Counter>& node_ooms = counters(registry, "cgwarden_node_oom_kills_total");
+  Counter& ooms_attributed = node_ooms.Add({{"attributed", "yes"}});
+  Counter& ooms_unattributed = node_ooms.Add({{"attributed", "no"}});
+  Counter& oom_victims = counters(registry, "cgwarden_node_oom_victims_total").Add({});
+  Gauge& oom_trace_working = gauge(registry, "cgwarden_agent_oom_trace_working");
+  Counter& oom_trace_lost =
+      counters(registry, "cgwarden_agent_oom_trace_lost_events_total").Add({});
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -156,6 +163,17 @@ void SelfMetrics::store_error() { impl_->store_errors.Increment(); }
 
 void SelfMetrics::kmsg_lost(std::uint64_t records) {
   impl_->kmsg_lost.Increment(static_cast<double>(records));
+}
+
+void SelfMetrics::oom_trace(bool works) { impl_->oom_trace_working.Set(works ? 1 : 0); }
+
+void SelfMetrics::oom_trace_lost(std::uint64_t events) {
+  impl_->oom_trace_lost.Increment(static_cast<double>(events));
+}
+
+void SelfMetrics::node_oom(bool attributed, std::size_t victims) {
+  (attributed ? impl_->ooms_attributed : impl_->ooms_unattributed).Increment();
+  impl_->oom_victims.Increment(static_cast<double>(victims));
 }
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {

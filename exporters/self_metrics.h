@@ -24,6 +24,10 @@ class SelfMetrics {
   void policy_write(bool success);
   void store_error();
   void kmsg_lost(std::uint64_t records);
+  // Whether the kernel's OOM events can be read.
+  void oom_trace(bool works);
+  void oom_trace_lost(std::uint64_t events);
+  void node_oom(bool attributed, std::size_t victims);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 
