@@ -113,6 +113,9 @@ Status Daemon::open_runtime() {
       options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
   open_kernel_log();
+  if (auto watch = OomWatch::start(*loop_, tree_, clock_, self_metrics_)) {
+    oom_watch_ = *std::move(watch);
+  }
   open_bus();
   watch_directories();
   return {};

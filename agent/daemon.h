@@ -15,6 +15,7 @@
 #include "agent/good_policies.h"
 #include "agent/identification.h"
 #include "agent/kernel_log.h"
+#include "agent/oom_watch.h"
 #include "agent/options.h"
 #include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
@@ -115,6 +116,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::optional<SamplingLoop> sampling_;
   std::map<std::string, std::string> workload_of_cgroup_;  // as last published
   std::vector<std::string> managed_;                       // globs and payloads
+  std::unique_ptr<OomWatch> oom_watch_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

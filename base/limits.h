@@ -66,6 +66,13 @@ inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
 inline constexpr std::size_t kOomRecords = 1024;
 // Gaps of the kernel log remembered one by one; a log that is flooded for an hour has a few.
 inline constexpr std::size_t kKernelLogGaps = 64;
+// One line of a trace_pipe; the kernel makes none longer than a page.
+inline constexpr std::size_t kTraceLineBytes = 4096;
+// Of each processor's ring of OOM events: an event takes about 100 bytes, so a storm of hundreds
+// between two looks of the loop is held.
+inline constexpr std::size_t kTraceBufferKib = 128;
+// OOM victims whose cgroup is not known yet; each takes a few milliseconds.
+inline constexpr std::size_t kOomPending = 4096;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;

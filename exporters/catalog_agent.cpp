@@ -52,6 +52,18 @@ const std::vector<Metric>& agent_metrics() {
        "Files with names of containers, pods and users that are there but unreadable or damaged."},
       {"cgwarden_agent_subjects_dropped_total", counter, "",
        "Units and containers that got no counters of their own because there are too many."},
+      {"cgwarden_node_oom_kills_total", counter, "",
+       "OOM kills of the whole node, own workloads or not, since the agent's start. The kill of a "
+       "group (memory.oom.group) is one, whatever it killed. attributed=\"no\": the cgroup is not "
+       "known."},
+      {"cgwarden_node_oom_victims_total", counter, "",
+       "Processes that those OOM kills killed, where known."},
+      {"cgwarden_agent_oom_trace_working", gauge, "",
+       "1 if the kernel's OOM events are read; 0 means that cgwarden_node_oom_kills_total stands "
+       "still and only workloads' OOM kills are counted."},
+      {"cgwarden_agent_oom_trace_lost_events_total", counter, "",
+       "OOM and cgroup events overwritten before the agent read them; the counters of the kernel "
+       "then tell of their kills, without a cgroup."},
       {"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
        "Time to answer a scrape of /metrics, compression included."},
       {"cgwarden_agent_scrape_bytes_total", counter, "bytes",

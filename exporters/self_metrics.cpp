@@ -187,6 +187,13 @@ struct SelfMetrics::Impl {
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
   Counter& identity_errors = counters(registry, "cgwarden_agent_identity_errors_total").Add({});
   Counter& subjects_dropped = counters(registry, "cgwarden_agent_subjects_dropped_total").Add({});
+  prometheus::Family<Counter>& node_ooms = counters(registry, "cgwarden_node_oom_kills_total");
+  Counter& ooms_attributed = node_ooms.Add({{"attributed", "yes"}});
+  Counter& ooms_unattributed = node_ooms.Add({{"attributed", "no"}});
+  Counter& oom_victims = counters(registry, "cgwarden_node_oom_victims_total").Add({});
+  Gauge& oom_trace_working = gauge(registry, "cgwarden_agent_oom_trace_working");
+  Counter& oom_trace_lost =
+      counters(registry, "cgwarden_agent_oom_trace_lost_events_total").Add({});
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -257,6 +264,17 @@ void SelfMetrics::identity_errors(std::size_t files) {
 
 void SelfMetrics::subjects_dropped(std::size_t count) {
   impl_->subjects_dropped.Increment(static_cast<double>(count));
+}
+
+void SelfMetrics::oom_trace(bool works) { impl_->oom_trace_working.Set(works ? 1 : 0); }
+
+void SelfMetrics::oom_trace_lost(std::uint64_t events) {
+  impl_->oom_trace_lost.Increment(static_cast<double>(events));
+}
+
+void SelfMetrics::node_oom(bool attributed, std::size_t victims) {
+  (attributed ? impl_->ooms_attributed : impl_->ooms_unattributed).Increment();
+  impl_->oom_victims.Increment(static_cast<double>(victims));
 }
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {

@@ -41,6 +41,10 @@ class SelfMetrics {
   void kmsg_lost(std::uint64_t records);
   void identity_errors(std::size_t files);
   void subjects_dropped(std::size_t count);
+  // Whether the kernel's OOM events can be read.
+  void oom_trace(bool works);
+  void oom_trace_lost(std::uint64_t events);
+  void node_oom(bool attributed, std::size_t victims);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 

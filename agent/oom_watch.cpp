@@ -1,0 +1,187 @@
+#include "agent/oom_watch.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cgroup/directory.h"
+#include "cgroup/format.h"
+
+namespace cgwarden::agent {
+namespace {
+
+constexpr Usec kInterval{500'000};
+// PROC_PID_INIT_INO of include/linux/proc_ns.h.
+constexpr ino_t kInitPidNamespace = 0xEFFFFFFCU;
+constexpr std::size_t kVictimsLogged = 16;
+
+bool proc_is_of_init() {
+  struct stat info{};
+  return ::stat("/proc/self/ns/pid", &info) == 0 && info.st_ino == kInitPidNamespace;
+}
+
+// Field 22 of /proc/PID/stat, rounded down to a tick; the comm before it may hold blanks and ')'.
+std::optional<Usec> start_time(std::string_view stat) {
+  const std::size_t comm_end = stat.rfind(')');
+  if (comm_end == std::string_view::npos) return std::nullopt;
+  const auto fields = split(stat.substr(comm_end + 1), ' ');  // ["", state, ppid, ...]
+  constexpr std::size_t kStartTime = 20;
+  const auto ticks =
+      fields.size() > kStartTime ? parse_integer<std::uint64_t>(fields[kStartTime]) : std::nullopt;
+  const long per_second = ::sysconf(_SC_CLK_TCK);
+  if (!ticks || per_second <= 0 || *ticks > (std::uint64_t{1} << 40U)) return std::nullopt;
+  return Usec(*ticks * 1'000'000U / static_cast<std::uint64_t>(per_second));
+}
+
+std::string victims_text(const std::vector<diagnosis::OomVictim>& victims) {
+  std::string text;
+  for (std::size_t at = 0; at < std::min(victims.size(), kVictimsLogged); ++at) {
+    const auto& victim = victims[at];
+    if (!text.empty()) text += ", ";
+    text += std::to_string(victim.pid) + " (" + printable(victim.comm) + ")";
+    if (victim.rss) text += " " + human_bytes(*victim.rss);
+  }
+  if (victims.size() > kVictimsLogged) {
+    text += " and " + std::to_string(victims.size() - kVictimsLogged) + " more";
+  }
+  return text.empty() ? "unknown: no event, only counters" : text;
+}
+
+}  // namespace
+
+std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc, pid_t pid,
+                             Usec before) {
+  // Through one directory fd, so that all is of one process.
+  const auto directory =
+      open_at(AT_FDCWD, proc + "/" + std::to_string(pid), O_RDONLY | O_DIRECTORY);
+  if (!directory) return {};
+  const auto text = read_file_at(directory->get(), "cgroup", limits::kControlFileBytes);
+  const auto stat = read_file_at(directory->get(), "stat", limits::kControlFileBytes);
+  const auto started = stat ? start_time(*stat) : std::nullopt;
+  constexpr Usec kTick{10'000};
+  if (!text || !started || *started + kTick > before) return {};
+  for (std::string_view line : split(*text, '\n')) {
+    if (!line.starts_with("0::/")) continue;
+    line.remove_prefix(3);
+    // A path outside of this cgroup namespace.
+    if (line.starts_with("/..")) return {};
+    constexpr std::string_view kDeleted = " (deleted)";
+    if (line.ends_with(kDeleted) && !tree.open_cgroup(line)) line.remove_suffix(kDeleted.size());
+    return std::string(line);
+  }
+  return {};
+}
+
+std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
+  std::vector<diagnosis::SliceCounts> slices;
+  const auto root = cgroup::Directory::open(tree.root_fd(), ".");
+  if (!root) return slices;
+  for (const auto& name : root->children()) {
+    const std::string path = "/" + name;
+    const auto id = tree.id_of(path);
+    const auto text = tree.read(path, "memory.events");
+    if (!id || !text) continue;
+    const auto events = cgroup::parse_memory_events(*text);
+    // Another cgroup of that name by now: its counts are read the next time.
+    const auto still = tree.id_of(path);
+    if (!events || !events->oom_kill || !still || *still != *id) continue;
+    slices.push_back({.id = *id,
+                      .path = path,
+                      .oom_kill = *events->oom_kill,
+                      .oom_group_kill = events->oom_group_kill.value_or(0)});
+  }
+  return slices;
+}
+
+OomWatch::OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::SelfMetrics& metrics,
+                   cgroup::TraceInstance trace)
+    : tree_(&tree),
+      clock_(&clock),
+      metrics_(&metrics),
+      trace_(std::move(trace)),
+      proc_is_of_init_(proc_is_of_init()) {}
+
+Result<std::unique_ptr<OomWatch>> OomWatch::start(EventLoop& loop, const cgroup::Tree& tree,
+                                                  const Clock& clock,
+                                                  exporters::SelfMetrics& metrics) {
+  const auto failed = [&](const Error& error) {
+    metrics.oom_trace(false);
+    log::warning("oom_trace_off", {{"error", error.sentence()},
+                                   {"effect", "OOM kills outside of workloads are not counted"}});
+    return fail(error);
+  };
+  const auto before = read_slices(tree);
+  auto trace = cgroup::TraceInstance::open();
+  if (!trace) return failed(trace.error());
+  std::unique_ptr<OomWatch> watch(new OomWatch(tree, clock, metrics, std::move(*trace)));
+  watch->ledger_.baseline(before);
+  auto* self = watch.get();
+  auto added = loop.add(self->trace_.fd(), EPOLLIN, [self](std::uint32_t) { self->drain(); });
+  if (!added) return failed(added.error());
+  watch->watch_ = std::move(*added);
+  auto timer = loop.timer(kInterval, kInterval, [self] { self->tick(); });
+  if (!timer) return failed(timer.error());
+  watch->timer_ = std::move(*timer);
+  metrics.oom_trace(true);
+  return watch;
+}
+
+void OomWatch::drain() {
+  auto events = trace_.drain();
+  if (!events) {
+    watch_ = {};
+    timer_ = {};
+    metrics_->oom_trace(false);
+    log::warning("oom_trace_off", {{"error", events.error().sentence()},
+                                   {"effect", "OOM kills outside of workloads are not counted"}});
+    return;
+  }
+  for (const auto& event : *events) {
+    if (const auto* kill = std::get_if<cgroup::KernelKill>(&event)) ledger_.feed(*kill);
+    if (const auto* mark = std::get_if<cgroup::OomMark>(&event)) feed(*mark);
+    if (const auto* emptied = std::get_if<cgroup::CgroupEmptied>(&event)) ledger_.feed(*emptied);
+  }
+  if (trace_.lost() == lost_) return;
+  metrics_->oom_trace_lost(trace_.lost() - lost_);
+  log::warning("oom_trace_overrun", {{"events", std::to_string(trace_.lost() - lost_)}});
+  lost_ = trace_.lost();
+}
+
+void OomWatch::feed(const cgroup::OomMark& mark) {
+  std::string path;
+  bool group = false;
+  if (proc_is_of_init_) path = cgroup_of_victim(*tree_, "/proc", mark.victim, mark.boottime);
+  if (!path.empty()) {
+    const auto text = tree_->read(path, "memory.oom.group");
+    group = text && trim(*text) == "1";
+  }
+  ledger_.feed(mark, path, group);
+}
+
+void OomWatch::tick() {
+  const Usec now = clock_->now().boottime;
+  const auto slices = read_slices(*tree_);
+  drain();
+  ledger_.reconcile(slices, now);
+  for (const auto& incident : ledger_.take(now)) report(incident);
+}
+
+void OomWatch::report(const diagnosis::OomIncident& incident) {
+  metrics_->node_oom(incident.attributed, incident.victims.size());
+  log::warning("oom_incident", {{"cgroup", printable(incident.cgroup)},
+                                {"attributed", incident.attributed ? "yes" : "no"},
+                                {"victims", victims_text(incident.victims)}});
+}
+
+}  // namespace cgwarden::agent

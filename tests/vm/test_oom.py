@@ -1,0 +1,90 @@
+"""OOM kills of cgroups that are not the agent's, gone before anybody could look at them."""
+
+import re
+
+import pytest
+
+from agent_scenario import BUILD, Scenario
+
+pytestmark = pytest.mark.fast
+
+STORM = BUILD / "tests" / "cgroup" / "oom_storm"
+TRACING = "/sys/kernel/tracing"
+ROOT = "/sys/fs/cgroup/oomstorm"
+LINE = re.compile(r"oom_incident cgroup=(\S+) attributed=(\S+) victims=(.*)$", re.MULTILINE)
+ATTRIBUTED = 'cgwarden_node_oom_kills_total{attributed="yes"}'
+UNATTRIBUTED = 'cgwarden_node_oom_kills_total{attributed="no"}'
+
+
+@pytest.fixture(scope="module")
+def agent(guest):
+    """An agent, and a cgroup for others' cgroups."""
+    with Scenario(guest) as scenario:
+        guest.run(f"mkdir {ROOT} && echo +memory > {ROOT}/cgroup.subtree_control", check=True)
+        scenario.start_agent()
+        yield scenario
+        guest.run(f"find {ROOT} -depth -type d -exec rmdir {{}} +")
+
+
+def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, guest):
+    assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
+    assert agent.metrics()[ATTRIBUTED] == agent.metrics()[UNATTRIBUTED] == 0
+    storm = guest.run([STORM, "/oomstorm", "100", "100"], timeout=200, check=True).text
+    made = {path: pids.split() for path, pids in re.findall(r"^\w+ (\S+) (.*)$", storm, re.MULTILINE)}
+    assert len(made) == 200
+    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= 200, "200 incidents", 30)
+    # A second count of anything would come from the counters, once they are waited for.
+    guest.run("sleep 5")
+    metrics = agent.metrics()
+    assert (metrics[ATTRIBUTED], metrics[UNATTRIBUTED]) == (200, 0), agent.log()[-4000:]
+    assert metrics["cgwarden_node_oom_victims_total"] == 300
+    assert metrics["cgwarden_agent_oom_trace_lost_events_total"] == 0
+    told = LINE.findall(agent.log())
+    assert len(told) == 200
+    seen = {}
+    for cgroup, attributed, victims in told:
+        assert attributed == "yes"
+        seen[cgroup] = re.findall(r"(\d+) \(oom_storm\) [\d.]+ \w+", victims)
+    assert {path: sorted(pids) for path, pids in seen.items()} == {path: sorted(pids) for path, pids in made.items()}
+
+
+def instances(guest):
+    return guest.run(f"ls {TRACING}/instances", check=True).text.split()
+
+
+def test_a_killed_agents_instance_is_swept_and_a_stopped_one_leaves_none(agent, guest):
+    (left,) = instances(guest)
+    agent.kill_agent()
+    assert instances(guest) == [left]
+    agent.start_agent()
+    (mine,) = instances(guest)
+    assert mine != left
+    agent.stop_agent()
+    assert instances(guest) == []
+
+
+def test_tracefs_needs_not_be_mounted(agent, guest):
+    guest.run(f"umount {TRACING}", check=True)
+    try:
+        agent.start_agent()
+        assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
+        guest.run([STORM, "/oomstorm", "1", "1"], check=True)
+        agent.until(lambda: agent.metrics()[ATTRIBUTED] == 2, "two incidents", 30)
+        agent.stop_agent()
+    finally:
+        guest.run(f"mount -t tracefs tracefs {TRACING}", check=True)
+    assert instances(guest) == []
+
+
+def test_without_tracefs_the_agent_says_so_and_runs(agent, guest):
+    guest.run(f"mount -o remount,ro {TRACING}", check=True)
+    try:
+        agent.start_agent()
+        metrics = agent.metrics()
+        assert metrics["cgwarden_agent_oom_trace_working"] == 0
+        assert metrics[ATTRIBUTED] == metrics[UNATTRIBUTED] == 0
+        assert agent.log().count("oom_trace_off") == 1
+        assert "Read-only file system" in agent.log()
+        agent.stop_agent()
+    finally:
+        guest.run(f"mount -o remount,rw {TRACING}", check=True)
