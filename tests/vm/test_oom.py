@@ -16,17 +16,17 @@ ATTRIBUTED = 'cgwarden_node_oom_kills_total{attributed="yes"}'
 UNATTRIBUTED = 'cgwarden_node_oom_kills_total{attributed="no"}'
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def agent(guest):
     """An agent, and a cgroup for others' cgroups."""
     with Scenario(guest) as scenario:
         guest.run(f"mkdir {ROOT} && echo +memory > {ROOT}/cgroup.subtree_control", check=True)
-        scenario.start_agent()
         yield scenario
         guest.run(f"find {ROOT} -depth -type d -exec rmdir {{}} +")
 
 
 def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, guest):
+    agent.start_agent()
     assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
     assert agent.metrics()[ATTRIBUTED] == agent.metrics()[UNATTRIBUTED] == 0
     storm = guest.run([STORM, "/oomstorm", "100", "100"], timeout=200, check=True).text
@@ -53,6 +53,7 @@ def instances(guest):
 
 
 def test_a_killed_agents_instance_is_swept_and_a_stopped_one_leaves_none(agent, guest):
+    agent.start_agent()
     (left,) = instances(guest)
     agent.kill_agent()
     assert instances(guest) == [left]
