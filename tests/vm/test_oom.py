@@ -1,6 +1,7 @@
 """OOM kills of cgroups that are not the agent's, gone before anybody could look at them."""
 
 import re
+import signal
 
 import pytest
 
@@ -25,27 +26,50 @@ def agent(guest):
         guest.run(f"find {ROOT} -depth -type d -exec rmdir {{}} +")
 
 
+def storm(guest, single, group):
+    """Makes the kills; the pids that died in each cgroup."""
+    told = guest.run([STORM, "/oomstorm", str(single), str(group)], timeout=200, check=True).text
+    made = {path: sorted(pids.split()) for path, pids in re.findall(r"^\w+ (\S+) (.*)$", told, re.MULTILINE)}
+    assert len(made) == single + group
+    return made
+
+
+def told_of(agent):
+    """The same from the log, which has no cgroup twice."""
+    incidents = LINE.findall(agent.log())
+    told = {cgroup: sorted(re.findall(r"(\d+) \(oom_storm\) [\d.]+ \w+", victims))
+            for cgroup, attributed, victims in incidents if attributed == "yes"}
+    assert len(told) == len(incidents)
+    return told
+
+
+def check_counts(agent, guest, incidents, victims):
+    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= incidents, "all incidents", 30)
+    # A second count of anything would come from the counters, once they were waited for.
+    guest.run("sleep 5")
+    metrics = agent.metrics()
+    assert (metrics[ATTRIBUTED], metrics[UNATTRIBUTED]) == (incidents, 0), agent.log()[-4000:]
+    assert metrics["cgwarden_node_oom_victims_total"] == victims
+    assert metrics["cgwarden_agent_oom_trace_lost_events_total"] == 0
+
+
 def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, guest):
     agent.start_agent()
     assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
     assert agent.metrics()[ATTRIBUTED] == agent.metrics()[UNATTRIBUTED] == 0
-    storm = guest.run([STORM, "/oomstorm", "100", "100"], timeout=200, check=True).text
-    made = {path: pids.split() for path, pids in re.findall(r"^\w+ (\S+) (.*)$", storm, re.MULTILINE)}
-    assert len(made) == 200
-    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= 200, "200 incidents", 30)
-    # A second count of anything would come from the counters, once they are waited for.
-    guest.run("sleep 5")
-    metrics = agent.metrics()
-    assert (metrics[ATTRIBUTED], metrics[UNATTRIBUTED]) == (200, 0), agent.log()[-4000:]
-    assert metrics["cgwarden_node_oom_victims_total"] == 300
-    assert metrics["cgwarden_agent_oom_trace_lost_events_total"] == 0
-    told = LINE.findall(agent.log())
-    assert len(told) == 200
-    seen = {}
-    for cgroup, attributed, victims in told:
-        assert attributed == "yes"
-        seen[cgroup] = re.findall(r"(\d+) \(oom_storm\) [\d.]+ \w+", victims)
-    assert {path: sorted(pids) for path, pids in seen.items()} == {path: sorted(pids) for path, pids in made.items()}
+    made = storm(guest, 100, 100)
+    check_counts(agent, guest, 200, 300)
+    assert told_of(agent) == made
+
+
+def test_kills_of_a_time_in_which_the_agent_did_not_run_have_their_cgroup_too(agent, guest):
+    """Nothing is left in /proc: what names the cgroups is the event of their emptying."""
+    agent.start_agent()
+    agent.agent.kill(signal.SIGSTOP)
+    made = storm(guest, 30, 30)
+    agent.agent.kill(signal.SIGCONT)
+    check_counts(agent, guest, 60, 90)
+    assert told_of(agent) == made
 
 
 def instances(guest):
