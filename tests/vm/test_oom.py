@@ -1,6 +1,7 @@
 """OOM kills of cgroups that are not the agent's, gone before anybody could look at them."""
 
 import re
+import signal
 
 import pytest
 
@@ -16,36 +17,59 @@ ATTRIBUTED = 'cgwarden_node_oom_kills_total{attributed="yes"}'
 UNATTRIBUTED = 'cgwarden_node_oom_kills_total{attributed="no"}'
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def agent(guest):
     """An agent, and a cgroup for others' cgroups."""
     with Scenario(guest) as scenario:
         guest.run(f"mkdir {ROOT} && echo +memory > {ROOT}/cgroup.subtree_control", check=True)
-        scenario.start_agent()
         yield scenario
         guest.run(f"find {ROOT} -depth -type d -exec rmdir {{}} +")
 
 
-def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, guest):
-    assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
-    assert agent.metrics()[ATTRIBUTED] == agent.metrics()[UNATTRIBUTED] == 0
-    storm = guest.run([STORM, "/oomstorm", "100", "100"], timeout=200, check=True).text
-    made = {path: pids.split() for path, pids in re.findall(r"^\w+ (\S+) (.*)$", storm, re.MULTILINE)}
-    assert len(made) == 200
-    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= 200, "200 incidents", 30)
-    # A second count of anything would come from the counters, once they are waited for.
+def storm(guest, single, group):
+    """Makes the kills; the pids that died in each cgroup."""
+    told = guest.run([STORM, "/oomstorm", str(single), str(group)], timeout=200, check=True).text
+    made = {path: sorted(pids.split()) for path, pids in re.findall(r"^\w+ (\S+) (.*)$", told, re.MULTILINE)}
+    assert len(made) == single + group
+    return made
+
+
+def told_of(agent):
+    """The same from the log, which has no cgroup twice."""
+    incidents = LINE.findall(agent.log())
+    told = {cgroup: sorted(re.findall(r"(\d+) \(oom_storm\) [\d.]+ \w+", victims))
+            for cgroup, attributed, victims in incidents if attributed == "yes"}
+    assert len(told) == len(incidents)
+    return told
+
+
+def check_counts(agent, guest, incidents, victims):
+    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= incidents, "all incidents", 30)
+    # A second count of anything would come from the counters, once they were waited for.
     guest.run("sleep 5")
     metrics = agent.metrics()
-    assert (metrics[ATTRIBUTED], metrics[UNATTRIBUTED]) == (200, 0), agent.log()[-4000:]
-    assert metrics["cgwarden_node_oom_victims_total"] == 300
+    assert (metrics[ATTRIBUTED], metrics[UNATTRIBUTED]) == (incidents, 0), agent.log()[-4000:]
+    assert metrics["cgwarden_node_oom_victims_total"] == victims
     assert metrics["cgwarden_agent_oom_trace_lost_events_total"] == 0
-    told = LINE.findall(agent.log())
-    assert len(told) == 200
-    seen = {}
-    for cgroup, attributed, victims in told:
-        assert attributed == "yes"
-        seen[cgroup] = re.findall(r"(\d+) \(oom_storm\) [\d.]+ \w+", victims)
-    assert {path: sorted(pids) for path, pids in seen.items()} == {path: sorted(pids) for path, pids in made.items()}
+
+
+def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, guest):
+    agent.start_agent()
+    assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
+    assert agent.metrics()[ATTRIBUTED] == agent.metrics()[UNATTRIBUTED] == 0
+    made = storm(guest, 100, 100)
+    check_counts(agent, guest, 200, 300)
+    assert told_of(agent) == made
+
+
+def test_kills_of_a_time_in_which_the_agent_did_not_run_have_their_cgroup_too(agent, guest):
+    """Nothing is left in /proc: what names the cgroups is the event of their emptying."""
+    agent.start_agent()
+    agent.agent.kill(signal.SIGSTOP)
+    made = storm(guest, 30, 30)
+    agent.agent.kill(signal.SIGCONT)
+    check_counts(agent, guest, 60, 90)
+    assert told_of(agent) == made
 
 
 def instances(guest):
@@ -53,6 +77,7 @@ def instances(guest):
 
 
 def test_a_killed_agents_instance_is_swept_and_a_stopped_one_leaves_none(agent, guest):
+    agent.start_agent()
     (left,) = instances(guest)
     agent.kill_agent()
     assert instances(guest) == [left]
