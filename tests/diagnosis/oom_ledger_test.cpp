@@ -8,16 +8,16 @@
 namespace cgwarden::diagnosis {
 namespace {
 
-using testing::ElementsAre;
-using testing::Field;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr Usec kSecond{1'000'000};
 constexpr CgroupId kSliceId{10};
 
 // What the kernel says, in the order in which it says it.
-class Ledger : public testing::Test {
+class Ledger : public ::testing::Test {
  protected:
   Ledger() { ledger_.baseline({slice(0, 0)}); }
 
@@ -60,15 +60,15 @@ class Ledger : public testing::Test {
 };
 
 auto in(const std::string& cgroup, std::size_t victims) {
-  return testing::AllOf(Field("attributed", &OomIncident::attributed, true),
-                        Field("cgroup", &OomIncident::cgroup, cgroup),
-                        Field("victims", &OomIncident::victims, SizeIs(victims)));
+  return ::testing::AllOf(Field("attributed", &OomIncident::attributed, true),
+                          Field("cgroup", &OomIncident::cgroup, cgroup),
+                          Field("victims", &OomIncident::victims, SizeIs(victims)));
 }
 
 auto under(const std::string& cgroup, std::size_t victims) {
-  return testing::AllOf(Field("attributed", &OomIncident::attributed, false),
-                        Field("cgroup", &OomIncident::cgroup, cgroup),
-                        Field("victims", &OomIncident::victims, SizeIs(victims)));
+  return ::testing::AllOf(Field("attributed", &OomIncident::attributed, false),
+                          Field("cgroup", &OomIncident::cgroup, cgroup),
+                          Field("victims", &OomIncident::victims, SizeIs(victims)));
 }
 
 TEST_F(Ledger, AKillWhoseProcessCouldStillBeRead) {
@@ -295,18 +295,18 @@ void expect_honest(const Storm& storm) {
 TEST(OomLedgerProperty, NeverDoubleNeverAWrongCgroupWhateverIsLost) {
   for (const double loss : {0.01, 0.1, 0.3, 0.5, 0.8}) {
     for (unsigned seed = 0; seed < 200; ++seed) {
-      SCOPED_TRACE(testing::Message() << "seed " << seed << ", loss " << loss);
+      SCOPED_TRACE(::testing::Message() << "seed " << seed << ", loss " << loss);
       Storm storm(seed, loss);
       storm.run();
       expect_honest(storm);
-      if (testing::Test::HasFailure()) return;
+      if (::testing::Test::HasFailure()) return;
     }
   }
 }
 
 TEST(OomLedgerProperty, EveryVictimIsToldWhenNothingIsLost) {
   for (unsigned seed = 0; seed < 200; ++seed) {
-    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
     Storm storm(seed, 0);
     storm.run();
     expect_honest(storm);
@@ -318,7 +318,7 @@ TEST(OomLedgerProperty, EveryVictimIsToldWhenNothingIsLost) {
       told += incident.victims.size();
     }
     EXPECT_EQ(told, killed);
-    if (testing::Test::HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
 }
 
