@@ -94,8 +94,8 @@ inline constexpr std::size_t kHttpRequestBytes = 128U * 1024U;
 inline constexpr std::size_t kHttpPieceBytes = 64U * 1024U;
 // Up to here an answer is sent whole, with its length; a larger one is sent in chunks.
 inline constexpr std::size_t kHttpWholeBytes = 1024U * 1024U;
-// Such answers at a time, over all addresses: each keeps the snapshot of its beginning in memory for as
-// long as its client takes to read.
+// Such answers at a time, over all addresses: each keeps the snapshot of its beginning in memory
+// for as long as its client takes to read.
 inline constexpr unsigned kHttpStreams = 8;
 // Credentials whose bcrypt hash was computed, kept so that a scrape every second does not pay for
 // it again: more than any endpoint has users.

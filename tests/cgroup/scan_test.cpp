@@ -29,7 +29,7 @@ struct BothReaders {
 
 template <typename Value>
 BothReaders both(const char* file, bool (*scan)(std::string_view, Value&),
-          const std::function<Result<Value>(std::string_view)>& parse) {
+                 const std::function<Result<Value>(std::string_view)>& parse) {
   return {file,
           [scan](std::string_view text) -> std::optional<Facts> {
             Value value{};
@@ -80,7 +80,8 @@ TEST(ScanTest, TakesWhatKernelsPrint) {
     }
   }
   EXPECT_GT(captures, 30U);
-  for (const BothReaders& pair : both_readers()) EXPECT_TRUE(pair.scan(control_files().at(pair.file)));
+  for (const BothReaders& pair : both_readers())
+    EXPECT_TRUE(pair.scan(control_files().at(pair.file)));
 }
 
 TEST(ScanTest, TruncatedOrDoubledSaysNothingElse) {

@@ -37,7 +37,8 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
     if (block.find("kind: Agent") != std::string::npos) {
       const auto config = load_agent_config(block, "reference");
       ASSERT_TRUE(config) << render(config.error());
-      EXPECT_TRUE(config->listen && config->discovery.max_fds == 20000 && !config->web_config.empty());
+      EXPECT_TRUE(config->listen && config->discovery.max_fds == 20000 &&
+                  !config->web_config.empty());
     } else if (block.find("kind: Workload") != std::string::npos) {
       const auto workload = load_workload(block, "reference");
       ASSERT_TRUE(workload) << render(workload.error());

@@ -127,7 +127,8 @@ TEST_F(LifeTest, TheSnapshotHoldsEveryDirectoryAndReadsEveryFile) {
   for (const Sample& sample : snapshot.samples()) {
     found.insert(sample.path);
     EXPECT_EQ(sample.id, tree_.id_of(sample.path).value()) << sample.path;
-    for (const auto& [file, reason, off] : sample.unreadable) ADD_FAILURE() << sample.path << reason;
+    for (const auto& [file, reason, off] : sample.unreadable)
+      ADD_FAILURE() << sample.path << reason;
     // Whatever is on disk and has a member was read into it.
     const auto read = facts(sample);
     const std::string directory = tree_.root() + sample.path;
