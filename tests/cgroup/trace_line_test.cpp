@@ -8,10 +8,10 @@
 namespace cgwarden::cgroup {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::SizeIs;
-using testing::VariantWith;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::VariantWith;
 
 // Lines as a trace_pipe of 6.12 gave them.
 constexpr std::string_view kKill =
@@ -130,9 +130,9 @@ TEST(TraceLines, AreTheSameInPiecesOfAnySize) {
         events.push_back(std::move(event));
       }
     }
-    EXPECT_THAT(events,
-                ElementsAre(VariantWith<KernelKill>(testing::_), VariantWith<OomMark>(testing::_),
-                            VariantWith<CgroupEmptied>(testing::_)));
+    EXPECT_THAT(events, ElementsAre(VariantWith<KernelKill>(::testing::_),
+                                    VariantWith<OomMark>(::testing::_),
+                                    VariantWith<CgroupEmptied>(::testing::_)));
     EXPECT_EQ(lines.lost(), 5U);
     EXPECT_EQ(lines.malformed(), 0U);
   }
