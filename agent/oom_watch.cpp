@@ -25,6 +25,8 @@ constexpr Usec kInterval{500'000};
 // PROC_PID_INIT_INO of include/linux/proc_ns.h.
 constexpr ino_t kInitPidNamespace = 0xEFFFFFFCU;
 constexpr std::size_t kVictimsLogged = 16;
+// systemd makes four, a kubelet one more; each costs a few system calls twice a second.
+constexpr std::size_t kMostSlices = 128;
 
 bool proc_is_of_init() {
   struct stat info{};
@@ -92,6 +94,7 @@ std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
     const auto id = tree.id_of(path);
     const auto text = tree.read(path, "memory.events");
     if (!id || !text) continue;
+    if (slices.size() == kMostSlices) break;
     const auto events = cgroup::parse_memory_events(*text);
     // Another cgroup of that name by now: its counts are read the next time.
     const auto still = tree.id_of(path);

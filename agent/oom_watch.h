@@ -48,7 +48,7 @@ class OomWatch {
 [[nodiscard]] std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc,
                                            pid_t pid, Usec before);
 
-// memory.events of the children of the root that have one.
+// memory.events of the children of the root that have one, of 128 at most.
 [[nodiscard]] std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree);
 
 }  // namespace cgwarden::agent

@@ -50,6 +50,7 @@ void OomLedger::baseline(const std::vector<SliceCounts>& slices) {
     slice.kills = slice.kills_told = counts.oom_kill;
     slice.groups = slice.groups_base = counts.oom_group_kill;
     slice.groups_told = slice.groups_then = counts.oom_group_kill;
+    newest_ = std::max(newest_, counts.id);
   }
 }
 
@@ -204,6 +205,13 @@ void OomLedger::tell(OomIncident incident, bool group, std::vector<OomIncident>&
 }
 
 void OomLedger::reconcile(const std::vector<SliceCounts>& slices, Usec now) {
+  // Ids only grow: an older one was there before, and what it counted may have been told. It is no
+  // news, only a new baseline.
+  const CgroupId newest = newest_;
+  for (const auto& counts : slices) {
+    if (counts.id <= newest && !slices_.contains(counts.id)) baseline({counts});
+    newest_ = std::max(newest_, counts.id);
+  }
   std::map<CgroupId, Slice> present;
   for (const auto& counts : slices) {
     const auto known = slices_.find(counts.id);

@@ -113,6 +113,7 @@ class OomLedger {
   std::deque<cgroup::KernelKill> signals_;  // newest last, without a mark yet
   std::deque<Run> runs_;
   std::map<CgroupId, Slice> slices_;
+  CgroupId newest_;
   std::uint64_t unclaimed_ = 0;  // victims given out of which no slice's counter is known
   std::vector<OomIncident> counted_;
 };

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+#include <map>
 #include <random>
-#include <set>
+#include <string>
+#include <vector>
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -170,6 +173,13 @@ TEST_F(Ledger, ASliceThatCameLaterCountsFromZero) {
   EXPECT_THAT(all, ElementsAre(under("/new", 0)));
 }
 
+TEST_F(Ledger, ASliceThatComesBackIsNotCountedAgain) {
+  kill(5, 5, "/s/a");
+  EXPECT_THAT(later(1, 0), ElementsAre(in("/s/a", 1)));
+  ledger_.reconcile({}, now_);
+  EXPECT_THAT(later(1, 0), IsEmpty());
+}
+
 TEST_F(Ledger, AKillIsNotToldBeforeItsGroupCanBeComplete) {
   kill(5, 5, "/s/a");
   EXPECT_THAT(ledger_.take(now_), IsEmpty());
@@ -249,11 +259,13 @@ class Storm {
   }
 
   void look() {
-    if (!lost()) {
-      ledger_.reconcile({{CgroupId{1}, "/s0", kills_[0], groups_[0]},
-                         {CgroupId{2}, "/s1", kills_[1], groups_[1]}},
-                        now_);
+    std::vector<SliceCounts> slices;
+    for (std::size_t at = 0; at < 2; ++at) {
+      if (lost()) continue;
+      slices.push_back(
+          {CgroupId{at + 1}, "/s" + std::to_string(at), kills_.at(at), groups_.at(at)});
     }
+    if (!lost()) ledger_.reconcile(slices, now_);
     for (auto& incident : ledger_.take(now_)) told_.push_back(std::move(incident));
   }
 
