@@ -105,6 +105,9 @@ void SamplingLoop::open_watch() {
     sampler_.rescan(now);
   } else {
     sampler_.watch_with(std::move(*watch), now);
+    if (sampler_.changes_fd() < 0) {
+      log::warning("discovery_by_polling", {{"error", sampler_.watch_fault()}});
+    }
   }
   if (sampler_.changes_fd() < 0) return;
   auto registered =
@@ -129,7 +132,8 @@ void SamplingLoop::begin() {
   }
   sampler_.begin(parts_.clock->now());
   const std::uint64_t one = 1;
-  static_cast<void>(::write(portion_.get(), &one, sizeof one));
+  // Cannot fail: nothing is counted up to the largest number.
+  [[maybe_unused]] const ssize_t written = ::write(portion_.get(), &one, sizeof one);
 }
 
 bool SamplingLoop::step() {
@@ -143,14 +147,14 @@ bool SamplingLoop::step() {
 
 void SamplingLoop::end() {
   std::uint64_t count = 0;
-  static_cast<void>(::read(portion_.get(), &count, sizeof count));
+  [[maybe_unused]] const ssize_t got = ::read(portion_.get(), &count, sizeof count);
   if (!tier_) return;
   std::shared_ptr<const cgroup::Snapshot> snapshot;
-  run("snapshot", [&] {
-    snapshot = sampler_.finish();
-    sampled_(snapshot);
-  });
+  run("snapshot", [&] { snapshot = sampler_.finish(); });
   tier_.reset();
+  // No part of what a tick took: it writes to disk and to cgroups, which is no reason to sample
+  // less.
+  sampled_(snapshot);
   if (back_off_.observe(spent_)) {
     sampler_.set_back_off(back_off_.factor());
     log::warning("sampling_interval",
@@ -171,6 +175,8 @@ void SamplingLoop::changed() {
   if (sampler_.changes_fd() >= 0) return;
   changes_watch_ = {};
   log::warning("discovery_by_polling", {{"error", sampler_.watch_fault()}});
+  // What it had told and was not asked for any more.
+  run("discovery", [this] { sampler_.rescan(parts_.clock->now()); });
 }
 
 void SamplingLoop::emptied() {

@@ -37,10 +37,12 @@ Status Supervisor::signal(const std::string& name, int number, const std::string
     return fail(not_running("signal", name, found != workloads_.end()));
   }
   Managed& managed = *found->second;
+  // Before the signal: what comes after the death has not caused it.
+  const Usec asked = parts_.clock->now().boottime;
   if (::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), number, nullptr, 0) != 0) {
     return fail(Error::from_errno(errno, "signal", name));
   }
-  managed.own_actions.push_back({number, reason, parts_.clock->now().boottime});
+  managed.own_actions.push_back({number, reason, asked});
   return {};
 }
 

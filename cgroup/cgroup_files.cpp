@@ -19,7 +19,7 @@ struct EventFlag {
 };
 
 // kernel/cgroup/cgroup.c cgroup_events_show.
-constexpr std::array kCgroupEvents{
+constexpr std::array kEventFlags{
     EventFlag{"populated", &CgroupEvents::populated},
     EventFlag{"frozen", &CgroupEvents::frozen},
 };
@@ -47,7 +47,7 @@ Result<CgroupEvents> parse_cgroup_events(std::string_view text) {
   CgroupEvents events;
   CGW_TRY(
       parse_flat_keyed(text, "cgroup.events", [&](std::string_view key, std::string_view value) {
-        for (const EventFlag& row : kCgroupEvents) {
+        for (const EventFlag& row : kEventFlags) {
           if (row.key != key) continue;
           if (value != "0" && value != "1") return false;
           events.*row.member = value == "1";
@@ -64,9 +64,9 @@ bool scan_cgroup_events(std::string_view text, CgroupEvents& out) {
     std::string_view key;
     std::string_view value;
     if (!take_pair(text, key, value)) return false;
-    const auto* const row = std::find_if(kCgroupEvents.begin(), kCgroupEvents.end(),
+    const auto* const row = std::find_if(kEventFlags.begin(), kEventFlags.end(),
                                          [&](const EventFlag& flag) { return flag.key == key; });
-    if (row == kCgroupEvents.end()) {
+    if (row == kEventFlags.end()) {
       if (!unknown.add(key)) return false;
       continue;
     }

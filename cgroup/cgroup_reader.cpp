@@ -122,7 +122,8 @@ Result<std::string_view> CgroupReader::text_of(Watched& watched, std::size_t fil
   }
   CGW_ASSIGN(const int parent, directory_of(watched, directory));
   CGW_ASSIGN(UniqueFd fd, files_.open(parent, name));
-  if (file >= kTickFiles || watched.over_bound) {
+  // The bound is asked at each: room for one cgroup is found by many in the same tick.
+  if (file >= kTickFiles || watched.over_bound || kept_ >= most_kept_) {
     return read_whole(files_, fd.get(), buffer_, name);
   }
   ++kept_;

@@ -45,7 +45,14 @@ void Sampler::drop(DropReason reason, std::size_t count) {
 
 void Sampler::set_managed(Choice managed, TimePoint now) {
   managed_ = std::move(managed);
-  for (auto& [path, row] : rows_) row.managed = managed_ && managed_(path);
+  for (auto& [path, row] : rows_) {
+    row.managed = managed_ && managed_(path);
+    // Left out by the filter before it was managed.
+    if (row.managed && !row.watched && !row.dropped) {
+      row.dropped = true;
+      ++dropped_;
+    }
+  }
   for (auto& [path, row] : rows_) {
     if (!row.managed || !row.watched || !row.watched->over_bound) continue;
     if (reader_.has_room() || free_fds()) row.watched->over_bound = false;
@@ -197,6 +204,7 @@ bool Sampler::due(const Row& row, Tier tier) const {
 void Sampler::begin(TimePoint now) {
   now_ = now;
   position_.reset();
+  if (std::exchange(rescan_due_, false)) rescan(now);
   if (sampled_ < options_.most_cgroups) promote(now);
 }
 

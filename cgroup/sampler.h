@@ -166,6 +166,7 @@ class Sampler {
   std::unordered_map<std::uint64_t, Rows::iterator> by_id_;
   std::uint64_t device_ = 0;
   std::uint64_t scan_ = 0;
+  bool rescan_due_ = false;  // a directory could not be opened for want of something that passes
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;
   std::shared_ptr<SnapshotPool> pool_ = std::make_shared<SnapshotPool>();

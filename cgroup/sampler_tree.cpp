@@ -10,6 +10,7 @@
 #include "cgroup/directory.h"
 #include "cgroup/format.h"
 #include "cgroup/sampler.h"
+#include "cgroup/snapshot.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -44,6 +45,8 @@ void Sampler::look(std::string top, TimePoint now) {
       // Gone by now, or something mounted into the tree: that is no cgroup of this hierarchy.
       const Error& error = opened.error();
       if (error.kind != ErrorKind::vanished && error.errno_value != 0) reader_.count_closed(error);
+      const int reason = error.errno_value;
+      rescan_due_ |= reason == EMFILE || reason == ENFILE || reason == ENOMEM;
       continue;
     }
     for (const std::string& name : enter(path, opened->get(), now)) {
@@ -213,6 +216,10 @@ Sampler::Rows::iterator Sampler::retire(Rows::iterator row, TimePoint now) {
        child != rows_.end() && child->first.starts_with(below);) {
     end_row(child, now);
     child = rows_.erase(child);
+  }
+  // Another one may be there by now, and the parent have as many children as before.
+  if (const auto parent = rows_.find(std::string(parent_path(row->first))); parent != rows_.end()) {
+    parent->second.links = 0;
   }
   end_row(row, now);
   return rows_.erase(row);

@@ -5,6 +5,8 @@
 namespace cgwarden::exporters {
 namespace {
 
+// Who has come once and not again in this time is no Prometheus.
+constexpr Usec kOnce{60'000'000};
 constexpr Usec kActive{limits::kGoneSeconds * 1'000'000};
 
 }  // namespace
@@ -28,6 +30,7 @@ std::uint64_t ScrapeLedger::seen_twice(Usec now) const {
   bool any = false;
   for (const Scraper& scraper : scrapers_) {
     if (scraper.last == 0 || scraper.when + kActive < now) continue;
+    if (scraper.before == 0 && scraper.when + kOnce < now) continue;
     seen = any ? std::min(seen, scraper.before) : scraper.before;
     any = true;
   }

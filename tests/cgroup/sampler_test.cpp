@@ -360,6 +360,25 @@ TEST_F(SamplerTest, BeyondTheBoundOfKeptFilesTheTickFilesAreReadWithTheMediumTie
   EXPECT_LE(sampler.kept_files(), kTickFiles + 1);
 }
 
+TEST_F(SamplerTest, RoomForOneIsNotTakenByMany) {
+  for (const char* path : {"/c1", "/c2", "/c3", "/c4", "/c5", "/c6"}) {
+    fixture_.add(path, control_files());
+  }
+  constexpr std::size_t kBound = 2 * kTickFiles + 1;
+  Sampler& sampler = start({.intervals = Sampler::Options{}.intervals,
+                            .keep = {},
+                            .most_cgroups = 100,
+                            .most_depth = limits::kCgroupDepth,
+                            .most_kept_files = kBound});
+  static_cast<void>(sampler.tick(at(1)));
+  fixture_.remove("/a/b");
+  for (std::uint64_t second = 2; second < 30; ++second) {
+    sampler.rescan(at(second));
+    static_cast<void>(sampler.tick(at(second)));
+    ASSERT_LE(sampler.kept_files(), kBound) << second;
+  }
+}
+
 TEST_F(SamplerTest, FilterAndDepth) {
   fixture_.add("/a/b/c/d", {{"cgroup.stat", "nr_descendants 0\n"}});
   fixture_.write("/a/b/c", "cgroup.stat", "nr_descendants 1\n");
@@ -373,7 +392,9 @@ TEST_F(SamplerTest, FilterAndDepth) {
   EXPECT_THAT(paths(snapshot->samples()), ElementsAre("/", "/a/b"));
   EXPECT_EQ(snapshot->dropped(), 2U);
   EXPECT_EQ(drops(sampler, DropReason::depth), 2U);
-  // A managed one is sampled whatever the filter says.
+  // A managed one is sampled whatever the filter says, also when it was seen before it was managed.
+  sampler.set_managed([](std::string_view path) { return path == "/a-b"; }, at(2));
+  EXPECT_NE(sampler.tick(at(2))->find("/a-b"), nullptr);
   fixture_.add("/a/new", {});
   sampler.set_managed([](std::string_view path) { return path == "/a/new"; }, at(2));
   sampler.rescan(at(2));

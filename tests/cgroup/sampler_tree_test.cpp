@@ -81,6 +81,18 @@ TEST_F(SamplerTreeTest, PollingFindsWhatCameAndWent) {
   EXPECT_THAT(snapshot->gone(), SizeIs(2));
 }
 
+// st_nlink of the parent is the same before and after.
+TEST_F(SamplerTreeTest, PollingFindsWhatTookThePlaceOfAnother) {
+  Sampler& sampler = start();
+  static_cast<void>(sampler.tick(moment(1)));
+  fixture_.remove("/a/b");
+  fixture_.add("/a/other", control_files());
+  for (const std::uint64_t second : {2, 3}) sampler.poll_changes(moment(second));
+  const auto snapshot = sampler.tick(moment(3));
+  EXPECT_EQ(snapshot->find("/a/b"), nullptr);
+  EXPECT_NE(snapshot->find("/a/other"), nullptr);
+}
+
 TEST_F(SamplerTreeTest, ToldChangesAreLookedAtAndOnlyThese) {
   Sampler& sampler = start();
   std::vector<TreeChange> changes;

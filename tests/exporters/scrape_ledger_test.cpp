@@ -31,6 +31,14 @@ TEST(ScrapeLedgerTest, TheSlowestScraperDecidesAsLongAsItIsOne) {
   EXPECT_EQ(ledger.seen_twice(second(401)), 400U);
 }
 
+TEST(ScrapeLedgerTest, WhoCameOnceIsNotWaitedFor) {
+  ScrapeLedger ledger;
+  ledger.scraped("somebody's curl", 1, second(1));
+  for (std::uint64_t i = 1; i < 100; ++i) ledger.scraped("prometheus", i, second(i));
+  EXPECT_EQ(ledger.seen_twice(second(60)), 0U);
+  EXPECT_EQ(ledger.seen_twice(second(99)), 98U);
+}
+
 TEST(ScrapeLedgerTest, ManyPeersAreBounded) {
   ScrapeLedger ledger;
   ledger.scraped("first", 1, second(1));

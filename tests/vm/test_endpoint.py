@@ -130,7 +130,7 @@ def test_a_scrape_needs_the_ca_and_the_password(secured):
 def test_agent_yaml_says_what_is_sampled(scenario):
     guest, work = scenario.guest, scenario.work
     root = "/sys/fs/cgroup"
-    guest.run(f"mkdir -p {root}/hidden/below {root}/shown/below", check=True)
+    guest.run(f"mkdir -p {root}/hidden/below {root}/shown/below {root}/policied", check=True)
     try:
         guest.write_file(
             f"{work}/agent.yaml",
@@ -139,19 +139,20 @@ def test_agent_yaml_says_what_is_sampled(scenario):
         guest.write_file(
             f"{work}/policies/p.yaml",
             "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
-            "match: {cgroups: [/shown/below]}\ncpu: {weight: 77}\n",
+            "match: {cgroups: [/policied]}\ncpu: {weight: 77}\n",
         )
-        guest.run(f"echo +cpu > {root}/cgroup.subtree_control; echo +cpu > {root}/shown/cgroup.subtree_control", check=True)
+        guest.run(f"echo +cpu > {root}/cgroup.subtree_control", check=True)
         scenario.start_agent("--config", f"{work}/agent.yaml")
         seen = {key for key in scenario.metrics() if key.startswith("cgwarden_cgroup_info{")}
         assert any('cgroup="/hidden"' in key for key in seen)
         assert any('cgroup="/shown"' in key for key in seen)
         assert not any('cgroup="/hidden/below"' in key for key in seen)
-        # Too deep, but a policy is about it.
-        assert any('cgroup="/shown/below"' in key for key in seen)
-        assert guest.read_file(f"{root}/shown/below/cpu.weight") == b"77\n"
+        assert not any('cgroup="/shown/below"' in key for key in seen)
+        # Left out, but a policy is about it.
+        assert any('cgroup="/policied"' in key for key in seen)
+        assert guest.read_file(f"{root}/policied/cpu.weight") == b"77\n"
     finally:
-        guest.run(f"rmdir {root}/hidden/below {root}/hidden {root}/shown/below {root}/shown")
+        guest.run(f"rmdir {root}/hidden/below {root}/hidden {root}/shown/below {root}/shown {root}/policied")
 
 
 def test_the_socket_of_systemd_takes_the_place_of_the_addresses(scenario):
@@ -162,7 +163,7 @@ def test_the_socket_of_systemd_takes_the_place_of_the_addresses(scenario):
     page = ["curl", "--silent", "--fail", "--max-time", "30", f"http://127.0.0.1:{other}/healthz"]
     # The first connection starts the agent, and is answered by it.
     scenario.until(lambda: guest.run(page).text == "ok\n", "the agent behind the socket")
-    assert "listen=\"socket 3 of systemd\"" in scenario.log()
+    scenario.until(lambda: 'listen="socket 3 of systemd"' in scenario.log(), "its log")
     assert guest.run(["curl", "--silent", f"http://127.0.0.1:{PORT}/healthz"]).returncode != 0
     # A workload must not find it: neither the descriptor nor the variables.
     scenario.add_workload("looker", ["/bin/sh", "-c", "echo fds:$LISTEN_FDS: $(ls /proc/self/fd); sleep 1000"])

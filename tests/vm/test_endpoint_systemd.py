@@ -15,7 +15,7 @@ def scenario(guest):
     with Scenario(guest) as made:
         yield made
         guest.run(
-            f"systemctl stop cgwarden.socket cgwarden.service; rm -f {UNITS}/cgwarden.*; systemctl daemon-reload; "
+            f"systemctl stop cgwarden.socket cgwarden.service; rm -rf {UNITS}/cgwarden.* /run/cgwarden; systemctl daemon-reload; "
             "systemctl reset-failed cgwarden.socket cgwarden.service 2>/dev/null; true",
             timeout=60,
         )

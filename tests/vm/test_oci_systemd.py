@@ -15,9 +15,11 @@ def test_delete_leaves_nobody_of_a_shared_pid_namespace(guest):
         linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "pid"]
         box.command("sh", "-c", "sleep 4321 & sleep 4321 & exec sleep 1234")
         box.must("--systemd-cgroup", "run", "--detach", "--bundle", box.work, "box")
+        others = ["pgrep", "-f", "^sleep 4321"]
+        both = "until [ $(pgrep -c -f '^sleep 4321') = 2 ]; do sleep 0.1; done"
+        guest.run(both, check=True, timeout=60)
         guest.run(f"kill -9 {box.state()['pid']}", check=True)
         box.wait_stopped()
-        others = ["pgrep", "-f", "^sleep 4321"]
         assert len(guest.run(others).text.split()) == 2
         box.must("delete", "box")
         assert guest.run(others).text == ""
