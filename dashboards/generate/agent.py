@@ -181,7 +181,8 @@ def sight():
         ),
         timeline(
             "Collectors that read everything",
-            "Green where nothing was unreadable in the last run of the collector. The log names the file.",
+            "Green where nothing was unreadable in the last run of the collector. The panel of read errors names"
+            " file and kind.",
             gauge("collector_success"),
             "{{instance}} {{collector}}",
             "metrics.md#the-agent",

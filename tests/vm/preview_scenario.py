@@ -80,10 +80,7 @@ pids: {max: 32}
 BACKUP = "while :; do dd if=/dev/vda of=/dev/null bs=64k count=40 iflag=direct; sleep 1; done 2>/dev/null"
 # A unit that is throttled, and a container of a pod that is killed at its limit again and again.
 UNIT = ("while :; do :; done", {"cpu.max": "10000 100000"})
-CONTAINER = (
-    "while :; do sleep 25; tail /dev/zero; done",
-    {"memory.max": "24M", "memory.high": "20M", "memory.swap.max": "0"},
-)
+CONTAINER = ("while :; do sleep 25; tail /dev/zero; done", {"memory.max": "24M", "memory.swap.max": "0"})
 DRIFT = "echo 20 > /sys/fs/cgroup/backup/pids.max"
 
 
