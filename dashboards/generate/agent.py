@@ -2,7 +2,7 @@
 
 import frame
 import queries as q
-from panels import Panel, stat, table
+from panels import Panel, events, stat, table, timeline
 
 FILE = "cgwarden-agent.json"
 TICK = "cgwarden_agent_tick_duration_seconds"
@@ -11,6 +11,10 @@ SCRAPE = "cgwarden_agent_scrape_duration_seconds"
 
 def gauge(name):
     return q.select(f"cgwarden_agent_{name}", q.TARGET)
+
+
+def counter(name, *labels, function="rate"):
+    return q.by(labels, q.rate(f"cgwarden_agent_{name}", q.TARGET, function))
 
 
 def glance():
@@ -34,7 +38,7 @@ def glance():
             "Left out",
             "Cgroups left out of the last tick because of a limit.",
             "none",
-            f"sum({gauge('cgroups_dropped')})",
+            f"sum({gauge('cgroups_left_out')})",
             "metrics.md#the-agent",
         ),
         stat(
@@ -94,46 +98,126 @@ def cost():
             "Bytes sent",
             "Bytes per second of /metrics, after compression.",
             "Bps",
-            ((q.by((), q.rate("cgwarden_agent_scrape_bytes_total", q.TARGET)), "{{instance}}"),),
+            ((counter("scrape_bytes_total"), "{{instance}}"),),
+            "metrics.md#the-agent",
+        ),
+        Panel(
+            "Time by collector",
+            "Share of one CPU's time spent by each collector: the tiers of control files, discovery of"
+            " cgroups, last reads of emptied ones, and what is made of a tick.",
+            "percentunit",
+            ((counter("collector_duration_seconds_total", "collector"), "{{instance}} {{collector}}"),),
+            "metrics.md#the-agent",
+        ),
+        Panel(
+            "Sampling interval",
+            "The interval in force. It is longer than the configured one while ticks take over half of it.",
+            "s",
+            ((gauge("sampling_interval_seconds"), "{{instance}}"),),
             "metrics.md#the-agent",
         ),
     ]
 
 
+def evidence():
+    lost = (
+        ("store_errors_total", "store errors"),
+        ("kmsg_lost_records_total", "kmsg records"),
+        ("oom_trace_lost_events_total", "OOM events"),
+    )
+    nameless = (
+        ("identity_errors_total", "files with names"),
+        ("subjects_dropped_total", "units and containers"),
+    )
+    return [
+        Panel(
+            "Lost evidence",
+            "Failed writes to the store, and records of the kernel log and its OOM events that were"
+            " overwritten before the agent read them. Verdicts are less certain, OOM kills without a cgroup.",
+            "short",
+            tuple(
+                (counter(m, function="increase"), f"{{{{instance}}}} {name}") for m, name in lost
+            ),
+            "alerts.md#diagnosisevidencelost",
+        ),
+        timeline(
+            "OOM events of the kernel read",
+            "Red: tracefs cannot be used (the log says why), and only workloads' OOM kills are counted.",
+            gauge("oom_trace_working"),
+            "{{instance}}",
+            "alerts.md#diagnosisevidencelost",
+        ),
+        Panel(
+            "Without a name or a counter",
+            "Files with names of containers, pods and users that are damaged or unreadable, and units and"
+            " containers that got no counters of their own because there are too many.",
+            "short",
+            tuple(
+                (counter(m, function="increase"), f"{{{{instance}}}} {name}") for m, name in nameless
+            ),
+            "metrics.md#the-agent",
+            width=8,
+        ),
+    ]
+
+
 def sight():
-    lost = (("store_errors_total", "store errors"), ("kmsg_lost_records_total", "kmsg records"))
     versions = f"count by (instance, version) ({q.select('cgwarden_build_info', q.TARGET)})"
+    discovery = f"sum by (instance, kind) ({gauge('discovery')}) > 0"
     return [
         Panel(
             "What the agent watches",
-            "Cgroups and workloads watched, cgroups left out because of a limit, and control"
-            " files it could not read.",
+            "Cgroups and workloads watched, cgroups left out because of a limit, control files it could"
+            " not read, and control files it keeps open (4 KiB of kernel memory each).",
             "short",
             (
                 (gauge("cgroups"), "{{instance}} cgroups"),
                 (gauge("workloads_running"), "{{instance}} workloads"),
-                (gauge("cgroups_dropped"), "{{instance}} left out"),
+                (gauge("cgroups_left_out"), "{{instance}} left out"),
                 (gauge("unreadable_files"), "{{instance}} unreadable"),
+                (gauge("kept_files"), "{{instance}} kept open"),
             ),
             "metrics.md#the-agent",
         ),
-        Panel(
-            "Lost evidence",
-            "Failed writes to the store, and records of the kernel log that were overwritten"
-            " before the agent read them. Both make verdicts less certain.",
-            "short",
-            tuple(
-                (q.by((), q.increase(f"cgwarden_agent_{m}", q.TARGET)), f"{{{{instance}}}} {name}")
-                for m, name in lost
-            ),
-            "alerts.md#diagnosisevidencelost",
+        timeline(
+            "Collectors that read everything",
+            "Green where nothing was unreadable in the last run of the collector. The panel of read errors names"
+            " file and kind.",
+            gauge("collector_success"),
+            "{{instance}} {{collector}}",
+            "metrics.md#the-agent",
+        ),
+        events(
+            "Read errors by kind",
+            "Reads of control files that failed. vanished is what the end of a cgroup looks like; any"
+            " other kind leaves a gap in that cgroup's figures.",
+            counter("read_errors_total", "file", "kind", function="increase"),
+            "{{instance}} {{file}} {{kind}}",
+            "metrics.md#the-agent",
+        ),
+        events(
+            "Cgroups dropped by reason",
+            "Left out for the most cgroups (cap) or their depth, read less often (kept_fds), or gone with"
+            " their last values before two scrapes (gone_hold).",
+            counter("cgroups_dropped_total", "reason", function="increase"),
+            "{{instance}} {{reason}}",
+            "metrics.md#the-agent",
+        ),
+        *evidence(),
+        table(
+            "Discovery",
+            "How each agent finds new cgroups. With polling a cgroup that lives shorter than the sampling"
+            " interval may not be seen.",
+            ((discovery, "agents|none"),),
+            "metrics.md#the-agent",
+            width=8,
         ),
         table(
             "Versions",
             "Which version runs where.",
             ((versions, "agents|none"),),
             "metrics.md#the-agent",
-            height=4,
+            width=8,
         ),
     ]
 

@@ -3,9 +3,21 @@
 import frame
 import queries as q
 import shared
-from panels import Panel, events, timeline
+from panels import Panel, events, table, timeline
 
 FILE = "cgwarden-cgroup.json"
+
+
+def whose():
+    labels = ("instance", "cgroup", "kind", "unit", "namespace", "pod", "container", "runtime", "image")
+    info = q.select("cgwarden_cgroup_info")
+    return table(
+        "Whose it is",
+        "Kind, systemd unit, and as far as they are known container, pod, namespace and image.",
+        ((f"count by ({', '.join(labels)}) ({info})", "cgroups|none"),),
+        "metrics.md#cgroups",
+        height=4,
+    )
 
 
 def cpu():
@@ -102,6 +114,7 @@ def processes():
 
 def dashboard():
     rows = [
+        ("Identity", [whose()]),
         ("CPU", cpu()),
         ("Memory", memory()),
         ("Pressure", shared.pressure()),

@@ -44,10 +44,19 @@ def kills():
             "OOM of the cgroup itself",
             "memory.events.local. oom here: this cgroup's limit. oom_kill here without oom: the limit is"
             " an ancestor's or the machine's. oom without oom_kill: no victim could be found. A cgroup that"
-            " ends before the next scrape shows nothing here; the next two panels miss no death.",
+            " ends before the next scrape shows nothing here; the panels below miss no kill.",
             q.by_cgroup(LOCAL, "event", selector=f"{q.CGROUP}, event=~{OOM}", function="increase"),
             "{{cgroup}} {{event}}",
             "alerts.md#workloadoomnovictim",
+        ),
+        shared.oom_kills_of_the_node(),
+        events(
+            "OOM victims on the node",
+            "Processes that the kernel's OOM killer killed, of anybody. More than kills where"
+            " memory.oom.group ends a whole group.",
+            q.by((), q.increase("cgwarden_node_oom_victims_total", q.TARGET)),
+            "{{instance}}",
+            "alerts.md#nodeglobaloom",
         ),
         shared.oom_kills_by_workload(),
         events(

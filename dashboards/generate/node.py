@@ -140,9 +140,10 @@ def kills():
             "{{instance}} {{cgroup}} {{event}}",
             "alerts.md#nodeglobaloom",
         ),
+        shared.oom_kills_of_the_node(),
         shared.deaths_by_verdict(),
         shared.restarts_by_reason(),
-        shared.running(),
+        shared.running(width=24),
     ]
 
 

@@ -60,6 +60,7 @@ def day(title, description, metric, labels, docs):
 
 
 def dashboard():
+    others = "From recording rules of rules.yml; the largest twenty of each column. Counters outlive the"
     rows = [
         ("At a glance", glance()),
         (
@@ -100,6 +101,25 @@ def dashboard():
                     "workload_reason:cgwarden_workload_restarts:increase1d",
                     ("reason",),
                     "alerts.md#workloadcrashlooping",
+                ),
+            ],
+        ),
+        (
+            "Everybody's units and containers, the last 24 hours",
+            [
+                shared.in_a_day(
+                    "Units of systemd",
+                    others + " unit's cgroups.",
+                    "unit_uid",
+                    "unit",
+                    "metrics.md#units-and-containers",
+                ),
+                shared.in_a_day(
+                    "Containers",
+                    others + " container's cgroups: a container of the same name goes on.",
+                    "namespace_pod_container_runtime_uid",
+                    "container",
+                    "metrics.md#units-and-containers",
                 ),
             ],
         ),

@@ -1,7 +1,7 @@
 """Panels that stand in more than one dashboard."""
 
 import queries as q
-from panels import Panel, events, timeline
+from panels import Panel, events, table, timeline
 
 
 def throttled_share():
@@ -163,3 +163,31 @@ def oom_kills_by_workload():
         "{{workload}}",
         "runbook.md#oom_own_limit",
     )
+
+
+def oom_kills_of_the_node():
+    kills = q.by(("attributed",), q.increase("cgwarden_node_oom_kills_total", q.TARGET))
+    return events(
+        "OOM kills on the node",
+        "Every kill by the kernel's OOM killer, also in cgroups that ended before a scrape; a group's is"
+        " one. attributed no: its cgroup is not known. The agent's log names cgroup and victims.",
+        kills,
+        "{{instance}} attributed {{attributed}}",
+        "alerts.md#nodeglobaloom",
+    )
+
+
+def in_a_day(title, description, level, subject, docs):
+    """A table of the counters of units or containers, by the recording rules of rules.yml."""
+    columns = (
+        ("starts", "starts|short"),
+        ("oom_kills", "OOM kills|short"),
+        ("throttled_seconds", "held back by cpu.max|s"),
+        ("memory_high_events", "slowed at memory.high|short"),
+    )
+
+    def column(counter):
+        name = f"{level}:cgwarden_{subject}_{counter}:increase1d"
+        return f"round({q.top(q.select(name, q.TARGET), 20)}) > 0"
+
+    return table(title, description, tuple((column(c), legend) for c, legend in columns), docs)

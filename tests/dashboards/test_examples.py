@@ -50,7 +50,11 @@ def test_a_scrape_configuration(name, promtool, tmp_path):
     for target in job["static_configs"][0]["targets"]:
         assert target.endswith(f":{PORT}")
     # The files that it names lie elsewhere here.
-    text = (EXAMPLES / name).read_text().replace("/etc/prometheus/cgwarden/alerts.yml", str(ROOT / "dashboards/alerts.yml"))
+    text = (EXAMPLES / name).read_text()
+    rules = [f"/etc/prometheus/cgwarden/{file}" for file in ("alerts.yml", "rules.yml")]
+    assert config["rule_files"] == rules
+    for rule in rules:
+        text = text.replace(rule, str(ROOT / "dashboards" / pathlib.Path(rule).name))
     for file in ("ca.crt", "password"):
         (tmp_path / file).write_text("x\n")
         text = text.replace(f"/etc/prometheus/cgwarden/{file}", str(tmp_path / file))

@@ -3,6 +3,7 @@
 import json
 import time
 
+import foreign_cgroups
 from agent_scenario import PORT, Scenario
 from prometheus_in_guest import configuration, expressions, running_prometheus
 
@@ -77,6 +78,9 @@ pids: {max: 32}
 """
 # Reads the guest's own disk, in a cgroup of somebody else.
 BACKUP = "while :; do dd if=/dev/vda of=/dev/null bs=64k count=40 iflag=direct; sleep 1; done 2>/dev/null"
+# A unit that is throttled, and a container of a pod that is killed at its limit again and again.
+UNIT = ("while :; do :; done", {"cpu.max": "10000 100000"})
+CONTAINER = ("while :; do sleep 25; tail /dev/zero; done", {"memory.max": "24M", "memory.swap.max": "0"})
 DRIFT = "echo 20 > /sys/fs/cgroup/backup/pids.max"
 
 
@@ -91,8 +95,9 @@ def capture(guest, seconds):
             scenario.add_workload(name, command, resources=resources, extra=extra)
         backup = guest.spawn(BACKUP, cgroup="/sys/fs/cgroup/backup")
         try:
-            play(scenario, seconds)
-            return ask(prometheus, seconds)
+            with foreign_cgroups.running(guest, UNIT, CONTAINER):
+                play(scenario, seconds)
+                return ask(prometheus, seconds)
         finally:
             guest.run("echo 1 > /sys/fs/cgroup/backup/cgroup.kill", check=True)
             backup.wait(30)

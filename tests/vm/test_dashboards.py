@@ -1,5 +1,6 @@
 """A real Prometheus scrapes a real agent: every expression of the dashboards and rules has data."""
 
+import foreign_cgroups
 import pytest
 from agent_scenario import PORT, Scenario
 from prometheus_in_guest import configuration, expressions, running_prometheus
@@ -12,6 +13,8 @@ INTERVALS = expressions.Intervals(rate="15s", interval="15s", range="1m")
 RESOURCES = (
     "{cpu: {max: 20ms/100ms}, memory: {high: 64MiB, max: 96MiB, swap.max: 0}, pids: {max: 64}}"
 )
+# Of these only the counters matter.
+OTHERS = ("exec sleep 1000", {"cpu.max": "max", "memory.max": "64M"})
 HEALTH = "health: {exec: [/bin/busybox, 'true'], interval: 1s, timeout: 5s}\n"
 
 
@@ -22,13 +25,20 @@ def scenario(guest):
 
 
 @pytest.fixture
+def others(guest):
+    """A unit of systemd and a container of Kubernetes."""
+    with foreign_cgroups.running(guest, OTHERS, OTHERS):
+        yield
+
+
+@pytest.fixture
 def prometheus(scenario):
     with running_prometheus(scenario, configuration(PORT)) as found:
         yield found
 
 
 @pytest.mark.either_kernel
-def test_every_expression_has_data_and_the_oom_alert_fires(scenario, prometheus):
+def test_every_expression_has_data_and_the_oom_alert_fires(scenario, others, prometheus):
     scenario.start_agent()
     scenario.add_workload(
         "busy", ["/bin/sh", "-c", "while :; do :; done"], resources=RESOURCES, extra=HEALTH
