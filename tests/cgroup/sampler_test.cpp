@@ -309,7 +309,7 @@ TEST_F(SamplerTest, EveryCgroupThatEndedIsHandedOutOnce) {
   fixture_.remove("/short");
   sampler.rescan(at(2));
   const auto snapshot = sampler.tick(at(2));
-  EXPECT_THAT(paths(snapshot->ended()), ElementsAre("/a/b", "/short"));
+  ASSERT_THAT(paths(snapshot->ended()), ElementsAre("/a/b", "/short"));
   EXPECT_EQ(snapshot->ended()[0].id, before);
   EXPECT_EQ(snapshot->ended()[0].cpu_stat->usage_usec, 476123U);
   EXPECT_EQ(snapshot->ended()[1].pids_current, 6U);
