@@ -61,18 +61,37 @@ void grow(std::uint64_t& total, std::uint64_t& seen, const cgroup::Count& now) {
 
 }  // namespace
 
-cgroup::Count oom_incidents(const cgroup::MemoryEvents& events) {
-  return events.oom_group_kill.value_or(0) > 0 ? events.oom_group_kill : events.oom_kill;
-}
-
 KernelCounts counts_of(const cgroup::Sample& payload) {
-  KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
+  KernelCounts counts;
+  counts.id = payload.id;
   if (payload.cpu_stat) counts.throttled_usec = payload.cpu_stat->throttled_usec;
   if (payload.memory_events) {
     counts.high = payload.memory_events->high;
-    counts.oom_kill = oom_incidents(*payload.memory_events);
+    counts.oom_kill = payload.memory_events->oom_kill;
+    counts.oom_group_kill = payload.memory_events->oom_group_kill;
   }
   return counts;
+}
+
+std::uint64_t OomIncidents::add(const KernelCounts& now) {
+  const std::uint64_t now_kills = now.oom_kill.value_or(kills);
+  const std::uint64_t now_groups = now.oom_group_kill.value_or(groups);
+  if (now_kills < kills || now_groups < groups) return 0;
+  const std::uint64_t new_kills = now_kills - std::exchange(kills, now_kills);
+  const std::uint64_t new_groups = now_groups - std::exchange(groups, now_groups);
+  if (new_groups > 0) {
+    const Last before = std::exchange(last_, Last::group);
+    const bool first_counted =
+        before == Last::single || (before == Last::quiet && new_kills == 0 && kills > 0);
+    return new_groups - (first_counted ? 1 : 0);
+  }
+  if (new_kills == 0) {
+    last_ = Last::quiet;
+    return 0;
+  }
+  if (last_ == Last::group) return 0;
+  last_ = Last::single;
+  return new_kills;
 }
 
 exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
@@ -117,12 +136,16 @@ void CounterBook::restarted(const std::string& workload, const std::string& reas
 std::uint64_t CounterBook::observe(const std::string& workload, const KernelCounts& payload) {
   auto& counters = entry(workload);
   Seen& seen = seen_[workload];
-  if (seen.id != payload.id || seen.boot != boot_) seen = Seen{.boot = boot_, .id = payload.id};
-  const std::uint64_t oom_kills_before = counters.oom_kills;
+  if (seen.id != payload.id || seen.boot != boot_) {
+    seen = Seen{};
+    seen.boot = boot_;
+    seen.id = payload.id;
+  }
   grow(counters.throttled_usec, seen.throttled_usec, payload.throttled_usec);
   grow(counters.memory_high_events, seen.high, payload.high);
-  grow(counters.oom_kills, seen.oom_kill, payload.oom_kill);
-  return counters.oom_kills - oom_kills_before;
+  const std::uint64_t incidents = seen.oom.add(payload);
+  counters.oom_kills += incidents;
+  return incidents;
 }
 
 void CounterBook::set_running(const std::string& workload, bool running) {
@@ -149,7 +172,8 @@ CounterBook::Flat CounterBook::flatten(const Seen& seen) {
           {prefix + "cgroup", seen.id.value},
           {prefix + "throttled_usec", seen.throttled_usec},
           {prefix + "memory_high_events", seen.high},
-          {prefix + "oom_kills", seen.oom_kill}};
+          {prefix + "oom_kills", seen.oom.kills},
+          {prefix + "oom_groups", seen.oom.groups}};
 }
 
 void CounterBook::set_seen(Seen& seen, std::string_view name, std::uint64_t value) {
@@ -162,7 +186,9 @@ void CounterBook::set_seen(Seen& seen, std::string_view name, std::uint64_t valu
   } else if (name == "memory_high_events") {
     seen.high = value;
   } else if (name == "oom_kills") {
-    seen.oom_kill = value;
+    seen.oom.kills = value;
+  } else if (name == "oom_groups") {
+    seen.oom.groups = value;
   }
 }
 

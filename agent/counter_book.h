@@ -16,20 +16,32 @@
 
 namespace cgwarden::agent {
 
-// OOM kills as incidents: a group kill (memory.oom.group) is one, while memory.events counts the
-// process chosen and then every process of the group. `oom_kill` alone rises first and the group's
-// count takes its place, so that an incident is counted once whenever it is read. What was killed
-// alone before the first group kill of the same cgroup is not added to it.
-[[nodiscard]] cgroup::Count oom_incidents(const cgroup::MemoryEvents& events);
-
 // What the kernel counted for one payload cgroup since it was made.
 struct KernelCounts {
   CgroupId id;
   cgroup::Count throttled_usec;
   cgroup::Count high;
-  cgroup::Count oom_kill;  // incidents
+  cgroup::Count oom_kill;        // processes
+  cgroup::Count oom_group_kill;  // absent before Linux 5.17
 };
 [[nodiscard]] KernelCounts counts_of(const cgroup::Sample& payload);
+
+// OOM kills as incidents: a group kill (memory.oom.group) is one, while memory.events counts first
+// the process chosen, then the group, then every process of it (mm/oom_kill.c oom_kill_process()),
+// and can be read in between. So a kill of the reading just before a group's is taken for the
+// group's first, and kills that go on in the readings just after it for its others.
+class OomIncidents {
+ public:
+  // What earlier readings of this cgroup were, from the store.
+  std::uint64_t kills = 0;
+  std::uint64_t groups = 0;
+  // The incidents since the last reading; 0 for an older one.
+  [[nodiscard]] std::uint64_t add(const KernelCounts& now);
+
+ private:
+  enum class Last : std::uint8_t { quiet, single, group };
+  Last last_ = Last::quiet;
+};
 
 // The workload counters that outlive cgroups, agents and reboots. Every series of a workload exists
 // at 0 before anything can happen to it, because increase() over a counter first seen at 1 is 0.
@@ -68,7 +80,7 @@ class CounterBook {
     CgroupId id;
     std::uint64_t throttled_usec = 0;
     std::uint64_t high = 0;
-    std::uint64_t oom_kill = 0;
+    OomIncidents oom;
   };
   // Name in the store and value.
   using Flat = std::vector<std::pair<std::string, std::uint64_t>>;

@@ -77,6 +77,7 @@ class Daemon final : public Control, private SupervisorListener {
   void count_kernel(const std::string& name, const KernelCounts& counts);
   void store_death(const diagnosis::Verdict& verdict);
   void save_counters();
+  void save_subjects();
   void forget_counters(const std::string& name);
   void forget_strange_counters();
   void signal_received();
@@ -90,7 +91,7 @@ class Daemon final : public Control, private SupervisorListener {
   bool death_is_known(const launcher::ExitRecord& record) override;
   void workload_restarting(const std::string& name, const std::string& reason) override;
   void oom_kills_counted(const std::string& name, const std::string& payload,
-                         std::uint64_t count) override;
+                         const cgroup::MemoryEvents& events) override;
 
   Options options_;
   SystemClock clock_;

@@ -14,16 +14,19 @@
 namespace cgwarden::agent {
 namespace {
 
-// Counters survive an agent's kill -9 up to this age; a death saves at once.
+// Counters survive an agent's kill -9 up to this age; a death, and a unit's or container's start or
+// OOM kill, saves at once.
 constexpr std::uint64_t kTicksBetweenSaves = 30;
 
 // What it counted up to its death, also when no agent was there to see it.
 KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
-  KernelCounts counts{.id = payload.id, .throttled_usec = {}, .high = {}, .oom_kill = {}};
+  KernelCounts counts;
+  counts.id = payload.id;
   if (payload.after.cpu_stat) counts.throttled_usec = payload.after.cpu_stat->throttled_usec;
   if (payload.after.memory_events) {
     counts.high = payload.after.memory_events->high;
-    counts.oom_kill = oom_incidents(*payload.after.memory_events);
+    counts.oom_kill = payload.after.memory_events->oom_kill;
+    counts.oom_group_kill = payload.after.memory_events->oom_group_kill;
   }
   return counts;
 }
@@ -61,6 +64,8 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
   }
+  // Before anybody can scrape them: a counter that falls with the agent is worse than a late one.
+  if (subjects_.due(taken)) save_subjects();
   supervisor_->forget_finished();
   supervisor_->measure_uppers();
   publish(snapshot);
@@ -155,9 +160,15 @@ void Daemon::store_death(const diagnosis::Verdict& verdict) {
 }
 
 void Daemon::save_counters() {
-  Status saved = counters_.save(store_);
-  if (saved) saved = subjects_.save(store_, clock_.now());
-  if (!saved) {
+  if (const Status saved = counters_.save(store_); !saved) {
+    self_metrics_.store_error();
+    log::error("counters_not_stored", {{"error", saved.error().sentence()}});
+  }
+  save_subjects();
+}
+
+void Daemon::save_subjects() {
+  if (const Status saved = subjects_.save(store_, clock_.now()); !saved) {
     self_metrics_.store_error();
     log::error("counters_not_stored", {{"error", saved.error().sentence()}});
   }
@@ -233,10 +244,14 @@ void Daemon::workload_restarting(const std::string& name, const std::string& rea
 }
 
 void Daemon::oom_kills_counted(const std::string& name, const std::string& payload,
-                               std::uint64_t count) {
+                               const cgroup::MemoryEvents& events) {
   const auto id = tree_.id_of(payload);
   if (!id) return;  // the shim's record has the last count
-  count_kernel(name, {.id = *id, .throttled_usec = {}, .high = {}, .oom_kill = count});
+  KernelCounts counts;
+  counts.id = *id;
+  counts.oom_kill = events.oom_kill;
+  counts.oom_group_kill = events.oom_group_kill;
+  count_kernel(name, counts);
 }
 
 }  // namespace cgwarden::agent

@@ -74,7 +74,7 @@ class Foreground final : private SupervisorListener {
   void workload_forgotten(const std::string& /*name*/) override {}
   void workload_restarting(const std::string& /*name*/, const std::string& /*reason*/) override {}
   void oom_kills_counted(const std::string& /*name*/, const std::string& /*payload*/,
-                         std::uint64_t /*count*/) override {}
+                         const cgroup::MemoryEvents& /*events*/) override {}
 
   const ForegroundRequest& request_;
   Options options_;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -11,15 +14,17 @@ namespace {
 
 // The time of the last sight is stored this coarsely, so that it is not written at every save.
 constexpr std::uint64_t kSightSeconds = 3600;
+constexpr Usec kUrgent{1'000'000};
 
 // Names in the store of what values_of() gives, in its order.
-constexpr std::array<std::string_view, 10> kNames{"starts",
+constexpr std::array<std::string_view, 11> kNames{"starts",
                                                   "oom_kills",
                                                   "throttled_usec",
                                                   "memory_high_events",
                                                   "seen/boot",
                                                   "seen/cgroup",
                                                   "seen/oom_kills",
+                                                  "seen/oom_groups",
                                                   "seen/throttled_usec",
                                                   "seen/memory_high_events",
                                                   "seen/wall_seconds"};
@@ -29,6 +34,8 @@ void grow(std::uint64_t& total, std::uint64_t& seen, const cgroup::Count& now) {
   total += *now - seen;
   seen = *now;
 }
+
+std::uint64_t seconds(TimePoint now) { return now.wall.count() / 1'000'000; }
 
 }  // namespace
 
@@ -44,7 +51,8 @@ SubjectBook::Values SubjectBook::values_of(Entry& entry) {
           &entry.counters.memory_high_events,
           &entry.seen.boot,
           &entry.seen.cgroup,
-          &entry.seen.oom_kills,
+          &entry.seen.oom.kills,
+          &entry.seen.oom.groups,
           &entry.seen.throttled_usec,
           &entry.seen.high,
           &entry.last_seen};
@@ -69,62 +77,129 @@ Status SubjectBook::load(const diagnosis::StoreWriter& store) {
   return {};
 }
 
-SubjectBook::Entry* SubjectBook::entry_for(const identity::Subject& subject, std::size_t& refused,
-                                           std::uint64_t cgroup) {
-  const auto found = entries_.find(subject);
-  if (found != entries_.end()) return &found->second;
-  const bool of_user = subject.owner.has_value();
-  if (entries_.size() >= limits_.subjects || (of_user && of_users_ >= limits_.users_subjects)) {
-    const auto [at, is_new] = refused_.try_emplace(cgroup);
-    at->second = true;
-    if (is_new) ++refused;
-    return nullptr;
+void SubjectBook::add(Entry& entry, const Sight& sight, TimePoint now) {
+  if (!sight.shown) {
+    entry.round = round_;
+    entry.last_seen = std::max(entry.last_seen, seconds(now));
   }
-  Entry& entry = entries_[subject];
-  entry.counters.subject = subject;
-  if (of_user) ++of_users_;
-  return &entry;
-}
-
-void SubjectBook::add(Entry& entry, const KernelCounts& counts) {
+  const KernelCounts counts = counts_of(*sight.sample);
   Seen& seen = entry.seen;
   const bool same_boot = seen.boot == boot_;
   if (same_boot && counts.id.value < seen.cgroup) return;
   if (!same_boot || counts.id.value != seen.cgroup) {
-    seen = Seen{.boot = boot_, .cgroup = counts.id.value};
+    seen = Seen{};
+    seen.boot = boot_;
+    seen.cgroup = counts.id.value;
     ++entry.counters.starts;
+    urgent_ = true;
   }
-  grow(entry.counters.oom_kills, seen.oom_kills, counts.oom_kill);
+  const std::uint64_t incidents = seen.oom.add(counts);
+  entry.counters.oom_kills += incidents;
+  if (incidents > 0) urgent_ = true;
   grow(entry.counters.throttled_usec, seen.throttled_usec, counts.throttled_usec);
   grow(entry.counters.memory_high_events, seen.high, counts.high);
 }
 
+// Those that are not any more, as they were made: it counts which came later, not which went later.
+std::vector<SubjectBook::Sight> SubjectBook::past(const cgroup::Snapshot& snapshot) {
+  std::vector<Sight> sights;
+  for (const auto& sample : snapshot.ended()) sights.push_back({.sample = &sample});
+  // Again, because its name may be known only now.
+  for (const auto& sample : snapshot.gone()) sights.push_back({.sample = &sample, .shown = true});
+  std::ranges::stable_sort(sights, {}, [](const Sight& sight) { return sight.sample->id.value; });
+  return sights;
+}
+
 std::size_t SubjectBook::observe(const cgroup::Snapshot& snapshot,
                                  const identity::Table& identities, TimePoint now) {
+  ++round_;
+  std::vector<Sight> strange;
+  const auto see = [&](Sight sight) {
+    const identity::Known* known = identities.find(sight.sample->id);
+    if (known == nullptr || !known->subject) return;
+    sight.subject = &*known->subject;
+    const auto found = entries_.find(*sight.subject);
+    if (found == entries_.end()) {
+      strange.push_back(sight);
+    } else {
+      add(found->second, sight, now);
+    }
+  };
+  for (const Sight& sight : past(snapshot)) see(sight);
+  for (const auto& sample : snapshot.samples()) see({.sample = &sample});
+  return enter(strange, now);
+}
+
+// Last, when it is known who has no cgroup in this tick.
+std::size_t SubjectBook::enter(const std::vector<Sight>& strange, TimePoint now) {
   std::size_t refused = 0;
+  std::optional<Unseen> unseen;
   for (auto& [cgroup, told] : refused_) told = false;
-  for (const auto& sample : snapshot.samples()) {
-    const identity::Known* known = identities.find(sample.id);
-    if (known == nullptr || !known->subject) continue;
-    Entry* entry = entry_for(*known->subject, refused, sample.id.value);
-    if (entry == nullptr) continue;
-    entry->last_seen = std::max(entry->last_seen, now.wall.count() / 1'000'000);
-    add(*entry, counts_of(sample));
+  for (const Sight& sight : strange) {
+    const identity::Subject& subject = *sight.subject;
+    auto found = entries_.find(subject);
+    if (found == entries_.end()) {
+      if (is_full(subject)) {
+        if (sight.shown) continue;  // takes nobody's place any more
+        if (!unseen) unseen = all_unseen();
+        if (!make_room(subject, *unseen)) {
+          const auto [at, is_new] = refused_.try_emplace(sight.sample->id.value);
+          at->second = true;
+          if (is_new) ++refused;
+          continue;
+        }
+      }
+      found = entries_.try_emplace(subject).first;
+      found->second.counters.subject = subject;
+      found->second.last_seen = seconds(now);
+      if (subject.owner) ++of_users_;
+    }
+    add(found->second, sight, now);
   }
   std::erase_if(refused_, [](const auto& cgroup) { return !cgroup.second; });
   return refused;
 }
 
+bool SubjectBook::is_full(const identity::Subject& subject) const {
+  return entries_.size() >= limits_.subjects ||
+         (subject.owner && of_users_ >= limits_.users_subjects);
+}
+
+SubjectBook::Unseen SubjectBook::all_unseen() const {
+  Unseen unseen;
+  for (const auto& [subject, entry] : entries_) {
+    if (entry.round != round_) unseen.emplace(entry.last_seen, subject);
+  }
+  return unseen;
+}
+
+bool SubjectBook::make_room(const identity::Subject& subject, Unseen& unseen) {
+  const bool of_users = subject.owner && of_users_ >= limits_.users_subjects;
+  const auto oldest = std::ranges::find_if(
+      unseen, [&](const auto& each) { return !of_users || each.second.owner.has_value(); });
+  if (oldest == unseen.end()) return false;
+  const auto at = entries_.find(oldest->second);
+  unseen.erase(oldest);
+  erase(at);
+  return true;
+}
+
+SubjectBook::Entries::iterator SubjectBook::erase(Entries::iterator at) {
+  if (at->first.owner) --of_users_;
+  const bool stored = std::ranges::any_of(at->second.saved, [](auto value) { return value != 0; });
+  if (stored) forgotten_.push_back(to_key(at->first));
+  return entries_.erase(at);
+}
+
+bool SubjectBook::due(TimePoint now) const { return urgent_ && now.boottime >= saved_ + kUrgent; }
+
 Status SubjectBook::save(diagnosis::StoreWriter& store, TimePoint now) {
-  const std::uint64_t wall = now.wall.count() / 1'000'000;
-  std::vector<std::string> forgotten;
-  std::erase_if(entries_, [&](const auto& entry) {
-    if (entry.second.last_seen + limits_.seconds >= wall) return false;
-    if (entry.first.owner) --of_users_;
-    forgotten.push_back(to_key(entry.first));
-    return true;
-  });
-  CGW_TRY(store.remove_counters(forgotten));
+  saved_ = now.boottime;
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    at = at->second.last_seen + limits_.seconds < seconds(now) ? erase(at) : std::next(at);
+  }
+  CGW_TRY(store.remove_counters(forgotten_));
+  forgotten_.clear();
 
   std::vector<diagnosis::StoreWriter::Counter> changed;
   std::vector<std::pair<std::uint64_t*, std::uint64_t>> saved;
@@ -141,6 +216,7 @@ Status SubjectBook::save(diagnosis::StoreWriter& store, TimePoint now) {
   }
   CGW_TRY(store.put({}, changed));
   for (const auto& [before, value] : saved) *before = value;
+  urgent_ = false;
   return {};
 }
 

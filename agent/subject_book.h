@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "identity/identity_book.h"
@@ -21,7 +24,8 @@ namespace cgwarden::agent {
 // like CounterBook's of workloads, fed by every tick. A subject has one cgroup at a time: of two,
 // the one that was made later (ids of cgroups rise; an older one that lingers adds nothing more).
 // It is forgotten a day after its last cgroup, and there is a most of them, of which the users'
-// share is small, because a user can make as many names as cgroups.
+// share is small, because a user can make as many names as cgroups. A new one beyond it takes the
+// place of the one that has had no cgroup for longest.
 class SubjectBook {
  public:
   struct Limits {
@@ -35,11 +39,14 @@ class SubjectBook {
 
   // Takes up what an earlier agent stored.
   [[nodiscard]] Status load(const diagnosis::StoreWriter& store);
-  // Adds what the cgroups counted since the last call; a subject seen first begins with what its
-  // cgroup has counted. Returns how many subjects there was no room for, each told once while it
-  // lives.
+  // Adds what the cgroups counted since the last call, those that ended included; a subject seen
+  // first begins with what its cgroup has counted. Returns how many cgroups there was no room for,
+  // each told once while it lives.
   std::size_t observe(const cgroup::Snapshot& snapshot, const identity::Table& identities,
                       TimePoint now);
+  // A start or an OOM kill is not stored yet, and the last save() was a second ago: they are rare,
+  // and alerts are about them.
+  [[nodiscard]] bool due(TimePoint now) const;
   // Stores what changed, and drops what is forgotten, in two transactions at most.
   [[nodiscard]] Status save(diagnosis::StoreWriter& store, TimePoint now);
 
@@ -50,7 +57,7 @@ class SubjectBook {
   struct Seen {
     std::uint64_t boot = 0;
     std::uint64_t cgroup = 0;
-    std::uint64_t oom_kills = 0;
+    OomIncidents oom;
     std::uint64_t throttled_usec = 0;
     std::uint64_t high = 0;
   };
@@ -58,17 +65,36 @@ class SubjectBook {
     exporters::SubjectCounters counters;
     Seen seen;
     std::uint64_t last_seen = 0;            // wall seconds
-    std::array<std::uint64_t, 10> saved{};  // what the store has of values_of()
+    std::uint64_t round = 0;                // of observe() in which it was seen last
+    std::array<std::uint64_t, 11> saved{};  // what the store has of values_of()
   };
-  using Values = std::array<std::uint64_t*, 10>;
+  using Values = std::array<std::uint64_t*, 11>;
+  using Entries = std::map<identity::Subject, Entry>;
+  struct Sight {
+    const cgroup::Sample* sample = nullptr;
+    const identity::Subject* subject = nullptr;
+    bool shown = false;  // is not any more, and was seen before
+  };
+  // Those without a cgroup in this tick, longest unseen first.
+  using Unseen = std::set<std::pair<std::uint64_t, identity::Subject>>;
+
   static Values values_of(Entry& entry);
-  Entry* entry_for(const identity::Subject& subject, std::size_t& refused, std::uint64_t cgroup);
-  void add(Entry& entry, const KernelCounts& counts);
+  [[nodiscard]] static std::vector<Sight> past(const cgroup::Snapshot& snapshot);
+  std::size_t enter(const std::vector<Sight>& strange, TimePoint now);
+  [[nodiscard]] bool is_full(const identity::Subject& subject) const;
+  bool make_room(const identity::Subject& subject, Unseen& unseen);
+  [[nodiscard]] Unseen all_unseen() const;
+  Entries::iterator erase(Entries::iterator at);
+  void add(Entry& entry, const Sight& sight, TimePoint now);
 
   std::uint64_t boot_;
   Limits limits_;
-  std::map<identity::Subject, Entry> entries_;
+  Entries entries_;
   std::size_t of_users_ = 0;
+  std::uint64_t round_ = 0;
+  std::vector<std::string> forgotten_;  // that the store still has
+  bool urgent_ = false;
+  Usec saved_{0};                          // CLOCK_BOOTTIME
   std::map<std::uint64_t, bool> refused_;  // cgroups there was no room for; seen in this tick
 };
 

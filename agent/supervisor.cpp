@@ -8,7 +8,6 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/counter_book.h"
 #include "agent/freezer.h"
 #include "agent/image_store.h"
 #include "agent/managed.h"
@@ -190,9 +189,7 @@ void Supervisor::memory_events_changed(Managed& managed) {
   const auto text = managed.memory_events->read();
   if (!text) return;
   const auto events = cgroup::parse_memory_events(*text);
-  const cgroup::Count incidents = events ? oom_incidents(*events) : std::nullopt;
-  if (!incidents) return;
-  parts_.listener->oom_kills_counted(managed.name(), managed.payload, *incidents);
+  if (events) parts_.listener->oom_kills_counted(managed.name(), managed.payload, *events);
 }
 
 std::string Supervisor::yaml_of(const std::string& name) const {

@@ -48,10 +48,9 @@ class SupervisorListener {
   // Its verdicts are all that is left of it.
   virtual void workload_forgotten(const std::string& name) = 0;
   virtual void workload_restarting(const std::string& name, const std::string& reason) = 0;
-  // memory.events of the payload's subtree changed; `count` is the kernel's oom_kill, which an
-  // adopted workload brings along.
+  // memory.events of the payload's subtree changed, or was read at an adoption.
   virtual void oom_kills_counted(const std::string& name, const std::string& payload,
-                                 std::uint64_t count) = 0;
+                                 const cgroup::MemoryEvents& events) = 0;
 };
 
 // Starts, watches, stops and restarts workloads, each through a shim of its own, and takes over

@@ -243,7 +243,8 @@ std::shared_ptr<const Snapshot> Sampler::finish() {
   std::vector<Sample> gone;
   gone.reserve(gone_.size());
   for (const Gone& each : gone_) gone.push_back(each.sample);
-  return pool_->share(Snapshot(now_, std::move(samples), dropped, std::move(gone), sequence_));
+  return pool_->share(Snapshot(now_, std::move(samples), dropped, std::move(gone), sequence_,
+                               std::exchange(ended_, {})));
 }
 
 std::shared_ptr<const Snapshot> Sampler::tick(TimePoint now) {

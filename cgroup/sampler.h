@@ -169,6 +169,7 @@ class Sampler {
   bool rescan_due_ = false;  // a directory could not be opened for want of something that passes
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;
+  std::vector<Sample> ended_;  // since the last snapshot, at most Options::most_gone
   std::shared_ptr<SnapshotPool> pool_ = std::make_shared<SnapshotPool>();
   std::uint64_t sequence_ = 0;
   unsigned back_off_ = 1;

@@ -231,6 +231,11 @@ void Sampler::end_row(Rows::iterator at, TimePoint now) {
   if (row.watched) {
     reader_.release(*row.watched);
     --sampled_;
+    if (ended_.size() < options_.most_gone) {
+      ended_.push_back(row.watched->sample);
+    } else if (gone_.size() < options_.most_gone) {
+      drop(DropReason::gone_hold);  // else it is counted below
+    }
     show_last(std::move(row.watched->sample), now);
   }
   if (watch_) watch_->remove(row.id);

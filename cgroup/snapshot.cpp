@@ -29,11 +29,12 @@ Snapshot::Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dro
     : taken_(taken), samples_(sorted_by_path(std::move(samples))), dropped_(dropped) {}
 
 Snapshot::Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped,
-                   std::vector<Sample> gone, std::uint64_t sequence)
+                   std::vector<Sample> gone, std::uint64_t sequence, std::vector<Sample> ended)
     : taken_(taken),
       samples_(sorted_by_path(std::move(samples))),
       dropped_(dropped),
       gone_(std::move(gone)),
+      ended_(std::move(ended)),
       sequence_(sequence) {}
 
 const Sample* Snapshot::find(std::string_view path) const {

@@ -20,7 +20,7 @@ class Snapshot {
   Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped = 0);
   // Of a sampler: `sequence` grows by one from snapshot to snapshot.
   Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped,
-           std::vector<Sample> gone, std::uint64_t sequence);
+           std::vector<Sample> gone, std::uint64_t sequence, std::vector<Sample> ended = {});
 
   [[nodiscard]] TimePoint taken() const { return taken_; }
   [[nodiscard]] const std::vector<Sample>& samples() const { return samples_; }
@@ -29,6 +29,9 @@ class Snapshot {
   // Last values of cgroups that went a short time ago, for those who would miss their last growth.
   // None has the path of a sample; find() does not see them.
   [[nodiscard]] const std::vector<Sample>& gone() const { return gone_; }
+  // Last values of every cgroup that ended since the snapshot before, in the order of their ends:
+  // for those who add up, also of a path that is there again or came and went in between.
+  [[nodiscard]] const std::vector<Sample>& ended() const { return ended_; }
   // 0 when no sampler made it.
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
 
@@ -45,6 +48,7 @@ class Snapshot {
   std::vector<Sample> samples_;
   std::size_t dropped_ = 0;
   std::vector<Sample> gone_;
+  std::vector<Sample> ended_;
   std::uint64_t sequence_ = 0;
 };
 

@@ -60,13 +60,6 @@ std::optional<Value> limit_or_zero(const Sample& sample) {
   return is_max(*file) ? Value::count(0) : readers::to_value(std::get<1>(*file));
 }
 
-// With memory.oom.group the kernel counts every process of a group kill; that is one event.
-std::optional<Value> oom_events(const Sample& sample) {
-  if (!sample.memory_events || !sample.memory_events->oom_kill) return std::nullopt;
-  const std::uint64_t groups = sample.memory_events->oom_group_kill.value_or(0);
-  return Value::count(groups > 0 ? groups : *sample.memory_events->oom_kill);
-}
-
 template <auto Key>
 void devices(const CadvisorRow& row, LineSink& sink) {
   if (!row.sample.io_stat) return;
@@ -196,9 +189,8 @@ Metrics events() {
                                             "Processes killed (memory.events oom_kill)."),
       memory_event<&MemoryEvents::oom_group_kill>("container_memory_events_oom_group_kill_total",
                                                   "Group kills (memory.events oom_group_kill)."),
-      {{"container_oom_events_total", counter, "",
-        "OOM kills; one for all processes of a group kill (memory.events)."},
-       {{"", oom_events}}},
+      memory_event<&MemoryEvents::oom_kill>("container_oom_events_total",
+                                            "OOM kills (memory.events oom_kill)."),
   };
 }
 

@@ -93,7 +93,9 @@ std::string metrics_reference() {
   out +=
       "\n## Units and containers\n\nOver all cgroups that a systemd unit, or a container of that "
       "name, has had; they outlive the agent and the machine's\nrestarts, and end a day after the "
-      "last cgroup. `unit` has `uid` beside it where it is of that user's manager. `container` has "
+      "last cgroup, or earlier where new ones need\nthe room. `unit` has `uid` beside it where it "
+      "is "
+      "of that user's manager. `container` has "
       "`pod` and\n`namespace`, or without Kubernetes `runtime` (and `uid` of a rootless one). Left "
       "out are names made for one use (`run-*.scope`, sessions,\nsandboxes of pods).\n\n";
   out += kTableHead;

@@ -22,26 +22,30 @@ IdentityBook::Answer& IdentityBook::remember(const Question& question, TimePoint
   return at->second;
 }
 
-void IdentityBook::observe(const cgroup::Snapshot& snapshot, TimePoint now) {
-  const bool first = round_++ == 0;
-  for (const auto& sample : snapshot.samples()) {
-    Entry& entry = entries_[sample.id.value];
-    entry.seen = round_;
-    if (entry.known) continue;
-    changed_ = true;
-    Known known{of_path(sample.path), first ? std::nullopt : std::optional(now.wall)};
-    entry.open = questions_about(known.identity);
-    known.subject = subject_of(known.identity);
-    entry.known = std::make_shared<const Known>(std::move(known));
-    for (const Question& question : entry.open) {
-      // A container that came back without its name is asked about like a new one.
-      Answer& answer = remember(question, now);
-      if (!answer.names && answer.asked > kRetries.size()) {
-        answer.asked = 0;
-        answer.due = now.boottime;
-      }
+void IdentityBook::see(const cgroup::Sample& sample, TimePoint now) {
+  Entry& entry = entries_[sample.id.value];
+  entry.seen = round_;
+  if (entry.known) return;
+  changed_ = true;
+  Known known{of_path(sample.path), round_ == 1 ? std::nullopt : std::optional(now.wall)};
+  entry.open = questions_about(known.identity);
+  known.subject = subject_of(known.identity);
+  entry.known = std::make_shared<const Known>(std::move(known));
+  for (const Question& question : entry.open) {
+    // A container that came back without its name is asked about like a new one.
+    Answer& answer = remember(question, now);
+    if (!answer.names && answer.asked > kRetries.size()) {
+      answer.asked = 0;
+      answer.due = now.boottime;
     }
-    use_answers(entry);
+  }
+  use_answers(entry);
+}
+
+void IdentityBook::observe(const cgroup::Snapshot& snapshot, TimePoint now) {
+  ++round_;
+  for (const auto* samples : {&snapshot.samples(), &snapshot.ended(), &snapshot.gone()}) {
+    for (const auto& sample : *samples) see(sample, now);
   }
   const std::size_t gone =
       std::erase_if(entries_, [&](const auto& entry) { return entry.second.seen != round_; });

@@ -20,7 +20,7 @@
 
 namespace cgwarden::identity {
 
-// One cgroup that lives.
+// One cgroup that lives, or whose last values are still shown.
 struct Known {
   Identity identity;
   // Wall clock of the first sample; absent for a cgroup that was there before the book.
@@ -46,8 +46,9 @@ class Table {
   Map known_;
 };
 
-// The identities of all cgroups of the newest snapshot. The path is known at once; names are asked
-// for, because a runtime writes its files after it made the cgroup, and reading them may take time:
+// The identities of all cgroups of the newest snapshot, those that ended included. The path is
+// known at once; names are asked for, because a runtime writes its files after it made the cgroup,
+// and reading them may take time:
 //
 //   book.observe(snapshot, now);
 //   for (const Question& question : book.questions(now)) ... look it up, here or in a thread
@@ -82,6 +83,7 @@ class IdentityBook {
     Usec due{0};  // CLOCK_BOOTTIME
     std::list<Question>::iterator age;
   };
+  void see(const cgroup::Sample& sample, TimePoint now);
   Answer& remember(const Question& question, TimePoint now);
   void use_answers(Entry& entry);
 

@@ -74,6 +74,64 @@ TEST(CounterBookTest, AGroupKillIsOneIncidentWheneverItIsRead) {
   EXPECT_EQ(observe(8, 2), 2U);
 }
 
+TEST(CounterBookTest, GroupKillsAndSingleOnesOfOneCgroupAddUp) {
+  CounterBook book;
+  const auto observe = [&](std::uint64_t kills, std::uint64_t groups) {
+    cgroup::Sample sample;
+    sample.id = CgroupId{7};
+    sample.memory_events.emplace().oom_kill = kills;
+    sample.memory_events->oom_group_kill = groups;
+    book.observe("web", counts_of(sample));
+    return book.all()[0].oom_kills;
+  };
+  EXPECT_EQ(observe(5, 0), 5U);
+  EXPECT_EQ(observe(5, 0), 5U);
+  EXPECT_EQ(observe(9, 1), 6U);
+  EXPECT_EQ(observe(9, 1), 6U);
+  EXPECT_EQ(observe(10, 1), 7U);
+  EXPECT_EQ(observe(10, 1), 7U);
+  EXPECT_EQ(observe(18, 3), 9U);
+  EXPECT_EQ(observe(10, 1), 9U);  // an older reading
+}
+
+// The chosen process is counted first, and was all there was to read.
+TEST(CounterBookTest, TheFirstKillOfAGroupIsNotCountedTwice) {
+  CounterBook book;
+  const auto observe = [&](std::uint64_t kills, std::uint64_t groups) {
+    KernelCounts counts;
+    counts.id = CgroupId{7};
+    counts.oom_kill = kills;
+    counts.oom_group_kill = groups;
+    book.observe("web", counts);
+    return book.all()[0].oom_kills;
+  };
+  EXPECT_EQ(observe(1, 0), 1U);
+  EXPECT_EQ(observe(4, 1), 1U);
+  EXPECT_EQ(observe(4, 1), 1U);
+  EXPECT_EQ(observe(5, 1), 2U);
+  EXPECT_EQ(observe(5, 1), 2U);  // read again in between
+  EXPECT_EQ(observe(5, 2), 2U);
+}
+
+TEST_F(StoredBookTest, AnAdoptedCgroupsGroupKillsAreNotCountedAgain) {
+  KernelCounts counts;
+  counts.id = CgroupId{1};
+  counts.oom_kill = 8;
+  counts.oom_group_kill = 2;
+  {
+    CounterBook book(7);
+    EXPECT_EQ(book.observe("web", counts), 2U);
+    auto opened = store();
+    ASSERT_TRUE(book.save(opened));
+  }
+  CounterBook next = loaded(7);
+  EXPECT_EQ(next.observe("web", counts), 0U);
+  counts.oom_kill = 12;
+  counts.oom_group_kill = 3;
+  EXPECT_EQ(next.observe("web", counts), 1U);
+  EXPECT_EQ(next.all()[0].oom_kills, 3U);
+}
+
 TEST(CounterBookTest, AddsOverIncarnationsThatEachCountFromZero) {
   CounterBook book;
   book.observe("web", payload(1, 100, 2));

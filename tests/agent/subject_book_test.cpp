@@ -20,6 +20,7 @@ struct Cgroup {
   std::uint64_t throttled_usec = 0;
   std::uint64_t high = 0;
   std::uint64_t oom_kill = 0;
+  std::uint64_t oom_group_kill = 0;
 };
 
 const std::string kWeb = "/system.slice/web.service";
@@ -37,8 +38,7 @@ class SubjectBookTest : public ::testing::Test {
   }
   std::string path() const { return directory_ + "/store.db"; }
 
-  static std::size_t observe(SubjectBook& book, const std::vector<Cgroup>& cgroups,
-                             std::uint64_t second = 1000) {
+  static std::vector<cgroup::Sample> samples_of(const std::vector<Cgroup>& cgroups) {
     std::vector<cgroup::Sample> samples;
     for (const auto& cgroup : cgroups) {
       auto& sample = samples.emplace_back();
@@ -47,8 +47,15 @@ class SubjectBookTest : public ::testing::Test {
       sample.cpu_stat.emplace().throttled_usec = cgroup.throttled_usec;
       sample.memory_events.emplace().high = cgroup.high;
       sample.memory_events->oom_kill = cgroup.oom_kill;
+      sample.memory_events->oom_group_kill = cgroup.oom_group_kill;
     }
-    const cgroup::Snapshot snapshot(at_second(second), std::move(samples));
+    return samples;
+  }
+  static std::size_t observe(SubjectBook& book, const std::vector<Cgroup>& cgroups,
+                             std::uint64_t second = 1000, const std::vector<Cgroup>& ended = {},
+                             const std::vector<Cgroup>& gone = {}) {
+    const cgroup::Snapshot snapshot(at_second(second), samples_of(cgroups), 0, samples_of(gone), 1,
+                                    samples_of(ended));
     identity::IdentityBook identities;
     identities.observe(snapshot, at_second(second));
     return book.observe(snapshot, *identities.table(), at_second(second));
@@ -86,6 +93,70 @@ TEST_F(SubjectBookTest, ACgroupOnItsWayOutAddsNothingBesideTheNewOne) {
   EXPECT_EQ(only(book).starts, 2U);
   EXPECT_EQ(only(book).throttled_usec, 110U);
   EXPECT_EQ(only(book).oom_kills, 2U);
+}
+
+TEST_F(SubjectBookTest, TheLastSecondOfACgroupCounts) {
+  SubjectBook book(7);
+  observe(book, {{kWeb, 1, 100, 2, 0}});
+  // Restarted twice within one tick; those that ended are told in the order of their ends.
+  observe(book, {{kWeb, 9, 10, 0, 0}}, 1001, {{kWeb, 5, 40, 0, 1}, {kWeb, 1, 150, 3, 1}});
+  EXPECT_EQ(only(book).starts, 3U);
+  EXPECT_EQ(only(book).oom_kills, 2U);
+  EXPECT_EQ(only(book).throttled_usec, 200U);
+  EXPECT_EQ(only(book).memory_high_events, 3U);
+  // Stopped: its last values are shown for a while, and count once.
+  observe(book, {}, 1002, {{kWeb, 9, 30, 0, 1}}, {{kWeb, 9, 30, 0, 1}});
+  observe(book, {}, 1003, {}, {{kWeb, 9, 30, 0, 1}});
+  EXPECT_EQ(only(book).starts, 3U);
+  EXPECT_EQ(only(book).oom_kills, 3U);
+  EXPECT_EQ(only(book).throttled_usec, 220U);
+}
+
+TEST_F(SubjectBookTest, OneThatLivesForLessThanATickCountsAStart) {
+  SubjectBook book(7);
+  observe(book, {}, 1000, {{kWeb, 1, 7, 0, 1}});
+  EXPECT_EQ(only(book).starts, 1U);
+  EXPECT_EQ(only(book).oom_kills, 1U);
+  EXPECT_EQ(only(book).throttled_usec, 7U);
+}
+
+TEST_F(SubjectBookTest, WhatWentBeforeItsNameWasKnownCountsOnceItIs) {
+  SubjectBook book(7);
+  observe(book, {}, 1000, {}, {{kWeb, 1, 7, 0, 1}});
+  EXPECT_EQ(only(book).starts, 1U);
+  EXPECT_EQ(only(book).oom_kills, 1U);
+}
+
+TEST_F(SubjectBookTest, AGroupKillAfterSingleOnesIsOneMore) {
+  SubjectBook book(7);
+  observe(book, {{kWeb, 1, 0, 0, 5, 0}});
+  observe(book, {{kWeb, 1, 0, 0, 5, 0}});
+  observe(book, {{kWeb, 1, 0, 0, 9, 1}});
+  EXPECT_EQ(only(book).oom_kills, 6U);
+  auto opened = store();
+  ASSERT_TRUE(book.save(opened, at_second(1000)));
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(opened));
+  observe(next, {{kWeb, 1, 0, 0, 13, 2}});
+  EXPECT_EQ(only(next).oom_kills, 7U);
+}
+
+TEST_F(SubjectBookTest, AStartAndAnOomKillAreToBeStoredAtOnce) {
+  SubjectBook book(7);
+  auto opened = store();
+  EXPECT_FALSE(book.due(at_second(1000)));
+  observe(book, {{kWeb, 1, 0, 0, 0}}, 1000);
+  EXPECT_TRUE(book.due(at_second(1000)));
+  ASSERT_TRUE(book.save(opened, at_second(1000)));
+  EXPECT_FALSE(book.due(at_second(1000)));
+  observe(book, {{kWeb, 1, 100, 2, 0}}, 1002);
+  EXPECT_FALSE(book.due(at_second(1002)));  // nothing is lost of these: the kernel still has them
+  observe(book, {{kWeb, 1, 100, 2, 1}}, 1002);
+  EXPECT_TRUE(book.due(at_second(1002)));
+  ASSERT_TRUE(book.save(opened, at_second(1002)));
+  observe(book, {{kWeb, 1, 100, 2, 2}}, 1002);
+  EXPECT_FALSE(book.due(at_second(1002)));  // once a second
+  EXPECT_TRUE(book.due(at_second(1003)));
 }
 
 TEST_F(SubjectBookTest, TheNextAgentGoesOnWhereTheLastOneWas) {
@@ -171,11 +242,48 @@ TEST_F(SubjectBookTest, ThereIsAMostAndUsersCannotFillIt) {
   EXPECT_EQ(book.all().size(), 3U);
   // There is room again once one is forgotten.
   auto opened = store();
-  observe(book, {all.back()}, 2000 + kDay);
+  observe(book, {}, 2000 + kDay);
   ASSERT_TRUE(book.save(opened, at_second(2000 + kDay)));
   EXPECT_TRUE(book.all().empty());
   EXPECT_EQ(observe(book, {users.back(), all.back()}, 2001 + kDay), 0U);
   EXPECT_EQ(book.all().size(), 2U);
+}
+
+TEST_F(SubjectBookTest, ANewOneTakesThePlaceOfTheOneLongestUnseen) {
+  const auto service = [](const std::string& name, std::uint64_t id) {
+    return Cgroup{"/system.slice/" + name + ".service", id, 1, 0, 0};
+  };
+  const auto names = [](const SubjectBook& book) {
+    std::vector<std::string> found;
+    for (const auto& counters : book.all()) found.push_back(counters.subject.name);
+    return found;
+  };
+  SubjectBook book(7, {.subjects = 3, .users_subjects = 1, .seconds = kDay});
+  observe(book, {service("b", 2)}, 1000);
+  observe(book, {service("a", 1)}, 1001);
+  observe(book, {service("z", 3)}, 1002);
+  auto opened = store();
+  ASSERT_TRUE(book.save(opened, at_second(1002)));
+  // z lives, and is seen after the new one.
+  EXPECT_EQ(observe(book, {service("n", 4), service("z", 3)}, 1003), 0U);
+  EXPECT_THAT(names(book), ::testing::ElementsAre("a.service", "n.service", "z.service"));
+  // One that is only shown takes nobody's place; a user's takes the oldest as long as users' are
+  // few, and then a user's only.
+  EXPECT_EQ(observe(book, {}, 1004, {}, {service("b", 2)}), 0U);
+  EXPECT_EQ(observe(book, {{kMine + "u.service", 5, 0, 0, 0}}, 1004), 0U);
+  EXPECT_EQ(observe(book, {{kMine + "v.service", 6, 0, 0, 0}}, 1005), 0U);
+  EXPECT_THAT(names(book), ::testing::ElementsAre("n.service", "v.service", "z.service"));
+  EXPECT_EQ(
+      observe(
+          book,
+          {service("n", 4), service("z", 3), service("m", 7), {kMine + "v.service", 6, 0, 0, 0}},
+          1006),
+      1U);
+  // What made room is not in the store either.
+  ASSERT_TRUE(book.save(opened, at_second(1006)));
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(opened));
+  EXPECT_EQ(names(next), names(book));
 }
 
 TEST_F(SubjectBookTest, ASaveIsOneTransactionAndNoneWithoutAChange) {

@@ -297,6 +297,42 @@ TEST_F(SamplerTest, ACgroupThatComesBackReplacesTheGoneOne) {
   EXPECT_FALSE(snapshot->find("/a/b")->cpu_stat);
 }
 
+// Whoever adds up needs what a cgroup counted last, also when its path is there again.
+TEST_F(SamplerTest, EveryCgroupThatEndedIsHandedOutOnce) {
+  Sampler& sampler = start();
+  const CgroupId before = sampler.tick(at(1))->find("/a/b")->id;
+  const auto pin = tree_.open_cgroup("/a/b");  // so that its inode number is not given again
+  fixture_.remove("/a/b");
+  fixture_.add("/a/b", {{"pids.current", "5\n"}});
+  fixture_.add("/short", {{"pids.current", "6\n"}});
+  sampler.rescan(at(2));
+  fixture_.remove("/short");
+  sampler.rescan(at(2));
+  const auto snapshot = sampler.tick(at(2));
+  ASSERT_THAT(paths(snapshot->ended()), ElementsAre("/a/b", "/short"));
+  EXPECT_EQ(snapshot->ended()[0].id, before);
+  EXPECT_EQ(snapshot->ended()[0].cpu_stat->usage_usec, 476123U);
+  EXPECT_EQ(snapshot->ended()[1].pids_current, 6U);
+  EXPECT_THAT(paths(snapshot->gone()), ElementsAre("/short"));
+  EXPECT_THAT(sampler.tick(at(3))->ended(), IsEmpty());
+}
+
+TEST_F(SamplerTest, EndedOnesAreBoundedAndWhatIsLostIsCounted) {
+  Sampler::Options options;
+  options.most_gone = 2;
+  Sampler& sampler = start(options);
+  for (int i = 0; i < 3; ++i) {
+    const auto pin = tree_.open_cgroup("/a/b");
+    fixture_.remove("/a/b");
+    fixture_.add("/a/b", {});
+    sampler.rescan(at(1));
+  }
+  const auto snapshot = sampler.tick(at(1));
+  EXPECT_THAT(snapshot->ended(), SizeIs(2));
+  EXPECT_THAT(snapshot->gone(), IsEmpty());
+  EXPECT_EQ(drops(sampler, DropReason::gone_hold), 1U);
+}
+
 TEST_F(SamplerTest, GoneOnesAreBounded) {
   Sampler::Options options;
   options.most_gone = 20;

@@ -7,6 +7,8 @@
 #include "example_view.h"
 #include "golden.h"
 
+#include "exporters/published_view.h"
+
 namespace cgwarden::exporters {
 namespace {
 
@@ -123,7 +125,24 @@ TEST(Cadvisor, WithoutAQuotaThereIsNoThrottling) {
   EXPECT_THAT(text, HasSubstr("container_spec_memory_limit_bytes{id=\"/a\"} 0\n"));
 }
 
-TEST(Cadvisor, AGroupKillIsOneEvent) {
+TEST(Cadvisor, TheLastValuesOfOneThatWentAreOfTheSameSeries) {
+  identity::IdentityBook book;
+  View view = view_of({full_sample(kScope, 3)});
+  book.observe(*view.snapshot, TimePoint{});
+  for (const auto& question : book.questions(TimePoint{})) book.answer(question, kNames, {});
+  view.identities = book.table();
+  const auto before = page_rows(view, PageKind::cadvisor).cgroup_labels;
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_THAT(before[0], HasSubstr("container=\"nginx\""));
+  view.snapshot = std::make_shared<const cgroup::Snapshot>(
+      TimePoint{}, std::vector<cgroup::Sample>{}, 0, std::vector{full_sample(kScope, 3)}, 2);
+  book.observe(*view.snapshot, TimePoint{});
+  view.identities = book.table();
+  EXPECT_EQ(page_rows(view, PageKind::cadvisor).cgroup_labels, before);
+}
+
+// A counter of the kernel as it is: one that takes another's place after a group kill would fall.
+TEST(Cadvisor, OomEventsNeverFall) {
   cgroup::Sample sample = bare_sample("/a", 1);
   sample.memory_events.emplace().oom_kill = 5;
   EXPECT_THAT(render_cadvisor(view_of({sample}), text_0_0_4),
@@ -133,7 +152,7 @@ TEST(Cadvisor, AGroupKillIsOneEvent) {
               HasSubstr("container_oom_events_total{id=\"/a\"} 5\n"));
   sample.memory_events->oom_group_kill = 2;
   EXPECT_THAT(render_cadvisor(view_of({sample}), text_0_0_4),
-              HasSubstr("container_oom_events_total{id=\"/a\"} 2\n"));
+              HasSubstr("container_oom_events_total{id=\"/a\"} 5\n"));
 }
 
 TEST(Cadvisor, TheStartIsKnownOfWhatAppearedUnderOurEyes) {

@@ -64,6 +64,35 @@ TEST(IdentityBook, AnAnswerNamesTheContainerAndWhatIsInIt) {
   EXPECT_EQ(book.table()->find(CgroupId{3})->identity.container, "web");
 }
 
+TEST(IdentityBook, OneThatEndedIsKnownAsLongAsItIsShown) {
+  IdentityBook book;
+  const auto with = [](std::vector<cgroup::Sample> gone, std::vector<cgroup::Sample> ended) {
+    return cgroup::Snapshot(TimePoint{}, {}, 0, std::move(gone), 1, std::move(ended));
+  };
+  const auto sample = [](std::uint64_t id, std::string path) {
+    cgroup::Sample made;
+    made.id = CgroupId{id};
+    made.path = std::move(path);
+    return made;
+  };
+  const auto container = sample(1, "/docker/" + kId);
+  book.observe(snapshot({{1, container.path}}), at(1));
+  EXPECT_THAT(book.questions(at(1)), SizeIs(1));
+  book.answer(kContainer, Names{.container = "web"}, at(1));
+  // One came and went in between.
+  book.observe(with({container}, {container, sample(2, "/system.slice/a.service")}), at(2));
+  ASSERT_NE(book.table()->find(CgroupId{1}), nullptr);
+  EXPECT_EQ(book.table()->find(CgroupId{1})->identity.container, "web");
+  ASSERT_NE(book.table()->find(CgroupId{2}), nullptr);
+  EXPECT_EQ(book.table()->find(CgroupId{2})->identity.unit, "a.service");
+  EXPECT_EQ(book.table()->find(CgroupId{2})->appeared, at(2).wall);
+  book.observe(with({container}, {}), at(3));
+  EXPECT_NE(book.table()->find(CgroupId{1}), nullptr);
+  EXPECT_EQ(book.table()->find(CgroupId{2}), nullptr);
+  book.observe(snapshot({}), at(4));
+  EXPECT_EQ(book.table()->size(), 0U);
+}
+
 TEST(IdentityBook, WhatIsNotThereYetIsAskedAgainAndNotForEver) {
   IdentityBook book;
   const auto cgroups = snapshot({{1, "/docker/" + kId}});
