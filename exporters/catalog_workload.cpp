@@ -78,7 +78,8 @@ const std::vector<WorkloadMetric>& workload_metrics() {
        "verdict",
        deaths},
       {{"cgwarden_workload_oom_kills_total", counter, "",
-        "Processes of the workload killed by the kernel's OOM killer, children included."},
+        "OOM kills in the workload, of its children included. The kill of a group "
+        "(memory.oom.group) is one, whatever it killed."},
        "",
        count<&WorkloadCounters::oom_kills>},
       {{"cgwarden_workload_restarts_total", counter, "",
