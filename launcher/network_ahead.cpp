@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <optional>
@@ -19,9 +20,10 @@ constexpr std::size_t kStackBytes = 64 << 10;
 
 // The processors of this process but the one that it runs on. Left to itself the scheduler may keep
 // a new thread waiting where its maker runs.
-bool other_processors(cpu_set_t& processors) {
+bool other_processors(cpu_set_t& processors, cpu_set_t& all) {
   const int here = ::sched_getcpu();
-  if (here < 0 || ::sched_getaffinity(0, sizeof(processors), &processors) != 0) return false;
+  if (here < 0 || ::sched_getaffinity(0, sizeof(all), &all) != 0) return false;
+  processors = all;
   CPU_CLR(static_cast<std::size_t>(here), &processors);
   return CPU_COUNT(&processors) > 0;
 }
@@ -43,6 +45,8 @@ struct NetworkAhead::Maker {
   bool running = false;
   bool loopback = false;
   UniqueFd made;
+  std::atomic<bool> done = false;
+  cpu_set_t all{};  // none: the thread was not kept from any
 
   static void* run(void* argument) {
     auto& maker = *static_cast<Maker*>(argument);
@@ -50,6 +54,7 @@ struct NetworkAhead::Maker {
       maker.made.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
       maker.loopback = bring_up_loopback().has_value();
     }
+    maker.done = true;
     return nullptr;
   }
 
@@ -58,7 +63,7 @@ struct NetworkAhead::Maker {
     if (::pthread_attr_init(&attributes) != 0) return;
     ::pthread_attr_setstacksize(&attributes, kStackBytes);
     cpu_set_t processors;
-    if (other_processors(processors)) {
+    if (other_processors(processors, all)) {
       ::pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
     }
     running = ::pthread_create(&thread, &attributes, run, this) == 0;
@@ -66,6 +71,11 @@ struct NetworkAhead::Maker {
   }
 
   void wait() {
+    // Where it is kept waiting itself (the end of another network namespace takes a processor for
+    // milliseconds), it may now have the one that is given up here.
+    if (running && !done && CPU_COUNT(&all) > 0) {
+      ::pthread_setaffinity_np(thread, sizeof(all), &all);
+    }
     if (running) ::pthread_join(thread, nullptr);
     running = false;
   }
@@ -73,9 +83,10 @@ struct NetworkAhead::Maker {
 
 bool NetworkAhead::fits(const Spec& spec) {
   cpu_set_t processors;
+  cpu_set_t all;
   return !spec.init && !is_tight(spec.resources) && makes_namespace(spec, NamespaceType::network) &&
          !spec.has_namespace(NamespaceType::user) && !spec.has_namespace(NamespaceType::time) &&
-         !joins_namespace(spec, NamespaceType::mount) && other_processors(processors);
+         !joins_namespace(spec, NamespaceType::mount) && other_processors(processors, all);
 }
 
 NetworkAhead::NetworkAhead() : maker_(std::make_unique<Maker>()) { maker_->begin(); }

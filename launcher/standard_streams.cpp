@@ -18,6 +18,9 @@ bool is_null_device(int fd) {
 }  // namespace
 
 void fill_standard_streams() {
+  bool all = true;
+  for (int fd = 0; fd < 3; ++fd) all = all && ::fcntl(fd, F_GETFD) >= 0;
+  if (all) return;
   UniqueFd lowest;
   do {
     static_cast<void>(lowest.release());
