@@ -66,6 +66,13 @@ Status EventLoop::modify(const Watch& watch, std::uint32_t events) {
   return {};
 }
 
+// The old watch ends before its fd is closed: a closed number may already be another thread's.
+EventLoop::Timer& EventLoop::Timer::operator=(Timer&& other) noexcept {
+  watch_ = std::move(other.watch_);
+  fd_ = std::move(other.fd_);
+  return *this;
+}
+
 Result<EventLoop::Timer> EventLoop::timer(Usec delay, Usec interval,
                                           std::function<void()> handler) {
   Timer timer;

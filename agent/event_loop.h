@@ -48,6 +48,9 @@ class EventLoop {
   class Timer {
    public:
     Timer() = default;
+    Timer(Timer&&) noexcept = default;
+    Timer& operator=(Timer&& other) noexcept;
+    ~Timer() = default;
     [[nodiscard]] bool active() const { return watch_.active(); }
 
    private:

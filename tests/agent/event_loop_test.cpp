@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 namespace cgwarden::agent {
@@ -75,6 +77,26 @@ TEST_F(EventLoopTest, TimersRepeatUntilTheyAreDropped) {
 
 TEST_F(EventLoopTest, AWatchOfABadDescriptorIsAnError) {
   EXPECT_FALSE(loop_->add(-1, EPOLLIN, [](std::uint32_t) {}));
+}
+
+// Red under ThreadSanitizer when the fd is closed first: its number is then another thread's.
+TEST_F(EventLoopTest, AReplacedTimerEndsItsWatchBeforeItsFd) {
+  std::atomic<bool> over = false;
+  std::thread other([&] {
+    while (!over) {
+      const UniqueFd fd(::eventfd(0, EFD_CLOEXEC));
+      ASSERT_TRUE(fd.valid());
+    }
+  });
+  EventLoop::Timer timer;
+  for (int i = 0; i < 2000; ++i) {
+    auto next = loop_->timer(Usec(1'000'000), Usec{0}, [] {});
+    ASSERT_TRUE(next);
+    timer = std::move(*next);
+    timer = {};
+  }
+  over = true;
+  other.join();
 }
 
 }  // namespace
