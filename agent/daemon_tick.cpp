@@ -145,6 +145,7 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   workload_of_cgroup_ = view->workload_of_cgroup;
   identification_.show_in(*view);
   view->subjects = subjects_.all();
+  view->groups = options_.export_groups;
   endpoint_->publish(std::move(view));
 }
 

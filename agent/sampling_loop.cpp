@@ -33,6 +33,7 @@ cgroup::Sampler::Options sampler_options(const Options& options) {
   made.keep = choice_of(options.discovery);
   made.most_cgroups = options.discovery.max_cgroups;
   made.most_depth = options.discovery.max_depth;
+  made.groups = options.export_groups;
   // The limit of before is what started programs get.
   const std::size_t wanted = options.discovery.max_fds;
   const std::size_t open_files = raise_open_files(wanted + kOtherFiles);
@@ -66,7 +67,9 @@ SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<vo
       sampler_(*parts.tree, sampler_options(options), files_),
       prepare_(std::move(prepare)),
       sampled_(std::move(sampled)),
-      back_off_(options.intervals.tick) {}
+      back_off_(options.intervals.tick) {
+  parts_.metrics->file_groups(options.export_groups);
+}
 
 template <typename Work>
 void SamplingLoop::run(std::string_view collector, const Work& work) {

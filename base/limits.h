@@ -73,6 +73,16 @@ inline constexpr std::size_t kTraceLineBytes = 4096;
 inline constexpr std::size_t kTraceBufferKib = 128;
 // OOM victims whose cgroup is not known yet; each takes a few milliseconds.
 inline constexpr std::size_t kOomPending = 4096;
+// Sizes of huge pages of one machine; HUGE_MAX_HSTATE of the kernel is at most 4 on every
+// architecture of Debian.
+inline constexpr std::size_t kHugePageSizes = 8;
+// Memory nodes shown per cgroup and key on /metrics. The others are not shown.
+inline constexpr std::size_t kExportedNodes = 16;
+// Of a list of processors in a label; a longer one is left out of it.
+inline constexpr std::size_t kExportedListBytes = 256;
+// Resources of misc.* and devices of rdma.* shown per cgroup on /metrics: more than any kernel or
+// machine has today, so that a family stays bounded.
+inline constexpr std::size_t kExportedResources = 16;
 // Devices of io.stat shown per cgroup on /metrics; six series each, so that a host with hundreds of
 // disks does not multiply the page. The others are counted, not shown.
 inline constexpr std::size_t kExportedDevices = 8;

@@ -1,12 +1,13 @@
 #include "cgroup/field_table.h"
+#include "cgroup/grouped_format.h"
 #include "cgroup/quote.h"
 #include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
 
-// kernel/cgroup/cgroup.c cgroup_stat_show. The nr_subsys_* and nr_dying_subsys_* keys of 6.12 are
-// not used.
+// kernel/cgroup/cgroup.c cgroup_stat_show. The nr_subsys_* and nr_dying_subsys_* keys of 6.12 name
+// their controller: parse_subsystems reads them.
 constexpr std::array kCgroupStat{
     CountField<CgroupStat>{"nr_descendants", &CgroupStat::nr_descendants},
     CountField<CgroupStat>{"nr_dying_descendants", &CgroupStat::nr_dying_descendants},
@@ -41,6 +42,24 @@ constexpr std::array kCgroupTypes{
 
 Result<CgroupStat> parse_cgroup_stat(std::string_view text) {
   return parse_counts(text, "cgroup.stat", kCgroupStat);
+}
+
+Result<std::vector<Subsystem>> parse_subsystems(std::string_view text) {
+  static constexpr std::string_view kLive = "nr_subsys_";
+  static constexpr std::string_view kDying = "nr_dying_subsys_";
+  std::vector<Subsystem> all;
+  CGW_TRY(parse_flat_keyed(text, "cgroup.stat", [&](std::string_view key, std::string_view value) {
+    const bool live = key.starts_with(kLive);
+    if (!live && !key.starts_with(kDying)) return true;
+    const std::string_view name = key.substr(live ? kLive.size() : kDying.size());
+    const auto number = parse_integer<std::uint64_t>(value);
+    if (name.empty() || !number) return false;
+    auto at = std::ranges::find(all, name, &Subsystem::name);
+    if (at == all.end()) at = all.insert(all.end(), Subsystem{std::string(name), {}, {}});
+    (live ? at->live : at->dying) = *number;
+    return true;
+  }));
+  return all;
 }
 
 Result<CgroupEvents> parse_cgroup_events(std::string_view text) {

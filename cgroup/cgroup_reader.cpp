@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/limits.h"
 #include "cgroup/directory.h"
+#include "cgroup/grouped_format.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -31,6 +33,14 @@ void forget_unreadable(Sample& sample, std::string_view file) {
   std::erase_if(sample.unreadable, [&](const auto& entry) { return entry.file == file; });
 }
 
+// Every cgroup with the controller has the same ones.
+void note_size(std::vector<std::string>& sizes, std::string_view file) {
+  const std::string_view size = hugetlb_size(file);
+  if (sizes.size() < limits::kHugePageSizes && std::ranges::find(sizes, size) == sizes.end()) {
+    sizes.emplace_back(size);
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(ReadFault fault) {
@@ -39,23 +49,29 @@ std::string_view to_string(ReadFault fault) {
   return kNames.at(static_cast<std::size_t>(fault));
 }
 
-CgroupReader::CgroupReader(const Tree& tree, ControlFiles& files, std::size_t most_kept)
-    : tree_(tree), files_(files), most_kept_(most_kept) {}
+CgroupReader::CgroupReader(const Tree& tree, ControlFiles& files, std::size_t most_kept,
+                           FileGroups groups)
+    : tree_(tree), files_(files), most_kept_(most_kept), groups_(groups) {}
 
 void CgroupReader::list(Watched& watched, const std::vector<std::string>& names) {
   std::bitset<kSampledFiles> listed;
   bool can_hide_pressure = false;
   for (const std::string& name : names) {
-    if (const std::size_t file = sampled_file(name); file < kSampledFiles) listed.set(file);
     can_hide_pressure |= name == "cgroup.pressure";
+    const std::size_t file = sampled_file(name);
+    if (file == kSampledFiles || !sampled_files()[file].wanted(groups_)) continue;
+    listed.set(file);
+    if (sampled_files()[file].of_each_size()) note_size(huge_sizes_, name);
   }
   for (std::size_t file = 0; file < kSampledFiles; ++file) {
     if (listed.test(file)) continue;
-    sampled_files()[file].clear(watched.sample);
-    forget_unreadable(watched.sample, sampled_files()[file].name);
+    sampled_files()[file].clear(watched.sample, sampled_files()[file].name);
     close(watched, file);
   }
-  forget_unreadable(watched.sample, kDirectoryItself);
+  std::erase_if(watched.sample.unreadable, [&](const Sample::Unreadable& entry) {
+    const std::size_t file = sampled_file(entry.file);
+    return file == kSampledFiles || !listed.test(file);
+  });
   if ((listed & ~watched.listed).any()) watched.due.fill(Usec{0});
   watched.listed = listed;
   watched.pressure_hidden = can_hide_pressure && !listed.test(sampled_file("cpu.pressure"));
@@ -69,21 +85,35 @@ bool CgroupReader::read(Watched& watched, Tier tier) {
   for (std::size_t file = tier == Tier::tick ? 0 : kTickFiles; file < end; ++file) {
     if (files[file].tier != tier || !watched.listed.test(file)) continue;
     if (file == kCgroupEvents && watched.told && !std::exchange(watched.changed, false)) continue;
-    if (read_file(watched, file, directory) == Outcome::done) continue;
-    // Gone with its cgroup, or alone: a controller was taken away, or given back since.
-    if (!still_there(watched)) return false;
-    if (!watched.listed.test(file)) continue;
-    if (read_file(watched, file, directory) == Outcome::done) continue;
-    if (!still_there(watched)) return false;
-    files[file].clear(watched.sample);
+    if (!files[file].of_each_size()) {
+      if (!read_row(watched, file, files[file].name, directory)) return false;
+      continue;
+    }
+    // By index: while it reads, the directory may be listed anew.
+    for (std::size_t size = 0; size < huge_sizes_.size() && watched.listed.test(file); ++size) {
+      const std::string name = file_of_size(files[file].name, huge_sizes_.at(size));
+      if (!read_row(watched, file, name, directory)) return false;
+    }
   }
   return true;
 }
 
+// false when the cgroup is gone.
+bool CgroupReader::read_row(Watched& watched, std::size_t file, std::string_view name,
+                            UniqueFd& directory) {
+  if (read_file(watched, file, name, directory) == Outcome::done) return true;
+  // Gone with its cgroup, or alone: a controller was taken away, or given back since.
+  if (!still_there(watched)) return false;
+  if (!watched.listed.test(file)) return true;
+  if (read_file(watched, file, name, directory) == Outcome::done) return true;
+  if (!still_there(watched)) return false;
+  sampled_files()[file].clear(watched.sample, name);
+  return true;
+}
+
 CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file,
-                                              UniqueFd& directory) {
-  const SampledFile& row = sampled_files()[file];
-  const Result<std::string_view> text = text_of(watched, file, directory);
+                                              std::string_view name, UniqueFd& directory) {
+  const Result<std::string_view> text = text_of(watched, file, name, directory);
   if (!text) {
     if (text.error().kind == ErrorKind::vanished) {
       count(file, text.error());
@@ -91,7 +121,7 @@ CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file
       directory.reset();
       return Outcome::lost;
     }
-    refuse(watched, file, text.error());
+    refuse(watched, file, name, text.error());
     return Outcome::done;
   }
   if (file == kControllers && *text != watched.controllers) {
@@ -99,24 +129,25 @@ CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file
     watched.controllers = *text;
     const std::string controllers = watched.controllers;
     if (!still_there(watched)) return Outcome::lost;
-    if (const Status stored = row.store(watched.sample, row.name, controllers); !stored) {
-      refuse(watched, file, stored.error());
-    } else {
-      forget_unreadable(watched.sample, row.name);
-    }
+    keep(watched, file, name, controllers);
     return Outcome::done;
   }
-  if (const Status stored = row.store(watched.sample, row.name, *text); !stored) {
-    refuse(watched, file, stored.error());
-  } else {
-    forget_unreadable(watched.sample, row.name);
-  }
+  keep(watched, file, name, *text);
   return Outcome::done;
 }
 
+void CgroupReader::keep(Watched& watched, std::size_t file, std::string_view name,
+                        std::string_view text) {
+  if (const Status stored = sampled_files()[file].store(watched.sample, name, text, groups_);
+      !stored) {
+    refuse(watched, file, name, stored.error());
+  } else {
+    forget_unreadable(watched.sample, name);
+  }
+}
+
 Result<std::string_view> CgroupReader::text_of(Watched& watched, std::size_t file,
-                                               UniqueFd& directory) {
-  const std::string_view name = sampled_files()[file].name;
+                                               std::string_view name, UniqueFd& directory) {
   if (file < kTickFiles && watched.kept.at(file).valid()) {
     return read_whole(files_, watched.kept.at(file).get(), buffer_, name);
   }
@@ -165,12 +196,12 @@ bool CgroupReader::still_there(Watched& watched) {
   return true;
 }
 
-void CgroupReader::refuse(Watched& watched, std::size_t file, const Error& error) {
-  const SampledFile& row = sampled_files()[file];
-  row.clear(watched.sample);
+void CgroupReader::refuse(Watched& watched, std::size_t file, std::string_view name,
+                          const Error& error) {
+  sampled_files()[file].clear(watched.sample, name);
   close(watched, file);
-  forget_unreadable(watched.sample, row.name);
-  watched.sample.unreadable.push_back(unreadable(row.name, error));
+  forget_unreadable(watched.sample, name);
+  watched.sample.unreadable.push_back(unreadable(name, error));
   if (error.kind == ErrorKind::not_supported) {
     // Not asked again before the directory is listed anew.
     watched.listed.reset(file);

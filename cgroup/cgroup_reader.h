@@ -44,8 +44,9 @@ struct Watched {
 // pread(2), the others by openat(2). Nothing else may read the kept fds: each read re-arms poll(2).
 class CgroupReader {
  public:
-  // `most_kept`: fds kept in all.
-  CgroupReader(const Tree& tree, ControlFiles& files, std::size_t most_kept);
+  // `most_kept`: fds kept in all. `groups`: what is read beside the files of no group.
+  CgroupReader(const Tree& tree, ControlFiles& files, std::size_t most_kept,
+               FileGroups groups = {});
 
   // Which of `names`, found in its directory, are read from now on.
   void list(Watched& watched, const std::vector<std::string>& names);
@@ -63,11 +64,14 @@ class CgroupReader {
 
  private:
   enum class Outcome { done, lost };
-  Outcome read_file(Watched& watched, std::size_t file, UniqueFd& directory);
-  Result<std::string_view> text_of(Watched& watched, std::size_t file, UniqueFd& directory);
+  bool read_row(Watched& watched, std::size_t file, std::string_view name, UniqueFd& directory);
+  Outcome read_file(Watched& watched, std::size_t file, std::string_view name, UniqueFd& directory);
+  Result<std::string_view> text_of(Watched& watched, std::size_t file, std::string_view name,
+                                   UniqueFd& directory);
   Result<int> directory_of(const Watched& watched, UniqueFd& directory);
   bool still_there(Watched& watched);
-  void refuse(Watched& watched, std::size_t file, const Error& error);
+  void keep(Watched& watched, std::size_t file, std::string_view name, std::string_view text);
+  void refuse(Watched& watched, std::size_t file, std::string_view name, const Error& error);
   void close(Watched& watched, std::size_t file);
   void count(std::size_t file, const Error& error);
 
@@ -75,6 +79,8 @@ class CgroupReader {
   ControlFiles& files_;
   std::size_t most_kept_;
   std::size_t kept_ = 0;
+  FileGroups groups_;
+  std::vector<std::string> huge_sizes_;  // of huge pages, as the files are called: "2MB"
   std::vector<char> buffer_;
   ReadErrors errors_{};
 };

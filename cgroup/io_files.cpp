@@ -1,26 +1,12 @@
+#include "cgroup/device_lines.h"
 #include "cgroup/field_table.h"
 
 namespace cgwarden::cgroup {
 namespace {
 
-struct DeviceNumber {
-  std::uint32_t major = 0;
-  std::uint32_t minor = 0;
-};
-
-// Without leading zeros: "08:0" would be a second name of 8:0, past the check for duplicate keys.
 std::optional<std::uint32_t> parse_device_part(std::string_view text) {
   if (text.size() > 1 && text.front() == '0') return std::nullopt;
   return parse_integer<std::uint32_t>(text);
-}
-
-std::optional<DeviceNumber> parse_device(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto major = parse_device_part(text.substr(0, colon));
-  const auto minor = parse_device_part(text.substr(colon + 1));
-  if (!major || !minor) return std::nullopt;
-  return DeviceNumber{*major, *minor};
 }
 
 // block/blk-cgroup.c blkcg_print_one_stat. A device line may have no pair at all (5.15 and later
@@ -44,7 +30,7 @@ constexpr std::array kIoMax{
     LimitField{"wiops", &IoMax::wiops},
 };
 
-bool store_pair(IoStat& stat, const NestedPair& pair) {
+bool store_stat(IoStat& stat, const NestedPair& pair) {
   for (const auto& row : kIoStat) {
     if (row.key != pair.key) continue;
     stat.*row.member = parse_integer<std::uint64_t>(pair.value);
@@ -53,7 +39,7 @@ bool store_pair(IoStat& stat, const NestedPair& pair) {
   return true;
 }
 
-bool store_pair(IoMax& limit, const NestedPair& pair) {
+bool store_limit(IoMax& limit, const NestedPair& pair) {
   for (const LimitField& row : kIoMax) {
     if (row.key != pair.key) continue;
     if (pair.value == "max") {
@@ -67,33 +53,23 @@ bool store_pair(IoMax& limit, const NestedPair& pair) {
   return true;
 }
 
-template <typename Device>
-Result<std::vector<Device>> parse_devices(std::string_view text, std::string_view where) {
-  std::vector<Device> devices;
-  CGW_TRY(parse_nested_keyed(text, where,
-                             [&](std::string_view key, const std::vector<NestedPair>& pairs) {
-                               const auto number = parse_device(key);
-                               if (!number) return false;
-                               Device device;
-                               device.major = number->major;
-                               device.minor = number->minor;
-                               for (const NestedPair& pair : pairs) {
-                                 if (!store_pair(device, pair)) return false;
-                               }
-                               devices.push_back(device);
-                               return true;
-                             }));
-  return devices;
-}
-
 }  // namespace
 
+std::optional<DeviceNumber> parse_device(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto major = parse_device_part(text.substr(0, colon));
+  const auto minor = parse_device_part(text.substr(colon + 1));
+  if (!major || !minor) return std::nullopt;
+  return DeviceNumber{*major, *minor};
+}
+
 Result<std::vector<IoStat>> parse_io_stat(std::string_view text) {
-  return parse_devices<IoStat>(text, "io.stat");
+  return parse_devices<IoStat>(text, "io.stat", store_stat);
 }
 
 Result<std::vector<IoMax>> parse_io_max(std::string_view text) {
-  return parse_devices<IoMax>(text, "io.max");
+  return parse_devices<IoMax>(text, "io.max", store_limit);
 }
 
 // cgroup-v2.rst "io.weight": 1..10000; block/blk-iocost.c ioc_weight_show.

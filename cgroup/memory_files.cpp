@@ -1,40 +1,10 @@
 #include "cgroup/field_table.h"
+#include "cgroup/grouped_format.h"
+#include "cgroup/memory_stat_keys.h"
 #include "cgroup/scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
-
-// mm/memcontrol.c memory_stats[] and memcg_vm_event_stat[].
-constexpr std::array kMemoryStat{
-    CountField<MemoryStat>{"anon", &MemoryStat::anon},
-    CountField<MemoryStat>{"file", &MemoryStat::file},
-    CountField<MemoryStat>{"kernel", &MemoryStat::kernel},
-    CountField<MemoryStat>{"kernel_stack", &MemoryStat::kernel_stack},
-    CountField<MemoryStat>{"pagetables", &MemoryStat::pagetables},
-    CountField<MemoryStat>{"percpu", &MemoryStat::percpu},
-    CountField<MemoryStat>{"sock", &MemoryStat::sock},
-    CountField<MemoryStat>{"shmem", &MemoryStat::shmem},
-    CountField<MemoryStat>{"zswap", &MemoryStat::zswap},
-    CountField<MemoryStat>{"zswapped", &MemoryStat::zswapped},
-    CountField<MemoryStat>{"file_mapped", &MemoryStat::file_mapped},
-    CountField<MemoryStat>{"file_dirty", &MemoryStat::file_dirty},
-    CountField<MemoryStat>{"file_writeback", &MemoryStat::file_writeback},
-    CountField<MemoryStat>{"swapcached", &MemoryStat::swapcached},
-    CountField<MemoryStat>{"inactive_anon", &MemoryStat::inactive_anon},
-    CountField<MemoryStat>{"active_anon", &MemoryStat::active_anon},
-    CountField<MemoryStat>{"inactive_file", &MemoryStat::inactive_file},
-    CountField<MemoryStat>{"active_file", &MemoryStat::active_file},
-    CountField<MemoryStat>{"unevictable", &MemoryStat::unevictable},
-    CountField<MemoryStat>{"slab_reclaimable", &MemoryStat::slab_reclaimable},
-    CountField<MemoryStat>{"slab_unreclaimable", &MemoryStat::slab_unreclaimable},
-    CountField<MemoryStat>{"slab", &MemoryStat::slab},
-    CountField<MemoryStat>{"workingset_refault_anon", &MemoryStat::workingset_refault_anon},
-    CountField<MemoryStat>{"workingset_refault_file", &MemoryStat::workingset_refault_file},
-    CountField<MemoryStat>{"pgscan", &MemoryStat::pgscan},
-    CountField<MemoryStat>{"pgsteal", &MemoryStat::pgsteal},
-    CountField<MemoryStat>{"pgfault", &MemoryStat::pgfault},
-    CountField<MemoryStat>{"pgmajfault", &MemoryStat::pgmajfault},
-};
 
 // mm/memcontrol.c __memory_events_show, for memory.events and memory.events.local.
 constexpr std::array kMemoryEvents{
@@ -53,10 +23,45 @@ constexpr std::array kSwapEvents{
     CountField<SwapEvents>{"fail", &SwapEvents::fail},
 };
 
+template <typename Stat, std::size_t Size>
+Count* find_count(const std::array<CountField<Stat>, Size>& table, std::string_view key,
+                  Stat& stat) {
+  const auto* const row = std::ranges::find(table, key, &CountField<Stat>::key);
+  return row == table.end() ? nullptr : &(stat.*(row->member));
+}
+
+// mm/memcontrol.c memory_numa_stat_show: "anon N0=4096 N1=0". False when the number is none.
+bool store_node(std::vector<MemoryNode>& nodes, std::string_view key, const NestedPair& pair) {
+  if (!pair.key.starts_with('N')) return true;
+  const auto number = parse_integer<std::uint32_t>(pair.key.substr(1));
+  const auto value = parse_integer<std::uint64_t>(pair.value);
+  // "N01" would be a second name of N1, past the check for duplicate keys.
+  if (!number || !value || (pair.key.size() > 2 && pair.key.at(1) == '0')) return false;
+  auto node = std::ranges::find(nodes, *number, &MemoryNode::node);
+  if (node == nodes.end()) node = nodes.insert(nodes.end(), MemoryNode{*number, {}, {}});
+  if (Count* const known = find_count(kMemoryStat, key, node->stat)) *known = value;
+  if (Count* const known = find_count(kMemoryStatMore, key, node->more)) *known = value;
+  return true;
+}
+
 }  // namespace
 
 Result<MemoryStat> parse_memory_stat(std::string_view text) {
   return parse_counts(text, "memory.stat", kMemoryStat);
+}
+
+Result<MemoryStatMore> parse_memory_stat_more(std::string_view text) {
+  return parse_counts(text, "memory.stat", kMemoryStatMore);
+}
+
+Result<std::vector<MemoryNode>> parse_memory_numa_stat(std::string_view text) {
+  std::vector<MemoryNode> nodes;
+  CGW_TRY(parse_nested_keyed(
+      text, "memory.numa_stat", [&](std::string_view key, const std::vector<NestedPair>& pairs) {
+        return std::ranges::all_of(
+            pairs, [&](const NestedPair& pair) { return store_node(nodes, key, pair); });
+      }));
+  return nodes;
 }
 
 Result<MemoryEvents> parse_memory_events(std::string_view text, std::string_view where) {

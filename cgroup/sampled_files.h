@@ -3,10 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "cgroup/file_group.h"
 #include "cgroup/samples.h"
 
 namespace cgwarden::cgroup {
@@ -22,20 +25,28 @@ inline constexpr std::array<Tier, kTiers> kAllTiers{Tier::tick, Tier::medium, Ti
 
 // One control file that a Sample has a member for.
 struct SampledFile {
-  std::string_view name;
+  std::string_view name;  // `*` in it stands for every size of huge pages
   Tier tier;
-  // Parses `text` into the member; on failure the member is absent and the error says why.
-  Status (*store)(Sample& sample, std::string_view file, std::string_view text);
-  // Makes the member absent.
-  void (*clear)(Sample& sample);
+  std::optional<FileGroup> group;  // for which alone it is read; none: always
+  // Parses `text` into the member; on failure the member is absent and the error says why. Keys
+  // that only a group asks for are taken where it is `wanted`.
+  Status (*store)(Sample& sample, std::string_view file, std::string_view text, FileGroups wanted);
+  // Makes the member absent; `file` with a `*`: of all sizes.
+  void (*clear)(Sample& sample, std::string_view file);
+
+  [[nodiscard]] bool wanted(FileGroups groups) const { return !group || groups.has(*group); }
+  [[nodiscard]] bool of_each_size() const { return name.find('*') != std::string_view::npos; }
 };
 
-inline constexpr std::size_t kSampledFiles = 39;
+inline constexpr std::size_t kSampledFiles = 73;
 // The files of Tier::tick stand first, in the order in which they are read; cgroup.controllers
 // last: it is in every cgroup as long as the cgroup lives.
 [[nodiscard]] std::span<const SampledFile, kSampledFiles> sampled_files();
 inline constexpr std::size_t kTickFiles = 7;
 inline constexpr std::size_t kCgroupEvents = kTickFiles - 1;
+
+// "hugetlb.2MB.max" of "hugetlb.*.max".
+[[nodiscard]] std::string file_of_size(std::string_view pattern, std::string_view size);
 
 // Its place in sampled_files(); kSampledFiles when a Sample has no member for it.
 [[nodiscard]] std::size_t sampled_file(std::string_view name);

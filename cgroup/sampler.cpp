@@ -36,7 +36,7 @@ Sampler::Sampler(const Tree& tree, Options options, ControlFiles& files)
     : tree_(tree),
       options_(std::move(options)),
       files_(files),
-      reader_(tree, files, options_.most_kept_files),
+      reader_(tree, files, options_.most_kept_files, options_.groups),
       events_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
 void Sampler::drop(DropReason reason, std::size_t count) {

@@ -60,6 +60,8 @@ class Sampler {
     std::size_t most_depth = limits::kCgroupDepth;
     std::size_t most_kept_files = limits::kKeptFiles;
     std::size_t most_gone = limits::kGoneCgroups;
+    // Files that are read beside those of no group.
+    FileGroups groups = {};
   };
   using Drops = std::array<std::uint64_t, kDropReasons>;
 

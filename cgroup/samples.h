@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 // the kernel did not print the key; the comment names the version that added it where that is later
 // than 5.2.
 namespace cgwarden::cgroup {
+
+struct GroupedFiles;  // grouped_files.h
 
 using Count = std::optional<std::uint64_t>;
 
@@ -57,8 +60,8 @@ struct SwapEvents {
   Count fail;
 };
 
-// memory.stat: the keys used by metrics and diagnosis (bytes, except the pg*/workingset* event
-// counts).
+// memory.stat: the keys used by default metrics and diagnosis (bytes, except the pg*/workingset*
+// event counts); the others are in MemoryStatMore.
 struct MemoryStat {
   Count anon;
   Count file;
@@ -88,6 +91,7 @@ struct MemoryStat {
   Count pgsteal;  // 5.18 as a total
   Count pgfault;
   Count pgmajfault;
+  bool operator==(const MemoryStat&) const = default;
 };
 
 // One line of *.pressure (Documentation/accounting/psi.rst): averages in percent, total stall time
@@ -208,6 +212,9 @@ struct Sample {
   std::optional<bool> cgroup_freeze;
   std::optional<std::vector<std::string>> controllers;
   std::optional<std::vector<std::string>> subtree_control;
+
+  // What is read for export groups only; absent without any of it. Snapshots share it.
+  std::shared_ptr<const GroupedFiles> grouped;
 
   // Files that exist but could not be read or parsed, with the reason: an export must show these as
   // missing, never as 0.

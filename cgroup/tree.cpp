@@ -55,7 +55,7 @@ Result<std::string> Tree::read(std::string_view path, const std::string& file) c
   return read_all(fd->get(), where, list ? limits::kProcsFileBytes : limits::kControlFileBytes);
 }
 
-Result<Sample> Tree::read_sample(std::string_view path) const {
+Result<Sample> Tree::read_sample(std::string_view path, FileGroups groups) const {
   CGW_ASSIGN(const UniqueFd cgroup, open_cgroup(path));
   const auto directory = Directory::open(cgroup.get(), ".");
   Error error;
@@ -64,7 +64,7 @@ Result<Sample> Tree::read_sample(std::string_view path) const {
     sample.id = CgroupId{directory->inode()};
     sample.path = std::string(path);
     const Status status =
-        read_files(directory->fd(), directory->files(), read_control_file, sample);
+        read_files(directory->fd(), directory->files(), read_control_file, sample, groups);
     if (status) return sample;
     error = status.error();
   } else {

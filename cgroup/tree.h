@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "cgroup/file_group.h"
 #include "cgroup/samples.h"
 #include "cgroup/snapshot.h"
 
@@ -41,9 +42,9 @@ class Tree {
   // Raw text of one control file of one cgroup.
   [[nodiscard]] Result<std::string> read(std::string_view path, const std::string& file) const;
 
-  // Reads every known control file of one cgroup. A vanished cgroup is an error (vanished); a
-  // single bad file is not.
-  [[nodiscard]] Result<Sample> read_sample(std::string_view path) const;
+  // Reads the control files of one cgroup, those of `groups` too. A vanished cgroup is an error
+  // (vanished); a single bad file is not.
+  [[nodiscard]] Result<Sample> read_sample(std::string_view path, FileGroups groups = {}) const;
 
   // Walks the whole tree. Cgroups that vanish under way are left out. `keep` chooses by path
   // (default: all); a cgroup not kept is still descended into. Over `max_cgroups` the rest is

@@ -44,6 +44,35 @@ void append_real(std::string& out, double value) {
   }
 }
 
+std::vector<CgroupMetric> metrics_of(cgroup::FileGroup group) {
+  switch (group) {
+    using enum cgroup::FileGroup;
+    case cgroup:
+      return cgroup_group_metrics();
+    case cpu:
+      return cpu_group_metrics();
+    case cpuset:
+      return cpuset_group_metrics();
+    case memory:
+      return memory_group_metrics();
+    case memory_stat:
+      return memory_stat_group_metrics();
+    case memory_numa_stat:
+      return memory_numa_stat_group_metrics();
+    case io:
+      return io_group_metrics();
+    case pids:
+      return pids_group_metrics();
+    case hugetlb:
+      return hugetlb_group_metrics();
+    case rdma:
+      return rdma_group_metrics();
+    case misc:
+      return misc_group_metrics();
+  }
+  return {};
+}
+
 }  // namespace
 
 void Value::append_to(std::string& out) const {
@@ -78,6 +107,12 @@ const std::vector<CgroupMetric>& cgroup_metrics() {
     for (auto&& part : {core_metrics(), cpu_metrics(), memory_metrics(), memory_limit_metrics(),
                         pressure_metrics(), io_metrics(), pids_metrics()}) {
       all.insert(all.end(), part.begin(), part.end());
+    }
+    for (const cgroup::FileGroup group : cgroup::kAllFileGroups) {
+      for (CgroupMetric& metric : metrics_of(group)) {
+        metric.group = group;
+        all.push_back(std::move(metric));
+      }
     }
     return all;
   }();

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cgroup/file_group.h"
 #include "cgroup/samples.h"
 #include "exporters/view.h"
 
@@ -74,6 +75,8 @@ struct CgroupMetric {
   // In place of `visit` where the line says whose the cgroup is (nullptr: not known).
   void (*describe)(const cgroup::Sample& sample, const identity::Known* known,
                    LineSink& sink) = nullptr;
+  // Shown only where the group is asked for; none: always.
+  std::optional<cgroup::FileGroup> group = {};
 };
 
 // A family over workloads; `label` is the label beside `workload`, "" for none.
@@ -90,6 +93,7 @@ struct SubjectMetric {
   Value (*read)(const SubjectCounters& counters) = nullptr;
 };
 
+// Those of no group first, then by group.
 [[nodiscard]] const std::vector<CgroupMetric>& cgroup_metrics();
 [[nodiscard]] const std::vector<WorkloadMetric>& workload_metrics();
 [[nodiscard]] const std::vector<SubjectMetric>& subject_metrics();

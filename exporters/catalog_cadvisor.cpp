@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "exporters/cadvisor.h"
-#include "exporters/catalog_readers.h"
+#include "exporters/catalog_grouped_readers.h"
 #include "exporters/escape.h"
 
 namespace cgwarden::exporters {
@@ -218,6 +218,31 @@ Metrics pressures() {
   };
 }
 
+template <auto Member>
+void huge_pages(const CadvisorRow& row, LineSink& sink) {
+  if (!row.sample.grouped) return;
+  for (const cgroup::HugetlbSize& size : row.sample.grouped->hugetlb) {
+    const auto value = readers::value_of(size.*Member);
+    if (value) sink.line(label("pagesize", size.size), *value);
+  }
+}
+
+Metrics hugetlb() {
+  return {
+      {{"container_hugetlb_usage_bytes", gauge, "bytes",
+        "Huge pages in use (hugetlb.SIZE.current); with the export group hugetlb."},
+       {},
+       "pagesize",
+       huge_pages<&cgroup::HugetlbSize::current>},
+      // A counter of cAdvisor; OpenMetrics wants every counter to end in _total.
+      {{"container_hugetlb_failcnt", gauge, "",
+        "Refusals because of a limit (hugetlb.SIZE.events max); with the export group hugetlb."},
+       {},
+       "pagesize",
+       huge_pages<&cgroup::HugetlbSize::events_max>},
+  };
+}
+
 Metrics others() {
   return {
       {{"container_fs_reads_bytes_total", counter, "bytes", "Bytes read (io.stat rbytes)."},
@@ -255,7 +280,7 @@ Metrics others() {
 const std::vector<CadvisorMetric>& cadvisor_metrics() {
   static const Metrics metrics = [] {
     Metrics all;
-    for (auto&& part : {cpu(), memory(), events(), pressures(), others()}) {
+    for (auto&& part : {cpu(), memory(), events(), pressures(), hugetlb(), others()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

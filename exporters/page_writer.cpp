@@ -10,14 +10,18 @@ namespace {
 class CgroupSection final : public PageSection {
  public:
   explicit CgroupSection(const PublishedView& view)
-      : view_(view.view()), rows_(view.rows(PageKind::metrics)) {}
-  [[nodiscard]] std::size_t families() const override { return cgroup_metrics().size(); }
+      : view_(view.view()), rows_(view.rows(PageKind::metrics)) {
+    for (const CgroupMetric& metric : cgroup_metrics()) {
+      if (!metric.group || view_.groups.has(*metric.group)) shown_.push_back(&metric);
+    }
+  }
+  [[nodiscard]] std::size_t families() const override { return shown_.size(); }
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
-    return cgroup_metrics()[family].metric;
+    return shown_[family]->metric;
   }
   [[nodiscard]] std::size_t rows() const override { return rows_.cgroups.size(); }
   void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
-    const CgroupMetric& metric = cgroup_metrics()[family];
+    const CgroupMetric& metric = *shown_[family];
     const cgroup::Sample& sample = *rows_.cgroups[row];
     lines.about(rows_.cgroup_labels[row]);
     for (const CgroupSeries& series : metric.series) {
@@ -31,6 +35,7 @@ class CgroupSection final : public PageSection {
  private:
   const View& view_;
   const PageRows& rows_;
+  std::vector<const CgroupMetric*> shown_;
 };
 
 class WorkloadSection final : public PageSection {

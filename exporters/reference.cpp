@@ -67,6 +67,21 @@ void append_cadvisor(std::string& out) {
   }
 }
 
+void append_groups(std::string& out) {
+  out +=
+      "\n## Cgroups, by export group\n\nRead and shown only where `export.groups` of `agent.yaml` "
+      "names the group. Devices are `major:minor`; at most the first 8\ndevices and 16 memory "
+      "nodes "
+      "of a file are shown.\n";
+  for (const cgroup::FileGroup group : cgroup::kAllFileGroups) {
+    out += fmt::format("\n### {}\n\n{}", to_string(group), kTableHead);
+    for (const CgroupMetric& metric : cgroup_metrics()) {
+      if (metric.group != group) continue;
+      append_row(out, metric.metric, label_values(metric.label, metric.series));
+    }
+  }
+}
+
 }  // namespace
 
 std::string metrics_reference() {
@@ -83,8 +98,9 @@ std::string metrics_reference() {
       "valid UTF-8 appear as `\\xNN`.\n\n";
   out += kTableHead;
   for (const CgroupMetric& metric : cgroup_metrics()) {
-    append_row(out, metric.metric, label_values(metric.label, metric.series));
+    if (!metric.group) append_row(out, metric.metric, label_values(metric.label, metric.series));
   }
+  append_groups(out);
   out += "\n## Workloads\n\nEvery series has the label `workload`.\n\n";
   out += kTableHead;
   for (const WorkloadMetric& metric : workload_metrics()) {

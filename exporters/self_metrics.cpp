@@ -128,19 +128,17 @@ struct SelfMetrics::Impl {
     }
     return made;
   }
-  static std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1>
-  make_read_errors(prometheus::Registry& registry) {
-    auto& errors = counters(registry, "cgwarden_agent_read_errors_total");
-    std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1> made{};
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      const std::string file(i < cgroup::kSampledFiles ? cgroup::sampled_files()[i].name
-                                                       : "directory");
+  // Of the files that are read: of no group, and of `groups`.
+  void add_read_errors(cgroup::FileGroups groups) {
+    for (std::size_t i = 0; i < read_errors.size(); ++i) {
+      const bool is_file = i < cgroup::kSampledFiles;
+      if (is_file && !cgroup::sampled_files()[i].wanted(groups)) continue;
+      const std::string file(is_file ? cgroup::sampled_files()[i].name : "directory");
       for (const auto fault : cgroup::kAllReadFaults) {
-        made.at(i).at(static_cast<std::size_t>(fault)) =
-            &errors.Add({{"file", file}, {"kind", std::string(to_string(fault))}});
+        read_errors.at(i).at(static_cast<std::size_t>(fault)) =
+            &read_errors_family.Add({{"file", file}, {"kind", std::string(to_string(fault))}});
       }
     }
-    return made;
   }
   static std::array<Counter*, cgroup::kDropReasons> make_drops(prometheus::Registry& registry) {
     auto& drops = counters(registry, "cgwarden_agent_cgroups_dropped_total");
@@ -168,8 +166,9 @@ struct SelfMetrics::Impl {
   Gauge& cgroups = gauge(registry, "cgwarden_agent_cgroups");
   Gauge& cgroups_dropped = gauge(registry, "cgwarden_agent_cgroups_left_out");
   std::array<Collector, kCollectors.size()> collectors = make_collectors(registry);
-  std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1> read_errors =
-      make_read_errors(registry);
+  prometheus::Family<Counter>& read_errors_family =
+      counters(registry, "cgwarden_agent_read_errors_total");
+  std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1> read_errors{};
   std::array<Counter*, cgroup::kDropReasons> dropped = make_drops(registry);
   std::array<Gauge*, kDiscoveryKinds.size()> discovery = make_discovery(registry);
   Gauge& sampling_interval = gauge(registry, "cgwarden_agent_sampling_interval_seconds");
@@ -200,6 +199,7 @@ struct SelfMetrics::Impl {
 };
 
 SelfMetrics::SelfMetrics() : impl_(std::make_unique<Impl>()) {
+  impl_->add_read_errors({});
   impl_->build.Set(1);
   // No policy directory is no failure; the first reload decides.
   impl_->last_reload_successful.Set(1);
@@ -224,6 +224,8 @@ void SelfMetrics::collector_run(std::string_view collector, Usec duration, bool 
   counts.runs->Increment();
   counts.success->Set(success ? 1 : 0);
 }
+
+void SelfMetrics::file_groups(cgroup::FileGroups groups) { impl_->add_read_errors(groups); }
 
 void SelfMetrics::read_errors(std::size_t file, cgroup::ReadFault fault, std::uint64_t count) {
   impl_->read_errors.at(file)

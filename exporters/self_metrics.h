@@ -18,8 +18,8 @@ namespace cgwarden::exporters {
 inline constexpr std::array<std::string_view, 7> kCollectors{
     "tick", "medium", "slow", "limits", "discovery", "events", "snapshot"};
 
-// The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters exist
-// at 0 from construction on. Thread-safe.
+// The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
+// exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
 class SelfMetrics {
  public:
   SelfMetrics();
@@ -27,6 +27,8 @@ class SelfMetrics {
   SelfMetrics(const SelfMetrics&) = delete;
   SelfMetrics& operator=(const SelfMetrics&) = delete;
 
+  // Files of these groups are read, too: their read errors exist at 0 from now on.
+  void file_groups(cgroup::FileGroups groups);
   void tick(Usec duration, std::size_t cgroups, std::size_t dropped, std::size_t unreadable_files);
   // One run of a collector of kCollectors; `success`: nothing was unreadable.
   void collector_run(std::string_view collector, Usec duration, bool success);

@@ -11,6 +11,7 @@
 #include "identity/identity_book.h"
 #include "identity/subject.h"
 
+#include "cgroup/file_group.h"
 #include "cgroup/snapshot.h"
 #include "diagnosis/verdict.h"
 
@@ -52,6 +53,7 @@ struct View {
   std::map<std::string, std::string> workload_of_cgroup;
   std::shared_ptr<const identity::Table> identities = {};  // nullptr: nobody looked
   std::shared_ptr<const identity::DeviceNames> device_names = {};
+  cgroup::FileGroups groups = {};  // families of these are shown beside those of no group
 
   // Whose a cgroup is; nullptr: not known.
   [[nodiscard]] const identity::Known* known(CgroupId id) const {

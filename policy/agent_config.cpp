@@ -146,6 +146,44 @@ void read_discovery(MapReader& document, AgentConfig& config, Findings& findings
   map.refuse_unknown();
 }
 
+// "cgroup, cpu, ...": what a mistaken name is answered with.
+std::string group_names() {
+  std::string names;
+  for (const cgroup::FileGroup group : cgroup::kAllFileGroups) {
+    names += names.empty() ? "" : ", ";
+    names += to_string(group);
+  }
+  return names;
+}
+
+void read_export(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample = "export: {groups: [memory.stat, hugetlb]}";
+  const Node* node = document.find("export");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) return report_kind(*node, "export", "a map", kExample, findings);
+  MapReader map(*node, "export.", findings);
+  const Node* groups = map.find("groups");
+  if (groups != nullptr && groups->kind != NodeKind::sequence) {
+    report_kind(*groups, "export.groups", "a list", kExample, findings);
+  } else if (groups != nullptr) {
+    for (const Node& child : groups->children) {
+      const auto group = read_value(
+          child, "export.groups", findings, [](std::string_view text) -> Parsed<cgroup::FileGroup> {
+            if (const auto found = cgroup::file_group(text)) return *found;
+            return std::unexpected(
+                ValueFault{"there is no such group; groups are " + group_names(), kExample});
+          });
+      if (!group) continue;
+      if (config.export_groups.has(*group)) {
+        findings.error(child.place, fmt::format("the group {} stands twice", to_string(*group)),
+                       "name it once");
+      }
+      config.export_groups.add(*group);
+    }
+  }
+  map.refuse_unknown();
+}
+
 void read_web(MapReader& document, AgentConfig& config, Findings& findings) {
   static constexpr const char* kExample = "web: {config: /etc/cgwarden/web.yml}";
   const Node* node = document.find("web");
@@ -175,6 +213,7 @@ AgentConfig read_agent(const Node& node, Findings& findings) {
   read_listen(document, config, findings);
   read_intervals(document, config, findings);
   read_discovery(document, config, findings);
+  read_export(document, config, findings);
   read_web(document, config, findings);
   document.refuse_unknown();
   return config;

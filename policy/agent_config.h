@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/units.h"
+#include "cgroup/file_group.h"
 #include "policy/diagnostic.h"
 
 namespace cgwarden::policy {
@@ -43,6 +44,7 @@ struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
   SamplingIntervals intervals;
   Discovery discovery;
+  cgroup::FileGroups export_groups;  // read and shown beside what always is
   std::string web_config;  // path of a web configuration file; empty: none
 };
 

@@ -112,6 +112,7 @@ class FamilySink final : public LineSink {
 std::vector<prometheus::MetricFamily> families() {
   std::vector<prometheus::MetricFamily> all;
   for (const auto& metric : cgroup_metrics()) {
+    if (metric.group) continue;
     FamilySink sink(metric.metric);
     for (const auto& one : view().snapshot->samples()) {
       sink.path = one.path;

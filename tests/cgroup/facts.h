@@ -9,27 +9,9 @@
 #include <vector>
 
 #include "cgroup/samples.h"
+#include "tests/cgroup/grouped_facts.h"
 
-// What a parsed value says, as text: "key" -> "value as the kernel printed it", absent members left
-// out. Tests and fuzz targets compare these maps: a damaged input may say less, never something
-// else.
 namespace cgwarden::cgroup::testing {
-
-using Facts = std::map<std::string, std::string>;
-
-inline std::string show(std::uint64_t value) { return std::to_string(value); }
-inline std::string show(bool value) { return value ? "1" : "0"; }
-inline std::string show(Bytes value) { return std::to_string(value.value); }
-inline std::string show(Usec value) { return std::to_string(value.count()); }
-template <typename T>
-std::string show(const LimitOf<T>& limit) {
-  return is_max(limit) ? "max" : show(std::get<T>(limit));
-}
-
-template <typename T>
-void add(Facts& facts, const std::string& key, const std::optional<T>& value) {
-  if (value) facts[key] = show(*value);
-}
 
 inline Facts facts(const CpuStat& s) {
   Facts f;
@@ -108,6 +90,17 @@ inline Facts facts(const MemoryStat& s) {
   return f;
 }
 
+inline Facts facts(const std::vector<MemoryNode>& nodes) {
+  Facts f;
+  for (const MemoryNode& node : nodes) {
+    const std::string name = "N" + std::to_string(node.node);
+    f[name] = "";
+    for (const auto& [key, value] : facts(node.stat)) f[name + " " + key] = value;
+    for (const auto& [key, value] : facts(node.more)) f[name + " " + key] = value;
+  }
+  return f;
+}
+
 inline void add_line(Facts& f, const std::string& key, const std::optional<PressureLine>& line) {
   if (!line) return;
   const auto percent = [&](const char* name, double value) {
@@ -127,11 +120,6 @@ inline Facts facts(const Pressure& s) {
   add_line(f, "some", s.some);
   add_line(f, "full", s.full);
   return f;
-}
-
-template <typename Device>
-std::string device_key(const Device& device) {
-  return std::to_string(device.major) + ":" + std::to_string(device.minor);
 }
 
 inline Facts facts(const std::vector<IoStat>& devices) {
@@ -219,9 +207,58 @@ Facts facts(const LimitOf<T>& value) {
   return {{"", show(value)}};
 }
 
+inline void add_grouped(Facts& all, const GroupedFiles& g) {
+  const auto file = [&](const std::string& name, const auto& member) {
+    if (!member) return;
+    all[name] = "present";
+    for (const auto& [key, value] : facts(*member)) all[name + "|" + key] = value;
+  };
+  file("cgroup.stat", g.cgroup_subsystems);
+  file("cgroup.max.depth", g.cgroup_max_depth);
+  file("cgroup.max.descendants", g.cgroup_max_descendants);
+  file("cpu.uclamp.min", g.cpu_uclamp_min);
+  file("cpu.uclamp.max", g.cpu_uclamp_max);
+  file("cpuset.cpus", g.cpuset_cpus);
+  file("cpuset.cpus.effective", g.cpuset_cpus_effective);
+  file("cpuset.cpus.exclusive", g.cpuset_cpus_exclusive);
+  file("cpuset.cpus.exclusive.effective", g.cpuset_cpus_exclusive_effective);
+  file("cpuset.cpus.isolated", g.cpuset_cpus_isolated);
+  file("cpuset.mems", g.cpuset_mems);
+  file("cpuset.mems.effective", g.cpuset_mems_effective);
+  file("cpuset.cpus.partition", g.cpuset_cpus_partition);
+  file("memory.stat", g.memory_stat);
+  file("memory.numa_stat", g.memory_numa_stat);
+  file("memory.zswap.current", g.memory_zswap_current);
+  file("memory.zswap.max", g.memory_zswap_max);
+  file("memory.zswap.writeback", g.memory_zswap_writeback);
+  file("io.stat", g.io_cost);
+  file("io.latency", g.io_latency);
+  file("io.prio.class", g.io_prio_class);
+  file("io.cost.qos", g.io_cost_qos);
+  file("io.cost.model", g.io_cost_model);
+  file("rdma.current", g.rdma_current);
+  file("rdma.max", g.rdma_max);
+  file("misc.capacity", g.misc_capacity);
+  file("misc.current", g.misc_current);
+  file("misc.peak", g.misc_peak);
+  file("misc.max", g.misc_max);
+  file("misc.events", g.misc_events);
+  file("misc.events.local", g.misc_events_local);
+  for (const HugetlbSize& size : g.hugetlb) {
+    const std::string name = "hugetlb." + size.size + ".";
+    file(name + "current", size.current);
+    file(name + "max", size.max);
+    file(name + "rsvd.current", size.rsvd_current);
+    file(name + "rsvd.max", size.rsvd_max);
+    file(name + "events", size.events_max);
+    file(name + "events.local", size.events_local_max);
+  }
+}
+
 // "cpu.stat|usage_usec" -> "123" for every present member.
 inline Facts facts(const Sample& s) {
   Facts all;
+  if (s.grouped) add_grouped(all, *s.grouped);
   const auto file = [&](const char* name, const auto& member) {
     if (!member) return;
     all[name] = "present";

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cgroup/mount.h"
 #include "cgroup/sample_reader.h"
 #include "cgroup/tree.h"
@@ -22,7 +23,7 @@ class GoldenTest : public ::testing::TestWithParam<const char*> {
  protected:
   [[nodiscard]] static std::string directory() { return std::string(FIXTURES) + "/" + GetParam(); }
   [[nodiscard]] static Sample sample(const std::string& path) {
-    return Tree::open(directory(), false)->read_sample(path).value();
+    return Tree::open(directory(), false)->read_sample(path, FileGroups::all()).value();
   }
   [[nodiscard]] static std::string text(const std::string& path, const std::string& file) {
     return Tree::open(directory(), false)->read(path, file).value();
@@ -106,6 +107,60 @@ TEST_P(GoldenTest, MemoryStatHasTheKeysOfTheTable) {
   EXPECT_EQ(facts(stat).size(), 26U);
   EXPECT_FALSE(stat.zswap.has_value());
   EXPECT_FALSE(stat.zswapped.has_value());
+}
+
+// A key that a kernel prints and nobody reads would be a value that cannot be exported.
+TEST_P(GoldenTest, EveryKeyOfMemoryStatAndNumaStatIsKnown) {
+  for (const std::string path : {"/root", "/parent", "/leaf"}) {
+    const Facts said = facts(sample(path));
+    for (const char* file : {"memory.stat", "memory.numa_stat"}) {
+      const std::string printed = text(path, file);
+      for (const std::string_view line : split(printed, '\n')) {
+        if (line.empty()) continue;
+        const std::string key(line.substr(0, line.find(' ')));
+        const std::string prefix = file == std::string_view("memory.stat") ? "|" : "|N0 ";
+        EXPECT_TRUE(said.contains(file + prefix + key)) << path << "/" << file << " " << key;
+      }
+    }
+  }
+}
+
+TEST_P(GoldenTest, GroupsOfFilesTellWhatTheCaptureHas) {
+  const bool old = is_6_1();
+  const Sample leaf = sample("/leaf");
+  ASSERT_TRUE(leaf.grouped);
+  const GroupedFiles& files = *leaf.grouped;
+  EXPECT_EQ(files.cpuset_cpus->count, 0U);
+  EXPECT_EQ(files.cpuset_cpus_effective, (IdList{"0-1", 2}));
+  EXPECT_EQ(files.cpuset_mems_effective, (IdList{"0", 1}));
+  EXPECT_EQ(files.cpuset_cpus_partition, "member");
+  EXPECT_EQ(files.cpuset_cpus_exclusive.has_value(), !old);
+  EXPECT_FALSE(files.cpuset_cpus_isolated);
+  ASSERT_EQ(files.hugetlb.size(), 2U);
+  for (const HugetlbSize& size : files.hugetlb) {
+    EXPECT_EQ(size.current, Bytes{0});
+    EXPECT_EQ(size.max, LimitOf<Bytes>(Max{}));
+    EXPECT_EQ(size.rsvd_current, Bytes{0});
+    EXPECT_EQ(size.events_max, 0U);
+    EXPECT_EQ(size.events_local_max, 0U);
+  }
+  // No such hardware in the guest: the files are there, and empty.
+  EXPECT_THAT(*files.rdma_current, IsEmpty());
+  EXPECT_THAT(*files.rdma_max, IsEmpty());
+  EXPECT_THAT(*files.misc_current, IsEmpty());
+  EXPECT_EQ(files.misc_peak.has_value(), !old);
+  EXPECT_EQ(files.cgroup_max_depth, LimitOf<std::uint64_t>(Max{}));
+  EXPECT_EQ(files.cgroup_subsystems->size(), old ? 0U : 9U);
+  EXPECT_EQ(files.memory_numa_stat->size(), 1U);
+  EXPECT_EQ(files.memory_numa_stat->front().stat.file, old ? 4194304U : 0U);
+  EXPECT_FALSE(files.memory_zswap_current);
+  EXPECT_FALSE(files.io_latency);
+  EXPECT_FALSE(files.cpu_uclamp_min);
+  const Sample root = sample("/root");
+  EXPECT_EQ(root.grouped->cpuset_cpus_isolated.has_value(), !old);
+  EXPECT_THAT(*root.grouped->io_cost_qos, IsEmpty());
+  EXPECT_THAT(*root.grouped->misc_capacity, IsEmpty());
+  EXPECT_THAT(root.grouped->hugetlb, IsEmpty());
 }
 
 TEST_P(GoldenTest, TheMachineIsUsable) {

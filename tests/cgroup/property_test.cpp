@@ -5,6 +5,7 @@
 #include <random>
 
 #include "cgroup/format.h"
+#include "cgroup/grouped_format.h"
 #include "tests/cgroup/facts.h"
 #include "tests/cgroup/fixture_tree.h"
 
@@ -33,6 +34,11 @@ Parser parser(const char* file, Parse parse) {
           }};
 }
 
+template <typename Parse>
+std::function<Result<Facts>(std::string_view)> more_of(Parse parse) {
+  return parser("", parse).parse;
+}
+
 const std::vector<Parser>& parsers() {
   static const std::vector<Parser> kParsers{
       parser("cpu.stat", parse_cpu_stat),
@@ -55,6 +61,24 @@ const std::vector<Parser>& parsers() {
       parser("memory.swap.max", parse_limit),
       parser("cpu.idle", parse_flag),
       parser("cgroup.controllers", parse_list),
+      parser("cpu.uclamp.min", parse_percent_limit),
+      parser("cpuset.cpus", parse_id_list),
+      parser("cpuset.cpus.partition", parse_partition),
+      parser("memory.numa_stat", parse_memory_numa_stat),
+      parser("io.latency", parse_io_latency),
+      parser("io.prio.class", parse_io_prio_class),
+      parser("io.cost.qos", parse_io_cost_qos),
+      parser("io.cost.model", parse_io_cost_model),
+      parser("hugetlb.2MB.events", parse_hugetlb_events),
+      parser("rdma.current", parse_rdma),
+      parser("rdma.max", parse_rdma),
+      parser("misc.current", parse_misc),
+      parser("misc.max", parse_misc_max),
+      parser("misc.events", parse_misc_events),
+      // Of files that have a parser above.
+      {"memory.stat", more_of(parse_memory_stat_more)},
+      {"io.stat", more_of(parse_io_cost)},
+      {"cgroup.stat", more_of(parse_subsystems)},
   };
   return kParsers;
 }

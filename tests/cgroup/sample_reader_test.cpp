@@ -49,7 +49,7 @@ class FaultyFiles {
 
 Sample read_all_files() {
   Sample sample;
-  EXPECT_TRUE(read_files(-1, all_names(), FaultyFiles(), sample).has_value());
+  EXPECT_TRUE(read_files(-1, all_names(), FaultyFiles(), sample, FileGroups::all()).has_value());
   return sample;
 }
 
@@ -95,7 +95,7 @@ TEST(ReadFilesTest, FaultSweep) {
     for (int n = 1;; ++n) {
       FaultyFiles files(n, errno_value);
       Sample sample;
-      const Status status = read_files(-1, all_names(), std::ref(files), sample);
+      const Status status = read_files(-1, all_names(), std::ref(files), sample, FileGroups::all());
       if (files.failed().empty()) {
         EXPECT_EQ(n - 1, static_cast<int>(control_files().size())) << "the sweep missed reads";
         break;
@@ -138,7 +138,7 @@ TEST(ReadFilesTest, ACgroupThatVanishesHalfwayGivesNoSample) {
           if (++reads >= n) return fail(Error::from_errno(ENOENT, "open", file));
           return control_files().at(file);
         },
-        sample);
+        sample, FileGroups::all());
     ASSERT_FALSE(status.has_value()) << n;
     EXPECT_EQ(status.error().kind, ErrorKind::vanished);
   }
@@ -164,7 +164,7 @@ TEST(ReadFilesTest, ADamagedFileIsNamedByItsOwnName) {
     const auto read = [&, damaged = file](int, const std::string& asked) -> Result<std::string> {
       return asked == damaged ? std::string("\n") : control_files().at(asked);
     };
-    ASSERT_TRUE(read_files(-1, all_names(), read, sample).has_value());
+    ASSERT_TRUE(read_files(-1, all_names(), read, sample, FileGroups::all()).has_value());
     for (const auto& unreadable : sample.unreadable) {
       EXPECT_THAT(unreadable.reason, HasSubstr(file + ":")) << unreadable.reason;
     }
@@ -178,7 +178,7 @@ TEST(ReadFilesTest, DamagedTextIsUnreadableNotZero) {
     const auto read = [&](int, const std::string&) -> Result<std::string> {
       return text.substr(0, text.size() - 1);
     };
-    ASSERT_TRUE(read_files(-1, {file}, read, sample).has_value()) << file;
+    ASSERT_TRUE(read_files(-1, {file}, read, sample, FileGroups::all()).has_value()) << file;
     EXPECT_THAT(facts(sample), IsEmpty()) << file;
     ASSERT_THAT(sample.unreadable, SizeIs(1)) << file;
     EXPECT_EQ(sample.unreadable[0].file, file);
@@ -189,6 +189,42 @@ TEST(IsSampledTest, KnowsTheFilesOfASample) {
   for (const auto& [file, text] : control_files()) EXPECT_TRUE(is_sampled(file)) << file;
   EXPECT_FALSE(is_sampled("cgroup.kill"));
   EXPECT_FALSE(is_sampled("memory.reclaim"));
+  EXPECT_FALSE(is_sampled("hugetlb.*.max"));
+  EXPECT_FALSE(is_sampled("hugetlb.2MB"));
+  EXPECT_FALSE(is_sampled("hugetlb.2TB.max"));
+  EXPECT_FALSE(is_sampled("hugetlb.MB.max"));
+  EXPECT_TRUE(is_sampled("hugetlb.64KB.rsvd.max"));
+}
+
+TEST(IsSampledTest, AFileOfAGroupIsForThatGroup) {
+  EXPECT_FALSE(is_sampled("misc.max", {}));
+  EXPECT_FALSE(is_sampled("misc.max", {FileGroup::cpu, FileGroup::rdma}));
+  EXPECT_TRUE(is_sampled("misc.max", {FileGroup::misc}));
+  EXPECT_TRUE(is_sampled("memory.stat", {}));
+}
+
+TEST(ReadFilesTest, WithoutAGroupNothingOfItIsReadAndNothingAllocated) {
+  std::vector<std::string> asked;
+  Sample sample;
+  const auto read = [&](int, const std::string& file) -> Result<std::string> {
+    asked.push_back(file);
+    return control_files().at(file);
+  };
+  ASSERT_TRUE(read_files(-1, all_names(), read, sample).has_value());
+  EXPECT_EQ(sample.grouped, nullptr);
+  for (const std::string& file : asked) EXPECT_TRUE(is_sampled(file, {})) << file;
+}
+
+TEST(ReadFilesTest, EveryKeyOfAGroupIsReadOnlyForIt) {
+  for (const FileGroup group : kAllFileGroups) {
+    Sample sample;
+    ASSERT_TRUE(read_files(-1, all_names(), FaultyFiles(), sample, {group}).has_value());
+    Facts rest = facts(read_all_files());
+    for (const auto& [key, value] : facts(sample)) EXPECT_EQ(rest.at(key), value) << key;
+    EXPECT_EQ(sample.grouped && sample.grouped->memory_stat, group == FileGroup::memory_stat);
+    EXPECT_EQ(sample.grouped && sample.grouped->io_cost, group == FileGroup::io);
+    EXPECT_EQ(sample.grouped && !sample.grouped->hugetlb.empty(), group == FileGroup::hugetlb);
+  }
 }
 
 }  // namespace

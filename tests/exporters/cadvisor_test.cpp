@@ -177,6 +177,15 @@ TEST(Cadvisor, NothingIsMadeUp) {
   EXPECT_THAT(names, testing::ElementsAre("container_last_seen"));
 }
 
+TEST(Cadvisor, HugePagesAreShownWhereTheyAreRead) {
+  const std::string text = render_cadvisor(view_of({grouped_sample("/a", 1)}), text_0_0_4);
+  EXPECT_THAT(text, HasSubstr("container_hugetlb_usage_bytes{id=\"/a\",pagesize=\"2MB\"} "
+                              "2097152\n"));
+  EXPECT_THAT(text, HasSubstr("container_hugetlb_failcnt{id=\"/a\",pagesize=\"2MB\"} 33\n"));
+  EXPECT_EQ(render_cadvisor(view_of({full_sample("/a", 1)}), text_0_0_4).find("hugetlb"),
+            std::string::npos);
+}
+
 TEST(Cadvisor, NamesAreUniqueAndCountersAreTotals) {
   std::set<std::string_view> names;
   for (const auto& metric : cadvisor_metrics()) {

@@ -8,6 +8,7 @@
 #include "example_view.h"
 
 #include "base/limits.h"
+#include "cgroup/memory_stat_keys.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -73,7 +74,7 @@ TEST(Catalog, UnitIsGivenWhereTheNameHasOne) {
 }
 
 TEST(Catalog, EverySeriesReadsAFullSample) {
-  const cgroup::Sample sample = full_sample("/a", 1);
+  const cgroup::Sample sample = grouped_sample("/a", 1);
   for (const CgroupMetric& metric : cgroup_metrics()) {
     if (metric.metric.name == "cgwarden_cgroup_io_devices_dropped") continue;  // own test
     for (const CgroupSeries& series : metric.series) {
@@ -82,10 +83,39 @@ TEST(Catalog, EverySeriesReadsAFullSample) {
     CountingSink sink;
     lines_of(metric, sample, sink);
     EXPECT_GE(metric.series.size() + sink.labels.size(), 1U) << metric.metric.name;
+    if (metric.group) {
+      EXPECT_GE(metric.series.size() + sink.labels.size(), 1U) << metric.metric.name;
+      EXPECT_TRUE(metric.visit == nullptr || !sink.labels.empty()) << metric.metric.name;
+    }
     for (const auto& label : sink.labels) {
       EXPECT_TRUE(label.starts_with(std::string(metric.label) + "=\"")) << label;
     }
   }
+}
+
+TEST(Catalog, EveryGroupHasFamiliesAndTheyStandTogether) {
+  std::set<cgroup::FileGroup> seen;
+  std::optional<cgroup::FileGroup> last;
+  for (const CgroupMetric& metric : cgroup_metrics()) {
+    if (metric.group != last) {
+      ASSERT_TRUE(metric.group) << metric.metric.name;
+      EXPECT_TRUE(seen.insert(*metric.group).second) << metric.metric.name;
+    }
+    last = metric.group;
+  }
+  EXPECT_EQ(seen.size(), cgroup::kFileGroups);
+}
+
+// Every key of the tables is shown: with its group, or without any.
+TEST(Catalog, NoKeyOfMemoryStatIsForgotten) {
+  std::set<std::string_view> names;
+  for (const CgroupMetric& metric : cgroup_metrics()) names.insert(metric.metric.name);
+  const auto shown = [&](std::string_view key) {
+    const std::string name = "cgwarden_cgroup_memory_" + std::string(key);
+    return names.contains(name + "_bytes") || names.contains(name + "_total");
+  };
+  for (const auto& row : cgroup::kMemoryStat) EXPECT_TRUE(shown(row.key)) << row.key;
+  for (const auto& row : cgroup::kMemoryStatMore) EXPECT_TRUE(shown(row.key)) << row.key;
 }
 
 TEST(Catalog, ABareSampleShowsItsIdentityOnly) {
@@ -130,6 +160,7 @@ TEST(Catalog, SeriesOfOneCgroupStayWithinTheEstimateOfTheWriter) {
   CountingSink sink;
   std::size_t fixed = 0;
   for (const CgroupMetric& metric : cgroup_metrics()) {
+    if (metric.group) continue;
     fixed += metric.series.size();
     lines_of(metric, sample, sink);
   }
@@ -144,7 +175,7 @@ TEST(Catalog, DevicesBeyondTheLimitAreCountedNotShown) {
     sample.io_stat->push_back({8, i, 1, 1, 1, 1, 1, 1});
   }
   for (const CgroupMetric& metric : cgroup_metrics()) {
-    if (metric.label == "device") {
+    if (metric.label == "device" && !metric.group) {
       CountingSink sink;
       metric.visit(sample, sink);
       EXPECT_EQ(sink.labels.size(), limits::kExportedDevices);
@@ -157,12 +188,32 @@ TEST(Catalog, DevicesBeyondTheLimitAreCountedNotShown) {
   }
 }
 
+TEST(Catalog, ListsOfAGroupAreBounded) {
+  cgroup::Sample sample = grouped_sample("/a", 1);
+  cgroup::GroupedFiles files = *sample.grouped;
+  for (std::uint32_t i = 1; i < 100; ++i) {
+    files.memory_numa_stat->push_back(files.memory_numa_stat->front());
+    files.io_latency->push_back({8, i, 1});
+    files.rdma_max->push_back({"r" + std::to_string(i), std::uint64_t{1}, {}});
+    files.misc_current->push_back({"m" + std::to_string(i), 1});
+    files.cpuset_cpus_effective->text += "," + std::to_string(2 * i);
+  }
+  sample.grouped = std::make_shared<const cgroup::GroupedFiles>(std::move(files));
+  for (const CgroupMetric& metric : cgroup_metrics()) {
+    if (!metric.group || metric.visit == nullptr) continue;
+    CountingSink sink;
+    metric.visit(sample, sink);
+    EXPECT_LE(sink.labels.size(), 16U) << metric.metric.name;
+    for (const auto& label : sink.labels) EXPECT_LE(label.size(), 300U) << metric.metric.name;
+  }
+}
+
 TEST(Catalog, LongestDeviceNumbersFit) {
   cgroup::Sample sample = bare_sample("/a", 1);
   sample.io_stat = {{4294967295U, 4294967295U, 1, {}, {}, {}, {}, {}}};
   CountingSink sink;
   for (const CgroupMetric& metric : cgroup_metrics()) {
-    if (metric.label == "device") metric.visit(sample, sink);
+    if (metric.label == "device" && !metric.group) metric.visit(sample, sink);
   }
   EXPECT_THAT(sink.labels, testing::ElementsAre(R"(device="4294967295:4294967295")"));
 }

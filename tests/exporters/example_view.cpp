@@ -1,5 +1,10 @@
 #include "example_view.h"
 
+#include <gtest/gtest.h>
+
+#include "cgroup/memory_stat_keys.h"
+#include "cgroup/sampled_files.h"
+
 namespace cgwarden::exporters {
 namespace {
 
@@ -49,6 +54,59 @@ void fill_memory(cgroup::Sample& sample) {
   sample.memory_pressure = pressure(1, 0);
 }
 
+// What a kernel could print in each file of a group.
+const std::map<std::string, std::string>& group_texts() {
+  static const std::map<std::string, std::string> kTexts{
+      {"cgroup.freeze", "0\n"},
+      {"cgroup.max.depth", "16\n"},
+      {"cgroup.max.descendants", "100\n"},
+      {"cgroup.stat",
+       "nr_descendants 3\nnr_subsys_cpu 4\nnr_dying_descendants 1\nnr_dying_subsys_cpu 2\n"},
+      {"cpu.uclamp.max", "75.00\n"},
+      {"cpu.uclamp.min", "12.50\n"},
+      {"cpuset.cpus", "0-3,6\n"},
+      {"cpuset.cpus.effective", "0-2\n"},
+      {"cpuset.cpus.exclusive", "1-2\n"},
+      {"cpuset.cpus.exclusive.effective", "\n"},
+      {"cpuset.cpus.isolated", "7\n"},
+      {"cpuset.cpus.partition", "root invalid (why)\n"},
+      {"cpuset.mems", "0-1\n"},
+      {"cpuset.mems.effective", "1\n"},
+      {"hugetlb.*.current", "2097152\n"},
+      {"hugetlb.*.events", "max 33\n"},
+      {"hugetlb.*.events.local", "max 34\n"},
+      {"hugetlb.*.max", "8388608\n"},
+      {"hugetlb.*.rsvd.current", "4194304\n"},
+      {"hugetlb.*.rsvd.max", "6291456\n"},
+      {"io.cost.model",
+       "8:0 ctrl=auto model=linear rbps=1 rseqiops=2 rrandiops=3 wbps=4 wseqiops=5 wrandiops=6\n"},
+      {"io.cost.qos",
+       "8:0 enable=1 ctrl=auto rpct=95.00 rlat=75000 wpct=95.10 wlat=150000 min=50.00 "
+       "max=150.00\n"},
+      {"io.latency", "8:0 target=25000\n"},
+      {"io.max", "8:0 rbps=1 wbps=2 riops=3 wiops=4\n"},
+      {"io.prio.class", "idle\n"},
+      {"io.weight", "default 100\n8:0 200\n"},
+      {"memory.numa_stat", "anon N0=1\n"},
+      {"memory.swap.events", "high 1\nmax 2\nfail 3\n"},
+      {"memory.swap.high", "4096\n"},
+      {"memory.swap.peak", "8192\n"},
+      {"memory.zswap.current", "49152\n"},
+      {"memory.zswap.max", "65536\n"},
+      {"memory.zswap.writeback", "1\n"},
+      {"misc.capacity", "sev 509\n"},
+      {"misc.current", "sev 3\n"},
+      {"misc.events", "sev.max 21\n"},
+      {"misc.events.local", "sev.max 23\n"},
+      {"misc.max", "sev 50\nsev_es max\n"},
+      {"misc.peak", "sev 5\n"},
+      {"pids.events.local", "max 72\n"},
+      {"rdma.current", "mlx4_0 hca_handle=2 hca_object=2000 \n"},
+      {"rdma.max", "mlx4_0 hca_handle=9 hca_object=10 \n"},
+  };
+  return kTexts;
+}
+
 }  // namespace
 
 cgroup::Sample bare_sample(std::string path, std::uint64_t id) {
@@ -73,6 +131,38 @@ cgroup::Sample full_sample(std::string path, std::uint64_t id) {
   sample.pids_max = std::uint64_t{64};
   sample.pids_events = cgroup::PidsEvents{.max = 2};
   sample.cgroup_events = cgroup::CgroupEvents{.populated = true, .frozen = false};
+  return sample;
+}
+
+cgroup::Sample grouped_sample(std::string path, std::uint64_t id) {
+  using cgroup::FileGroups;
+  cgroup::Sample sample = full_sample(std::move(path), id);
+  std::uint64_t number = 1000;
+  for (const auto& row : cgroup::sampled_files()) {
+    if (!row.group) continue;
+    const std::string file =
+        row.of_each_size() ? cgroup::file_of_size(row.name, "2MB") : std::string(row.name);
+    EXPECT_TRUE(row.store(sample, file, group_texts().at(std::string(row.name)), FileGroups::all()))
+        << file;
+  }
+  cgroup::GroupedFiles files = *sample.grouped;
+  for (const auto& row : cgroup::kMemoryStat) (*sample.memory_stat).*row.member = ++number;
+  for (const auto& row : cgroup::kMemoryStatMore) {
+    files.memory_stat = files.memory_stat.value_or(cgroup::MemoryStatMore{});
+    (*files.memory_stat).*row.member = ++number;
+  }
+  files.memory_numa_stat = {{0, *sample.memory_stat, *files.memory_stat}, {1, {}, {}}};
+  files.memory_numa_stat->back().stat.anon = 77;
+  files.io_cost = {{8, 0, cgroup::Percent{10125}, 1, 2, 3, 4}};
+  sample.grouped = std::make_shared<const cgroup::GroupedFiles>(std::move(files));
+  sample.cpu_stat->nice_usec = 17;
+  sample.cpu_stat->core_sched_force_idle_usec = 19;
+  sample.cpu_idle = false;
+  sample.cpu_max_burst = Usec{25000};
+  sample.memory_oom_group = true;
+  sample.cgroup_type = cgroup::CgroupType::domain_threaded;
+  sample.controllers = {"cpu", "memory"};
+  sample.subtree_control = {"cpu"};
   return sample;
 }
 

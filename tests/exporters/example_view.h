@@ -8,6 +8,8 @@ namespace cgwarden::exporters {
 
 // A sample in which every member shown on /metrics is present, each with a value of its own.
 cgroup::Sample full_sample(std::string path, std::uint64_t id);
+// With every value of every export group.
+cgroup::Sample grouped_sample(std::string path, std::uint64_t id);
 
 // A sample of a kernel that gave nothing but the identity.
 cgroup::Sample bare_sample(std::string path, std::uint64_t id);

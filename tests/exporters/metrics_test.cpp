@@ -8,6 +8,7 @@
 #include "golden.h"
 
 #include "base/text.h"
+#include "cgroup/grouped_files.h"
 #include "exporters/escape.h"
 
 namespace cgwarden::exporters {
@@ -23,6 +24,45 @@ TEST(Metrics, TextFormatIsTheGolden) {
 
 TEST(Metrics, OpenMetricsFormatIsTheGolden) {
   expect_golden(GOLDEN "/metrics.openmetrics", render_metrics(example_view(), openmetrics_1_0_0));
+}
+
+TEST(Metrics, AllGroupsAreTheGolden) {
+  View view = view_of({grouped_sample("/a", 1)});
+  view.groups = cgroup::FileGroups::all();
+  expect_golden(GOLDEN "/groups.txt", render_metrics(view, text_0_0_4));
+  expect_golden(GOLDEN "/groups.openmetrics", render_metrics(view, openmetrics_1_0_0));
+}
+
+TEST(Metrics, AGroupIsShownOnlyWhereItIsAskedFor) {
+  View view = view_of({grouped_sample("/a", 1)});
+  const std::string none = render_metrics(view, text_0_0_4);
+  EXPECT_EQ(none.find("hugetlb"), std::string::npos);
+  EXPECT_EQ(none.find("swap_peak"), std::string::npos);
+  view.groups = {cgroup::FileGroup::hugetlb};
+  const std::string one = render_metrics(view, text_0_0_4);
+  EXPECT_THAT(one, HasSubstr("\ncgwarden_cgroup_hugetlb_current_bytes{cgroup=\"/a\","
+                             "pagesize=\"2MB\"} 2097152\n"));
+  EXPECT_EQ(one.find("misc"), std::string::npos);
+  EXPECT_TRUE(one.starts_with(none.substr(0, none.size() - 1)));
+}
+
+TEST(Metrics, MaxAndEmptyListsOfAGroupHaveNoLine) {
+  cgroup::Sample sample = bare_sample("/a", 1);
+  cgroup::GroupedFiles files;
+  files.hugetlb = {{"2MB", {}, Max{}, {}, {}, {}, {}}};
+  files.misc_max = {{{"sev", Max{}}}};
+  files.cpuset_cpus = cgroup::IdList{};
+  files.cpuset_cpus_effective = cgroup::IdList{};
+  files.cpu_uclamp_max = LimitOf<cgroup::Percent>{Max{}};
+  files.cgroup_max_depth = LimitOf<std::uint64_t>{Max{}};
+  sample.grouped = std::make_shared<const cgroup::GroupedFiles>(std::move(files));
+  View view = view_of({sample});
+  view.groups = cgroup::FileGroups::all();
+  const std::string text = render_metrics(view, text_0_0_4);
+  for (const char* word : {"hugetlb", "misc", "cpuset_cpus{", "uclamp", "max_depth"}) {
+    EXPECT_THAT(text, Not(HasSubstr(word)));
+  }
+  EXPECT_THAT(text, HasSubstr("cpuset_cpus_effective{cgroup=\"/a\",list=\"\"} 0\n"));
 }
 
 TEST(Metrics, HostileNamesBecomeValidLabels) {

@@ -44,6 +44,17 @@ TEST(SelfMetrics, ShowsEveryMetricOfTheCatalogAndNoOther) {
   }
 }
 
+TEST(SelfMetrics, ReadErrorsOfAGroupAreThereAtZeroFromItsChoiceOn) {
+  SelfMetrics metrics;
+  const std::string series = "cgwarden_agent_read_errors_total{file=\"hugetlb.*.max\",kind=\"io\"}";
+  EXPECT_THAT(metrics.render(text_0_0_4), testing::Not(HasSubstr(series)));
+  metrics.file_groups({cgroup::FileGroup::hugetlb});
+  EXPECT_THAT(metrics.render(text_0_0_4), HasSubstr(series + " 0\n"));
+  metrics.read_errors(cgroup::sampled_file("hugetlb.2MB.max"), cgroup::ReadFault::io, 2);
+  EXPECT_THAT(metrics.render(text_0_0_4), HasSubstr(series + " 2\n"));
+  EXPECT_THAT(metrics.render(text_0_0_4), testing::Not(HasSubstr("misc.max")));
+}
+
 TEST(SelfMetrics, CountsWhatHappens) {
   SelfMetrics metrics;
   metrics.tick(Usec{20000}, 12, 3, 4);

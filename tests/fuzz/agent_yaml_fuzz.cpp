@@ -25,6 +25,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       fuzz::require(policy::glob_fault(glob).empty(), "globs are well formed");
     }
   }
+  for (const auto group : cgroup::kAllFileGroups) {
+    const bool named = text.find(to_string(group)) != std::string_view::npos;
+    fuzz::require(named || !loaded->export_groups.has(group), "a group in force was asked for");
+  }
   fuzz::require(loaded->web_config.empty() || loaded->web_config.starts_with('/'),
                 "the web configuration has an absolute path");
   return 0;

@@ -122,6 +122,26 @@ TEST(AgentConfigTest, EachFaultIsSaidWhereItStands) {
   EXPECT_THAT(found, HasSubstr("hint: did you mean \"listen\"?"));
 }
 
+TEST(AgentConfigTest, ExportGroups) {
+  using cgroup::FileGroup;
+  EXPECT_EQ(config_of("").export_groups, cgroup::FileGroups{});
+  EXPECT_EQ(config_of("export: {}\n").export_groups, cgroup::FileGroups{});
+  EXPECT_EQ(config_of("export: {groups: []}\n").export_groups, cgroup::FileGroups{});
+  EXPECT_EQ(config_of("export: {groups: [memory.stat, hugetlb]}\n").export_groups,
+            (cgroup::FileGroups{FileGroup::memory_stat, FileGroup::hugetlb}));
+  const std::string found =
+      agent_errors(agent_text("export:\n  groups: [hugetlb, Memory, cpu, cpu]\n  group: [io]\n"));
+  EXPECT_THAT(found,
+              HasSubstr("agent.yaml:4:21: error: export.groups cannot be \"Memory\": there is no "
+                        "such group; groups are cgroup, cpu, cpuset, memory, memory.stat, "
+                        "memory.numa_stat, io, pids, hugetlb, rdma, misc"));
+  EXPECT_THAT(found, HasSubstr("agent.yaml:4:34: error: the group cpu stands twice"));
+  EXPECT_THAT(found, HasSubstr("agent.yaml:5:3: error: unknown key \"export.group\""));
+  EXPECT_THAT(agent_errors(agent_text("export: [cpu]\n")), HasSubstr("export must be a map"));
+  EXPECT_THAT(agent_errors(agent_text("export: {groups: cpu}\n")),
+              HasSubstr("agent.yaml:3:18: error: export.groups must be a list"));
+}
+
 TEST(AgentConfigTest, NoTierIsFasterThanTheTick) {
   EXPECT_THAT(agent_errors(agent_text("intervals: {tick: 10s, slow: 5s}\n")),
               HasSubstr("intervals.slow cannot be \"5s\": it is outside 10000ms to 3600s"));

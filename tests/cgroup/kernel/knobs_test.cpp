@@ -44,7 +44,7 @@ TEST_F(KnobsTest, EachReadsBackEqualAndIsNotWrittenTwice) {
     EXPECT_NE(first.before, knob.value) << knob.file;
     EXPECT_EQ(write(knob.file, knob.value).outcome, WriteOutcome::unchanged) << knob.file;
   }
-  const auto found = facts(tree_.read_sample(leaf_).value());
+  const auto found = facts(tree_.read_sample(leaf_, FileGroups::all()).value());
   for (const auto& [key, value] :
        std::map<std::string, std::string>{{"cpu.weight|", "300"},
                                           {"cpu.max|quota", "max"},

@@ -131,10 +131,12 @@ TEST_F(LifeTest, TheSnapshotHoldsEveryDirectoryAndReadsEveryFile) {
       ADD_FAILURE() << sample.path << reason;
     // Whatever is on disk and has a member was read into it.
     const auto read = facts(sample);
+    const auto all = facts(tree_.read_sample(sample.path, FileGroups::all()).value());
     const std::string directory = tree_.root() + sample.path;
     for (const auto& entry : std::filesystem::directory_iterator(directory)) {
       const std::string file = entry.path().filename();
-      EXPECT_TRUE(!is_sampled(file) || read.contains(file)) << sample.path << "/" << file;
+      EXPECT_TRUE(!is_sampled(file, {}) || read.contains(file)) << sample.path << "/" << file;
+      EXPECT_TRUE(!is_sampled(file) || all.contains(file)) << sample.path << "/" << file;
     }
   }
   EXPECT_EQ(found, expected);
@@ -145,7 +147,7 @@ TEST_F(LifeTest, TheSnapshotHoldsEveryDirectoryAndReadsEveryFile) {
 // built without CONFIG_ZSWAP.
 TEST_F(LifeTest, OnlyTheFieldsOfNewerKernelsAreMissing) {
   Child child(tree_, leaf_, sleep_forever);
-  const auto found = facts(tree_.read_sample(leaf_).value());
+  const auto found = facts(tree_.read_sample(leaf_, FileGroups::all()).value());
   utsname name{};
   ASSERT_EQ(::uname(&name), 0);
   const bool old = std::string_view(name.release).starts_with("6.1.");
@@ -224,14 +226,27 @@ TEST_F(LifeTest, OnlyTheFieldsOfNewerKernelsAreMissing) {
                           "cgroup.events|frozen",
                           "cgroup.stat|nr_descendants",
                           "cgroup.stat|nr_dying_descendants",
+                          "cgroup.stat|nr_subsys_cpu",
+                          "cgroup.stat|nr_dying_subsys_memory",
+                          "cgroup.max.depth|",
+                          "cgroup.max.descendants|",
+                          "memory.stat|pgscan_kswapd",
+                          "memory.stat|pgscan_khugepaged",
+                          "memory.stat|workingset_nodereclaim",
+                          "memory.numa_stat|N0 anon",
                           "cgroup.type|type",
                           "cgroup.freeze|"}) {
     if (!found.contains(key)) missing.insert(key);
   }
   std::set<std::string> expected;
   if (old) {
-    expected = {"cpu.stat|nice_usec", "cpu.stat.local|throttled_usec", "memory.swap.peak|",
-                "pids.events.local|max"};
+    expected = {"cpu.stat|nice_usec",
+                "cpu.stat.local|throttled_usec",
+                "memory.swap.peak|",
+                "pids.events.local|max",
+                "cgroup.stat|nr_subsys_cpu",
+                "cgroup.stat|nr_dying_subsys_memory",
+                "memory.stat|pgscan_khugepaged"};
   }
   EXPECT_EQ(missing, expected);
   for (const char* file : {"io.stat", "io.max", "cgroup.controllers", "cgroup.subtree_control"}) {
