@@ -36,11 +36,11 @@ struct Named {
 // The keys of memory.stat that MemoryStat has not (bytes up to shmem_thp, then event counts).
 struct MemoryStatMore {
   Count sec_pagetables;  // 6.1
-  Count vmalloc;         // 6.0
+  Count vmalloc;         // 5.17
   Count hugetlb;         // 6.13
   Count anon_thp;
-  Count file_thp;   // 5.10
-  Count shmem_thp;  // 5.10
+  Count file_thp;   // 5.11
+  Count shmem_thp;  // 5.11
   Count workingset_activate_anon;
   Count workingset_activate_file;
   Count workingset_restore_anon;
@@ -52,10 +52,10 @@ struct MemoryStatMore {
   Count pgpromote_success;    // 6.12, CONFIG_NUMA_BALANCING
   Count pgscan_kswapd;        // 5.18
   Count pgscan_direct;        // 5.18
-  Count pgscan_khugepaged;    // 6.3
+  Count pgscan_khugepaged;    // 6.2
   Count pgsteal_kswapd;       // 5.18
   Count pgsteal_direct;       // 5.18
-  Count pgsteal_khugepaged;   // 6.3
+  Count pgsteal_khugepaged;   // 6.2
   Count pgrefill;
   Count pgactivate;
   Count pgdeactivate;
@@ -68,8 +68,8 @@ struct MemoryStatMore {
   Count zswpwb;       // 6.8, CONFIG_ZSWAP
   Count thp_fault_alloc;
   Count thp_collapse_alloc;
-  Count thp_swpout;           // 6.6
-  Count thp_swpout_fallback;  // 6.6
+  Count thp_swpout;           // 6.7
+  Count thp_swpout_fallback;  // 6.7
   Count numa_pages_migrated;  // 6.12, CONFIG_NUMA_BALANCING
   Count numa_pte_updates;     // 6.12, CONFIG_NUMA_BALANCING
   Count numa_hint_faults;     // 6.12, CONFIG_NUMA_BALANCING
@@ -198,7 +198,7 @@ struct GroupedFiles {
   std::optional<std::vector<Named<std::uint64_t>>> misc_current;       // 5.13
   std::optional<std::vector<Named<std::uint64_t>>> misc_peak;          // 6.11
   std::optional<std::vector<Named<LimitOf<std::uint64_t>>>> misc_max;  // 5.13
-  std::optional<std::vector<Named<std::uint64_t>>> misc_events;        // `max`, 5.15
+  std::optional<std::vector<Named<std::uint64_t>>> misc_events;        // `max`, 5.16
   std::optional<std::vector<Named<std::uint64_t>>> misc_events_local;  // `max`, 6.11
 };
 
