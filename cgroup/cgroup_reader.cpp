@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "cgroup/directory.h"
+#include "cgroup/take_value.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -61,14 +63,21 @@ void CgroupReader::list(Watched& watched, const std::vector<std::string>& names)
   watched.pressure_hidden = can_hide_pressure && !listed.test(sampled_file("cpu.pressure"));
 }
 
-bool CgroupReader::read(Watched& watched, Tier tier) {
+bool CgroupReader::read(Watched& watched, Tier tier, ValuesIndex* index) {
+  const CgroupValues* values =
+      index == nullptr ? nullptr : index->find(watched.sample.id, watched.place);
   UniqueFd directory;
   if (tier == Tier::slow && watched.pressure_hidden && !still_there(watched)) return false;
   const auto files = sampled_files();
   const std::size_t end = tier == Tier::tick ? kTickFiles : kSampledFiles;
   for (std::size_t file = tier == Tier::tick ? 0 : kTickFiles; file < end; ++file) {
     if (files[file].tier != tier || !watched.listed.test(file)) continue;
-    if (file == kCgroupEvents && watched.told && !std::exchange(watched.changed, false)) continue;
+    if (file == kCgroupEvents && watched.told) {
+      // Its read arms poll(2) again: no value takes the place of that.
+      if (!std::exchange(watched.changed, false)) continue;
+    } else if (take(values, watched, file)) {
+      continue;
+    }
     if (read_file(watched, file, directory) == Outcome::done) continue;
     // Gone with its cgroup, or alone: a controller was taken away, or given back since.
     if (!still_there(watched)) return false;
@@ -77,6 +86,13 @@ bool CgroupReader::read(Watched& watched, Tier tier) {
     if (!still_there(watched)) return false;
     files[file].clear(watched.sample);
   }
+  return true;
+}
+
+bool CgroupReader::take(const CgroupValues* values, Watched& watched, std::size_t file) {
+  if (values == nullptr || !take_value(*values, file, watched.sample)) return false;
+  forget_unreadable(watched.sample, sampled_files()[file].name);
+  watched.valued |= file == kCpuStat;
   return true;
 }
 
@@ -106,9 +122,12 @@ CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file
     }
     return Outcome::done;
   }
+  std::optional<CpuStat> before;
+  if (watched.valued && file == kCpuStat) before = watched.sample.cpu_stat;
   if (const Status stored = row.store(watched.sample, row.name, *text); !stored) {
     refuse(watched, file, stored.error());
   } else {
+    if (before) keep_rising(*before, *watched.sample.cpu_stat);
     forget_unreadable(watched.sample, row.name);
   }
   return Outcome::done;

@@ -35,6 +35,7 @@ inline constexpr std::size_t kSampledFiles = 39;
 // last: it is in every cgroup as long as the cgroup lives.
 [[nodiscard]] std::span<const SampledFile, kSampledFiles> sampled_files();
 inline constexpr std::size_t kTickFiles = 7;
+inline constexpr std::size_t kCpuStat = 0;
 inline constexpr std::size_t kCgroupEvents = kTickFiles - 1;
 
 // Its place in sampled_files(); kSampledFiles when a Sample has no member for it.
