@@ -18,9 +18,6 @@ inline constexpr std::size_t kProcsFileBytes = 32U * 1024U * 1024U;
 inline constexpr std::size_t kCgroupDepth = 64;
 // The product's stated scale is 10,000 cgroups; ten times that bounds memory at about 300 MB.
 inline constexpr std::size_t kCgroupsWatched = 100000;
-// Processors whose parts of pressure the BPF program adds up for each cgroup; with more of them the
-// kernel's own files are no dearer. The program has room for as many (MOST_CPUS).
-inline constexpr int kPressureCpus = 512;
 // Fds kept on files of every tick: 7 a cgroup at the stated scale and a seventh more. The kernel
 // charges 4 KiB to the agent for each that was read, 320 MB in all.
 inline constexpr std::size_t kKeptFiles = 80000;

@@ -25,6 +25,9 @@ enum CgroupValuesKey {
 
 // kernel/sched/psi.c: io some, io full, memory some, memory full, cpu some, cpu full.
 enum { kValuesPressureStates = 6, kValuesMemoryEvents = 6 };
+// Possible processors of which the parts of pressure are looked at for each cgroup. With more of
+// them pressure is read from files, which are then no dearer.
+enum { kValuesMostCpus = 512 };
 
 struct CgroupValues {
   __u64 id;  // of the kernfs node: the inode

@@ -129,8 +129,7 @@ Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t cap
   auto& constants = *made.skeleton->rodata;
   const int cpus = libbpf_num_possible_cpus();
   constants.capacity = static_cast<__u32>(capacity);
-  // Each costs at every cgroup: with so many the files are no dearer.
-  constants.cpus = cpus > 0 && cpus <= limits::kPressureCpus ? static_cast<__u32>(cpus) : 0;
+  constants.cpus = cpus > 0 && cpus <= kValuesMostCpus ? static_cast<__u32>(cpus) : 0;
   constants.page_size = static_cast<__u32>(::sysconf(_SC_PAGESIZE));
   constants.frozen_bit = facts.frozen_bit;
   constants.css_online = facts.css_online;

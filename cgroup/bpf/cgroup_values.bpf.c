@@ -13,8 +13,6 @@
 // from this file.
 char LICENSE[] SEC("license") = "GPL";
 
-#define MOST_CPUS 512
-
 // Set before loading, by what the kernel's BTF says.
 const volatile __u32 capacity = 1;
 const volatile __u32 cpus = 0;  // possible ones; 0: no pressure
@@ -27,8 +25,8 @@ const volatile _Bool flush_css = 0;
 // How many the walk came across; more than `capacity` are not written. Set to 0 before each walk.
 __u32 seen = 0;
 // By processor: how far its part of a per-CPU variable is from the variable's address.
-static __u64 cpu_offsets[MOST_CPUS];
-// As the scheduler counts it, not later than now.
+static __u64 cpu_offsets[kValuesMostCpus];
+// As the scheduler counts it, not later than now: when this process was last given the processor.
 static __u64 clock_nsec = 0;
 
 // A processor's part of a pressure group, copied whole: its size and offsets are known when the
@@ -104,10 +102,11 @@ static __always_inline void read_cpu(struct cgroup* cgrp, struct CgroupValues* o
     out->force_idle_nsec = stat->forceidle_sum;
     out->keys |= kValuesForceIdle;
   }
+  if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, cpu_cgrp_id)) return;
+  if (!bpf_core_field_exists(((struct task_group*)0)->cfs_bandwidth)) return;
   struct cgroup_subsys_state* css =
       controller(cgrp, bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id), css_online);
   if (!css) return;
-  if (!bpf_core_field_exists(((struct task_group*)0)->cfs_bandwidth)) return;
   const struct cfs_bandwidth* bandwidth = &container(css, struct task_group)->cfs_bandwidth;
   long failed = 0;
   failed |= BPF_CORE_READ_INTO(&out->nr_periods, bandwidth, nr_periods);
@@ -124,6 +123,7 @@ static __always_inline void read_cpu(struct cgroup* cgrp, struct CgroupValues* o
 
 // mm/memcontrol.c memory_current_read, __memory_events_show.
 static __always_inline void read_memory(struct cgroup* cgrp, struct CgroupValues* out) {
+  if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) return;
   struct cgroup_subsys_state* css =
       controller(cgrp, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id),
                  css_online | css_visible);
@@ -145,6 +145,7 @@ static __always_inline void read_memory(struct cgroup* cgrp, struct CgroupValues
 
 // kernel/cgroup/pids.c pids_current_read.
 static __always_inline void read_pids(struct cgroup* cgrp, struct CgroupValues* out) {
+  if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) return;
   struct cgroup_subsys_state* css =
       controller(cgrp, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id),
                  css_online | css_visible);
@@ -161,7 +162,7 @@ static __always_inline void read_pids(struct cgroup* cgrp, struct CgroupValues* 
 static __always_inline __u32 unsettled(__u64 pcpu, __u32 cpu) {
   const __u32 all = (1U << kValuesPressureStates) - 1;
   const __u32 size = bpf_core_type_size(struct psi_group_cpu);
-  if (size == 0 || size > sizeof part_copy || cpu >= MOST_CPUS) return all;
+  if (size == 0 || size > sizeof part_copy || cpu >= kValuesMostCpus) return all;
   const void* part = (const void*)(pcpu + cpu_offsets[cpu]);
   if (bpf_probe_read_kernel(part_copy.words, size, part) != 0) return all;
   if (bpf_probe_read_kernel(part_again.words, size, part) != 0) return all;
@@ -191,6 +192,7 @@ static __always_inline _Bool states_are_known(void) {
 // kernel/sched/psi.c psi_show: it settles the stall times of all processors, and the averages when
 // their time has come. A resource is offered when neither would change anything.
 static __always_inline void read_pressure(struct cgroup* cgrp, struct CgroupValues* out) {
+  if (!bpf_core_field_exists(cgrp->psi)) return;
   struct psi_group* group = cgrp->psi;
   if (cpus == 0 || !group || !group->enabled || !states_are_known()) return;
   // Somebody settles it now: the parts do not fit each other.
@@ -218,7 +220,7 @@ static __always_inline void read_pressure(struct cgroup* cgrp, struct CgroupValu
   if (current) stale = 0;
   __u64 parts = 0;
   if (bpf_probe_read_kernel(&parts, sizeof parts, &group->pcpu) != 0) return;
-  for (__u32 cpu = 0; cpu < cpus && cpu < MOST_CPUS; ++cpu) stale |= unsettled(parts, cpu);
+  for (__u32 cpu = 0; cpu < cpus && cpu < kValuesMostCpus; ++cpu) stale |= unsettled(parts, cpu);
   if (*(volatile long*)&group->avgs_lock.owner.counter != 0) return;
   if (bpf_probe_read_kernel(total_again, sizeof total_again, total) != 0) return;
   for (int state = 0; state < kValuesPressureStates; ++state) {
@@ -251,7 +253,7 @@ static __always_inline void prepare(struct cgroup* top) {
   const __u32 first = 0;
   bpf_probe_read_kernel(&variable, sizeof variable,
                         member_address(address_of(&probe), struct bpf_array, pptrs));
-  for (__u32 cpu = 0; cpu < cpus && cpu < MOST_CPUS; ++cpu) {
+  for (__u32 cpu = 0; cpu < cpus && cpu < kValuesMostCpus; ++cpu) {
     const void* part = bpf_map_lookup_percpu_elem(&probe, &first, cpu);
     if (part) cpu_offsets[cpu] = address_of(part) - variable;
   }
