@@ -17,6 +17,7 @@ Status read_config_file(const std::string& path, Options& options) {
   }
   if (loaded->listen) options.listen = *std::move(loaded->listen);
   options.intervals = loaded->intervals;
+  options.collector = loaded->collector;
   options.discovery = std::move(loaded->discovery);
   options.export_groups = loaded->export_groups;
   if (!loaded->web_config.empty()) options.web_config = std::move(loaded->web_config);

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/program.h"
+#include "cgroup/bpf/cgroup_iterator.h"
 #include "policy/match.h"
 
 namespace cgwarden::agent {
@@ -67,7 +68,8 @@ SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<vo
       sampler_(*parts.tree, sampler_options(options), files_),
       prepare_(std::move(prepare)),
       sampled_(std::move(sampled)),
-      back_off_(options.intervals.tick) {
+      back_off_(options.intervals.tick),
+      wants_values_(options.collector == policy::Collector::bpf) {
   parts_.metrics->file_groups(options.export_groups);
 }
 
@@ -91,6 +93,7 @@ Status SamplingLoop::start() {
              parts_.loop->add(sampler_.events_fd(), EPOLLIN, [this](std::uint32_t) { emptied(); }));
   prepare_();
   run("discovery", [this] { open_watch(); });
+  if (wants_values_) open_source();
   begin();
   while (step()) {
   }
@@ -118,6 +121,30 @@ void SamplingLoop::open_watch() {
   if (registered) changes_watch_ = std::move(*registered);
 }
 
+void SamplingLoop::open_source() {
+  auto source = cgroup::open_cgroup_iterator(*parts_.tree);
+  if (!source) {
+    log::warning("collector_by_files", {{"error", source.error().sentence()}});
+    parts_.metrics->collector_run("bpf", Usec{0}, false);
+    return;
+  }
+  sampler_.set_source(std::move(*source));
+}
+
+// A walk that fails costs no more than the reads of the files, and is said once.
+void SamplingLoop::read_values() {
+  const Usec begun = parts_.clock->now().boottime;
+  const Status told = sampler_.read_values();
+  const Usec took = parts_.clock->now().boottime - begun;
+  parts_.metrics->collector_run("bpf", took, told.has_value());
+  spent_ += took;
+  const std::string fault = told ? std::string() : told.error().sentence();
+  if (!fault.empty() && fault != said_values_fault_) {
+    log::warning("collector_by_files", {{"error", fault}});
+  }
+  said_values_fault_ = fault;
+}
+
 Status SamplingLoop::arm() {
   CGW_ASSIGN(timer_, parts_.loop->timer(back_off_.interval(), back_off_.interval(), [this] {
     // A tick that is not done yet is an overrun; it ends first.
@@ -134,6 +161,7 @@ void SamplingLoop::begin() {
     run("discovery", [this] { sampler_.poll_changes(parts_.clock->now()); });
   }
   sampler_.begin(parts_.clock->now());
+  if (sampler_.has_source()) read_values();
   const std::uint64_t one = 1;
   // Cannot fail: nothing is counted up to the largest number.
   [[maybe_unused]] const ssize_t written = ::write(portion_.get(), &one, sizeof one);

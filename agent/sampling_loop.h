@@ -41,6 +41,8 @@ class SamplingLoop {
 
  private:
   void open_watch();
+  void open_source();
+  void read_values();
   [[nodiscard]] Status arm();
   void begin();
   // One portion; true while the tick goes on.
@@ -67,6 +69,8 @@ class SamplingLoop {
   EventLoop::Watch events_watch_;
   EventLoop::Timer timer_;
   std::string said_fault_;
+  bool wants_values_ = false;      // sampling.collector is bpf
+  std::string said_values_fault_;  // why they were not to be had the last time
   cgroup::ReadErrors exported_errors_{};
   cgroup::Sampler::Drops exported_drops_{};
 };

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "base/limits.h"
 #include "cgroup/directory.h"
 #include "cgroup/grouped_format.h"
+#include "cgroup/take_value.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -77,14 +79,21 @@ void CgroupReader::list(Watched& watched, const std::vector<std::string>& names)
   watched.pressure_hidden = can_hide_pressure && !listed.test(sampled_file("cpu.pressure"));
 }
 
-bool CgroupReader::read(Watched& watched, Tier tier) {
+bool CgroupReader::read(Watched& watched, Tier tier, ValuesIndex* index) {
+  const CgroupValues* values =
+      index == nullptr ? nullptr : index->find(watched.sample.id, watched.place);
   UniqueFd directory;
   if (tier == Tier::slow && watched.pressure_hidden && !still_there(watched)) return false;
   const auto files = sampled_files();
   const std::size_t end = tier == Tier::tick ? kTickFiles : kSampledFiles;
   for (std::size_t file = tier == Tier::tick ? 0 : kTickFiles; file < end; ++file) {
     if (files[file].tier != tier || !watched.listed.test(file)) continue;
-    if (file == kCgroupEvents && watched.told && !std::exchange(watched.changed, false)) continue;
+    if (file == kCgroupEvents && watched.told) {
+      // Its read arms poll(2) again: no value takes the place of that.
+      if (!std::exchange(watched.changed, false)) continue;
+    } else if (take(values, watched, file)) {
+      continue;
+    }
     if (!files[file].of_each_size()) {
       if (!read_row(watched, file, files[file].name, directory)) return false;
       continue;
@@ -111,6 +120,13 @@ bool CgroupReader::read_row(Watched& watched, std::size_t file, std::string_view
   return true;
 }
 
+bool CgroupReader::take(const CgroupValues* values, Watched& watched, std::size_t file) {
+  if (values == nullptr || !take_value(*values, file, watched.sample)) return false;
+  forget_unreadable(watched.sample, sampled_files()[file].name);
+  watched.valued |= file == kCpuStat;
+  return true;
+}
+
 CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file,
                                               std::string_view name, UniqueFd& directory) {
   const Result<std::string_view> text = text_of(watched, file, name, directory);
@@ -132,7 +148,10 @@ CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file
     keep(watched, file, name, controllers);
     return Outcome::done;
   }
+  std::optional<CpuStat> before;
+  if (watched.valued && file == kCpuStat) before = watched.sample.cpu_stat;
   keep(watched, file, name, *text);
+  if (before && watched.sample.cpu_stat) keep_rising(*before, *watched.sample.cpu_stat);
   return Outcome::done;
 }
 

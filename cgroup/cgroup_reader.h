@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cgroup/control_files.h"
 #include "cgroup/sampled_files.h"
+#include "cgroup/values_index.h"
 
 namespace cgwarden::cgroup {
 
@@ -38,6 +39,8 @@ struct Watched {
   bool over_bound = false;
   std::string controllers;       // text of cgroup.controllers when the directory was listed
   bool pressure_hidden = false;  // cgroup.pressure is 0
+  std::size_t place = 0;         // ValuesIndex::find
+  bool valued = false;           // its cpu.stat came from there
 };
 
 // Reads the files of one cgroup at a time into its Sample: those of every tick through kept fds and
@@ -52,8 +55,8 @@ class CgroupReader {
   void list(Watched& watched, const std::vector<std::string>& names);
   // Reads the files of `tier`. A file that cannot be read or parsed is absent from the sample,
   // named in Sample::unreadable and counted. false when the cgroup itself is gone: the sample then
-  // holds the last values.
-  [[nodiscard]] bool read(Watched& watched, Tier tier);
+  // holds the last values. What `values` have of it is not read from files.
+  [[nodiscard]] bool read(Watched& watched, Tier tier, ValuesIndex* values = nullptr);
   // Closes its fds.
   void release(Watched& watched);
 
@@ -64,6 +67,7 @@ class CgroupReader {
 
  private:
   enum class Outcome { done, lost };
+  static bool take(const CgroupValues* values, Watched& watched, std::size_t file);
   bool read_row(Watched& watched, std::size_t file, std::string_view name, UniqueFd& directory);
   Outcome read_file(Watched& watched, std::size_t file, std::string_view name, UniqueFd& directory);
   Result<std::string_view> text_of(Watched& watched, std::size_t file, std::string_view name,

@@ -43,6 +43,7 @@ inline constexpr std::size_t kSampledFiles = 73;
 // last: it is in every cgroup as long as the cgroup lives.
 [[nodiscard]] std::span<const SampledFile, kSampledFiles> sampled_files();
 inline constexpr std::size_t kTickFiles = 7;
+inline constexpr std::size_t kCpuStat = 0;
 inline constexpr std::size_t kCgroupEvents = kTickFiles - 1;
 
 // "hugetlb.2MB.max" of "hugetlb.*.max".

@@ -145,13 +145,13 @@ bool Sampler::start(Rows::iterator at, const std::vector<std::string>& files, Ti
   return true;
 }
 
-bool Sampler::read(Row& row, Tier tier, TimePoint now) {
+bool Sampler::read(Row& row, Tier tier, TimePoint now, ValuesIndex* values) {
   Watched& watched = *row.watched;
   if (tier == Tier::medium && watched.over_bound && reader_.has_room()) watched.over_bound = false;
   if (tier == Tier::medium) watched.changed = true;
   // First: the reader makes it due at once when there are new files.
   watched.due.at(static_cast<std::size_t>(tier)) = now.boottime + interval(tier);
-  if (!reader_.read(watched, tier)) return false;
+  if (!reader_.read(watched, tier, values)) return false;
   if (tier == Tier::tick) poll_events(watched);
   return true;
 }
@@ -208,7 +208,16 @@ void Sampler::begin(TimePoint now) {
   if (sampled_ < options_.most_cgroups) promote(now);
 }
 
+Status Sampler::read_values() {
+  values_.set({});
+  if (!source_) return {};
+  CGW_ASSIGN(const std::span<const CgroupValues> values, source_->read());
+  values_.set(values);
+  return {};
+}
+
 bool Sampler::collect(Tier tier, std::size_t most) {
+  ValuesIndex* values = values_.empty() ? nullptr : &values_;
   auto at = position_ ? rows_.upper_bound(*position_) : rows_.begin();
   std::size_t done = 0;
   while (at != rows_.end()) {
@@ -222,13 +231,14 @@ bool Sampler::collect(Tier tier, std::size_t most) {
       return true;
     }
     ++done;
-    at = read(row, tier, now_) ? std::next(at) : retire(at, now_);
+    at = read(row, tier, now_, values) ? std::next(at) : retire(at, now_);
   }
   position_.reset();
   return false;
 }
 
 std::shared_ptr<const Snapshot> Sampler::finish() {
+  values_.set({});
   std::vector<Sample> samples = pool_->take();
   samples.resize(sampled_);
   std::size_t at = 0;
@@ -249,6 +259,8 @@ std::shared_ptr<const Snapshot> Sampler::finish() {
 
 std::shared_ptr<const Snapshot> Sampler::tick(TimePoint now) {
   begin(now);
+  // Without values all is read from files.
+  [[maybe_unused]] const Status told = read_values();
   for (const Tier tier : kAllTiers) {
     while (collect(tier, std::numeric_limits<std::size_t>::max())) {
     }

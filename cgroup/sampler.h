@@ -22,6 +22,8 @@
 #include "cgroup/snapshot_pool.h"
 #include "cgroup/tree.h"
 #include "cgroup/tree_watch.h"
+#include "cgroup/value_source.h"
+#include "cgroup/values_index.h"
 
 namespace cgwarden::cgroup {
 
@@ -96,11 +98,18 @@ class Sampler {
   // All intervals times `factor`: the caller overran.
   void set_back_off(unsigned factor) { back_off_ = factor; }
 
+  // From where read_values() takes values; none: all are read from files.
+  void set_source(std::unique_ptr<ValueSource> source) { source_ = std::move(source); }
+  [[nodiscard]] bool has_source() const { return source_ != nullptr; }
+
   void begin(TimePoint now);
+  // After begin(): what the source tells now is not read from files in this tick. With an error it
+  // all is.
+  [[nodiscard]] Status read_values();
   // Reads what is due in `tier` of up to `most` cgroups; false when all of them are done.
   [[nodiscard]] bool collect(Tier tier, std::size_t most);
   [[nodiscard]] std::shared_ptr<const Snapshot> finish();
-  // The three in one.
+  // All of them in one.
   [[nodiscard]] std::shared_ptr<const Snapshot> tick(TimePoint now);
 
   // What was shown as gone up to snapshot `sequence` is not shown any more.
@@ -148,7 +157,7 @@ class Sampler {
   // false when it is gone.
   [[nodiscard]] bool start(Rows::iterator row, const std::vector<std::string>& files,
                            TimePoint now);
-  [[nodiscard]] bool read(Row& row, Tier tier, TimePoint now);
+  [[nodiscard]] bool read(Row& row, Tier tier, TimePoint now, ValuesIndex* values = nullptr);
   [[nodiscard]] bool due(const Row& row, Tier tier) const;
   [[nodiscard]] Usec interval(Tier tier) const;
   void poll_events(Watched& watched);
@@ -158,6 +167,8 @@ class Sampler {
   Options options_;
   ControlFiles& files_;
   CgroupReader reader_;
+  std::unique_ptr<ValueSource> source_;
+  ValuesIndex values_;  // of the tick under way
   std::unique_ptr<TreeWatch> watch_;
   // Its watches ran out. Kept, since somebody may still wait for its fd.
   std::unique_ptr<TreeWatch> ended_watch_;

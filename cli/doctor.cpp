@@ -14,6 +14,7 @@
 #include "agent/shim_process.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cgroup/bpf/cgroup_iterator.h"
 #include "cgroup/mount.h"
 #include "cgroup/tree.h"
 #include "cli/agent_client.h"
@@ -73,6 +74,23 @@ void look_at_psi(std::vector<DoctorFinding>& findings) {
   findings.push_back({"pressure (PSI)", limited,
                       "/proc/pressure is not there; boot with psi=1 on a kernel with CONFIG_PSI",
                       "no waiting times in metrics and verdicts"});
+}
+
+// Optional: nothing needs it.
+void look_at_bpf(const std::string& cgroup_root, std::vector<DoctorFinding>& findings) {
+  const auto mounts = cgroup::detect_mounts();
+  const std::string root =
+      !cgroup_root.empty() || !mounts ? cgroup_root : mounts->cgroup2_mount_point;
+  const auto tree = cgroup::Tree::open(root);
+  if (!tree) return;  // said before
+  const auto source = cgroup::open_cgroup_iterator(*tree, 1);
+  if (source) {
+    findings.push_back(
+        {"BPF collector", good, "can be had with sampling: {collector: bpf} in agent.yaml", ""});
+    return;
+  }
+  findings.push_back({"BPF collector", limited, source.error().sentence(),
+                      "sampling: {collector: bpf} reads files, as the agent does without it"});
 }
 
 void look_at_kernel_log(std::vector<DoctorFinding>& findings) {
@@ -188,6 +206,7 @@ int doctor(const Common& common) {
   std::vector<DoctorFinding> findings;
   look_at_mounts(common.where.cgroup_root, findings);
   look_at_psi(findings);
+  look_at_bpf(common.where.cgroup_root, findings);
   look_at_privilege(findings);
   look_at_kernel_log(findings);
   look_at_scopes(findings);

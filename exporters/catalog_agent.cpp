@@ -24,11 +24,13 @@ const std::vector<Metric>& agent_metrics() {
        "looks like."},
       {"cgwarden_agent_collector_duration_seconds_total", counter, "seconds",
        "Time spent by each collector: the tiers of control files, discovery of cgroups, last reads "
-       "of emptied ones (events), and what is made of a tick (snapshot)."},
+       "of emptied ones (events), what is made of a tick (snapshot), and the BPF program that "
+       "spares reads of files (bpf)."},
       {"cgwarden_agent_collector_runs_total", counter, "",
        "Runs of each collector; a tick of many cgroups takes several."},
       {"cgwarden_agent_collector_success", gauge, "",
-       "1 if nothing was unreadable in the last run of the collector."},
+       "1 if nothing was unreadable in the last run of the collector; 0 for bpf also if it is "
+       "configured and cannot be had."},
       {"cgwarden_agent_sampling_interval_seconds", gauge, "seconds",
        "The sampling interval in force; longer than the configured one while ticks take over half "
        "of it."},

@@ -14,9 +14,10 @@
 namespace cgwarden::exporters {
 
 // What collector_run() takes: the tiers of files, the search for cgroups that came and went, the
-// last reads of emptied ones, and what is made of them all at the end of a tick.
-inline constexpr std::array<std::string_view, 7> kCollectors{
-    "tick", "medium", "slow", "limits", "discovery", "events", "snapshot"};
+// last reads of emptied ones, what is made of them all at the end of a tick, and the BPF program
+// where it is asked for.
+inline constexpr std::array<std::string_view, 8> kCollectors{
+    "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "bpf"};
 
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
@@ -30,7 +31,8 @@ class SelfMetrics {
   // Files of these groups are read, too: their read errors exist at 0 from now on.
   void file_groups(cgroup::FileGroups groups);
   void tick(Usec duration, std::size_t cgroups, std::size_t dropped, std::size_t unreadable_files);
-  // One run of a collector of kCollectors; `success`: nothing was unreadable.
+  // One run of a collector of kCollectors; `success`: nothing was unreadable. "bpf" fails as long
+  // as it is asked for and cannot be had.
   void collector_run(std::string_view collector, Usec duration, bool success);
   // `file`: its place in cgroup::sampled_files(), kSampledFiles for the directory itself.
   void read_errors(std::size_t file, cgroup::ReadFault fault, std::uint64_t count);

@@ -96,6 +96,27 @@ void read_intervals(MapReader& document, AgentConfig& config, Findings& findings
   config.intervals = intervals;
 }
 
+void read_sampling(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample = "sampling: {collector: bpf}";
+  const Node* node = document.find("sampling");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) {
+    return report_kind(*node, "sampling", "a map", kExample, findings);
+  }
+  MapReader map(*node, "sampling.", findings);
+  if (const Node* collector = map.require("collector", kExample)) {
+    const auto chosen =
+        read_value(*collector, map.name("collector"), findings,
+                   [](std::string_view text) -> Parsed<Collector> {
+                     if (text == "files") return Collector::files;
+                     if (text == "bpf") return Collector::bpf;
+                     return std::unexpected(ValueFault{"it is neither files nor bpf", kExample});
+                   });
+    if (chosen) config.collector = *chosen;
+  }
+  map.refuse_unknown();
+}
+
 void read_globs(MapReader& map, std::string_view key, std::vector<std::string>& out,
                 Findings& findings) {
   const Node* node = map.find(key);
@@ -212,6 +233,7 @@ AgentConfig read_agent(const Node& node, Findings& findings) {
   if (!check_header(document, "Agent", findings)) return config;
   read_listen(document, config, findings);
   read_intervals(document, config, findings);
+  read_sampling(document, config, findings);
   read_discovery(document, config, findings);
   read_export(document, config, findings);
   read_web(document, config, findings);

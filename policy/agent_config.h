@@ -26,6 +26,12 @@ struct SamplingIntervals {
   void set_tick(Usec interval);
 };
 
+// From where the values of every tick come. What the BPF program cannot tell is read from files.
+enum class Collector {
+  files,
+  bpf,  // cgroup/bpf/cgroup_iterator.h
+};
+
 // Which cgroups are sampled. Those of own workloads and of policies always are.
 struct Discovery {
   std::vector<std::string> include;              // globs (match.h); empty: all
@@ -43,6 +49,7 @@ struct Discovery {
 struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
   SamplingIntervals intervals;
+  Collector collector = Collector::files;
   Discovery discovery;
   cgroup::FileGroups export_groups;  // read and shown beside what always is
   std::string web_config;  // path of a web configuration file; empty: none

@@ -1,5 +1,6 @@
-// watch_benchmark ROOT [COUNT]: the sampler against the floor over the same files in one run, and
-// the share of a processor that ticks at 1 Hz take. ROOT is a cgroup v2 mount. With COUNT it makes
+// watch_benchmark ROOT [COUNT]: the sampler against the floor over the same files in one run, the
+// sampler that asks the BPF program first where that can be had, and the share of a processor that
+// ticks at 1 Hz take. ROOT is a cgroup v2 mount. With COUNT it makes
 // that many cgroups below ROOT and removes them at the end; without, it reads what is there and
 // changes nothing.
 #include <sys/resource.h>
@@ -15,6 +16,7 @@
 
 #include "benchmarks/watch/floor.h"
 
+#include "cgroup/bpf/cgroup_iterator.h"
 #include "cgroup/control_file.h"
 #include "cgroup/sampler.h"
 
@@ -104,6 +106,69 @@ std::size_t resident_kib() {
   return 0;
 }
 
+// Counts the reads of files.
+class CountedFiles final : public ControlFiles {
+ public:
+  Result<UniqueFd> open_cgroup(const Tree& tree, std::string_view path) override {
+    return kernel_.open_cgroup(tree, path);
+  }
+  Result<UniqueFd> open(int directory, std::string_view file) override {
+    return kernel_.open(directory, file);
+  }
+  Result<std::size_t> read(int fd, std::span<char> buffer, std::string_view file) override {
+    ++reads;
+    return kernel_.read(fd, buffer, file);
+  }
+  std::size_t reads = 0;
+
+ private:
+  KernelFiles kernel_;
+};
+
+// The tick of the agent with `collector: bpf`, in the same rounds as the others.
+class ToldSampler {
+ public:
+  ToldSampler(const Tree& tree, TimePoint now) : sampler_(tree, {}, files_) {
+    auto source = open_cgroup_iterator(tree);
+    if (!source) {
+      std::printf("bpf     %s\n", source.error().sentence().c_str());
+      return;
+    }
+    sampler_.set_source(std::move(*source));
+    sampler_.rescan(now);
+    static_cast<void>(sampler_.tick(now));
+  }
+  std::size_t tick(TimePoint now) {
+    if (!sampler_.has_source()) return 0;
+    files_.reads = 0;
+    const double whole = cpu_of([&] {
+      sampler_.begin(now);
+      walks_.push_back(cpu_of([&] { need(sampler_.read_values()); }));
+      while (sampler_.collect(Tier::tick, std::numeric_limits<std::size_t>::max())) {
+      }
+      samples_ = sampler_.finish()->samples().size();
+    });
+    ticks_.push_back(whole);
+    reads_.push_back(static_cast<double>(files_.reads));
+    return samples_;
+  }
+  void report(double files_tick, double cgroups) const {
+    if (ticks_.empty()) return;
+    const double tick = median(ticks_);
+    std::printf("bpf     %8.2f us per cgroup and tick, %.2f of it in the walk, %.2f files read\n",
+                tick / cgroups * 1e6, median(walks_) / cgroups * 1e6, median(reads_) / cgroups);
+    std::printf("ratio   %8.2f of ours by files\n", tick / files_tick);
+  }
+
+ private:
+  CountedFiles files_;
+  Sampler sampler_;
+  std::vector<double> ticks_;
+  std::vector<double> walks_;
+  std::vector<double> reads_;
+  std::size_t samples_ = 0;
+};
+
 int compare(const Tree& tree) {
   KernelFiles files;
   Sampler sampler(tree, {}, files);
@@ -122,6 +187,7 @@ int compare(const Tree& tree) {
   }
   Floor floor(directories, names);
 
+  ToldSampler told(tree, now);
   std::vector<double> floors;
   std::vector<double> ours;
   std::uint64_t sum = 0;
@@ -134,6 +200,7 @@ int compare(const Tree& tree) {
       }
       sum += sampler.finish()->samples().size();
     }));
+    sum += told.tick(now);
   }
   const double whole = cpu_of([&] {
     for (int second = 0; second < 30; ++second) {
@@ -147,6 +214,7 @@ int compare(const Tree& tree) {
   std::printf("floor   %8.2f us per cgroup and tick\n", median(floors) / cgroups * 1e6);
   std::printf("ours    %8.2f us per cgroup and tick\n", median(ours) / cgroups * 1e6);
   std::printf("ratio   %8.2f (bar %.1f)\n", ratio, kBar);
+  told.report(median(ours), cgroups);
   std::printf(
       "at 1 Hz, all tiers: %.3f of a processor (the six files alone: %.3f, their floor %.3f)\n",
       whole / 30, median(ours), median(floors));

@@ -73,6 +73,23 @@ TEST_F(SamplingLoopTest, SeesWhatIsMadeAndRemovedLaterAndCountsItsCollectors) {
   EXPECT_THAT(text, HasSubstr("cgwarden_agent_cgroups_dropped_total{reason=\"cap\"} 0\n"));
 }
 
+// The tree is no hierarchy of cgroups, so that no kernel and no privilege makes BPF possible.
+TEST_F(SamplingLoopTest, WhereTheBpfProgramCannotBeHadFilesAreReadAndTheCollectorHasFailed) {
+  make("/a");
+  Options options;
+  options.intervals.tick = Usec{100'000};
+  options.collector = policy::Collector::bpf;
+  int ticks = 0;
+  run_until(options, [&](const cgroup::Snapshot& snapshot) {
+    const cgroup::Sample* sample = snapshot.find("/a");
+    EXPECT_TRUE(sample != nullptr && sample->memory_current == Bytes{4096});
+    return ++ticks == 2;
+  });
+  const std::string text = metrics_.render(exporters::Exposition::text_0_0_4);
+  EXPECT_THAT(text, HasSubstr("cgwarden_agent_collector_success{collector=\"bpf\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("cgwarden_agent_collector_success{collector=\"tick\"} 1\n"));
+}
+
 TEST_F(SamplingLoopTest, GlobsChooseAndDamageIsCounted) {
   make("/a/x");
   make("/b/x");

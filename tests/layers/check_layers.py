@@ -28,6 +28,7 @@ _HOMES = [
     ("nftables/*", ["launcher/network_nftables.cpp"]),
     ("netlink/*", ["launcher/network_libnl.h", "launcher/network_netlink.cpp", "launcher/network_move.cpp"]),
     ("seccomp.h", ["launcher/*.cpp"]),
+    ("bpf/*", ["cgroup/bpf/cgroup_iterator.cpp"]),
     ("fmt/*", ["*.cpp"]),
 ]
 

@@ -36,6 +36,7 @@ TEST(AgentConfigTest, WhatIsAbsentHasItsDefault) {
   EXPECT_EQ(config.intervals.medium, Usec{5'000'000});
   EXPECT_EQ(config.intervals.slow, Usec{15'000'000});
   EXPECT_EQ(config.intervals.limits, Usec{10'000'000});
+  EXPECT_EQ(config.collector, Collector::files);
   EXPECT_THAT(config.discovery.include, IsEmpty());
   EXPECT_EQ(config.discovery.max_cgroups, limits::kCgroupsWatched);
   EXPECT_EQ(config.discovery.max_fds, limits::kKeptFiles);
@@ -46,6 +47,7 @@ TEST(AgentConfigTest, EveryKey) {
   const AgentConfig config = config_of(
       "listen: [127.0.0.1:9753, \"[::1]:9753\", unix:/run/cgwarden/metrics.sock]\n"
       "intervals: {tick: 500ms, medium: 2s, slow: 1min, limits: 500ms}\n"
+      "sampling: {collector: bpf}\n"
       "discovery:\n"
       "  include: [/system.slice/**, /cgwarden.slice/**]\n"
       "  exclude: [\"/**/*.mount\"]\n"
@@ -59,6 +61,7 @@ TEST(AgentConfigTest, EveryKey) {
   EXPECT_EQ(config.intervals.medium, Usec{2'000'000});
   EXPECT_EQ(config.intervals.slow, Usec{60'000'000});
   EXPECT_EQ(config.intervals.limits, Usec{500'000});
+  EXPECT_EQ(config.collector, Collector::bpf);
   EXPECT_THAT(config.discovery.include, ElementsAre("/system.slice/**", "/cgwarden.slice/**"));
   EXPECT_THAT(config.discovery.exclude, ElementsAre("/**/*.mount"));
   EXPECT_EQ(config.discovery.max_depth, 5U);
@@ -142,6 +145,16 @@ TEST(AgentConfigTest, ExportGroups) {
               HasSubstr("agent.yaml:3:18: error: export.groups must be a list"));
 }
 
+TEST(AgentConfigTest, TheCollectorIsOneOfTwo) {
+  EXPECT_EQ(config_of("sampling: {collector: files}\n").collector, Collector::files);
+  EXPECT_THAT(agent_errors(agent_text("sampling: {collector: ebpf}\n")),
+              HasSubstr("agent.yaml:3:23: error: sampling.collector cannot be \"ebpf\": it is "
+                        "neither files nor bpf"));
+  EXPECT_THAT(agent_errors(agent_text("sampling: {}\n")),
+              HasSubstr("sampling.collector is missing"));
+  EXPECT_THAT(agent_errors(agent_text("sampling: bpf\n")), HasSubstr("sampling must be a map"));
+}
+
 TEST(AgentConfigTest, NoTierIsFasterThanTheTick) {
   EXPECT_THAT(agent_errors(agent_text("intervals: {tick: 10s, slow: 5s}\n")),
               HasSubstr("intervals.slow cannot be \"5s\": it is outside 10000ms to 3600s"));
@@ -182,6 +195,7 @@ TEST(AgentConfigTest, ThePackagedFileIsTheDefaults) {
   EXPECT_EQ(loaded->intervals.medium, defaults.intervals.medium);
   EXPECT_EQ(loaded->intervals.slow, defaults.intervals.slow);
   EXPECT_EQ(loaded->intervals.limits, defaults.intervals.limits);
+  EXPECT_EQ(loaded->collector, defaults.collector);
   EXPECT_EQ(loaded->discovery.max_depth, defaults.discovery.max_depth);
   EXPECT_EQ(loaded->discovery.max_cgroups, defaults.discovery.max_cgroups);
 }

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "base/result.h"
+#include "cgroup/tree.h"
+#include "cgroup/value_source.h"
+
+namespace cgwarden::cgroup {
+
+// For how many cgroups room is made at first; it grows by itself.
+inline constexpr std::size_t kFirstRecords = 1024;
+
+// The values of all cgroups of `tree` from one walk in the kernel, by a BPF program
+// (kernel/bpf/cgroup_iter.c, from 6.1): no file is opened, nothing is parsed. Needs CAP_BPF and
+// CAP_PERFMON, and a kernel with BTF. not_supported or not_permitted, with the reason, when it
+// cannot be had; so does a build that has no BPF compiler or no libbpf.
+//
+// A walk holds the kernel's cgroup_mutex, so that cgroups that are made meanwhile wait for it
+// (well under a microsecond for each cgroup). One thread.
+[[nodiscard]] Result<std::unique_ptr<ValueSource>> open_cgroup_iterator(
+    const Tree& tree, std::size_t records = kFirstRecords);
+
+}  // namespace cgwarden::cgroup

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+
+#include "base/result.h"
+#include "cgroup/cgroup_values.h"
+
+namespace cgwarden::cgroup {
+
+// Tells the values of all cgroups of a tree in one go, as another way than their files.
+class ValueSource {
+ public:
+  virtual ~ValueSource() = default;
+  // Those of now, at most one record a cgroup, in any order; valid until the next call. A cgroup or
+  // a file that is missing in them has to be read from its file.
+  [[nodiscard]] virtual Result<std::span<const CgroupValues>> read() = 0;
+};
+
+}  // namespace cgwarden::cgroup
