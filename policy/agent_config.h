@@ -44,6 +44,7 @@ struct AgentConfig {
   SamplingIntervals intervals;
   Discovery discovery;
   std::string web_config;  // path of a web configuration file; empty: none
+  bool web_page = true;    // the page for people at /
 };
 
 // Any error refuses the whole text. A relative path counts from the directory of `file`.
