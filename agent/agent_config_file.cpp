@@ -20,6 +20,7 @@ Status read_config_file(const std::string& path, Options& options) {
   options.collector = loaded->collector;
   options.discovery = std::move(loaded->discovery);
   options.export_groups = loaded->export_groups;
+  options.web_page = loaded->web_page;
   if (!loaded->web_config.empty()) options.web_config = std::move(loaded->web_config);
   return {};
 }

@@ -22,6 +22,7 @@ struct Options {
   std::string runtime_dir = "/run/cgwarden";    // shim state; lost at reboot, as the workloads are
   std::vector<std::string> listen = {"127.0.0.1:9753"};  // HTTP endpoint; empty: off
   std::string web_config;  // its TLS and passwords (policy/web_config.h); empty: none
+  bool web_page = true;    // the page for people at /
   std::string shim;        // cgwarden-shim; empty: beside this executable, else in libexec
   Bus bus = Bus::automatic;
   // What `network: bridge` and `network: {cni: NAME}` of workloads connect to.

@@ -114,6 +114,11 @@ inline constexpr std::size_t kHttpKnownCredentials = 128;
 inline constexpr unsigned kBcryptMostCost = 16;
 // Elements read of an Accept header; Prometheus 3 sends 6.
 inline constexpr std::size_t kHttpAcceptElements = 32;
+// Rows of the web page: more than anybody reads; 150 KiB every two seconds while it is open.
+inline constexpr std::size_t kWebPageRows = 500;
+// Verdicts in its timeline, and how far back it looks.
+inline constexpr std::size_t kWebPageVerdicts = 500;
+inline constexpr unsigned kWebPageHours = 24U * 7U;
 
 // Launches that fail one after the other before `restart: on-failure` without maxRestarts gives up:
 // with the default backoff four minutes, long enough for a mount or an image that comes late.

@@ -30,6 +30,7 @@ struct Values {
   Common common;
   LogsOptions logs;
   WhyOptions why;
+  BundleOptions bundle;
   AuditOptions audit;
   ImageImportOptions image;
   RunOptions run;
@@ -305,6 +306,16 @@ void add_workload_commands(CLI::App& app, Values& values) {
                    "This start of it (default: the newest)")
       ->type_name("N");
   add_json(*reason, values);
+
+  auto* ticket =
+      add_command(app, values, "bundle", "Pack all that is known of a workload for a ticket",
+                  "cgwarden bundle web -o web.tar.gz",
+                  [&values] { return bundle(values.common, values.bundle); });
+  ticket->add_option("NAME", values.bundle.name, "The workload")->required()->type_name("");
+  ticket
+      ->add_option("-o,--output", values.bundle.output,
+                   "The archive (default: cgwarden-NAME-TIME.tar.gz here); one that is there stays")
+      ->type_name("FILE");
 }
 
 void add_audit(CLI::App& app, Values& values) {

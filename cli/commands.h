@@ -110,6 +110,13 @@ struct WhyOptions {
 };
 int why(const Common& common, const WhyOptions& options);
 
+struct BundleOptions {
+  std::string name;
+  std::string output;  // empty: cgwarden-NAME-TIME.tar.gz in the current directory
+};
+// `cgwarden bundle NAME`
+int bundle(const Common& common, const BundleOptions& options);
+
 struct AuditOptions {
   std::string target;            // a workload, a container's id or the start of one, or a pid
   bool all = false;              // every container of the node; then there is no target

@@ -4,6 +4,8 @@
 
 #include <variant>
 
+#include "diagnosis/restart_story.h"
+
 namespace cgwarden::cli {
 namespace {
 
@@ -64,6 +66,19 @@ Json to_object(const policy::Write& write) {
 // The document that diagnosis keeps in the store, as it is.
 Json to_object(const diagnosis::Verdict& verdict) { return Json::parse(to_json(verdict)); }
 
+Json to_object(const diagnosis::RestartStory& story) {
+  using Trend = diagnosis::RestartStory::Trend;
+  return {{"deaths", story.deaths},
+          {"verdict", diagnosis::to_string(story.verdict)},
+          {"first_wall_usec", story.first_wall.count()},
+          {"last_wall_usec", story.last_wall.count()},
+          {"interval_usec", story.interval.count()},
+          {"life_usec", story.life.count()},
+          {"trend", story.trend == Trend::faster   ? "faster"
+                    : story.trend == Trend::slower ? "slower"
+                                                   : "steady"}};
+}
+
 }  // namespace
 
 std::string ps_json(const std::vector<agent::WorkloadSummary>& list) {
@@ -80,6 +95,11 @@ std::string why_json(const std::string& workload, const std::optional<diagnosis:
   if (running) {
     document["running"] = to_object(running->summary);
     if (running->payload) document["running"]["now"] = to_object(*running->payload);
+  }
+  if (verdict) {
+    if (const auto story = diagnosis::restart_story(*verdict, earlier)) {
+      document["restarts"] = to_object(*story);
+    }
   }
   document["earlier"] = Json::array();
   for (const auto& older : earlier) document["earlier"].push_back(to_object(older));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "diagnosis/restart_story.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -119,6 +120,26 @@ void last_words(Page& page, const Verdict& verdict) {
   for (const auto line : lines) page.raw(printable(line));
 }
 
+// `told` deaths are in the story of the restarts already.
+void before_that(Page& page, const std::vector<Verdict>& earlier, std::size_t told) {
+  std::vector<const Verdict*> rest;
+  for (const Verdict& verdict : earlier) {
+    if (verdict.death && told > 0) {
+      --told;
+    } else {
+      rest.push_back(&verdict);
+    }
+  }
+  if (rest.empty()) return;
+  page.section("Before that");
+  const std::size_t shown = std::min(rest.size(), kEarlierShown);
+  for (std::size_t i = 0; i < shown; ++i) {
+    page.item(fmt::format("{}  {}  {}", format_wall_utc(rest[i]->when.wall),
+                          to_string(rest[i]->verdict), rest[i]->answer));
+  }
+  if (rest.size() > shown) page.item(fmt::format("and {} more", rest.size() - shown));
+}
+
 }  // namespace
 
 std::string report(const Verdict& verdict, const std::vector<Verdict>& earlier,
@@ -126,6 +147,8 @@ std::string report(const Verdict& verdict, const std::vector<Verdict>& earlier,
   Page page(style);
   page.headline(verdict.answer, verdict.confidence);
   facts(page, verdict);
+  const auto story = restart_story(verdict, earlier);
+  if (story) list(page, "Restarts", {tell(*story, verdict.workload)});
   if (!verdict.evidence.empty()) {
     page.section("Evidence");
     for (const auto& item : verdict.evidence) page.row(item.source, item.reference, item.quote);
@@ -135,15 +158,7 @@ std::string report(const Verdict& verdict, const std::vector<Verdict>& earlier,
   list(page, "Evidence lost", verdict.evidence_lost);
   last_words(page, verdict);
   list(page, "What to do", verdict.advice);
-  if (!earlier.empty()) {
-    page.section("Before that");
-    const std::size_t shown = std::min(earlier.size(), kEarlierShown);
-    for (std::size_t i = 0; i < shown; ++i) {
-      page.item(fmt::format("{}  {}  {}", format_wall_utc(earlier[i].when.wall),
-                            to_string(earlier[i].verdict), earlier[i].answer));
-    }
-    if (earlier.size() > shown) page.item(fmt::format("and {} more", earlier.size() - shown));
-  }
+  before_that(page, earlier, story ? story->deaths - 1 : 0);
   return std::move(page).text();
 }
 

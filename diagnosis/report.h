@@ -14,10 +14,10 @@ struct ReportStyle {
   std::size_t width = 100;
 };
 
-// `why` as text: the answer first, then Confidence, When, Limit, Victim, Evidence, Ruled out,
-// Contributing, Evidence lost, Last words, What to do. All foreign text is made printable.
-// `earlier` are older verdicts of the same workload, newest first: one line each under "Before
-// that".
+// `why` as text: the answer first, then Confidence, When, Limit, Victim, Restarts, Evidence, Ruled
+// out, Contributing, Evidence lost, Last words, What to do. All foreign text is made printable.
+// `earlier` are older verdicts of the same workload, newest first: those of a crash loop are told
+// as one story under "Restarts" (restart_story.h), the others one line each under "Before that".
 [[nodiscard]] std::string report(const Verdict& verdict, const std::vector<Verdict>& earlier,
                                  const ReportStyle& style);
 

@@ -13,6 +13,7 @@ Result<std::shared_ptr<const Protection>> protection_of(const WebSecurity& secur
   auto protection = std::make_shared<Protection>();
   if (security.tls) {
     CGW_ASSIGN(protection->tls, TlsContext::create(*security.tls));
+    protection->clients_verified = security.tls->client_auth == ClientAuth::require_and_verify;
   }
   if (!security.users.empty()) {
     protection->credentials = std::make_shared<Credentials>(security.users);
@@ -24,8 +25,9 @@ Result<std::shared_ptr<const Protection>> protection_of(const WebSecurity& secur
 }  // namespace
 
 struct HttpEndpoint::Impl {
-  Impl(std::vector<Listener> listening, SelfMetrics& self, std::shared_ptr<const Protection> first)
-      : listeners(std::move(listening)), state(self, std::move(first)) {}
+  Impl(std::vector<Listener> listening, SelfMetrics& self, std::shared_ptr<const Protection> first,
+       std::shared_ptr<const WebPageSource> page)
+      : listeners(std::move(listening)), state(self, std::move(first), std::move(page)) {}
   // No connection may wait for a password when its server ends.
   ~Impl() { state.passwords.stop(); }
   Impl(const Impl&) = delete;
@@ -40,7 +42,8 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(std::vector<Listener> 
                                                           SelfMetrics& self_metrics,
                                                           const Options& options) {
   CGW_ASSIGN(auto protection, protection_of(options.security));
-  auto impl = std::make_unique<Impl>(std::move(listeners), self_metrics, std::move(protection));
+  auto impl = std::make_unique<Impl>(std::move(listeners), self_metrics, std::move(protection),
+                                     options.page);
   for (Listener& listener : impl->listeners) {
     CGW_ASSIGN(auto server, HttpServer::start({.listener = &listener,
                                                .state = &impl->state,

@@ -9,21 +9,24 @@
 #include "exporters/listener.h"
 #include "exporters/self_metrics.h"
 #include "exporters/view.h"
+#include "exporters/web_page_source.h"
 #include "exporters/web_security.h"
 
 namespace cgwarden::exporters {
 
 // The HTTP endpoint of the agent on one or more sockets: GET and HEAD of /metrics, /metrics/agent,
-// /metrics/cadvisor, /healthz and /readyz; everything else is 404, other methods 405. gzip level 1
-// when accepted (q=0 respected), keep-alive, connection and time limits (constants in limits.h) for
-// each socket. A page over limits::kHttpWholeBytes is written while it is sent. Scrapes read the
-// published View and never the kernel. Own threads; publish() and protect() may be called from any
-// thread.
+// /metrics/cadvisor, /healthz, /readyz and the web page; everything else is 404, other methods 405.
+// gzip level 1 when accepted (q=0 respected), keep-alive, connection and time limits (constants in
+// limits.h) for each socket. A page over limits::kHttpWholeBytes is written while it is sent.
+// Scrapes read the published View and never the kernel. Own threads; publish() and protect() may be
+// called from any thread.
 class HttpEndpoint {
  public:
   struct Options {
     WebSecurity security = {};
     unsigned idle_seconds = limits::kHttpIdleSeconds;
+    // What the web page at / shows beside the View; null: there is no page.
+    std::shared_ptr<const WebPageSource> page = nullptr;
   };
   // invalid: certificates that cannot be used.
   [[nodiscard]] static Result<std::unique_ptr<HttpEndpoint>> start(std::vector<Listener> listeners,

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "exporters/content_negotiation.h"
 #include "exporters/page_stream.h"
+#include "exporters/web_page.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -53,6 +54,19 @@ std::string peer_of(MHD_Connection* connection) {
     return {};
   }
   return host.data();
+}
+
+// Loopback, IPv4 in IPv6 too, or a unix socket.
+bool is_of_this_machine(const sockaddr& address) {
+  if (address.sa_family == AF_UNIX) return true;
+  if (address.sa_family == AF_INET) {
+    const in_addr v4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    return (ntohl(v4.s_addr) >> 24U) == IN_LOOPBACKNET;
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) ||
+         (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
 }
 
 // A page that is being sent; libmicrohttpd frees it after the last byte or when the client is gone.
@@ -208,17 +222,19 @@ bool HttpReply::unauthorized() const {
 
 bool HttpReply::by(std::string_view path, std::string_view method) const {
   const bool head = method == MHD_HTTP_METHOD_HEAD;
-  if (std::ranges::find(kPaths, path) == kPaths.end()) {
+  const bool of_page = state_.page != nullptr && is_web_page_path(path);
+  if (!of_page && std::ranges::find(kPaths, path) == kPaths.end()) {
     return say(
         {MHD_HTTP_NOT_FOUND,
-         "not found; this endpoint has /metrics, /metrics/cadvisor, /metrics/agent, /healthz and "
-         "/readyz\n"});
+         "not found; this endpoint has /metrics, /metrics/cadvisor, /metrics/agent, /healthz, "
+         "/readyz and, where it is switched on, a page for people at /\n"});
   }
   if (method != MHD_HTTP_METHOD_GET && !head) {
     return say({MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n",
                 MHD_HTTP_HEADER_ALLOW, "GET, HEAD"});
   }
   if (has_body()) return say({MHD_HTTP_CONTENT_TOO_LARGE, "a request body is not accepted\n"});
+  if (of_page) return web_page(path);
   if (path == "/healthz") return say({MHD_HTTP_OK, "ok\n"});
   if (path == "/metrics/agent") return page(Page::agent, nullptr, head);
   auto view = state_.view();
@@ -227,6 +243,49 @@ bool HttpReply::by(std::string_view path, std::string_view method) const {
   }
   if (path == "/readyz") return say({MHD_HTTP_OK, "ready\n"});
   return page(path == "/metrics" ? Page::metrics : Page::cadvisor, std::move(view), head);
+}
+
+bool HttpReply::trusted() const {
+  if (protection_.credentials || protection_.clients_verified) return true;
+  const MHD_ConnectionInfo* info =
+      ::MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  return info != nullptr && info->client_addr != nullptr && is_of_this_machine(*info->client_addr);
+}
+
+std::string HttpReply::argument(const char* name) const {
+  const char* value = ::MHD_lookup_connection_value(connection_, MHD_GET_ARGUMENT_KIND, name);
+  return value != nullptr ? value : "";
+}
+
+bool HttpReply::web_page(std::string_view path) const {
+  const auto view = state_.view();
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto answer = exporters::web_page({.path = std::string(path),
+                                           .host = header(MHD_HTTP_HEADER_HOST),
+                                           .name = argument("name"),
+                                           .cgroup = argument("cgroup"),
+                                           .hours = argument("hours"),
+                                           .trusted = trusted()},
+                                          view ? &view->view() : nullptr, *state_.page,
+                                          std::chrono::duration_cast<Usec>(wall));
+  if (!answer) return false;
+  const Response response = whole_page(answer->body);
+  if (!response) return false;
+  const auto add = [&response](const char* name, const std::string& value) {
+    ::MHD_add_response_header(response.get(), name, value.c_str());
+  };
+  add(MHD_HTTP_HEADER_CONTENT_TYPE, std::string(answer->content_type));
+  add(MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+  add("Content-Security-Policy", kWebPagePolicy);
+  add("X-Content-Type-Options", "nosniff");
+  add("Referrer-Policy", "no-referrer");
+  // A header of the web configuration wins over ours of the same name.
+  for (const auto& [name, value] : protection_.headers) {
+    const char* ours = ::MHD_get_response_header(response.get(), name.c_str());
+    if (ours != nullptr) ::MHD_del_response_header(response.get(), name.c_str(), ours);
+    add(name.c_str(), value);
+  }
+  return ::MHD_queue_response(connection_, answer->status, response.get()) == MHD_YES;
 }
 
 bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool head) const {

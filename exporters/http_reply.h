@@ -40,7 +40,11 @@ class HttpReply {
   [[nodiscard]] bool say(const Text& text) const;
   enum class Page { metrics, cadvisor, agent };
   [[nodiscard]] bool page(Page which, std::shared_ptr<const PublishedView> view, bool head) const;
+  [[nodiscard]] bool web_page(std::string_view path) const;
+  // The client is on this machine, or has shown who it is.
+  [[nodiscard]] bool trusted() const;
   [[nodiscard]] std::string header(std::string_view name) const;
+  [[nodiscard]] std::string argument(const char* name) const;
 
   HttpState& state_;
   const Protection& protection_;

@@ -13,6 +13,7 @@
 #include "exporters/published_view.h"
 #include "exporters/scrape_ledger.h"
 #include "exporters/self_metrics.h"
+#include "exporters/web_page_source.h"
 
 namespace cgwarden::exporters {
 
@@ -21,13 +22,15 @@ struct Protection {
   std::shared_ptr<const TlsContext> tls;     // null: plain HTTP
   std::shared_ptr<Credentials> credentials;  // null: everybody
   std::vector<std::pair<std::string, std::string>> headers;
+  bool clients_verified = false;  // no handshake without a certificate of the client CA
 };
 
 // What the servers of one endpoint share. Thread-safe.
 class HttpState {
  public:
-  HttpState(SelfMetrics& self, std::shared_ptr<const Protection> protection)
-      : metrics(self), protection_(std::move(protection)) {}
+  HttpState(SelfMetrics& self, std::shared_ptr<const Protection> protection,
+            std::shared_ptr<const WebPageSource> page_source)
+      : metrics(self), page(std::move(page_source)), protection_(std::move(protection)) {}
 
   [[nodiscard]] std::shared_ptr<const PublishedView> view() const {
     const std::lock_guard lock(mutex_);
@@ -57,6 +60,7 @@ class HttpState {
   void end_stream() { streams_.fetch_sub(1); }
 
   SelfMetrics& metrics;
+  const std::shared_ptr<const WebPageSource> page;  // null: no web page
   ScrapeLedger ledger;
   PasswordThread passwords;
 

@@ -206,12 +206,16 @@ void read_export(MapReader& document, AgentConfig& config, Findings& findings) {
 }
 
 void read_web(MapReader& document, AgentConfig& config, Findings& findings) {
-  static constexpr const char* kExample = "web: {config: /etc/cgwarden/web.yml}";
+  static constexpr const char* kExample = "web: {config: /etc/cgwarden/web.yml, page: true}";
   const Node* node = document.find("web");
   if (node == nullptr) return;
   if (node->kind != NodeKind::map) return report_kind(*node, "web", "a map", kExample, findings);
   MapReader map(*node, "web.", findings);
-  if (const Node* file = map.require("config", kExample)) {
+  const Node* page = map.find("page");
+  if (page != nullptr) {
+    config.web_page = read_value(*page, "web.page", findings, parse_truth).value_or(true);
+  }
+  if (const Node* file = page != nullptr ? map.find("config") : map.require("config", kExample)) {
     const auto text = read_text(*file, "web.config", findings);
     if (text && text->empty()) findings.error(file->place, "web.config is empty", kExample);
     if (text && !text->empty()) {

@@ -53,6 +53,7 @@ struct AgentConfig {
   Discovery discovery;
   cgroup::FileGroups export_groups;  // read and shown beside what always is
   std::string web_config;  // path of a web configuration file; empty: none
+  bool web_page = true;    // the page for people at /
 };
 
 // Any error refuses the whole text. A relative path counts from the directory of `file`.

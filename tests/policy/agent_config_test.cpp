@@ -74,6 +74,9 @@ TEST(AgentConfigTest, OneAddressNeedsNoListAndNoneIsOff) {
   EXPECT_THAT(*config_of("listen: \":9753\"\n").listen, ElementsAre(":9753"));
   EXPECT_THAT(*config_of("listen: []\n").listen, IsEmpty());
   EXPECT_EQ(config_of("web: {config: /srv/web.yml}\n").web_config, "/srv/web.yml");
+  EXPECT_TRUE(config_of("web: {config: /srv/web.yml}\n").web_page);
+  EXPECT_FALSE(config_of("web: {page: false}\n").web_page);
+  EXPECT_EQ(config_of("web: {page: false, config: w.yml}\n").web_config, "/etc/cgwarden/w.yml");
 }
 
 TEST(AgentConfigTest, ASlowTickTakesTheTiersAlong) {
