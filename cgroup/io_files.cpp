@@ -88,6 +88,8 @@ Result<std::vector<Device>> parse_devices(std::string_view text, std::string_vie
 
 }  // namespace
 
+std::span<const CountField<IoStat>> io_stat_fields() { return kIoStat; }
+
 Result<std::vector<IoStat>> parse_io_stat(std::string_view text) {
   return parse_devices<IoStat>(text, "io.stat");
 }
