@@ -31,9 +31,9 @@
 //
 // All cgroups at one moment, and the moments around it (top, replay):
 //
-//   CGW_ASSIGN(std::optional<Moment> now, recording.at(time));
-//   for (const Moment::Row& row : now->rows) use(row.cgroup, now->rate(row, *field));
-//   CGW_ASSIGN(std::optional<Moment> then, recording.previous(now->time));
+//   CGW_ASSIGN(std::optional<RecordedMoment> now, recording.at(time));
+//   for (const RecordedMoment::Row& row : now->rows) use(row.cgroup, now->rate(row, *field));
+//   CGW_ASSIGN(std::optional<RecordedMoment> then, recording.previous(now->time));
 namespace cgwarden::diagnosis {
 
 // Of the wall clock, both ends included.
@@ -66,19 +66,24 @@ class Series {
  public:
   std::vector<cgroup::Field> fields;
   std::vector<Usec> times;          // wall clock, to the millisecond
-  std::vector<std::size_t> starts;  // indices whose counters began anew (a controller came back);
-                                    // ascending, 0 always among them
+  std::vector<std::size_t> starts;  // indices at which counters began anew (a controller came
+                                    // back); ascending. The first sample of all is one.
 
   // nullopt: not there at that time. kNoLimit of a limit is "max".
   [[nodiscard]] std::optional<std::uint64_t> value(std::size_t field, std::size_t i) const;
   // Growth of a counter since the sample before, per second. nullopt: at the first sample and after
   // a start, where either value is absent, and for what is no counter.
   [[nodiscard]] std::optional<double> rate(std::size_t field, std::size_t i) const;
+  // The same between any two samples.
+  [[nodiscard]] std::optional<double> rate_between(std::size_t field, std::size_t from,
+                                                   std::size_t until) const;
   [[nodiscard]] std::optional<std::size_t> field(std::string_view name) const;
 
   // In the order of time; `value` and `present` have one element per field.
   void append(Usec time, bool start, std::span<const std::uint64_t> value,
               std::span<const std::uint8_t> present);
+  // Of the same fields.
+  void append(const Series& piece);
 
  private:
   std::vector<std::uint64_t> values_;  // by sample, then by field
@@ -86,10 +91,10 @@ class Series {
 };
 
 // All cgroups of one tick.
-struct Moment {
+struct RecordedMoment {
   struct Row {
     RecordedCgroup cgroup;
-    Series samples;  // of all fields: that of the tick, last, and the one before it if there is one
+    Series samples;  // of all fields: that of the tick is the last, before it those of 15 s
   };
   Usec time{0};
   std::vector<Row> rows;  // sorted by path
@@ -97,6 +102,7 @@ struct Moment {
 
   [[nodiscard]] std::optional<std::size_t> field(std::string_view name) const;
   [[nodiscard]] static std::optional<std::uint64_t> value(const Row& row, std::size_t field);
+  // Since the tick before; of files that are not read at every tick, over the 15 s.
   [[nodiscard]] static std::optional<double> rate(const Row& row, std::size_t field);
 };
 
@@ -131,9 +137,9 @@ class Recording {
                             const Wanted& wanted, const Take& take) const;
 
   // The newest tick at or before `time`, the first after it, the last before it; nullopt: none.
-  [[nodiscard]] Result<std::optional<Moment>> at(Usec time) const;
-  [[nodiscard]] Result<std::optional<Moment>> next(Usec time) const;
-  [[nodiscard]] Result<std::optional<Moment>> previous(Usec time) const;
+  [[nodiscard]] Result<std::optional<RecordedMoment>> at(Usec time) const;
+  [[nodiscard]] Result<std::optional<RecordedMoment>> next(Usec time) const;
+  [[nodiscard]] Result<std::optional<RecordedMoment>> previous(Usec time) const;
   // From the oldest to the newest tick; nullopt: there is none.
   [[nodiscard]] Result<std::optional<TimeRange>> extent() const;
 
