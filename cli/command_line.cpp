@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/recording_options.h"
 #include "cli/terminal.h"
 
 namespace cgwarden::cli {
@@ -30,6 +31,8 @@ struct Values {
   Common common;
   LogsOptions logs;
   WhyOptions why;
+  HistoryOptions history;
+  DumpOptions dump;
   AuditOptions audit;
   ImageImportOptions image;
   RunOptions run;
@@ -307,6 +310,16 @@ void add_workload_commands(CLI::App& app, Values& values) {
   add_json(*reason, values);
 }
 
+void add_recording(CLI::App& app, Values& values) {
+  auto* past = add_command(app, values, "history", kHistoryHelp, kHistoryExample,
+                           [&values] { return history(values.common, values.history); });
+  add_history_options(*past, values.history);
+  add_json(*past, values);
+  add_dump_options(*add_command(app, values, "dump", kDumpHelp, kDumpExample,
+                                [&values] { return dump(values.common, values.dump); }),
+                   values.dump);
+}
+
 void add_audit(CLI::App& app, Values& values) {
   AuditOptions& options = values.audit;
   auto* command =
@@ -480,6 +493,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);
+  add_recording(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);
