@@ -21,6 +21,7 @@ Status read_config_file(const std::string& path, Options& options) {
   options.discovery = std::move(loaded->discovery);
   options.export_groups = loaded->export_groups;
   options.web_page = loaded->web_page;
+  options.recorder = loaded->recorder;
   if (!loaded->web_config.empty()) options.web_config = std::move(loaded->web_config);
   return {};
 }

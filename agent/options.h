@@ -35,6 +35,7 @@ struct Options {
   policy::Collector collector = policy::Collector::files;
   policy::Discovery discovery;
   cgroup::FileGroups export_groups;
+  policy::RecorderConfig recorder;
 };
 
 [[nodiscard]] inline std::string store_path(const Options& options) {

@@ -150,4 +150,25 @@ inline constexpr std::uint64_t kSubjectSeconds = 24U * 3600U;
 // 4 KiB bound a workload at 4 MiB.
 inline constexpr std::size_t kVerdictsPerWorkload = 1000;
 
+// Samples of one cgroup stored together: a minute is 60, at the fastest tick 600; more only while
+// the disk is slower than that.
+inline constexpr std::size_t kTicksPerCut = 1024;
+// Numbers of one sample that are recorded: about 100 now, and those of any later version.
+inline constexpr std::size_t kRecordedFields = 1024;
+// A chunk before compression: all of these at full length would be 10 MiB; differences take a
+// tenth.
+inline constexpr std::size_t kChunkBytes = 16U * 1024U * 1024U;
+// The ring of the newest samples: 70 bytes a sample, so 10,000 cgroups for a minute are 45 MB.
+inline constexpr std::size_t kRingLeastBytes = 1024U * 1024U;
+inline constexpr std::size_t kRingMostBytes = 256U * 1024U * 1024U;
+// Files of the recording: less than a day of ten cgroups is none; 1 TiB is a mistake.
+inline constexpr std::uint64_t kRecorderLeastBytes = 16ULL * 1024 * 1024;
+inline constexpr std::uint64_t kRecorderMostBytes = 1024ULL * 1024 * 1024 * 1024;
+// Streams of one cut: those of kCgroupsWatched that came and went in a minute besides.
+inline constexpr std::size_t kStreamsPerCut = 1000000;
+// What samples leave free of a disk: verdicts are a few KiB each, and must find room on a full one.
+inline constexpr std::uint64_t kSpaceForVerdicts = 8U * 1024U * 1024U;
+// Days of recording looked at: ten years of files.
+inline constexpr std::size_t kRecordedDays = 3660;
+
 }  // namespace cgwarden::limits

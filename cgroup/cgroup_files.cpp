@@ -40,6 +40,8 @@ constexpr std::array kCgroupTypes{
 
 }  // namespace
 
+std::span<const CountField<CgroupStat>> cgroup_stat_fields() { return kCgroupStat; }
+
 Result<CgroupStat> parse_cgroup_stat(std::string_view text) {
   return parse_counts(text, "cgroup.stat", kCgroupStat);
 }

@@ -26,6 +26,9 @@ constexpr std::array kCpuStatLocal{
 
 }  // namespace
 
+std::span<const CountField<CpuStat>> cpu_stat_fields() { return kCpuStat; }
+std::span<const CountField<CpuStatLocal>> cpu_stat_local_fields() { return kCpuStatLocal; }
+
 Result<CpuStat> parse_cpu_stat(std::string_view text) {
   return parse_counts(text, "cpu.stat", kCpuStat);
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <bitset>
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "base/text.h"
@@ -17,6 +18,16 @@ struct CountField {
   std::string_view key;
   Count Stat::* member;
 };
+
+// The tables of the files whose numbers are read by one.
+[[nodiscard]] std::span<const CountField<CpuStat>> cpu_stat_fields();
+[[nodiscard]] std::span<const CountField<CpuStatLocal>> cpu_stat_local_fields();
+[[nodiscard]] std::span<const CountField<MemoryStat>> memory_stat_fields();
+[[nodiscard]] std::span<const CountField<MemoryEvents>> memory_events_fields();
+[[nodiscard]] std::span<const CountField<SwapEvents>> swap_events_fields();
+[[nodiscard]] std::span<const CountField<IoStat>> io_stat_fields();
+[[nodiscard]] std::span<const CountField<PidsEvents>> pids_events_fields();
+[[nodiscard]] std::span<const CountField<CgroupStat>> cgroup_stat_fields();
 
 // Reads a flat keyed file of unsigned numbers by its table. Keys outside the table are skipped
 // whatever their value; a table key with anything but a number is malformed.

@@ -64,6 +64,8 @@ std::optional<DeviceNumber> parse_device(std::string_view text) {
   return DeviceNumber{*major, *minor};
 }
 
+std::span<const CountField<IoStat>> io_stat_fields() { return kIoStat; }
+
 Result<std::vector<IoStat>> parse_io_stat(std::string_view text) {
   return parse_devices<IoStat>(text, "io.stat", store_stat);
 }

@@ -46,6 +46,10 @@ bool store_node(std::vector<MemoryNode>& nodes, std::string_view key, const Nest
 
 }  // namespace
 
+std::span<const CountField<MemoryStat>> memory_stat_fields() { return kMemoryStat; }
+std::span<const CountField<MemoryEvents>> memory_events_fields() { return kMemoryEvents; }
+std::span<const CountField<SwapEvents>> swap_events_fields() { return kSwapEvents; }
+
 Result<MemoryStat> parse_memory_stat(std::string_view text) {
   return parse_counts(text, "memory.stat", kMemoryStat);
 }

@@ -10,6 +10,8 @@ constexpr std::array kPidsEvents{
 
 }  // namespace
 
+std::span<const CountField<PidsEvents>> pids_events_fields() { return kPidsEvents; }
+
 Result<PidsEvents> parse_pids_events(std::string_view text, std::string_view where) {
   return parse_counts(text, where, kPidsEvents);
 }

@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/recording_options.h"
 #include "cli/terminal.h"
 
 namespace cgwarden::cli {
@@ -31,6 +32,8 @@ struct Values {
   LogsOptions logs;
   WhyOptions why;
   BundleOptions bundle;
+  HistoryOptions history;
+  DumpOptions dump;
   AuditOptions audit;
   ImageImportOptions image;
   RunOptions run;
@@ -318,6 +321,16 @@ void add_workload_commands(CLI::App& app, Values& values) {
       ->type_name("FILE");
 }
 
+void add_recording(CLI::App& app, Values& values) {
+  auto* past = add_command(app, values, "history", kHistoryHelp, kHistoryExample,
+                           [&values] { return history(values.common, values.history); });
+  add_history_options(*past, values.history);
+  add_json(*past, values);
+  add_dump_options(*add_command(app, values, "dump", kDumpHelp, kDumpExample,
+                                [&values] { return dump(values.common, values.dump); }),
+                   values.dump);
+}
+
 void add_audit(CLI::App& app, Values& values) {
   AuditOptions& options = values.audit;
   auto* command =
@@ -491,6 +504,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);
+  add_recording(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);

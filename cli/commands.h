@@ -117,6 +117,25 @@ struct BundleOptions {
 // `cgwarden bundle NAME`
 int bundle(const Common& common, const BundleOptions& options);
 
+struct HistoryOptions {
+  std::string name;   // a cgroup, workload, unit, container or pod
+  std::string since;  // since.h; empty: an hour ago
+  std::string until;  // empty: now
+  std::vector<std::string> fields;
+};
+// `cgwarden history NAME`
+int history(const Common& common, const HistoryOptions& options);
+
+struct DumpOptions {
+  std::string format = "json";
+  std::string since;  // as above
+  std::string until;
+  std::vector<std::string> cgroups;  // names as above, or globs of paths; empty: all
+  std::vector<std::string> fields;   // empty: all
+};
+// `cgwarden dump`
+int dump(const Common& common, const DumpOptions& options);
+
 struct AuditOptions {
   std::string target;            // a workload, a container's id or the start of one, or a pid
   bool all = false;              // every container of the node; then there is no target

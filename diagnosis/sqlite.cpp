@@ -112,6 +112,13 @@ Database::Statement& Database::Statement::bind(std::int64_t value) {
   return *this;
 }
 
+Database::Statement& Database::Statement::bind_bytes(std::string_view bytes) {
+  const int code = ::sqlite3_bind_blob(statement_.get(), next_++, bytes.data(),
+                                       static_cast<int>(bytes.size()), SQLITE_STATIC);
+  if (code != SQLITE_OK) bind_error_ = code;
+  return *this;
+}
+
 Result<bool> Database::Statement::step() {
   if (bind_error_ != SQLITE_OK) return fail(database_->error(bind_error_, "use"));
   const int code = ::sqlite3_step(statement_.get());
@@ -123,9 +130,13 @@ Result<bool> Database::Statement::step() {
 Status Database::Statement::run() {
   CGW_ASSIGN(const bool row, step());
   (void)row;
+  rewind();
+  return {};
+}
+
+void Database::Statement::rewind() {
   ::sqlite3_reset(statement_.get());
   next_ = 1;
-  return {};
 }
 
 std::string Database::Statement::text(int column) const {
@@ -133,6 +144,13 @@ std::string Database::Statement::text(int column) const {
   const int size = ::sqlite3_column_bytes(statement_.get(), column);
   if (bytes == nullptr || size <= 0) return {};
   return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)};
+}
+
+std::string_view Database::Statement::bytes(int column) const {
+  const void* bytes = ::sqlite3_column_blob(statement_.get(), column);
+  const int size = ::sqlite3_column_bytes(statement_.get(), column);
+  if (bytes == nullptr || size <= 0) return {};
+  return {static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
 }
 
 std::int64_t Database::Statement::integer(int column) const {

@@ -24,17 +24,23 @@ class Database {
   [[nodiscard]] Status execute(const std::string& sql) const;
   [[nodiscard]] Result<std::int64_t> pragma(const std::string& name) const;
 
-  // A prepared statement with its values bound in order; integers and texts only.
+  // A prepared statement with its values bound in order.
   class Statement {
    public:
     Statement& bind(std::string_view text);
     Statement& bind(std::int64_t value);
+    // A BLOB, which must stay until the statement has run.
+    Statement& bind_bytes(std::string_view bytes);
     // True: a row is there.
     [[nodiscard]] Result<bool> step();
     // A statement without rows, run to its end; afterwards it can be bound and run again.
     [[nodiscard]] Status run();
+    // To be bound and stepped again, after some of its rows.
+    void rewind();
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::int64_t integer(int column) const;
+    // Of a BLOB, until the next step.
+    [[nodiscard]] std::string_view bytes(int column) const;
 
    private:
     friend class Database;

@@ -21,8 +21,27 @@ TEST(Since, WhenInUtc) {
   EXPECT_EQ(*parse_since("2026-01-31", kNow), Usec{1'769'817'600'000'000});
 }
 
+TEST(Since, InTheWordsOfSystemd) {
+  constexpr Usec kToday{kNow.count() / 86'400'000'000 * 86'400'000'000};
+  EXPECT_EQ(*parse_since("now", kNow), kNow);
+  EXPECT_EQ(*parse_since("today", kNow), kToday);
+  EXPECT_EQ(*parse_since("yesterday", kNow), kToday - Usec{86'400'000'000});
+  EXPECT_EQ(*parse_since("-5min", kNow), kNow - Usec{300'000'000});
+  EXPECT_EQ(*parse_since("10min ago", kNow), kNow - Usec{600'000'000});
+  EXPECT_EQ(*parse_since("2h 30min ago", kNow), kNow - Usec{9'000'000'000});
+  EXPECT_EQ(*parse_since("1d12h", kNow), kNow - Usec{129'600'000'000});
+  EXPECT_EQ(*parse_since("1 week", kNow), kNow - Usec{604'800'000'000});
+  EXPECT_EQ(*parse_since("1.5h", kNow), kNow - Usec{5'400'000'000});
+  EXPECT_EQ(*parse_since("@1769860800", kNow), Usec{1'769'860'800'000'000});
+  EXPECT_EQ(*parse_since("2026-01-31T12:00:00Z", kNow), Usec{1'769'860'800'000'000});
+  EXPECT_EQ(*parse_since("2026-01-31T12:00", kNow), Usec{1'769'860'800'000'000});
+  EXPECT_EQ(*parse_since("01:00", kNow), kToday + Usec{3'600'000'000});
+}
+
 TEST(Since, AnythingElseIsRefused) {
-  for (const auto* text : {"", "10", "yesterday", "2026-01-31T12:00", "2026-13-01", "-5min"}) {
+  for (const auto* text :
+       {"", "10", "ago", "min", "10parsecs", "2026-13-01", "--5min", "25:00", "@", "@-1",
+        "2026-01-31 12:00 CET", "99999999999999d", "10min ago ago"}) {
     EXPECT_FALSE(parse_since(text, kNow)) << text;
   }
 }
