@@ -63,7 +63,7 @@ void CgroupReader::list(Watched& watched, const std::vector<std::string>& names)
     const std::size_t file = sampled_file(name);
     if (file == kSampledFiles || !sampled_files()[file].wanted(groups_)) continue;
     listed.set(file);
-    if (sampled_files()[file].of_each_size()) note_size(huge_sizes_, name);
+    if (sampled_files()[file].of_each_size) note_size(huge_sizes_, name);
   }
   for (std::size_t file = 0; file < kSampledFiles; ++file) {
     if (listed.test(file)) continue;
@@ -94,7 +94,7 @@ bool CgroupReader::read(Watched& watched, Tier tier, ValuesIndex* index) {
     } else if (take(values, watched, file)) {
       continue;
     }
-    if (!files[file].of_each_size()) {
+    if (!files[file].of_each_size) {
       if (!read_row(watched, file, files[file].name, directory)) return false;
       continue;
     }

@@ -72,7 +72,7 @@ constexpr SampledFile grouped(std::string_view name, Tier tier, FileGroup group)
 
 template <auto Member, auto Parse>
 constexpr SampledFile huge(std::string_view name, Tier tier) {
-  return {name, tier, FileGroup::hugetlb, store_size<Member, Parse>, clear_size<Member>};
+  return {name, tier, FileGroup::hugetlb, store_size<Member, Parse>, clear_size<Member>, true};
 }
 
 // A file of which a group wants more keys than all others.
@@ -196,8 +196,8 @@ std::size_t sampled_file(std::string_view name) {
   const std::string_view size = hugetlb_size(name);
   const std::string_view rest = size.empty() ? name : name.substr(kHugetlb.size() + size.size());
   const auto* const at = std::ranges::find_if(kFiles, [&](const SampledFile& row) {
-    if (size.empty()) return row.name == name && !row.of_each_size();
-    return row.of_each_size() && row.name.substr(kHugetlb.size() + 1) == rest;
+    if (size.empty()) return row.name == name && !row.of_each_size;
+    return row.of_each_size && row.name.substr(kHugetlb.size() + 1) == rest;
   });
   return static_cast<std::size_t>(at - kFiles.begin());
 }

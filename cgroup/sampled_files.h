@@ -25,7 +25,7 @@ inline constexpr std::array<Tier, kTiers> kAllTiers{Tier::tick, Tier::medium, Ti
 
 // One control file that a Sample has a member for.
 struct SampledFile {
-  std::string_view name;  // `*` in it stands for every size of huge pages
+  std::string_view name;
   Tier tier;
   std::optional<FileGroup> group;  // for which alone it is read; none: always
   // Parses `text` into the member; on failure the member is absent and the error says why. Keys
@@ -33,9 +33,9 @@ struct SampledFile {
   Status (*store)(Sample& sample, std::string_view file, std::string_view text, FileGroups wanted);
   // Makes the member absent; `file` with a `*`: of all sizes.
   void (*clear)(Sample& sample, std::string_view file);
+  bool of_each_size = false;  // `*` in its name stands for every size of huge pages
 
   [[nodiscard]] bool wanted(FileGroups groups) const { return !group || groups.has(*group); }
-  [[nodiscard]] bool of_each_size() const { return name.find('*') != std::string_view::npos; }
 };
 
 inline constexpr std::size_t kSampledFiles = 73;

@@ -141,7 +141,7 @@ cgroup::Sample grouped_sample(std::string path, std::uint64_t id) {
   for (const auto& row : cgroup::sampled_files()) {
     if (!row.group) continue;
     const std::string file =
-        row.of_each_size() ? cgroup::file_of_size(row.name, "2MB") : std::string(row.name);
+        row.of_each_size ? cgroup::file_of_size(row.name, "2MB") : std::string(row.name);
     EXPECT_TRUE(row.store(sample, file, group_texts().at(std::string(row.name)), FileGroups::all()))
         << file;
   }
