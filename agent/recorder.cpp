@@ -58,7 +58,7 @@ Recorder::Recorder(const Options& options, std::string boot, const Clock& clock)
 // The drain's destructor stores what it was given.
 Recorder::~Recorder() {
   if (!ring_ || ticks_ == 0) return;
-  // Left behind when the thread is busy: the next agent stores it.
+  // Left behind when the thread is behind: the next agent stores it.
   (void)cut();
 }
 

@@ -47,7 +47,7 @@ class Recorder {
   [[nodiscard]] bool append_anew(const cgroup::Snapshot& snapshot,
                                  const identity::Table& identities, std::size_t frame_bytes);
   [[nodiscard]] bool open_segment(TimePoint now);
-  // false: the thread has not finished with the one before.
+  // false: the thread is two segments behind.
   [[nodiscard]] bool cut();
   void complain(const std::string& sentence);
 

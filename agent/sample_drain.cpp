@@ -69,7 +69,7 @@ SampleDrain::~SampleDrain() {
 bool SampleDrain::take(const std::string& segment) {
   {
     const std::lock_guard lock(mutex_);
-    if (busy_ || next_ || stopping_) return false;
+    if (next_ || stopping_) return false;
     next_ = segment;
   }
   wake_.notify_one();
@@ -88,16 +88,11 @@ void SampleDrain::run() {
   keep();
   std::unique_lock lock(mutex_);
   for (;;) {
-    busy_ = false;
     wake_.wait(lock, [this] { return next_ || stopping_; });
     if (!next_) return;
     const std::string segment = *std::exchange(next_, std::nullopt);
-    busy_ = true;
     lock.unlock();
     store(segment);
-    lock.lock();
-    busy_ = false;
-    lock.unlock();
     keep();
     lock.lock();
   }

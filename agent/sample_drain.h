@@ -15,8 +15,8 @@
 namespace cgwarden::agent {
 
 // The thread that stores segments of the ring, so that no disk can stall the loop, and keeps the
-// recording within its size. It takes one segment at a time; what is in the directory of the ring
-// at the start was left by another agent and is stored first.
+// recording within its size. One segment is stored, and one may wait; what is in the directory of
+// the ring at the start was left by another agent and is stored first.
 class SampleDrain {
  public:
   struct Counts {
@@ -32,7 +32,8 @@ class SampleDrain {
   // Stores what it was given, then ends.
   ~SampleDrain();
 
-  // false: it has one to do. A segment that is stored, or cannot be, is removed.
+  // false: one waits already while another is being stored. A segment that is stored, or cannot be,
+  // is removed.
   [[nodiscard]] bool take(const std::string& segment);
   [[nodiscard]] Counts counts() const;
 
@@ -50,8 +51,7 @@ class SampleDrain {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::optional<std::string> next_;  // under mutex_, as the two below
-  bool busy_ = true;
+  std::optional<std::string> next_;  // under mutex_, as the one below
   bool stopping_ = false;
   std::atomic<std::uint64_t> stored_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;

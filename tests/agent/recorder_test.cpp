@@ -57,7 +57,8 @@ class RecorderTest : public ::testing::Test {
     const diagnosis::TimeRange all{Usec{0}, Usec{2 * kNoon}};
     const std::vector<std::string> fields{"memory.current"};
     Series series;
-    for (const auto& cgroup : recording->cgroups(all).value()) {
+    const auto cgroups = recording->cgroups(all).value();
+    for (const auto& cgroup : cgroups) {
       if (cgroup.path == path) series = recording->range(cgroup, all, fields).value();
     }
     EXPECT_THAT(recording->faults(), IsEmpty());
@@ -122,13 +123,14 @@ TEST_F(RecorderTest, ARingThatIsTooSmallDropsAndNeverTellsAnotherValue) {
   options_.recorder.ring = Bytes{1024 * 1024};
   const auto running = recorder();
   std::vector<cgroup::Sample> many;
-  for (std::uint64_t id = 1; id <= 12'000; ++id) {
-    many.push_back(sample(id, "/" + std::to_string(100'000 + id), id));
+  const std::string long_path = "/" + std::string(1000, 'x');
+  for (std::uint64_t id = 1; id <= 1200; ++id) {
+    many.push_back(sample(id, long_path + std::to_string(id), id));
   }
   running->record(tick(0, many), nobody_);
-  EXPECT_EQ(running->counts().dropped_by_ring, 12'000U);
-  running->record(tick(1, {sample(1, "/100001", 5)}), nobody_);
-  const Series series = memory_of("/100001");
+  EXPECT_EQ(running->counts().dropped_by_ring, 1200U);
+  running->record(tick(1, {sample(1, long_path + "1", 5)}), nobody_);
+  const Series series = memory_of(long_path + "1");
   ASSERT_EQ(series.times.size(), 1U);
   EXPECT_EQ(series.value(0, 0), 5U);
 }
