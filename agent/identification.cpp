@@ -7,7 +7,7 @@ namespace cgwarden::agent {
 Identification::Identification(const std::string& root) {
   auto names = identity::HostNames::open(root);
   if (names) {
-    lookup_.emplace(*std::move(names));
+    lookup_.emplace(*names);
   } else {
     log::warning("names_off", {{"error", names.error().sentence()},
                                {"effect", "containers have ids and no names"}});
@@ -19,15 +19,31 @@ std::size_t Identification::observe(const cgroup::Snapshot& snapshot, TimePoint 
   book_.observe(snapshot, now);
   if (!lookup_) return 0;
   std::size_t errors = 0;
-  for (const auto& [question, names] : lookup_->take()) {
+  for (const auto& [question, names] : lookup_->take(now.boottime)) {
     if (!names) {
       ++errors;
       log::debug("name_not_read", {{"error", names.error().sentence()}});
     }
-    book_.answer(question, names ? *names : std::nullopt, now);
+    if (!names && names.error().kind == ErrorKind::busy) {
+      book_.postpone(question, now);
+    } else {
+      book_.answer(question, names ? *names : std::nullopt, now);
+    }
   }
-  lookup_->ask(book_.questions(now));
+  lookup_->ask(book_.questions(now), now.boottime);
+  warn();
   return errors;
+}
+
+void Identification::warn() {
+  const std::size_t hanging = lookup_->hanging();
+  if (hanging > hanging_) {
+    log::warning("names_hang", {{"owners", std::to_string(hanging)},
+                                {"effect",
+                                 "their containers have ids and no names until their "
+                                 "file system answers"}});
+  }
+  hanging_ = hanging;
 }
 
 void Identification::show_in(exporters::View& view) {

@@ -13,7 +13,7 @@
 
 namespace cgwarden::agent {
 
-// Whose the cgroups of each tick are: the book of identities, and the thread that looks its
+// Whose the cgroups of each tick are: the book of identities, and the threads that look its
 // questions up.
 class Identification {
  public:
@@ -21,15 +21,18 @@ class Identification {
   explicit Identification(const std::string& root = "/");
 
   // Takes up a snapshot and what was found since the last one. Returns how many files were there
-  // but could not be read or were damaged.
+  // but could not be read, were damaged, or did not answer.
   std::size_t observe(const cgroup::Snapshot& snapshot, TimePoint now);
   [[nodiscard]] std::shared_ptr<const identity::Table> table() { return book_.table(); }
   void show_in(exporters::View& view);
 
  private:
+  void warn();
+
   std::optional<NameLookup> lookup_;
   identity::IdentityBook book_;
   identity::BlockDevices devices_;
+  std::size_t hanging_ = 0;  // as last said
 };
 
 }  // namespace cgwarden::agent

@@ -19,6 +19,8 @@ namespace {
 
 // About 5 ms: six reads of 3 us each and what is made of them.
 constexpr std::size_t kCgroupsPerPortion = 256;
+// The same, each with all its files opened and read, and listed.
+constexpr std::size_t kChangesPerPortion = 16;
 // Fds of everything else: workloads have four each, HTTP connections, the store.
 constexpr std::size_t kOtherFiles = 4096;
 
@@ -60,6 +62,23 @@ std::size_t count_unreadable(const cgroup::Snapshot& snapshot) {
   return count;
 }
 
+Result<UniqueFd> event_fd() {
+  UniqueFd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.valid()) return fail(Error::from_errno(errno, "create", "eventfd"));
+  return fd;
+}
+
+// Cannot fail: nothing is counted up to the largest number.
+void make_readable(int event_fd) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event_fd, &one, sizeof one);
+}
+
+void make_unreadable(int event_fd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(event_fd, &count, sizeof count);
+}
+
 }  // namespace
 
 SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<void()> prepare,
@@ -84,8 +103,10 @@ void SamplingLoop::run(std::string_view collector, const Work& work) {
 }
 
 Status SamplingLoop::start() {
-  portion_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!portion_.valid()) return fail(Error::from_errno(errno, "create", "eventfd"));
+  CGW_ASSIGN(portion_, event_fd());
+  CGW_ASSIGN(discovery_, event_fd());
+  CGW_ASSIGN(discovery_watch_,
+             parts_.loop->add(discovery_.get(), EPOLLIN, [this](std::uint32_t) { changed(); }));
   CGW_ASSIGN(portion_watch_, parts_.loop->add(portion_.get(), EPOLLIN, [this](std::uint32_t) {
     if (!step()) end();
   }));
@@ -157,14 +178,10 @@ void SamplingLoop::begin() {
   prepare_();
   tier_ = 0;
   spent_ = Usec{0};
-  if (sampler_.changes_fd() < 0) {
-    run("discovery", [this] { sampler_.poll_changes(parts_.clock->now()); });
-  }
+  if (sampler_.changes_fd() < 0) changed();
   sampler_.begin(parts_.clock->now());
   if (sampler_.has_source()) read_values();
-  const std::uint64_t one = 1;
-  // Cannot fail: nothing is counted up to the largest number.
-  [[maybe_unused]] const ssize_t written = ::write(portion_.get(), &one, sizeof one);
+  make_readable(portion_.get());
 }
 
 bool SamplingLoop::step() {
@@ -177,8 +194,7 @@ bool SamplingLoop::step() {
 }
 
 void SamplingLoop::end() {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t got = ::read(portion_.get(), &count, sizeof count);
+  make_unreadable(portion_.get());
   if (!tier_) return;
   std::shared_ptr<const cgroup::Snapshot> snapshot;
   run("snapshot", [&] { snapshot = sampler_.finish(); });
@@ -202,12 +218,21 @@ void SamplingLoop::end() {
 }
 
 void SamplingLoop::changed() {
-  run("discovery", [this] { sampler_.take_changes(parts_.clock->now()); });
-  if (sampler_.changes_fd() >= 0) return;
-  changes_watch_ = {};
-  log::warning("discovery_by_polling", {{"error", sampler_.watch_fault()}});
-  // What it had told and was not asked for any more.
-  run("discovery", [this] { sampler_.rescan(parts_.clock->now()); });
+  bool more = false;
+  run("discovery", [&] {
+    const TimePoint now = parts_.clock->now();
+    more = sampler_.changes_fd() >= 0 ? sampler_.take_changes(now, kChangesPerPortion)
+                                      : sampler_.poll_changes(now, kChangesPerPortion);
+  });
+  if (changes_watch_.active() && sampler_.changes_fd() < 0) {
+    changes_watch_ = {};
+    log::warning("discovery_by_polling", {{"error", sampler_.watch_fault()}});
+    // What it had told and was not asked for any more.
+    sampler_.begin_rescan();
+    more = true;
+  }
+  make_unreadable(discovery_.get());
+  if (more) make_readable(discovery_.get());
 }
 
 void SamplingLoop::emptied() {

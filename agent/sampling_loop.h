@@ -48,6 +48,7 @@ class SamplingLoop {
   // One portion; true while the tick goes on.
   bool step();
   void end();
+  // One portion of what is told of the tree, or found by polling.
   void changed();
   void emptied();
   // Counts what a collector did.
@@ -64,7 +65,9 @@ class SamplingLoop {
   std::optional<std::size_t> tier_;  // of the tick under way
   Usec spent_{0};                    // by the tick under way
   UniqueFd portion_;                 // an eventfd that is readable while a tick is under way
+  UniqueFd discovery_;               // and another one while changes are left to be looked at
   EventLoop::Watch portion_watch_;
+  EventLoop::Watch discovery_watch_;
   EventLoop::Watch changes_watch_;
   EventLoop::Watch events_watch_;
   EventLoop::Timer timer_;

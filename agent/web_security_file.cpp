@@ -1,9 +1,11 @@
 #include "agent/web_security_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/file.h"
@@ -69,14 +71,33 @@ WebSecurityFile::Stamp WebSecurityFile::stamp_of(const std::string& path) {
   return stamp;
 }
 
+// Neither may a FIFO hold the loop up, nor a device be read.
+Result<std::string> WebSecurityFile::read(const std::string& path) {
+  // The stamp is of before the reading: a change in between is seen once too often, never missed.
+  read_.push_back(stamp_of(path));
+  CGW_ASSIGN(const UniqueFd fd, open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail(Error::from_errno(errno, "stat", path));
+  if (!S_ISREG(status.st_mode)) {
+    return fail(Error::invalid(
+        "read", path, S_ISDIR(status.st_mode) ? "it is a directory" : "it is no plain file"));
+  }
+  return read_all(fd.get(), path, limits::kYamlFileBytes);
+}
+
+// The error says where the file is named.
+Result<std::string> WebSecurityFile::pem(const policy::PemSource& source) {
+  if (source.path.empty()) return source.text;
+  auto text = read(source.path);
+  if (text) return text;
+  Error error = std::move(text).error();
+  error.where = fmt::format("{}, the {} of {}", error.where, source.key, source.position.text());
+  return fail(std::move(error));
+}
+
 Result<exporters::WebSecurity> WebSecurityFile::load() {
   read_.clear();
   if (path_.empty()) return exporters::WebSecurity{};
-  // The stamp is of before the reading: a change in between is seen once too often, never missed.
-  const auto read = [this](const std::string& path) {
-    read_.push_back(stamp_of(path));
-    return read_file(path, limits::kYamlFileBytes);
-  };
   CGW_ASSIGN(const std::string yaml, read(path_));
   auto loaded = policy::load_web_config(yaml, path_);
   if (!loaded) {
@@ -87,10 +108,6 @@ Result<exporters::WebSecurity> WebSecurityFile::load() {
   security.users = std::move(loaded->users);
   security.headers = std::move(loaded->headers);
   if (!loaded->tls) return security;
-  const auto pem = [&read](const policy::PemSource& source) -> Result<std::string> {
-    if (source.path.empty()) return source.text;
-    return read(source.path);
-  };
   const policy::WebTls& from = *loaded->tls;
   exporters::TlsSettings tls;
   CGW_ASSIGN(tls.certificate, pem(from.certificate));

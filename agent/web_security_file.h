@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "exporters/web_security.h"
+#include "policy/web_config.h"
 
 namespace cgwarden::agent {
 
@@ -18,7 +19,8 @@ class WebSecurityFile {
   // Empty: there is none, and everybody is let in over plain HTTP.
   explicit WebSecurityFile(std::string path) : path_(std::move(path)) {}
 
-  // invalid, with every diagnostic in `detail`; or why one of the files cannot be read.
+  // invalid, with every diagnostic in `detail`; or why one of the files cannot be
+  // read, and which line names it.
   [[nodiscard]] Result<exporters::WebSecurity> load();
   // Has one of the files that load() read, or could not read, changed since?
   [[nodiscard]] bool changed() const;
@@ -34,6 +36,8 @@ class WebSecurityFile {
     bool operator==(const Stamp&) const = default;
   };
   [[nodiscard]] static Stamp stamp_of(const std::string& path);
+  [[nodiscard]] Result<std::string> read(const std::string& path);
+  [[nodiscard]] Result<std::string> pem(const policy::PemSource& source);
 
   std::string path_;
   std::vector<Stamp> read_;

@@ -107,6 +107,9 @@ inline constexpr std::size_t kHttpWholeBytes = 1024U * 1024U;
 // Such answers at a time, over all addresses: each keeps the snapshot of its beginning in memory
 // for as long as its client takes to read.
 inline constexpr unsigned kHttpStreams = 8;
+// Of them for one address: Prometheus reads two pages, and clients that do not read must not keep
+// the pages of all others back.
+inline constexpr unsigned kHttpStreamsPerAddress = 4;
 // Credentials whose bcrypt hash was computed, kept so that a scrape every second does not pay for
 // it again: more than any endpoint has users.
 inline constexpr std::size_t kHttpKnownCredentials = 128;
@@ -138,6 +141,11 @@ inline constexpr std::size_t kNamesPerDirectory = 20000;
 // Names of containers, pods and users remembered while they have no cgroup, so that one that comes
 // back is known at once; some 300 bytes each.
 inline constexpr std::size_t kRememberedNames = 20000;
+// Threads that read the files of users, one user's at a time: one is enough where homes answer;
+// each home that hangs (NFS, FUSE) keeps one.
+inline constexpr std::size_t kNameThreads = 4;
+// Seconds after which a name that was not answered is given up, and asked for again later.
+inline constexpr std::int64_t kNameSeconds = 10;
 
 // Units and named containers with counters of their own: a node has some 150 units and at most some
 // hundreds of containers at a time; their names are kept for a day, so that a counter goes on over

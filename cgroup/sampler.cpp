@@ -205,6 +205,7 @@ void Sampler::begin(TimePoint now) {
   now_ = now;
   position_.reset();
   if (std::exchange(rescan_due_, false)) rescan(now);
+  count_deep(now);
   if (sampled_ < options_.most_cgroups) promote(now);
 }
 

@@ -87,6 +87,12 @@ class Sampler {
   void take_changes(TimePoint now);
   // Without a watch: looks into the directories whose number of children changed.
   void poll_changes(TimePoint now);
+  // The same for a caller that must not be away for long: up to `most` cgroups, or changes. True:
+  // more is to be done, by either of them.
+  [[nodiscard]] bool take_changes(TimePoint now, std::size_t most);
+  [[nodiscard]] bool poll_changes(TimePoint now, std::size_t most);
+  // rescan(), done by these two.
+  void begin_rescan();
   // Becomes readable when a cgroup became empty or populated: take_events() reads the last values
   // of those that became empty, before they can be removed.
   [[nodiscard]] int events_fd() const { return events_.get(); }
@@ -140,11 +146,17 @@ class Sampler {
   };
 
   // sampler_tree.cpp
-  void look(std::string top, TimePoint now);
+  [[nodiscard]] bool has_work() const { return !to_look_.empty() || sweep_ || !told_.empty(); }
+  [[nodiscard]] bool work(TimePoint now, std::size_t most);
+  void look(TimePoint now);
+  void sweep(TimePoint now);
   std::vector<std::string> enter(const std::string& path, int directory, TimePoint now);
-  void count_cut(Row& row, const std::string& path, const std::vector<std::string>& children);
+  void count_cut(Row& row, const std::string& path, const std::vector<std::string>& children,
+                 TimePoint now);
+  void count_deep(TimePoint now);
   void watch_directory(CgroupId id, int directory);
   void apply(const TreeChange& change, TimePoint now);
+  void poll_directories(TimePoint now);
   [[nodiscard]] bool is_alive(const std::string& path, CgroupId id);
   Rows::iterator retire(Rows::iterator row, TimePoint now);
   void end_row(Rows::iterator row, TimePoint now);
@@ -179,6 +191,11 @@ class Sampler {
   std::unordered_map<std::uint64_t, Rows::iterator> by_id_;
   std::uint64_t device_ = 0;
   std::uint64_t scan_ = 0;
+  // What is left to do of changes and rescans.
+  std::vector<std::string> to_look_;  // cgroups to be entered with all below them, the last first
+  bool sweep_ = false;                // then to find those that the rescan did not
+  std::deque<TreeChange> told_;       // and then these
+  std::map<std::string, Usec> deep_;  // cgroups with too deep ones, and when these are counted
   bool rescan_due_ = false;  // a directory could not be opened for want of something that passes
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;

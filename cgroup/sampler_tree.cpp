@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "cgroup/directory.h"
@@ -14,6 +15,8 @@
 
 namespace cgwarden::cgroup {
 namespace {
+
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 std::string child_path(const std::string& parent, const std::string& name) {
   return parent == "/" ? "/" + name : parent + "/" + name;
@@ -26,32 +29,57 @@ std::size_t depth_of(std::string_view path) {
 }  // namespace
 
 void Sampler::rescan(TimePoint now) {
+  begin_rescan();
+  static_cast<void>(work(now, kAll));
+}
+
+void Sampler::begin_rescan() {
   ++scan_;
-  look("/", now);
+  to_look_ = {"/"};
+  sweep_ = true;
+  told_.clear();  // of what is looked at now
+}
+
+// Up to `most` steps; true when some are left.
+bool Sampler::work(TimePoint now, std::size_t most) {
+  for (std::size_t done = 0; done < most && has_work(); ++done) {
+    if (!to_look_.empty()) {
+      look(now);
+    } else if (sweep_) {
+      sweep(now);
+    } else {
+      const TreeChange change = std::move(told_.front());
+      told_.pop_front();
+      apply(change, now);
+    }
+  }
+  return has_work();
+}
+
+// Ends the rows that a rescan did not find.
+void Sampler::sweep(TimePoint now) {
+  sweep_ = false;
   for (auto row = rows_.begin(); row != rows_.end();) {
     const bool missed = row->second.seen != scan_ && !is_alive(row->first, row->second.id);
     row = missed ? retire(row, now) : std::next(row);
   }
 }
 
-// Enters `top` and all below it.
-void Sampler::look(std::string top, TimePoint now) {
-  std::vector<std::string> stack{std::move(top)};
-  while (!stack.empty()) {
-    const std::string path = std::move(stack.back());
-    stack.pop_back();
-    const auto opened = files_.open_cgroup(tree_, path);
-    if (!opened) {
-      // Gone by now, or something mounted into the tree: that is no cgroup of this hierarchy.
-      const Error& error = opened.error();
-      if (error.kind != ErrorKind::vanished && error.errno_value != 0) reader_.count_closed(error);
-      const int reason = error.errno_value;
-      rescan_due_ |= reason == EMFILE || reason == ENFILE || reason == ENOMEM;
-      continue;
-    }
-    for (const std::string& name : enter(path, opened->get(), now)) {
-      stack.push_back(child_path(path, name));
-    }
+// Enters the last one of to_look_ and leaves its children there.
+void Sampler::look(TimePoint now) {
+  const std::string path = std::move(to_look_.back());
+  to_look_.pop_back();
+  const auto opened = files_.open_cgroup(tree_, path);
+  if (!opened) {
+    // Gone by now, or something mounted into the tree: that is no cgroup of this hierarchy.
+    const Error& error = opened.error();
+    if (error.kind != ErrorKind::vanished && error.errno_value != 0) reader_.count_closed(error);
+    const int reason = error.errno_value;
+    rescan_due_ |= reason == EMFILE || reason == ENFILE || reason == ENOMEM;
+    return;
+  }
+  for (const std::string& name : enter(path, opened->get(), now)) {
+    to_look_.push_back(child_path(path, name));
   }
 }
 
@@ -102,13 +130,13 @@ std::vector<std::string> Sampler::enter(const std::string& path, int directory, 
   }
   if (row.watched && !fresh) reader_.list(*row.watched, listed->files());
   if (row.depth < options_.most_depth) return listed->children();
-  count_cut(row, path, listed->children());
+  count_cut(row, path, listed->children(), now);
   return {};
 }
 
 // Below the depth limit nothing is entered; the kernel knows how many there are.
-void Sampler::count_cut(Row& row, const std::string& path,
-                        const std::vector<std::string>& children) {
+void Sampler::count_cut(Row& row, const std::string& path, const std::vector<std::string>& children,
+                        TimePoint now) {
   std::size_t cut = 0;
   for (const std::string& name : children) {
     if (options_.keep && !options_.keep(child_path(path, name))) continue;
@@ -119,6 +147,31 @@ void Sampler::count_cut(Row& row, const std::string& path,
   }
   if (cut > row.cut) drop(DropReason::depth, cut - row.cut);
   row.cut = cut;
+  // Nobody tells of what comes and goes below them.
+  if (cut > 0) {
+    deep_.insert_or_assign(path, now.boottime + interval(Tier::slow));
+  } else {
+    deep_.erase(path);
+  }
+}
+
+void Sampler::count_deep(TimePoint now) {
+  std::vector<std::string> due;
+  for (const auto& [path, when] : deep_) {
+    if (now.boottime >= when) due.push_back(path);
+  }
+  for (const std::string& path : due) {
+    deep_.erase(path);  // count_cut() puts it back
+    const auto row = rows_.find(path);
+    if (row == rows_.end()) continue;
+    const auto opened = files_.open_cgroup(tree_, path);
+    const auto listed = opened ? Directory::open(opened->get(), ".") : fail(opened.error());
+    if (listed) {
+      count_cut(row->second, path, listed->children(), now);
+    } else if (listed.error().kind != ErrorKind::vanished) {
+      deep_.emplace(path, now.boottime + interval(Tier::slow));
+    }
+  }
 }
 
 void Sampler::watch_directory(CgroupId id, int directory) {
@@ -138,43 +191,50 @@ void Sampler::watch_with(std::unique_ptr<TreeWatch> watch, TimePoint now) {
   rescan(now);
 }
 
-void Sampler::take_changes(TimePoint now) {
-  if (!watch_) return;
-  const auto changes = watch_->take();
-  if (!changes) {
-    // What was lost is found by looking.
-    reader_.count_closed(changes.error());
-    rescan(now);
-    return;
+void Sampler::take_changes(TimePoint now) { static_cast<void>(take_changes(now, kAll)); }
+
+bool Sampler::take_changes(TimePoint now, std::size_t most) {
+  // The rest of a storm stays in the kernel's queue, which is bounded, until this part is done.
+  if (watch_ && !has_work()) {
+    auto changes = watch_->take();
+    if (changes) {
+      told_.assign(std::make_move_iterator(changes->begin()),
+                   std::make_move_iterator(changes->end()));
+    } else {
+      // What was lost is found by looking.
+      reader_.count_closed(changes.error());
+      begin_rescan();
+    }
   }
-  for (const TreeChange& change : *changes) apply(change, now);
+  return work(now, most);
 }
 
 void Sampler::apply(const TreeChange& change, TimePoint now) {
   if (change.kind == TreeChange::Kind::overflow) {
-    rescan(now);
+    begin_rescan();
     return;
   }
   const auto parent = by_id_.find(change.parent.value);
   if (parent == by_id_.end()) return;
   const std::string path = child_path(parent->second->first, change.name);
-  Row& above = parent->second->second;
-  if (above.depth >= options_.most_depth) {
-    if (change.kind == TreeChange::Kind::appeared) {
-      ++above.cut;
-      drop(DropReason::depth);
-    } else if (above.cut > 0) {
-      --above.cut;
-    }
+  if (parent->second->second.depth >= options_.most_depth) {
+    deep_.insert_or_assign(parent->second->first, now.boottime);
     return;
   }
   const auto row = rows_.find(path);
   if (row != rows_.end() && !is_alive(path, row->second.id)) retire(row, now);
   // Also after a removal: another one may have its name by now.
-  if (!rows_.contains(path)) look(path, now);
+  if (!rows_.contains(path)) to_look_.push_back(path);
 }
 
-void Sampler::poll_changes(TimePoint now) {
+void Sampler::poll_changes(TimePoint now) { static_cast<void>(poll_changes(now, kAll)); }
+
+bool Sampler::poll_changes(TimePoint now, std::size_t most) {
+  if (!has_work()) poll_directories(now);
+  return work(now, most);
+}
+
+void Sampler::poll_directories(TimePoint now) {
   std::vector<std::string> changed;
   for (auto at = rows_.begin(); at != rows_.end();) {
     const auto& [path, row] = *at;
@@ -196,7 +256,7 @@ void Sampler::poll_changes(TimePoint now) {
     if (!opened) continue;
     for (const std::string& name : enter(path, opened->get(), now)) {
       const std::string child = child_path(path, name);
-      if (!rows_.contains(child)) look(child, now);
+      if (!rows_.contains(child)) to_look_.push_back(child);
     }
   }
 }

@@ -77,7 +77,9 @@ void devices(const CadvisorRow& row, LineSink& sink) {
 }
 
 void last_seen(const CadvisorRow& row, LineSink& sink) {
-  sink.line("", Value::count(row.taken.wall.count() / 1'000'000));
+  const bool gone = row.known != nullptr && row.known->last_seen;
+  const Usec wall = gone ? *row.known->last_seen : row.taken.wall;
+  sink.line("", Value::count(wall.count() / 1'000'000));
 }
 
 void start_time(const CadvisorRow& row, LineSink& sink) {

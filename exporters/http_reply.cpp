@@ -31,6 +31,7 @@ using Response = std::unique_ptr<MHD_Response, ResponseDestroy>;
 // Who asked for what.
 struct Scrape {
   std::string peer;            // its address without the port, and the page; "" for a unix socket
+  std::string client;          // who may hold so many streams
   std::uint64_t sequence = 0;  // of the snapshot
 };
 
@@ -69,12 +70,25 @@ bool is_of_this_machine(const sockaddr& address) {
          (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
 }
 
+// Whose streams are counted together: an address, of IPv6 the 64 bits that one host can vary at
+// will left out. All of a unix socket are one.
+std::string client_of(MHD_Connection* connection) {
+  const MHD_ConnectionInfo* info =
+      ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  if (info == nullptr || info->client_addr == nullptr) return {};
+  if (info->client_addr->sa_family != AF_INET6) return peer_of(connection);
+  sockaddr_in6 address{};
+  std::memcpy(&address, info->client_addr, sizeof address);
+  if (IN6_IS_ADDR_V4MAPPED(&address.sin6_addr)) return peer_of(connection);
+  return {reinterpret_cast<const char*>(&address.sin6_addr), 8};
+}
+
 // A page that is being sent; libmicrohttpd frees it after the last byte or when the client is gone.
 struct Sending {
   // After begin_stream() of the state, which must outlive this.
   Sending(HttpState& of, Scrape what, std::unique_ptr<PageStream> from, std::string read)
       : state(of), scrape(std::move(what)), stream(std::move(from)), begin(std::move(read)) {}
-  ~Sending() { state.end_stream(); }
+  ~Sending() { state.end_stream(scrape.client); }
   Sending(const Sending&) = delete;
   Sending& operator=(const Sending&) = delete;
 
@@ -314,7 +328,7 @@ bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool
     if (begin->size() < limits::kHttpWholeBytes) {
       if (which != Page::agent) count(state_, scrape, *stream);
       response = whole_page(*begin);
-    } else if (state_.begin_stream()) {
+    } else if (scrape.client = client_of(connection_); state_.begin_stream(scrape.client)) {
       response = streamed_page(std::make_unique<Sending>(state_, std::move(scrape),
                                                          std::move(stream), *std::move(begin)));
     } else {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,14 +50,19 @@ class HttpState {
     protection_.swap(protection);
   }
 
-  // Room for one more answer that is written while it is sent (limits::kHttpStreams); given back by
-  // end_stream().
-  [[nodiscard]] bool begin_stream() {
-    if (streams_.fetch_add(1) < limits::kHttpStreams) return true;
-    streams_.fetch_sub(1);
-    return false;
+  // Room for one more answer that is written while it is sent (limits::kHttpStreams, and
+  // kHttpStreamsPerAddress of them for one peer); given back by end_stream() of the same.
+  [[nodiscard]] bool begin_stream(const std::string& peer) {
+    const std::lock_guard lock(mutex_);
+    if (streams_.size() >= limits::kHttpStreams) return false;
+    if (streams_.count(peer) >= limits::kHttpStreamsPerAddress) return false;
+    streams_.insert(peer);
+    return true;
   }
-  void end_stream() { streams_.fetch_sub(1); }
+  void end_stream(const std::string& peer) {
+    const std::lock_guard lock(mutex_);
+    if (const auto stream = streams_.find(peer); stream != streams_.end()) streams_.erase(stream);
+  }
 
   SelfMetrics& metrics;
   const std::shared_ptr<const WebPageSource> page;  // null: no web page
@@ -65,8 +70,8 @@ class HttpState {
   PasswordThread passwords;
 
  private:
-  std::atomic<unsigned> streams_ = 0;
   mutable std::mutex mutex_;
+  std::multiset<std::string> streams_;  // their peers
   std::shared_ptr<const PublishedView> view_;
   std::shared_ptr<const Protection> protection_;
 };

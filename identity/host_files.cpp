@@ -48,13 +48,13 @@ Result<HostNames> HostNames::open(const std::string& root) {
 
 Result<std::optional<std::string>> HostNames::read(const std::string& path,
                                                    std::optional<std::uint32_t> owner) const {
-  auto fd = open_below(root_.get(), path, 0);
+  auto fd = open_below(root_->get(), path, 0);
   if (!fd && is_absent(fd.error())) return std::optional<std::string>();
   if (!fd) return fail(fd.error());
   CGW_ASSIGN(std::uint32_t uid, owner_of_file(fd->get(), path));
   if (owner && uid != *owner) {
     // What root put there is as good, but not what a link of the user's leads to.
-    fd = open_below(root_.get(), path, 0, RESOLVE_NO_SYMLINKS);
+    fd = open_below(root_->get(), path, 0, RESOLVE_NO_SYMLINKS);
     if (!fd) return fail(fd.error());
     CGW_ASSIGN(uid, owner_of_file(fd->get(), path));
     if (uid != 0 && uid != *owner) {
@@ -67,7 +67,7 @@ Result<std::optional<std::string>> HostNames::read(const std::string& path,
 
 std::vector<std::string> HostNames::list(const std::string& path) const {
   std::vector<std::string> names;
-  auto fd = open_below(root_.get(), path, O_DIRECTORY);
+  auto fd = open_below(root_->get(), path, O_DIRECTORY);
   if (!fd) return names;
   const UniqueDirectory directory = open_directory_stream(*std::move(fd));
   if (!directory) return names;

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct Question {
 // directory ("/", or a fixture), links are followed inside it, and only plain files up to a limit
 // are read; those of a user must belong to that user. It may wait for a slow file system: not for
 // the loop thread.
+// Copies are for one thread each.
 class HostNames {
  public:
   [[nodiscard]] static Result<HostNames> open(const std::string& root);
@@ -42,7 +44,7 @@ class HostNames {
   [[nodiscard]] Result<std::optional<Names>> look_up(const Question& question);
 
  private:
-  explicit HostNames(UniqueFd root) : root_(std::move(root)) {}
+  explicit HostNames(UniqueFd root) : root_(std::make_shared<const UniqueFd>(std::move(root))) {}
 
   using Answer = Result<std::optional<Names>>;
   // A containers/storage: graph root and run root.
@@ -69,7 +71,7 @@ class HostNames {
       const std::string& path, std::optional<std::uint32_t> owner = std::nullopt) const;
   [[nodiscard]] std::vector<std::string> list(const std::string& path) const;
 
-  UniqueFd root_;
+  std::shared_ptr<const UniqueFd> root_;                          // of all copies
   std::optional<std::map<std::string, Names>> logs_;              // by container id
   std::optional<std::map<std::string, Names>> pods_;              // by uid
   std::map<std::string, std::map<std::string, Names>> storages_;  // containers.json by its path

@@ -42,11 +42,24 @@ void IdentityBook::see(const cgroup::Sample& sample, TimePoint now) {
   use_answers(entry);
 }
 
+void IdentityBook::end(const cgroup::Sample& sample, TimePoint now) {
+  const bool is_new = !entries_.contains(sample.id.value);
+  see(sample, now);
+  Entry& entry = entries_[sample.id.value];
+  if (entry.known->last_seen) return;
+  Known known = *entry.known;
+  known.last_seen = is_new ? now.wall : before_;
+  entry.known = std::make_shared<const Known>(std::move(known));
+  changed_ = true;
+}
+
 void IdentityBook::observe(const cgroup::Snapshot& snapshot, TimePoint now) {
   ++round_;
-  for (const auto* samples : {&snapshot.samples(), &snapshot.ended(), &snapshot.gone()}) {
-    for (const auto& sample : *samples) see(sample, now);
+  for (const auto& sample : snapshot.samples()) see(sample, now);
+  for (const auto* samples : {&snapshot.ended(), &snapshot.gone()}) {
+    for (const auto& sample : *samples) end(sample, now);
   }
+  before_ = now.wall;
   const std::size_t gone =
       std::erase_if(entries_, [&](const auto& entry) { return entry.second.seen != round_; });
   changed_ = changed_ || gone > 0;
@@ -99,6 +112,13 @@ void IdentityBook::answer(const Question& question, const std::optional<Names>& 
   }
   ++answer.asked;
   answered_ = true;
+}
+
+void IdentityBook::postpone(const Question& question, TimePoint now) {
+  const auto found = answers_.find(question);
+  if (found == answers_.end()) return;
+  found->second.given_out = false;
+  found->second.due = now.boottime + kRetries.back();
 }
 
 std::shared_ptr<const Table> IdentityBook::table() {

@@ -25,6 +25,8 @@ struct Known {
   Identity identity;
   // Wall clock of the first sample; absent for a cgroup that was there before the book.
   std::optional<Usec> appeared = {};
+  // Wall clock of the last snapshot in which it lived; absent while it lives.
+  std::optional<Usec> last_seen = {};
   std::optional<Subject> subject = {};  // subject_of(identity)
 };
 
@@ -71,6 +73,8 @@ class IdentityBook {
   // Those that are due and not yet given out; at most `most`.
   [[nodiscard]] std::vector<Question> questions(TimePoint now, std::size_t most = 1024);
   void answer(const Question& question, const std::optional<Names>& names, TimePoint now);
+  // There was no answer to be had: it comes again 30 s later, however often.
+  void postpone(const Question& question, TimePoint now);
 
   // The same object until something changes.
   [[nodiscard]] std::shared_ptr<const Table> table();
@@ -89,11 +93,13 @@ class IdentityBook {
     std::list<Question>::iterator age;
   };
   void see(const cgroup::Sample& sample, TimePoint now);
+  void end(const cgroup::Sample& sample, TimePoint now);
   Answer& remember(const Question& question, TimePoint now);
   void use_answers(Entry& entry);
 
   std::size_t remembered_;
   std::uint64_t round_ = 0;
+  Usec before_{0};  // wall clock of the round before
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::map<Question, Answer> answers_;
   std::list<Question> ages_;  // least recently used first

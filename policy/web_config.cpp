@@ -57,6 +57,8 @@ void read_pem(MapReader& map, std::string_view key, std::string_view file_key, P
   if (!path || path->empty()) return;
   const auto directory = std::filesystem::path(findings.source().position({}).file).parent_path();
   out.path = (directory / *path).lexically_normal().string();
+  out.key = map.name(file_key);
+  out.position = findings.source().position(file->place);
 }
 
 void refuse_unsupported(MapReader& map, std::string_view key, std::string_view reason,

@@ -28,6 +28,8 @@ enum class TlsVersion { tls10, tls11, tls12, tls13 };
 struct PemSource {
   std::string text;
   std::string path;
+  std::string key = {};          // that has it: "tls_server_config.cert_file"
+  SourcePosition position = {};  // of its value
   [[nodiscard]] bool given() const { return !text.empty() || !path.empty(); }
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tests/diagnosis/commits.h"
+#include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -26,8 +27,6 @@ KernelCounts payload(std::uint64_t id, std::uint64_t throttled_usec, std::uint64
 
 class StoredBookTest : public ::testing::Test {
  protected:
-  StoredBookTest() : directory_(::mkdtemp(pattern_.data())) {}
-  ~StoredBookTest() override { std::filesystem::remove_all(directory_); }
   std::string path() const { return directory_ + "/store.db"; }
   diagnosis::StoreWriter store() {
     auto opened = diagnosis::StoreWriter::open(path(), 1);
@@ -39,8 +38,8 @@ class StoredBookTest : public ::testing::Test {
     EXPECT_TRUE(book.load(store()));
     return book;
   }
-  std::string pattern_ = testing::TempDir() + "cgwarden-book-XXXXXX";
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST(CounterBookTest, EverySeriesOfAWorkloadIsBornAtZero) {

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/temporary_directory.h"
+
 namespace cgwarden::agent {
 namespace {
 
@@ -14,16 +16,14 @@ namespace fs = std::filesystem;
 
 class DirectoryWatchTest : public testing::Test {
  protected:
-  DirectoryWatchTest() : root_(::mkdtemp(pattern_.data())) {}
-  ~DirectoryWatchTest() override { fs::remove_all(root_); }
   DirectoryWatch watch(const std::string& directory) {
     auto opened = DirectoryWatch::open({directory});
     EXPECT_TRUE(opened);
     return std::move(*opened);
   }
   static void write(const std::string& path) { std::ofstream(path) << "x"; }
-  std::string pattern_ = testing::TempDir() + "cgwarden-watch-XXXXXX";
-  std::string root_;
+  TemporaryDirectory temporary_;
+  const std::string root_ = temporary_.path();
 };
 
 TEST_F(DirectoryWatchTest, SeesFinishedChanges) {

@@ -8,15 +8,15 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/temporary_directory.h"
+
 namespace cgwarden::agent {
 namespace {
 
 class DiskUseTest : public testing::Test {
  protected:
-  DiskUseTest() { directory_ = ::mkdtemp(pattern_.data()); }
-  ~DiskUseTest() override { std::filesystem::remove_all(directory_); }
-  std::string pattern_ = testing::TempDir() + "cgwarden-use-XXXXXX";
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST_F(DiskUseTest, CountsBlocksAndEachFileOnce) {

@@ -8,16 +8,15 @@
 #include <string>
 
 #include "base/file.h"
+#include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
 namespace {
 
 class GoodPoliciesTest : public testing::Test {
  protected:
-  GoodPoliciesTest() : directory_(::mkdtemp(pattern_.data())) {}
-  ~GoodPoliciesTest() override { std::filesystem::remove_all(directory_); }
-  std::string pattern_ = testing::TempDir() + "cgwarden-good-XXXXXX";
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
   GoodPolicies good_{directory_};
 };
 

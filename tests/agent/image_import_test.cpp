@@ -10,6 +10,7 @@
 
 #include "agent/packaged_tool.h"
 #include "base/file.h"
+#include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -28,15 +29,13 @@ TEST(ImageImportTest, ANameComesFromTheSource) {
 
 class StoreTest : public testing::Test {
  protected:
-  StoreTest() { directory_ = ::mkdtemp(pattern_.data()); }
-  ~StoreTest() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& path, const std::string& text) const {
     const std::filesystem::path file = directory_ + "/" + path;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file) << text;
   }
-  std::string pattern_ = testing::TempDir() + "cgwarden-store-XXXXXX";
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 const std::string kId = "95a43626341e499d40c5aa533e82538c792fdbe9995111a70819d69fcd85b673";

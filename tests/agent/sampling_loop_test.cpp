@@ -8,6 +8,7 @@
 #include <set>
 
 #include "exporters/catalog.h"
+#include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -16,8 +17,6 @@ using ::testing::HasSubstr;
 
 class SamplingLoopTest : public ::testing::Test {
  protected:
-  SamplingLoopTest() : root_(::mkdtemp(pattern_.data())) {}
-  ~SamplingLoopTest() override { std::filesystem::remove_all(root_); }
   void make(const std::string& path) const {
     std::filesystem::create_directories(root_ + path);
     std::ofstream(root_ + path + "/memory.current") << "4096\n";
@@ -36,8 +35,8 @@ class SamplingLoopTest : public ::testing::Test {
     ASSERT_TRUE(loop_->run());
   }
 
-  std::string pattern_ = ::testing::TempDir() + "cgwarden-sampling-XXXXXX";
-  std::string root_;
+  TemporaryDirectory temporary_;
+  const std::string root_ = temporary_.path();
   std::unique_ptr<EventLoop> loop_ = EventLoop::create().value();
   SystemClock clock_;
   exporters::SelfMetrics metrics_;

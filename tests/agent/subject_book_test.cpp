@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "tests/diagnosis/commits.h"
+#include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -28,9 +29,6 @@ const std::string kMine = "/user.slice/user-1000.slice/user@1000.service/app.sli
 
 class SubjectBookTest : public ::testing::Test {
  protected:
-  SubjectBookTest() : directory_(::mkdtemp(pattern_.data())) {}
-  ~SubjectBookTest() override { std::filesystem::remove_all(directory_); }
-
   diagnosis::StoreWriter store() {
     auto opened = diagnosis::StoreWriter::open(path(), 1);
     EXPECT_TRUE(opened);
@@ -66,8 +64,8 @@ class SubjectBookTest : public ::testing::Test {
     return all.empty() ? exporters::SubjectCounters{} : all.front();
   }
 
-  std::string pattern_ = testing::TempDir() + "cgwarden-subjects-XXXXXX";
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST_F(SubjectBookTest, AddsOverTheCgroupsOfAUnit) {

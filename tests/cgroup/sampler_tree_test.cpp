@@ -139,5 +139,103 @@ TEST_F(SamplerTreeTest, AWatchThatRunsOutIsGivenUpForPolling) {
   EXPECT_NE(sampler.tick(moment(2))->find("/a/x/z"), nullptr);
 }
 
+// The loop that runs it has other things to do.
+TEST_F(SamplerTreeTest, AStormIsWorkedOffInPortions) {
+  Sampler& sampler = start();
+  std::vector<TreeChange> changes;
+  sampler.watch_with(std::make_unique<ToldWatch>(changes, 1000), moment(0));
+  const CgroupId a = tree_.id_of("/a").value();
+  const std::size_t before = sampler.cgroups();
+  constexpr std::size_t kStorm = 40;
+  for (std::size_t i = 0; i < kStorm; ++i) {
+    fixture_.add("/a/new" + std::to_string(i), {});
+    changes.push_back({TreeChange::Kind::appeared, a, "new" + std::to_string(i)});
+  }
+  constexpr std::size_t kPortion = 5;
+  std::size_t known = before;
+  std::size_t portions = 1;
+  for (; sampler.take_changes(moment(1), kPortion); ++portions) {
+    EXPECT_LE(sampler.cgroups(), known + kPortion);
+    known = sampler.cgroups();
+    // A tick in between shows what is known.
+    EXPECT_THAT(sampler.tick(moment(1))->samples(), SizeIs(known));
+    ASSERT_LE(portions, 4 * kStorm);
+  }
+  EXPECT_GT(portions, kStorm / kPortion);
+  EXPECT_EQ(sampler.cgroups(), before + kStorm);
+  // So is what has to be looked for after an overflow, and what went is found.
+  fixture_.add("/untold/below", {});
+  for (std::size_t i = 0; i < kStorm; ++i) fixture_.remove("/a/new" + std::to_string(i));
+  changes = {{TreeChange::Kind::overflow, {}, {}}};
+  for (portions = 1; sampler.take_changes(moment(2), 1); ++portions) {
+    ASSERT_LE(portions, 4 * kStorm);
+  }
+  EXPECT_GT(portions, 5U);
+  EXPECT_EQ(sampler.cgroups(), before + 2);
+  EXPECT_NE(sampler.tick(moment(2))->find("/untold/below"), nullptr);
+}
+
+TEST_F(SamplerTreeTest, ARescanByPollingIsWorkedOffInPortionsToo) {
+  Sampler& sampler = start();
+  static_cast<void>(sampler.tick(moment(1)));
+  for (int i = 0; i < 10; ++i) fixture_.add("/a/new" + std::to_string(i), {});
+  const std::size_t before = sampler.cgroups();
+  EXPECT_TRUE(sampler.poll_changes(moment(2), 3));
+  EXPECT_EQ(sampler.cgroups(), before + 3);
+  while (sampler.poll_changes(moment(2), 3)) {
+  }
+  EXPECT_EQ(sampler.cgroups(), before + 10);
+}
+
+class TooDeep : public SamplerTreeTest {
+ protected:
+  // /a is the deepest that is sampled.
+  Sampler& start_flat(Sampler::Choice keep = {}) {
+    fixture_.write("/a/b", "cgroup.stat", "nr_descendants 3\n");
+    Sampler::Options options;
+    options.keep = std::move(keep);
+    options.most_depth = 1;
+    sampler_.emplace(tree_, std::move(options), files_);
+    sampler_->watch_with(std::make_unique<ToldWatch>(changes_, 100), moment(0));
+    a_ = tree_.id_of("/a").value();
+    return *sampler_;
+  }
+  std::size_t dropped(std::uint64_t second) {
+    sampler_->take_changes(moment(second));
+    return sampler_->tick(moment(second))->dropped();
+  }
+
+  std::vector<TreeChange> changes_;
+  CgroupId a_;
+};
+
+TEST_F(TooDeep, AreCountedAnewWhenOneOfThemGoes) {
+  start_flat();
+  EXPECT_EQ(dropped(1), 4U);
+  // Nobody tells of those below it, which went first.
+  fixture_.remove("/a/b");
+  changes_ = {{TreeChange::Kind::removed, a_, "b"}};
+  EXPECT_EQ(dropped(2), 0U);
+  fixture_.add("/a/c", {});
+  changes_ = {{TreeChange::Kind::appeared, a_, "c"}};
+  EXPECT_EQ(dropped(3), 1U);
+}
+
+TEST_F(TooDeep, AreCountedAnewWithTheSlowFiles) {
+  start_flat();
+  EXPECT_EQ(dropped(1), 4U);
+  fixture_.write("/a/b", "cgroup.stat", "nr_descendants 7\n");
+  EXPECT_EQ(dropped(2), 4U);
+  EXPECT_EQ(dropped(17), 8U);
+}
+
+TEST_F(TooDeep, AreOnlyThoseThatAreWanted) {
+  start_flat([](std::string_view path) { return path != "/a/c"; });
+  EXPECT_EQ(dropped(1), 4U);
+  fixture_.add("/a/c", {});
+  changes_ = {{TreeChange::Kind::appeared, a_, "c"}};
+  EXPECT_EQ(dropped(2), 4U);
+}
+
 }  // namespace
 }  // namespace cgwarden::cgroup

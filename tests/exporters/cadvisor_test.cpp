@@ -197,5 +197,21 @@ TEST(Cadvisor, NamesAreUniqueAndCountersAreTotals) {
   EXPECT_GE(names.size(), 30U);
 }
 
+// Dashboards tell by it who is gone.
+TEST(Cadvisor, AGoneCgroupIsNotSeenAnyMore) {
+  View view;
+  view.snapshot = std::make_shared<const cgroup::Snapshot>(TimePoint{Usec{1}, Usec{1'000'000'000}},
+                                                           std::vector{bare_sample("/", 1)}, 0,
+                                                           std::vector{bare_sample("/gone", 2)}, 7);
+  identity::Known gone{identity::of_path("/gone")};
+  gone.last_seen = Usec{990'000'000};
+  identity::Table::Map known;
+  known.emplace(2, std::make_shared<const identity::Known>(std::move(gone)));
+  view.identities = std::make_shared<const identity::Table>(std::move(known));
+  const std::string page = render_cadvisor(view, text_0_0_4);
+  EXPECT_THAT(page, HasSubstr("container_last_seen{id=\"/\"} 1000\n"));
+  EXPECT_THAT(page, HasSubstr("container_last_seen{id=\"/gone\"} 990\n"));
+}
+
 }  // namespace
 }  // namespace cgwarden::exporters

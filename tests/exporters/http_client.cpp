@@ -17,8 +17,12 @@ namespace cgwarden::exporters {
 namespace {
 
 template <typename Address>
-UniqueFd connect_to(int family, const Address& address) {
+UniqueFd connect_to(int family, const Address& address, const Address* from = nullptr) {
   UniqueFd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (from != nullptr &&
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(from), sizeof *from) != 0) {
+    return {};
+  }
   const timeval timeout{.tv_sec = 20, .tv_usec = 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -35,12 +39,15 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-HttpClient HttpClient::ipv4(std::uint16_t port) {
+HttpClient HttpClient::ipv4(std::uint16_t port, std::uint8_t host) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return HttpClient(connect_to(AF_INET, address));
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xFFU) | host);
+  return HttpClient(connect_to(AF_INET, address, &from));
 }
 
 HttpClient HttpClient::ipv6(std::uint16_t port) {

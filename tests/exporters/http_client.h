@@ -19,7 +19,8 @@ struct HttpAnswer {
 // client library makes of them. A receive timeout of 20 s turns a hang into a failure.
 class HttpClient {
  public:
-  static HttpClient ipv4(std::uint16_t port);
+  // From 127.0.0.`host` to 127.0.0.1.
+  static HttpClient ipv4(std::uint16_t port, std::uint8_t host = 1);
   static HttpClient ipv6(std::uint16_t port);
   static HttpClient local(const std::string& path);
 

@@ -44,7 +44,21 @@ class Endpoint : public testing::Test {
   }
   void SetUp() override { ASSERT_NE(endpoint_, nullptr); }
   void publish() { endpoint_->publish(std::make_shared<const View>(example_view())); }
-  HttpClient client() { return HttpClient::ipv4(endpoint_->port()); }
+  HttpClient client(std::uint8_t host = 1) { return HttpClient::ipv4(endpoint_->port(), host); }
+  void publish_large_page() {
+    std::vector<cgroup::Sample> samples;
+    for (std::uint64_t i = 0; i < 6000; ++i) {
+      samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
+    }
+    endpoint_->publish(std::make_shared<const View>(view_of(std::move(samples))));
+  }
+  // One that does not read the large page it asked for.
+  HttpClient holder(std::uint8_t host) {
+    HttpClient holding = client(host);
+    holding.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(holding.has_answer());
+    return holding;
+  }
 
   SelfMetrics metrics_;
   std::unique_ptr<HttpEndpoint> endpoint_;
@@ -304,16 +318,10 @@ TEST_F(Endpoint, ALargePageIsStreamed) {
 
 // Clients that do not read keep what they began to read in memory: not more than a few of them.
 TEST_F(Endpoint, FewLargePagesAreSentAtATime) {
-  std::vector<cgroup::Sample> samples;
-  for (std::uint64_t i = 0; i < 6000; ++i) {
-    samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
-  }
-  endpoint_->publish(std::make_shared<const View>(view_of(std::move(samples))));
+  publish_large_page();
   std::vector<HttpClient> held;
   for (unsigned i = 0; i < limits::kHttpStreams; ++i) {
-    held.push_back(client());
-    held.back().send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_TRUE(held.back().has_answer());
+    held.push_back(holder(static_cast<std::uint8_t>(10 + (i / limits::kHttpStreamsPerAddress))));
   }
   const auto refused = client().get("/metrics");
   EXPECT_EQ(refused.status, 503);
@@ -326,6 +334,15 @@ TEST_F(Endpoint, FewLargePagesAreSentAtATime) {
     status = client().get("/metrics").status;
   }
   EXPECT_EQ(status, 200);
+}
+
+TEST_F(Endpoint, OneAddressCannotHoldAllLargePages) {
+  publish_large_page();
+  std::vector<HttpClient> held;
+  for (unsigned i = 0; i < limits::kHttpStreamsPerAddress; ++i) held.push_back(holder(2));
+  EXPECT_EQ(client(2).get("/metrics").status, 503);
+  EXPECT_EQ(client(2).get("/metrics/agent").status, 200);
+  EXPECT_EQ(client(1).get("/metrics").status, 200);
 }
 
 // For ThreadSanitizer: views change while several clients read; every page is one of them, whole.

@@ -149,5 +149,38 @@ TEST(IdentityBook, GivesOutAtMostSoMany) {
   EXPECT_THAT(book.questions(at(1), 7), SizeIs(3));
 }
 
+TEST(IdentityBook, ThoseThatWentWereLastSeenInTheSnapshotBefore) {
+  IdentityBook book;
+  const auto sample = [](std::uint64_t id) {
+    cgroup::Sample made;
+    made.id = CgroupId{id};
+    made.path = "/" + std::to_string(id);
+    return made;
+  };
+  book.observe(snapshot({{1, "/1"}, {2, "/2"}}), at(10));
+  for (const std::uint64_t second : {11, 12}) {
+    // 3 came and went between two snapshots.
+    book.observe({TimePoint{}, {sample(1)}, 0, {sample(2), sample(3)}, 2}, at(second));
+    const auto table = book.table();
+    EXPECT_EQ(table->find(CgroupId{1})->last_seen, std::nullopt);
+    EXPECT_EQ(table->find(CgroupId{2})->last_seen, at(10).wall);
+    EXPECT_EQ(table->find(CgroupId{3})->last_seen, at(11).wall);
+  }
+}
+
+TEST(IdentityBook, WhatCannotBeLookedUpNowIsAskedAgainForEver) {
+  IdentityBook book;
+  const auto cgroups = snapshot({{1, "/docker/" + kId}});
+  std::vector<std::uint64_t> asked;
+  for (std::uint64_t second = 10; second < 200; ++second) {
+    book.observe(cgroups, at(second));
+    for (const Question& question : book.questions(at(second))) {
+      asked.push_back(second);
+      book.postpone(question, at(second));
+    }
+  }
+  EXPECT_THAT(asked, ElementsAre(10, 40, 70, 100, 130, 160, 190));
+}
+
 }  // namespace
 }  // namespace cgwarden::identity
