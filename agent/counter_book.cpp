@@ -99,7 +99,7 @@ exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
   if (inserted) {
     found->second.workload = workload;
     for (const auto verdict : diagnosis::all_verdict_classes()) {
-      if (verdict != diagnosis::VerdictClass::throttled) found->second.deaths[verdict] = 0;
+      if (diagnosis::is_of_death(verdict)) found->second.deaths[verdict] = 0;
     }
     for (const auto reason : kRestartReasons) found->second.restarts[std::string(reason)] = 0;
   }

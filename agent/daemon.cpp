@@ -121,6 +121,13 @@ Status Daemon::open_runtime() {
   if (auto watch = OomWatch::start(*loop_, tree_, clock_, self_metrics_)) {
     oom_watch_ = *std::move(watch);
   }
+  if (auto watch = SignalWatch::start(*loop_, tree_, clock_)) senders_ = *std::move(watch);
+  auto foreign = ForeignDeaths::start(
+      *loop_, tree_, clock_,
+      [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+        foreign_died(subject, std::move(evidence));
+      });
+  if (foreign) foreign_deaths_ = *std::move(foreign);
   open_bus();
   watch_directories();
   // Last: it is a thread, and what comes before may refuse to start.

@@ -12,6 +12,7 @@
 #include "agent/directory_watch.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/foreign_deaths.h"
 #include "agent/good_policies.h"
 #include "agent/identification.h"
 #include "agent/kernel_log.h"
@@ -20,6 +21,8 @@
 #include "agent/recorder.h"
 #include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
+#include "agent/signal_watch.h"
+#include "agent/stall_watch.h"
 #include "agent/subject_book.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
@@ -72,12 +75,17 @@ class Daemon final : public Control, private SupervisorListener {
   // every scraper has seen.
   void prepare_tick();
   void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
+  [[nodiscard]] StallWatch::Process look_at(pid_t main_pid, const cgroup::Sample& payload,
+                                            TimePoint now);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
   void count_kernel(const std::string& name, const KernelCounts& counts);
   void store_death(const diagnosis::Verdict& verdict);
   void record(const cgroup::Snapshot& snapshot);
+  // Of a unit or a container.
+  void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
+  [[nodiscard]] KernelLogExtract kernel_log_of(TimePoint from, TimePoint to);
   void save_counters();
   void save_subjects();
   void forget_counters(const std::string& name);
@@ -106,6 +114,7 @@ class Daemon final : public Control, private SupervisorListener {
   Identification identification_;
   SubjectBook subjects_;
   ThrottleWatch throttle_watch_;
+  StallWatch stall_watch_;
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;
   std::optional<KernelLog> kernel_log_;
@@ -121,6 +130,8 @@ class Daemon final : public Control, private SupervisorListener {
   std::vector<std::string> managed_;                       // globs and payloads
   std::unique_ptr<OomWatch> oom_watch_;
   std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<SignalWatch> senders_;
+  std::unique_ptr<ForeignDeaths> foreign_deaths_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

@@ -7,6 +7,7 @@
 
 #include "agent/daemon.h"
 #include "agent/incident.h"
+#include "agent/process_lookup.h"
 #include "base/log.h"
 #include "diagnosis/diagnose.h"
 #include "policy/match.h"
@@ -59,6 +60,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   const TimePoint taken = snapshot->taken();
   observe_workloads(*snapshot, taken);
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
+  if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   record(*snapshot);
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
@@ -98,18 +100,41 @@ std::vector<policy::Policy> Daemon::effective_policies() const {
   return policies;
 }
 
+// What the counters of a living workload do not say.
+StallWatch::Process Daemon::look_at(pid_t main_pid, const cgroup::Sample& payload, TimePoint now) {
+  StallWatch::Process process;
+  process.main_pid = main_pid;
+  if (main_pid <= 0) return process;
+  process.state = state_of_process(main_pid);
+  if (process.state == 'T' && senders_) {
+    process.signals = senders_->of({main_pid}, Usec{0}, now.boottime);
+  }
+  constexpr Usec kRecent{30'000'000};
+  if (kernel_log_ && payload.memory_events && payload.memory_events->oom_kill.value_or(0) > 0) {
+    process.oom_records =
+        kernel_log_->between(now.boottime - std::min(now.boottime, kRecent), now.boottime).kills;
+  }
+  return process;
+}
+
 void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) {
   std::vector<diagnosis::Verdict> stalls;
   for (const auto& running : supervisor_->running()) {
     const cgroup::Sample* payload = snapshot.find(running.payload);
     if (payload == nullptr) continue;
     count_kernel(running.name, counts_of(*payload));
-    auto verdict = throttle_watch_.observe(running.name, running.incarnation, now, *payload);
-    if (!verdict) continue;
-    log::warning("workload_stalled", {{"workload", running.name},
-                                      {"verdict", std::string(to_string(verdict->verdict))},
-                                      {"answer", verdict->answer}});
-    stalls.push_back(std::move(*verdict));
+    auto found = stall_watch_.observe(running.name, running.incarnation, now, snapshot,
+                                      running.payload, look_at(running.main_pid, *payload, now));
+    if (auto throttled =
+            throttle_watch_.observe(running.name, running.incarnation, now, *payload)) {
+      found.push_back(std::move(*throttled));
+    }
+    for (auto& verdict : found) {
+      log::warning("workload_stalled", {{"workload", running.name},
+                                        {"verdict", std::string(to_string(verdict.verdict))},
+                                        {"answer", verdict.answer}});
+      stalls.push_back(std::move(verdict));
+    }
   }
   // However many at once, the loop waits for the disk once.
   if (const Status stored = store_.put(stalls, {}); !stored) {
@@ -207,6 +232,7 @@ void Daemon::workload_started(const std::string& name) {
   counters_.started(name);
   counters_.set_running(name, true);
   throttle_watch_.forget(name);
+  stall_watch_.forget(name);
   // It may have ended by the next tick.
   for (const auto& running : supervisor_->running()) {
     if (running.name == name) workload_of_cgroup_[running.payload] = name;
@@ -218,23 +244,48 @@ bool Daemon::death_is_known(const launcher::ExitRecord& record) {
   return known && *known;
 }
 
+KernelLogExtract Daemon::kernel_log_of(TimePoint from, TimePoint to) {
+  KernelLogExtract log;
+  if (!kernel_log_ || !kernel_log_fault_.empty()) {
+    log.fault = kernel_log_fault_;
+    return log;
+  }
+  const Status drained = kernel_log_->drain();
+  log = kernel_log_->between(from.boottime, to.boottime);
+  if (!drained) log.fault = drained.error().sentence();
+  return log;
+}
+
+void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+  const KernelLogExtract log = kernel_log_of(evidence.started, evidence.ended);
+  add_kernel_log(log, evidence);
+  if (senders_) add_signals(*senders_, evidence);
+  diagnosis::Verdict verdict = diagnosis::diagnose(evidence);
+  verdict.workload = to_key(subject);
+  if (const Status stored = store_.put(verdict); !stored) {
+    self_metrics_.store_error();
+    log::error("verdict_not_stored",
+               {{"workload", verdict.workload}, {"error", stored.error().sentence()}});
+  }
+  log::info("foreign_died", {{"name", verdict.workload},
+                             {"verdict", std::string(to_string(verdict.verdict))},
+                             {"confidence", std::string(to_string(verdict.confidence))},
+                             {"answer", verdict.answer}});
+}
+
 diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
                                          std::vector<diagnosis::OwnAction> own_actions,
                                          std::vector<std::string> lost) {
-  KernelLogExtract log;
-  if (kernel_log_ && kernel_log_fault_.empty()) {
-    const Status drained = kernel_log_->drain();
-    log = kernel_log_->between(record.started.boottime, record.ended.boottime);
-    if (!drained) log.fault = drained.error().sentence();
-  } else {
-    log.fault = kernel_log_fault_;
-  }
-  const auto evidence = evidence_of(record, log, std::move(own_actions), std::move(lost));
+  const KernelLogExtract log = kernel_log_of(record.started, record.ended);
+  auto evidence = evidence_of(record, log, std::move(own_actions), std::move(lost));
+  if (senders_) add_signals(*senders_, evidence);
+  evidence.before_death = supervisor_->largest_of(record.name);
   const diagnosis::Verdict verdict = diagnosis::diagnose(evidence);
   if (!evidence.cgroups.empty()) count_kernel(record.name, last_counts(evidence.cgroups.front()));
   counters_.died(verdict);
   counters_.set_running(record.name, false);
   throttle_watch_.forget(record.name);
+  stall_watch_.forget(record.name);
   store_death(verdict);
   // A power cut loses the ring, and these are the minutes that matter.
   if (recorder_) recorder_->drain(clock_.now());

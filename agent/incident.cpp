@@ -1,6 +1,7 @@
 #include "agent/incident.h"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <map>
 #include <optional>
@@ -84,6 +85,7 @@ void read_moment(CaptureParser& parser, const Texts& texts,
   parser.read(texts, "cpu.stat", moment.cpu_stat, cgroup::parse_cpu_stat);
   parser.read(texts, "pids.events", moment.pids_events, cgroup::parse_pids_events);
   parser.read(texts, "pids.events.local", moment.pids_events_local, cgroup::parse_pids_events);
+  parser.read(texts, "memory.swap.events", moment.swap_events, cgroup::parse_swap_events);
 }
 
 diagnosis::CgroupEvidence evidence_of_cgroup(const launcher::CgroupCapture& capture,
@@ -109,6 +111,9 @@ diagnosis::CgroupEvidence evidence_of_cgroup(const launcher::CgroupCapture& capt
               [](const std::string& text) { return cgroup::parse_limit(text, "pids.max"); });
   parser.read(after, "pids.current", evidence.pids_current,
               [](const std::string& text) { return cgroup::parse_number(text, "pids.current"); });
+  std::optional<cgroup::CgroupEvents> events;
+  parser.read(after, "cgroup.events", events, cgroup::parse_cgroup_events);
+  if (events) evidence.populated = events->populated;
   return evidence;
 }
 
@@ -148,12 +153,12 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
   evidence.main_pid = record.main_pid;
   evidence.main_exit = exit_of(record.wait);
   evidence.init_exit = exit_of(record.init_wait);
+  if (record.pid > 0 && record.pid != record.main_pid) evidence.init_pid = record.pid;
   if (record.launch_error) {
     evidence.launch_failure = diagnosis::LaunchFailure{
         record.launch_error->stage, record.launch_error->errno_value, record.launch_error->text};
   }
   evidence.outlived = record.outlived;
-  evidence.oom_records = log.kills;
   evidence.own_actions = std::move(own_actions);
   evidence.max_rss = record.max_rss;
   evidence.stderr_tail = record.stderr_tail;
@@ -163,8 +168,29 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
   for (const auto& capture : record.cgroups) {
     evidence.cgroups.push_back(evidence_of_cgroup(capture, evidence.lost));
   }
-  add_lost_records(log, evidence);
+  // Payload, the scope around it, and what was there before.
+  if (evidence.cgroups.size() > 2) evidence.own_top = evidence.cgroups[1].path;
+  add_kernel_log(log, evidence);
   return evidence;
+}
+
+void add_kernel_log(const KernelLogExtract& log, diagnosis::DeathEvidence& evidence) {
+  evidence.oom_records = log.kills;
+  add_lost_records(log, evidence);
+}
+
+void add_signals(SignalWatch& watch, diagnosis::DeathEvidence& evidence) {
+  const Usec from = evidence.started.boottime;
+  const Usec to = evidence.ended.boottime;
+  evidence.agent_pid = ::getpid();
+  evidence.signals = watch.of({evidence.main_pid, evidence.init_pid}, from, to);
+  const bool suspect =
+      evidence.main_exit && evidence.main_exit->kind != diagnosis::MainExit::Kind::exited;
+  const std::uint64_t lost = watch.lost(evidence.outlived.value_or(evidence.started).boottime, to);
+  if (lost > 0 && suspect) {
+    evidence.lost.push_back("signals: " + std::to_string(lost) +
+                            " records of senders were not taken down in time");
+  }
 }
 
 }  // namespace cgwarden::agent

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/kernel_log.h"
+#include "agent/signal_watch.h"
 #include "diagnosis/evidence.h"
 #include "launcher/state.h"
 
@@ -16,5 +17,11 @@ namespace cgwarden::agent {
                                                    const KernelLogExtract& log,
                                                    std::vector<diagnosis::OwnAction> own_actions,
                                                    std::vector<std::string> lost);
+
+// Adds the kernel log's OOM kills, and what of it was lost.
+void add_kernel_log(const KernelLogExtract& log, diagnosis::DeathEvidence& evidence);
+
+// Adds who signalled the main process and its init, of what the agent of this process has seen.
+void add_signals(SignalWatch& watch, diagnosis::DeathEvidence& evidence);
 
 }  // namespace cgwarden::agent

@@ -30,6 +30,10 @@ struct Supervisor::Managed {
   std::string scope;    // cgroup paths; empty before the scope is made
   std::string payload;
   std::optional<cgroup::EventsWatch> memory_events;
+  // When its limit was reached last, before anybody is killed.
+  std::uint64_t max_events = 0;
+  std::optional<Usec> measured;
+  std::vector<diagnosis::DeathEvidence::ProcessSize> largest;
   std::optional<Error> start_error;               // why the go message was never sent
   std::optional<launcher::LaunchError> reported;  // by the shim in its answer
   bool taken_over_start = false;                  // an earlier agent said go; the answer went to it

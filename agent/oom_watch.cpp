@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/process_lookup.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -22,29 +21,9 @@ namespace cgwarden::agent {
 namespace {
 
 constexpr Usec kInterval{500'000};
-// PROC_PID_INIT_INO of include/linux/proc_ns.h.
-constexpr ino_t kInitPidNamespace = 0xEFFFFFFCU;
 constexpr std::size_t kVictimsLogged = 16;
 // systemd makes four, a kubelet one more; each costs a few system calls twice a second.
 constexpr std::size_t kMostSlices = 128;
-
-bool proc_is_of_init() {
-  struct stat info{};
-  return ::stat("/proc/self/ns/pid", &info) == 0 && info.st_ino == kInitPidNamespace;
-}
-
-// Field 22 of /proc/PID/stat, rounded down to a tick; the comm before it may hold blanks and ')'.
-std::optional<Usec> start_time(std::string_view stat) {
-  const std::size_t comm_end = stat.rfind(')');
-  if (comm_end == std::string_view::npos) return std::nullopt;
-  const auto fields = split(stat.substr(comm_end + 1), ' ');  // ["", state, ppid, ...]
-  constexpr std::size_t kStartTime = 20;
-  const auto ticks =
-      fields.size() > kStartTime ? parse_integer<std::uint64_t>(fields[kStartTime]) : std::nullopt;
-  const long per_second = ::sysconf(_SC_CLK_TCK);
-  if (!ticks || per_second <= 0 || *ticks > (std::uint64_t{1} << 40U)) return std::nullopt;
-  return Usec(*ticks * 1'000'000U / static_cast<std::uint64_t>(per_second));
-}
 
 std::string victims_text(const std::vector<diagnosis::OomVictim>& victims) {
   std::string text;
@@ -70,19 +49,10 @@ std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc, 
   if (!directory) return {};
   const auto text = read_file_at(directory->get(), "cgroup", limits::kControlFileBytes);
   const auto stat = read_file_at(directory->get(), "stat", limits::kControlFileBytes);
-  const auto started = stat ? start_time(*stat) : std::nullopt;
+  const auto started = stat ? start_time_of(*stat) : std::nullopt;
   constexpr Usec kTick{10'000};
   if (!text || !started || *started + kTick > before) return {};
-  for (std::string_view line : split(*text, '\n')) {
-    if (!line.starts_with("0::/")) continue;
-    line.remove_prefix(3);
-    // A path outside of this cgroup namespace.
-    if (line.starts_with("/..")) return {};
-    constexpr std::string_view kDeleted = " (deleted)";
-    if (line.ends_with(kDeleted) && !tree.open_cgroup(line)) line.remove_suffix(kDeleted.size());
-    return std::string(line);
-  }
-  return {};
+  return cgroup_path_in(tree, *text);
 }
 
 std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
@@ -113,7 +83,7 @@ OomWatch::OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::Self
       clock_(&clock),
       metrics_(&metrics),
       trace_(std::move(trace)),
-      proc_is_of_init_(proc_is_of_init()) {}
+      proc_is_of_init_(proc_is_of_init_namespace()) {}
 
 Result<std::unique_ptr<OomWatch>> OomWatch::start(EventLoop& loop, const cgroup::Tree& tree,
                                                   const Clock& clock,

@@ -54,13 +54,9 @@ RestartDecision decide_restart(const policy::Restart& policy, const launcher::Ex
 
 std::string restart_reason(const launcher::ExitRecord& record, diagnosis::VerdictClass verdict,
                            bool unhealthy) {
-  using diagnosis::VerdictClass;
   if (record.launch_error) return "launch_failure";
   if (unhealthy) return "unhealthy";
-  if (verdict == VerdictClass::oom_own_limit || verdict == VerdictClass::oom_ancestor_limit ||
-      verdict == VerdictClass::oom_global) {
-    return "oom";
-  }
+  if (diagnosis::is_oom_death(verdict)) return "oom";
   return !record.wait || record.wait->code != CLD_EXITED ? "signal" : "exit";
 }
 

@@ -13,6 +13,7 @@
 #include "agent/managed.h"
 #include "agent/network_options.h"
 #include "agent/policy_source.h"
+#include "agent/process_sizes.h"
 #include "agent/stop_signal.h"
 #include "base/log.h"
 #include "cgroup/control_file.h"
@@ -177,6 +178,9 @@ void Supervisor::watch_memory_events(Managed& managed) {
   auto watch = cgroup::EventsWatch::open(*parts_.tree, managed.payload, "memory.events");
   if (!watch) return;  // no memory controller: nothing can be OOM-killed by a limit here
   managed.memory_events = std::move(*watch);
+  managed.max_events = 0;
+  managed.measured.reset();
+  managed.largest.clear();
   auto registration =
       parts_.loop->add(managed.memory_events->fd(), EPOLLPRI,
                        [this, &managed](std::uint32_t) { memory_events_changed(managed); });
@@ -189,7 +193,28 @@ void Supervisor::memory_events_changed(Managed& managed) {
   const auto text = managed.memory_events->read();
   if (!text) return;
   const auto events = cgroup::parse_memory_events(*text);
-  if (events) parts_.listener->oom_kills_counted(managed.name(), managed.payload, *events);
+  if (!events) return;
+  measure_processes(managed, events->max.value_or(0));
+  parts_.listener->oom_kills_counted(managed.name(), managed.payload, *events);
+}
+
+// The first `max` event comes before the kill; later ones replace what it showed, now and then.
+void Supervisor::measure_processes(Managed& managed, std::uint64_t max_events) {
+  constexpr Usec kApart{1'000'000};
+  if (max_events <= managed.max_events) return;
+  managed.max_events = max_events;
+  const Usec now = parts_.clock->now().boottime;
+  if (managed.measured && now - *managed.measured < kApart) return;
+  auto largest = largest_processes(*parts_.tree, managed.payload);
+  if (largest.empty()) return;
+  managed.measured = now;
+  managed.largest = std::move(largest);
+}
+
+std::vector<diagnosis::DeathEvidence::ProcessSize> Supervisor::largest_of(
+    const std::string& name) const {
+  const auto found = workloads_.find(name);
+  return found == workloads_.end() ? decltype(Managed::largest){} : found->second->largest;
 }
 
 std::string Supervisor::yaml_of(const std::string& name) const {
@@ -230,7 +255,11 @@ std::vector<Supervisor::Running> Supervisor::running() const {
     if (managed->state != WorkloadState::running && managed->state != WorkloadState::stopping) {
       continue;
     }
-    list.push_back({name, managed->note.incarnation, managed->payload, &managed->workload});
+    list.push_back({.name = name,
+                    .incarnation = managed->note.incarnation,
+                    .payload = managed->payload,
+                    .main_pid = managed->status ? managed->status->main_pid : -1,
+                    .workload = &managed->workload});
   }
   return list;
 }

@@ -123,9 +123,13 @@ class Supervisor {
     std::string name;
     unsigned incarnation = 0;
     std::string payload;  // cgroup path
+    pid_t main_pid = -1;  // host pid of the command
     const policy::Workload* workload = nullptr;
   };
   [[nodiscard]] std::vector<Running> running() const;
+  // Its largest processes when it last reached its limit of memory; none when it never did.
+  [[nodiscard]] std::vector<diagnosis::DeathEvidence::ProcessSize> largest_of(
+      const std::string& name) const;
 
  private:
   struct Managed;
@@ -158,6 +162,7 @@ class Supervisor {
   void kill_all_of(Managed& managed, const std::string& reason);
   void watch_memory_events(Managed& managed);
   void memory_events_changed(Managed& managed);
+  void measure_processes(Managed& managed, std::uint64_t max_events);
   void clean_cgroups(Managed& managed);
   void cleaned(Managed& managed);
   void adopt_one(const std::string& name);

@@ -12,7 +12,7 @@ namespace cgwarden::agent {
 namespace {
 
 // A few stat(2) calls; certificates are renewed days before they end.
-constexpr Usec kLookInterval{5'000'000};
+constexpr Usec kFilesInterval{5'000'000};
 
 Result<std::vector<exporters::Listener>> sockets_of_systemd() {
   // Out of the environment: workloads must not take them for theirs.
@@ -45,7 +45,7 @@ Result<std::unique_ptr<WebEndpoint>> WebEndpoint::open(const Options& options, E
   CGW_ASSIGN(endpoint->endpoint_,
              exporters::HttpEndpoint::start(std::move(listeners), self_metrics, http));
   if (!options.web_config.empty()) {
-    CGW_ASSIGN(endpoint->timer_, loop.timer(kLookInterval, kLookInterval,
+    CGW_ASSIGN(endpoint->timer_, loop.timer(kFilesInterval, kFilesInterval,
                                             [raw = endpoint.get()] { raw->look_for_changes(); }));
   }
   return endpoint;

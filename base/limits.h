@@ -71,6 +71,21 @@ inline constexpr std::size_t kTraceLineBytes = 4096;
 // Of each processor's ring of OOM events: an event takes about 100 bytes, so a storm of hundreds
 // between two looks of the loop is held.
 inline constexpr std::size_t kTraceBufferKib = 128;
+// Of each processor's ring of sent signals, a power of two: 64 KiB, some 600 signals between two
+// looks of the loop.
+inline constexpr std::size_t kSignalRingPages = 16;
+// Fatal and stop signals remembered; a storm of 100 a second keeps 40 seconds, which is more than
+// from a kill to its verdict.
+inline constexpr std::size_t kSignalsKept = 4096;
+// Names of processes remembered for senders that are gone when their signal is read.
+inline constexpr std::size_t kProcessNames = 4096;
+// Senders looked up in /proc at one look of the loop, ten system calls each: of a storm the first.
+inline constexpr std::size_t kSendersLookedUp = 64;
+// Processes measured when a limit is reached, some ten microseconds each, on the loop: most
+// workloads have fewer.
+inline constexpr std::size_t kProcessesMeasured = 256;
+// Of them shown with a death.
+inline constexpr std::size_t kLargestProcesses = 5;
 // OOM victims whose cgroup is not known yet; each takes a few milliseconds.
 inline constexpr std::size_t kOomPending = 4096;
 // Sizes of huge pages of one machine; HUGE_MAX_HSTATE of the kernel is at most 4 on every

@@ -2,10 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,28 +13,12 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/unique_directory.h"
+#include "cgroup/tracefs.h"
 
 namespace cgwarden::cgroup {
 namespace {
 
 constexpr std::string_view kPrefix = "cgwarden-";
-constexpr const char* kMounted = "/sys/kernel/tracing";
-
-// The mounted tracefs, else one that only this fd sees: nothing is mounted anywhere for it.
-Result<UniqueFd> open_tracefs() {
-  if (auto mounted = open_at(AT_FDCWD, kMounted, O_RDONLY | O_DIRECTORY)) {
-    struct statfs info{};
-    if (::fstatfs(mounted->get(), &info) == 0 && info.f_type == TRACEFS_MAGIC) return mounted;
-  }
-  const UniqueFd context(::fsopen("tracefs", FSOPEN_CLOEXEC));
-  if (!context.valid()) return fail(Error::from_errno(errno, "open", "tracefs"));
-  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    return fail(Error::from_errno(errno, "create", "tracefs"));
-  }
-  UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
-  if (!mount.valid()) return fail(Error::from_errno(errno, "mount", "tracefs"));
-  return mount;
-}
 
 // Instances of processes that are no more.
 void sweep(int instances) {

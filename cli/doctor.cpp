@@ -16,6 +16,8 @@
 #include "base/text.h"
 #include "cgroup/bpf/cgroup_iterator.h"
 #include "cgroup/mount.h"
+#include "cgroup/process_connector.h"
+#include "cgroup/signal_trace.h"
 #include "cgroup/tree.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
@@ -101,6 +103,29 @@ void look_at_kernel_log(std::vector<DoctorFinding>& findings) {
   }
   findings.push_back({"kernel log", limited, log.error().sentence(),
                       "OOM verdicts have no victim and no memory figures of the kernel"});
+}
+
+void look_at_signals(std::vector<DoctorFinding>& findings) {
+  const auto trace = cgroup::SignalTrace::open();
+  if (trace) {
+    findings.push_back({"signal senders", good,
+                        "signal:signal_generate on " + std::to_string(trace->processors()) +
+                            " processors (perf_event_open)",
+                        ""});
+    return;
+  }
+  findings.push_back({"signal senders", limited, trace.error().sentence(),
+                      "verdicts do not name who killed a workload, and are strong at most"});
+}
+
+void look_at_process_ends(std::vector<DoctorFinding>& findings) {
+  const auto connector = cgroup::ProcessConnector::open();
+  if (connector) {
+    findings.push_back({"process ends", good, "the process connector (cn_proc) answers", ""});
+    return;
+  }
+  findings.push_back({"process ends", limited, connector.error().sentence(),
+                      "deaths of systemd units and containers get no verdict; workloads do"});
 }
 
 void look_at_privilege(std::vector<DoctorFinding>& findings) {
@@ -209,6 +234,8 @@ int doctor(const Common& common) {
   look_at_bpf(common.where.cgroup_root, findings);
   look_at_privilege(findings);
   look_at_kernel_log(findings);
+  look_at_signals(findings);
+  look_at_process_ends(findings);
   look_at_scopes(findings);
   look_at_launcher(findings);
   look_at_agent(common.where.runtime_dir, findings);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "identity/subject.h"
+
 #include "base/limits.h"
 #include "diagnosis/store.h"
 
@@ -26,6 +28,26 @@ Result<History> read_history(const std::string& store_path, const std::string& w
     list.push_back(std::move(verdict));
   }
   return history;
+}
+
+Result<History> read_subject_history(const std::string& store_path, const std::string& name) {
+  History newest;
+  const auto store = diagnosis::StoreReader::open(store_path);
+  if (!store) {
+    if (store.error().kind == ErrorKind::vanished) return newest;
+    return fail(store.error());
+  }
+  CGW_ASSIGN(const auto keys, store->workloads());
+  for (const auto& key : keys) {
+    const auto subject = identity::parse_subject_key(key);
+    if (!subject || (subject->name != name && subject->pod != name && key != name)) continue;
+    CGW_ASSIGN(auto history, read_history(store_path, key));
+    if (history.deaths.empty()) continue;
+    if (newest.empty() || history.deaths.front().when.wall > newest.deaths.front().when.wall) {
+      newest = std::move(history);
+    }
+  }
+  return newest;
 }
 
 }  // namespace cgwarden::cli

@@ -25,4 +25,9 @@ struct History {
 [[nodiscard]] Result<History> read_history(const std::string& store_path,
                                            const std::string& workload);
 
+// The same of a systemd unit or a container by its name ("ssh.service", "nginx"), its pod's, or its
+// whole key in the store; of several that are called so, the one that died last.
+[[nodiscard]] Result<History> read_subject_history(const std::string& store_path,
+                                                   const std::string& name);
+
 }  // namespace cgwarden::cli

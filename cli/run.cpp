@@ -60,11 +60,6 @@ int run_detached(const Document& document) {
   return kOk;
 }
 
-bool is_oom(diagnosis::VerdictClass verdict) {
-  using enum diagnosis::VerdictClass;
-  return verdict == oom_own_limit || verdict == oom_ancestor_limit || verdict == oom_global;
-}
-
 int run_here(const Common& common, const RunOptions& options, const Document& document) {
   if (options.terminal && ::isatty(STDIN_FILENO) != 1) {
     complain("cannot give " + document.name +
@@ -87,7 +82,8 @@ int run_here(const Common& common, const RunOptions& options, const Document& do
     // Stopped before it began counts as not started.
     return end->exit_code == 0 ? kForegroundFailed : end->exit_code;
   }
-  if (end->verdict && is_oom(end->verdict->verdict)) complain(end->verdict->answer);
+  if (end->verdict && diagnosis::is_oom_death(end->verdict->verdict))
+    complain(end->verdict->answer);
   return end->exit_code;
 }
 

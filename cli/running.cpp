@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "agent/process_lookup.h"
+#include "agent/stall_watch.h"
 #include "agent/throttle_watch.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -13,6 +15,7 @@
 #include "diagnosis/death_case.h"
 #include "diagnosis/diagnose.h"
 #include "diagnosis/evidence.h"
+#include "diagnosis/stall.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -21,6 +24,8 @@ constexpr std::size_t kEarlierShown = 5;
 
 // The agent renews a stall that lasts this often; one that is not renewed is over.
 constexpr Usec kRenewed = 2 * agent::ThrottleWatch::kReportInterval;
+// What happened so long ago and is over still answers the question.
+constexpr Usec kEventTold{3'600'000'000};
 // For a second look of our own: enough periods for a judgement, a wait that a person bears.
 constexpr std::uint64_t kPeriodsOfALook = 15;
 constexpr Usec kShortestLook{1'500'000};
@@ -36,8 +41,9 @@ const diagnosis::Verdict* stored_stall(const launcher::RunningStatus& status,
   return stored == history.stalls.end() ? nullptr : &*stored;
 }
 
-bool is_renewed(const diagnosis::Verdict& stall, TimePoint now) {
-  return stall.when.wall + kRenewed >= now.wall;
+bool is_current(const diagnosis::Verdict& stall, TimePoint now) {
+  const Usec told = diagnosis::is_event(stall.verdict) ? kEventTold : kRenewed;
+  return stall.when.wall + told >= now.wall;
 }
 
 bool was_ever_throttled(const cgroup::Sample& payload) {
@@ -72,6 +78,28 @@ void look_again(const launcher::RunningStatus& status, const cgroup::Tree& tree,
                              human_duration(evidence.to.boottime - evidence.from.boottime));
   }
   now.payload = std::move(*sample);
+}
+
+// States that one look shows: frozen, stopped by a signal.
+std::optional<diagnosis::Verdict> standing_still(const launcher::RunningStatus& status,
+                                                 const RunningNow& now, const cgroup::Tree& tree) {
+  diagnosis::StallEvidence evidence;
+  evidence.workload = status.name;
+  evidence.incarnation = status.incarnation;
+  evidence.from = status.started;
+  evidence.to = SystemClock().now();
+  evidence.main_pid = status.main_pid;
+  evidence.main_state = agent::state_of_process(status.main_pid);
+  evidence.cgroups.push_back(agent::stall_cgroup_of(*now.payload));
+  for (auto at = cgroup::parent_path(now.payload->path); !at.empty();
+       at = cgroup::parent_path(at)) {
+    if (const auto sample = tree.read_sample(at)) {
+      evidence.cgroups.push_back(agent::stall_cgroup_of(*sample));
+    }
+  }
+  auto verdict = diagnosis::stalls::frozen(evidence);
+  if (!verdict) verdict = diagnosis::stalls::stopped_by_signal(evidence);
+  return verdict;
 }
 
 std::string throttled_text(const cgroup::Sample& payload) {
@@ -120,16 +148,20 @@ std::optional<diagnosis::Verdict> stall_of(const agent::WorkloadFiles& files, Ru
                                            const History& history, const std::string& cgroup_root) {
   if (!files.status) return std::nullopt;
   const diagnosis::Verdict* stored = stored_stall(*files.status, history);
-  if (stored != nullptr && is_renewed(*stored, SystemClock().now())) return *stored;
+  if (stored != nullptr && is_current(*stored, SystemClock().now())) return *stored;
   const auto tree = open_tree(cgroup_root);
   if (!now.payload || !tree) {
     // Nothing tells that it is over.
     return stored != nullptr ? std::optional(*stored) : std::nullopt;
   }
+  if (auto still = standing_still(*files.status, now, *tree)) return still;
+  if (stored != nullptr && stored->verdict != diagnosis::VerdictClass::throttled) {
+    now.past_stall = diagnosis::as_past(*stored);
+  }
   if (!was_ever_throttled(*now.payload)) return std::nullopt;
   std::optional<diagnosis::Verdict> live;
   look_again(*files.status, *tree, now, live);
-  if (!live && stored != nullptr) now.past_stall = diagnosis::as_past(*stored);
+  if (!live && stored != nullptr && !now.past_stall) now.past_stall = diagnosis::as_past(*stored);
   return live;
 }
 

@@ -72,12 +72,30 @@ int why_running(const Common& common, const agent::WorkloadFiles& files, const H
 
 }  // namespace
 
+namespace {
+
+// A unit or a container, which is nobody's workload. nullopt: the store knows none of this name.
+std::optional<int> why_foreign(const Common& common, const WhyOptions& options) {
+  auto history = read_subject_history(agent::store_path(common.where), options.name);
+  if (!history) return failed(history.error());
+  if (history->deaths.empty()) return std::nullopt;
+  if (options.incarnation) return why_incarnation(common, options, *history);
+  const diagnosis::Verdict newest = history->deaths.front();
+  history->deaths.erase(history->deaths.begin());
+  return tell(common, options.name, newest, std::nullopt, history->deaths);
+}
+
+}  // namespace
+
 int why(const Common& common, const WhyOptions& options) {
   const agent::Options& where = common.where;
   const auto unknown_name = [&] {
     return no_such_workload(options.name, where.runtime_dir, agent::store_path(where));
   };
-  if (!policy::valid_workload_name(options.name)) return unknown_name();
+  if (!policy::valid_workload_name(options.name)) {
+    const auto foreign = why_foreign(common, options);
+    return foreign ? *foreign : unknown_name();
+  }
   auto history = read_history(agent::store_path(where), options.name);
   const auto files = agent::read_workload_files(where.runtime_dir, options.name);
   if (!files && files.error().kind != ErrorKind::vanished) return failed(files.error());
@@ -87,7 +105,10 @@ int why(const Common& common, const WhyOptions& options) {
     complain(history.error().sentence() + "; earlier verdicts are not shown");
     history = History{};
   }
-  if (!files && history->empty()) return unknown_name();
+  if (!files && history->empty()) {
+    const auto foreign = why_foreign(common, options);
+    return foreign ? *foreign : unknown_name();
+  }
   if (files && files->exit && !files->shim_alive &&
       !history->has_death(files->exit->incarnation, files->exit->ended.wall)) {
     history->deaths.insert(history->deaths.begin(), diagnose_here(common, *files));

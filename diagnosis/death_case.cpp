@@ -100,6 +100,7 @@ DeathCase::DeathCase(const DeathEvidence& given) : evidence(given) {
   only_init_seen = !given.main_exit && given.init_exit;
   init_sigkilled = is_sigkill(given.init_exit);
   main_sigkilled = is_sigkill(given.main_exit) || (only_init_seen && init_sigkilled);
+  signal = attribute_signal(*this);
   oom = attribute_oom(*this);
 }
 

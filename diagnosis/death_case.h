@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "diagnosis/evidence.h"
+#include "diagnosis/signal_attribution.h"
 #include "diagnosis/verdict.h"
 
 namespace cgwarden::diagnosis {
@@ -72,6 +73,7 @@ struct DeathCase {
   bool main_sigkilled = false;  // by wait status, or through its pid namespace's init
   bool init_sigkilled = false;
   bool only_init_seen = false;  // main's own status never came; init's did
+  SignalAttribution signal;
   OomAttribution oom;
 
   // Signals we sent before it ended.

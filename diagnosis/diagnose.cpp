@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <csignal>
 
 #include "base/text.h"
 #include "diagnosis/death_case.h"
 #include "diagnosis/rules/rules.h"
+#include "diagnosis/rules/sender.h"
 
 namespace cgwarden::diagnosis {
 namespace {
-
-// From this share of throttled periods on, throttling belongs to the story of a death.
-constexpr std::uint64_t kThrottledSharePercent = 25;
-constexpr std::uint64_t kThrottledPeriods = 10;
 
 Confidence one_step_lower(Confidence confidence) {
   switch (confidence) {
@@ -47,20 +45,8 @@ Verdict unknown(const DeathCase& death) {
 }
 
 void add_throttling(const DeathCase& death, Verdict& verdict) {
-  if (death.payload == nullptr || !death.payload->before.cpu_stat ||
-      !death.payload->after.cpu_stat) {
-    return;
-  }
-  const auto& before = *death.payload->before.cpu_stat;
-  const auto& after = *death.payload->after.cpu_stat;
-  const auto periods = rise(before.nr_periods, after.nr_periods);
-  const auto throttled = rise(before.nr_throttled, after.nr_throttled);
-  if (!periods || !throttled || *periods < kThrottledPeriods ||
-      *throttled * 100 < *periods * kThrottledSharePercent) {
-    return;
-  }
-  verdict.contributing.push_back(fmt::format(
-      "it was throttled in {} of {} periods of its cpu.max during the run", *throttled, *periods));
+  const std::string text = rules::throttled_text(death);
+  if (!text.empty()) verdict.contributing.push_back("it was " + text + " during the run");
 }
 
 void add_own_actions(const DeathCase& death, Verdict& verdict) {
@@ -68,6 +54,25 @@ void add_own_actions(const DeathCase& death, Verdict& verdict) {
   for (const auto& action : death.own_actions()) {
     verdict.contributing.push_back(fmt::format("cgwarden had sent {} before that: {}",
                                                signal_name(action.signal), action.reason));
+  }
+}
+
+// A program that ends by itself has often been asked to.
+void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
+  if (verdict.verdict != VerdictClass::exited) return;
+  constexpr Usec kAnswers{30'000'000};
+  for (const auto& record : death.evidence.signals.records) {
+    const bool asks =
+        record.signal == SIGTERM || record.signal == SIGINT || record.signal == SIGHUP;
+    if (!asks || !record.by_process() || !record.delivered() ||
+        record.target != death.evidence.main_pid ||
+        record.boottime + kAnswers < death.evidence.ended.boottime) {
+      continue;
+    }
+    rules::quote_signal(record, verdict);
+    verdict.contributing.push_back(fmt::format("it had been sent {} by {} shortly before",
+                                               signal_name(record.signal),
+                                               rules::sender_text(record.sender)));
   }
 }
 
@@ -85,11 +90,23 @@ void make_sentences_printable(Verdict& verdict) {
 
 Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
-  static constexpr std::array kRules{rules::exec_failed,        rules::stopped_by_us,
-                                     rules::own_limit_oom,      rules::nested_limit_oom,
-                                     rules::ancestor_limit_oom, rules::global_oom,
-                                     rules::unresolved_oom,     rules::fault_signal,
-                                     rules::killed_by_user,     rules::exited};
+  static constexpr std::array kRules{rules::exec_failed,
+                                     rules::stopped_by_us,
+                                     rules::own_limit_oom,
+                                     rules::nested_limit_oom,
+                                     rules::ancestor_limit_oom,
+                                     rules::global_oom,
+                                     rules::unresolved_oom,
+                                     rules::killed_by_oomd,
+                                     rules::killed_by_cgroup_kill,
+                                     rules::term_ignored,
+                                     rules::killed_by_watchdog,
+                                     rules::killed_by_sender,
+                                     rules::pid_namespace_ended,
+                                     rules::rlimit_exceeded,
+                                     rules::fault_signal,
+                                     rules::killed_by_user,
+                                     rules::exited};
   std::optional<Verdict> found;
   for (const auto rule : kRules) {
     found = rule(death);
@@ -98,6 +115,7 @@ Verdict diagnose(const DeathEvidence& evidence) {
   Verdict verdict = found ? std::move(*found) : unknown(death);
   add_throttling(death, verdict);
   add_own_actions(death, verdict);
+  add_asked_to_end(death, verdict);
   verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost_earlier.begin(),
                                evidence.lost_earlier.end());
   verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost.begin(),

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cgroup/samples.h"
 #include "diagnosis/kmsg.h"
+#include "diagnosis/signal_record.h"
 
 // What was seen of one death or stall. Values only; how they were got is the agent's business.
 namespace cgwarden::diagnosis {
@@ -33,6 +34,7 @@ struct CgroupEvidence {
     std::optional<cgroup::CpuStat> cpu_stat;
     std::optional<cgroup::PidsEvents> pids_events;
     std::optional<cgroup::PidsEvents> pids_events_local;
+    std::optional<cgroup::SwapEvents> swap_events;
   };
   Moment before;
   Moment outlived;  // memory events at DeathEvidence::outlived
@@ -48,6 +50,7 @@ struct CgroupEvidence {
   std::optional<cgroup::CpuMax> cpu_max;
   std::optional<LimitOf<std::uint64_t>> pids_max;
   std::optional<std::uint64_t> pids_current;
+  std::optional<bool> populated;  // cgroup.events
 };
 
 // The launcher could not start it (launcher/spawn.h LaunchError, as values).
@@ -75,11 +78,22 @@ struct DeathEvidence {
   pid_t main_pid = -1;                // host pid
   std::optional<MainExit> main_exit;  // absent: nobody saw the status
   std::optional<MainExit> init_exit;  // of a built-in init, when there was one
+  pid_t init_pid = -1;                // host pid of the built-in init; -1: there was none
+  pid_t agent_pid = -1;               // that may have signalled it; -1: not known
+  SignalEvidence signals;             // sent to main and init during the run
   std::optional<LaunchFailure> launch_failure;
+  std::string own_top;  // the topmost cgroup that was made for this run; empty: none was
   std::vector<CgroupEvidence> cgroups;  // payload first, then each ancestor up to the root
   std::vector<OomRecord>
       oom_records;  // of the kernel log between start and end, whatever cgroup they name
   std::vector<OwnAction> own_actions;
+  // The largest processes of the workload at the first `max` event of its own limit, largest first.
+  struct ProcessSize {
+    pid_t pid = -1;
+    std::string comm;
+    Bytes rss{0};
+  };
+  std::vector<ProcessSize> before_death;
   Bytes max_rss{0};
   std::string stderr_tail;
   Bytes output_dropped{0};  // output its logs did not take; weakens no verdict

@@ -143,6 +143,8 @@ void judge_with_counters(const DeathCase& death, OomAttribution& oom) {
 
 OomAttribution attribute_oom(const DeathCase& death) {
   OomAttribution oom;
+  // The kernel saw a process send it: what the counters tell of was somebody else's end.
+  if (death.signal.by_process()) return oom;
   const bool status_lost = !death.evidence.main_exit && !death.evidence.init_exit;
   if (!death.main_sigkilled && !(status_lost && death.main_kill != nullptr)) return oom;
   if (death.subtree_oom_kill == 0U) {

@@ -8,10 +8,19 @@ namespace {
 
 constexpr std::array kNames{
     std::pair{VerdictClass::oom_own_limit, std::string_view("OOM_OWN_LIMIT")},
+    std::pair{VerdictClass::oom_nested_limit, std::string_view("OOM_NESTED_LIMIT")},
     std::pair{VerdictClass::oom_ancestor_limit, std::string_view("OOM_ANCESTOR_LIMIT")},
     std::pair{VerdictClass::oom_global, std::string_view("OOM_GLOBAL")},
+    std::pair{VerdictClass::oom_manual, std::string_view("OOM_MANUAL")},
     std::pair{VerdictClass::exited, std::string_view("EXITED")},
     std::pair{VerdictClass::killed_by_user, std::string_view("KILLED_BY_USER")},
+    std::pair{VerdictClass::killed_by_cgroup_kill, std::string_view("KILLED_BY_CGROUP_KILL")},
+    std::pair{VerdictClass::killed_by_systemd_oomd, std::string_view("KILLED_BY_SYSTEMD_OOMD")},
+    std::pair{VerdictClass::killed_by_watchdog, std::string_view("KILLED_BY_WATCHDOG")},
+    std::pair{VerdictClass::term_ignored, std::string_view("TERM_IGNORED")},
+    std::pair{VerdictClass::term_ignored_by_pid1, std::string_view("TERM_IGNORED_BY_PID1")},
+    std::pair{VerdictClass::pid_namespace_ended, std::string_view("PID_NAMESPACE_ENDED")},
+    std::pair{VerdictClass::rlimit_exceeded, std::string_view("RLIMIT_EXCEEDED")},
     std::pair{VerdictClass::segfault, std::string_view("SEGFAULT")},
     std::pair{VerdictClass::illegal_instruction, std::string_view("ILLEGAL_INSTRUCTION")},
     std::pair{VerdictClass::arithmetic_fault, std::string_view("ARITHMETIC_FAULT")},
@@ -21,6 +30,12 @@ constexpr std::array kNames{
     std::pair{VerdictClass::exec_failed, std::string_view("EXEC_FAILED")},
     std::pair{VerdictClass::stopped, std::string_view("STOPPED")},
     std::pair{VerdictClass::throttled, std::string_view("THROTTLED")},
+    std::pair{VerdictClass::oom_child, std::string_view("OOM_CHILD")},
+    std::pair{VerdictClass::stalled_oom_no_victim, std::string_view("STALLED_OOM_NO_VICTIM")},
+    std::pair{VerdictClass::stalled_memory_high, std::string_view("STALLED_MEMORY_HIGH")},
+    std::pair{VerdictClass::pids_limit, std::string_view("PIDS_LIMIT")},
+    std::pair{VerdictClass::frozen, std::string_view("FROZEN")},
+    std::pair{VerdictClass::stopped_by_signal, std::string_view("STOPPED_BY_SIGNAL")},
     std::pair{VerdictClass::unknown, std::string_view("UNKNOWN")},
 };
 
@@ -47,6 +62,27 @@ const std::vector<VerdictClass>& all_verdict_classes() {
     return all;
   }();
   return classes;
+}
+
+bool is_of_death(VerdictClass verdict) {
+  switch (verdict) {
+    case VerdictClass::throttled:
+    case VerdictClass::oom_child:
+    case VerdictClass::stalled_oom_no_victim:
+    case VerdictClass::stalled_memory_high:
+    case VerdictClass::pids_limit:
+    case VerdictClass::frozen:
+    case VerdictClass::stopped_by_signal:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool is_oom_death(VerdictClass verdict) {
+  return verdict == VerdictClass::oom_own_limit || verdict == VerdictClass::oom_nested_limit ||
+         verdict == VerdictClass::oom_ancestor_limit || verdict == VerdictClass::oom_global ||
+         verdict == VerdictClass::oom_manual;
 }
 
 std::string_view to_string(Confidence confidence) {

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +17,19 @@ namespace cgwarden::diagnosis {
 // Names in metrics, JSON and runbook are those of to_string: upper case, as in "OOM_OWN_LIMIT".
 enum class VerdictClass {
   oom_own_limit,
+  oom_nested_limit,  // a limit that the workload set on a cgroup below its own
   oom_ancestor_limit,
   oom_global,
-  exited,          // by its own exit code, 0 included
-  killed_by_user,  // SIGKILL, SIGTERM, ... sent from user space
+  oom_manual,              // sysrq-f
+  exited,                  // by its own exit code, 0 included
+  killed_by_user,          // SIGKILL, SIGTERM, ... sent from user space
+  killed_by_cgroup_kill,   // 1 written to cgroup.kill
+  killed_by_systemd_oomd,  // systemd-oomd, or another oomd that leaves its marks
+  killed_by_watchdog,      // SIGKILL by a program, while it was throttled
+  term_ignored,            // it lived on after SIGTERM, and SIGKILL followed
+  term_ignored_by_pid1,    // because PID 1 of a pid namespace has no handler
+  pid_namespace_ended,     // the kernel kills what PID 1 leaves behind
+  rlimit_exceeded,
   segfault,
   illegal_instruction,
   arithmetic_fault,
@@ -28,7 +38,14 @@ enum class VerdictClass {
   seccomp_violation,
   exec_failed,  // never started
   stopped,      // by us, as asked
-  throttled,    // a stall: it lives
+  // Stalls and events of one that lives:
+  throttled,
+  oom_child,              // a child process was OOM-killed
+  stalled_oom_no_victim,  // out of memory, and nothing may be killed
+  stalled_memory_high,    // held back at memory.high
+  pids_limit,             // it cannot fork
+  frozen,                 // by cgroup.freeze
+  stopped_by_signal,      // SIGSTOP
   unknown,
 };
 
@@ -38,6 +55,10 @@ enum class Subject { main, child, cgroup };
 [[nodiscard]] std::string_view to_string(VerdictClass verdict);  // "OOM_OWN_LIMIT"
 [[nodiscard]] std::optional<VerdictClass> verdict_class_from(std::string_view name);
 [[nodiscard]] const std::vector<VerdictClass>& all_verdict_classes();
+// Of a death; else of a stall or an event, and the workload lives.
+[[nodiscard]] bool is_of_death(VerdictClass verdict);
+// A death by the kernel's OOM killer.
+[[nodiscard]] bool is_oom_death(VerdictClass verdict);
 [[nodiscard]] std::string_view to_string(Confidence confidence);
 [[nodiscard]] std::string_view to_string(Subject subject);
 
@@ -58,6 +79,11 @@ struct Actor {
   std::optional<pid_t> pid;
   std::string what;  // "the kernel's OOM killer", "cgwarden", "a process in user space (sender not
                      // recorded)"
+  // Of a process that could be looked up; empty: not known.
+  std::string exe = {};
+  std::string cgroup = {};
+  std::optional<std::uint32_t> uid = {};
+  std::optional<std::uint32_t> login_uid = {};  // of the session it descends from
 };
 
 struct Victim {

@@ -59,6 +59,10 @@ Json parse_strictly(const std::string& text) {
 Json actor_object(const Actor& actor) {
   Json object{{"what", actor.what}};
   if (actor.pid) object["pid"] = *actor.pid;
+  if (!actor.exe.empty()) object["exe"] = actor.exe;
+  if (!actor.cgroup.empty()) object["cgroup"] = actor.cgroup;
+  if (actor.uid) object["uid"] = *actor.uid;
+  if (actor.login_uid) object["login_uid"] = *actor.login_uid;
   return object;
 }
 
@@ -81,6 +85,12 @@ void read_optional_parts(const Json& object, Verdict& verdict) {
   if (const auto& actor = object.at("actor"); !actor.is_null()) {
     verdict.actor = Actor{std::nullopt, actor.at("what").get<std::string>()};
     if (actor.contains("pid")) verdict.actor->pid = integer<pid_t>(actor, "pid");
+    verdict.actor->exe = actor.value("exe", std::string());
+    verdict.actor->cgroup = actor.value("cgroup", std::string());
+    if (actor.contains("uid")) verdict.actor->uid = integer<std::uint32_t>(actor, "uid");
+    if (actor.contains("login_uid")) {
+      verdict.actor->login_uid = integer<std::uint32_t>(actor, "login_uid");
+    }
   }
   if (const auto& limit = object.at("limit"); !limit.is_null()) {
     verdict.limit =

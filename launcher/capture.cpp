@@ -15,15 +15,12 @@ namespace cgwarden::launcher {
 namespace {
 
 // What diagnosis needs to tell an own limit from an ancestor's and throttling from slowness.
-constexpr std::array<const char*, 17> kFiles{"memory.events",    "memory.events.local",
-                                             "memory.max",       "memory.high",
-                                             "memory.current",   "memory.peak",
-                                             "memory.swap.max",  "memory.swap.current",
-                                             "memory.oom.group", "cpu.stat",
-                                             "cpu.max",          "cpu.max.burst",
-                                             "pids.events",      "pids.events.local",
-                                             "pids.max",         "pids.current",
-                                             "cgroup.events"};
+constexpr std::array<const char*, 18> kFiles{
+    "memory.events",      "memory.events.local", "memory.max",        "memory.high",
+    "memory.current",     "memory.peak",         "memory.swap.max",   "memory.swap.current",
+    "memory.swap.events", "memory.oom.group",    "cpu.stat",          "cpu.max",
+    "cpu.max.burst",      "pids.events",         "pids.events.local", "pids.max",
+    "pids.current",       "cgroup.events"};
 // Some 1.6 KiB of text: of the payload only.
 constexpr const char* kPayloadFile = "memory.stat";
 

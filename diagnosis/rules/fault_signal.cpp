@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "diagnosis/rules/rules.h"
+#include "diagnosis/rules/sender.h"
 
 namespace cgwarden::diagnosis::rules {
 namespace {
@@ -44,7 +45,17 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
   for (const auto& fault : kFaults) {
     if (fault.signal != exit->status) continue;
     // A wait status alone cannot tell a fault from the same signal sent with kill(2).
-    Verdict verdict = death.begin(fault.verdict, Confidence::likely);
+    const SignalSent* record = death.signal.fatal;
+    Verdict verdict =
+        death.begin(fault.verdict, record != nullptr ? Confidence::proven : Confidence::likely);
+    if (record != nullptr) {
+      quote_signal(*record, verdict);
+      verdict.actor = Actor{death.evidence.main_pid, "the program itself"};
+      verdict.ruled_out.push_back(
+          "another process: the kernel's record of the signal says that " +
+          std::string(record->by_process() ? "the program sent it to itself"
+                                           : "the kernel raised it for what the program did"));
+    }
     verdict.answer = fmt::format("{} crashed: {}", death.evidence.workload, fault.what);
     if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
     verdict.advice.emplace_back(fault.advice);

@@ -8,7 +8,7 @@ namespace cgwarden::diagnosis::rules {
 std::optional<Verdict> global_oom(const DeathCase& death) {
   const bool manual = death.oom.cause == OomCause::manual;
   if (!manual && death.oom.cause != OomCause::machine) return std::nullopt;
-  Verdict verdict = begin_oom(death, VerdictClass::oom_global);
+  Verdict verdict = begin_oom(death, manual ? VerdictClass::oom_manual : VerdictClass::oom_global);
   verdict.answer = oom_subject(death) +
                    (manual ? ", which somebody ran by hand (sysrq-f)"
                            : ": the whole machine was out of memory, no cgroup's limit was hit") +

@@ -7,13 +7,29 @@
 namespace cgwarden::diagnosis::rules {
 namespace {
 
+std::optional<Bytes> size_before(const DeathCase& death, pid_t pid) {
+  for (const auto& process : death.evidence.before_death) {
+    if (process.pid == pid) return process.rss;
+  }
+  return std::nullopt;
+}
+
+// Who filled it, as seen when the limit was reached first.
+void quote_processes(const DeathCase& death, Verdict& verdict) {
+  for (const auto& process : death.evidence.before_death) {
+    verdict.evidence.push_back({"statm", fmt::format("pid {} `{}`", process.pid, process.comm),
+                                "RSS " + human_bytes(process.rss) + " at the first `max` event"});
+  }
+}
+
 void set_victim(const DeathCase& death, Verdict& verdict) {
   const OomRecord* record = death.oom.record;
   if (record == nullptr) {
     // With other victims about, or at an unknown time, the counters alone do not say who it was.
     if (death.since_outlived && death.late_kills.empty() && !death.only_init_seen &&
         death.evidence.main_pid > 0) {
-      verdict.victim = Victim{death.evidence.main_pid, "", std::nullopt};
+      verdict.victim =
+          Victim{death.evidence.main_pid, "", size_before(death, death.evidence.main_pid)};
     }
     return;
   }
@@ -22,6 +38,8 @@ void set_victim(const DeathCase& death, Verdict& verdict) {
     victim.rss =
         Bytes{record->anon_rss->value + record->file_rss->value + record->shmem_rss->value};
   }
+  // A rate-limited line has the pid and no sizes.
+  if (!victim.rss) victim.rss = size_before(death, victim.pid);
   verdict.victim = std::move(victim);
   for (const auto& line : record->lines) {
     verdict.evidence.push_back({"kmsg", fmt::format("seq {}", record->sequence), line});
@@ -40,6 +58,7 @@ Verdict begin_oom(const DeathCase& death, VerdictClass verdict_class) {
   verdict.actor = Actor{std::nullopt, "the kernel's OOM killer"};
   death.quote_memory_events(verdict);
   set_victim(death, verdict);
+  quote_processes(death, verdict);
   verdict.contributing = death.oom.conflicts;
   if (death.group_killed != nullptr) {
     verdict.subject = Subject::cgroup;

@@ -10,30 +10,74 @@ namespace {
 // From this share of the limit on, memory that no process holds is what filled it.
 constexpr std::uint64_t kSharePercent = 50;
 
+std::uint64_t percent(std::uint64_t part, std::uint64_t whole) {
+  return static_cast<std::uint64_t>(100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
 // What stays charged when its processes are dead is not theirs to free: tmpfs files and shared
-// memory.
-std::optional<std::uint64_t> shmem_percent(const CgroupEvidence& cgroup, const LimitHit& limit) {
+// memory, what tasks that were moved away left behind, the kernel's own. Page cache is: it is
+// reclaimed before anybody is killed.
+struct LeftOver {
+  std::uint64_t shmem_percent = 0;
+  std::uint64_t other_percent = 0;  // anon and kernel, while no process is left
+};
+
+LeftOver left_over(const CgroupEvidence& cgroup, const LimitHit& limit) {
+  LeftOver left;
   const auto bytes = parse_integer<std::uint64_t>(limit.value);
-  if (!bytes || *bytes == 0 || !cgroup.memory_stat || !cgroup.memory_stat->shmem) {
-    return std::nullopt;
+  if (!bytes || *bytes == 0 || !cgroup.memory_stat) return left;
+  const auto& stat = *cgroup.memory_stat;
+  if (stat.shmem) left.shmem_percent = percent(*stat.shmem, *bytes);
+  if (cgroup.populated == false) {
+    left.other_percent = percent(stat.anon.value_or(0) + stat.kernel.value_or(0), *bytes);
   }
-  return static_cast<std::uint64_t>(100.0 * static_cast<double>(*cgroup.memory_stat->shmem) /
-                                    static_cast<double>(*bytes));
+  return left;
+}
+
+bool advise_left_over(const LeftOver& left, Verdict& verdict) {
+  if (left.shmem_percent >= kSharePercent) {
+    verdict.contributing.push_back(fmt::format(
+        "{} % of the limit is still charged as shmem (tmpfs or shared memory) after the death: no "
+        "process holds it",
+        left.shmem_percent));
+    verdict.advice.push_back(fmt::format(
+        "Raising this limit will not help: {} % is tmpfs or shared memory. A restart does not free "
+        "it and a higher limit only delays the next kill: empty the tmpfs, or bound it with its "
+        "size= option.",
+        left.shmem_percent));
+    return true;
+  }
+  if (left.other_percent < kSharePercent) return false;
+  verdict.contributing.push_back(fmt::format(
+      "{} % of the limit is still charged after the death though no process is left: of tasks that "
+      "were moved away, or of the kernel",
+      left.other_percent));
+  verdict.advice.emplace_back(
+      "Raising this limit will not help for long: what is left over stays charged until the cgroup "
+      "is removed. Start the program in its cgroup instead of moving it there.");
+  return true;
+}
+
+// The limit of swap was reached first: what could have gone there stayed.
+void add_swap(const CgroupEvidence& payload, Verdict& verdict) {
+  if (!payload.before.swap_events || !payload.after.swap_events || !payload.memory_swap_max ||
+      is_max(*payload.memory_swap_max)) {
+    return;
+  }
+  const auto refused = rise(payload.before.swap_events->fail, payload.after.swap_events->fail);
+  const Bytes limit = std::get<Bytes>(*payload.memory_swap_max);
+  if (!refused || *refused == 0 || limit.value == 0) return;
+  verdict.evidence.push_back(
+      {"memory.swap.events", payload.path, fmt::format("fail +{}", *refused)});
+  verdict.contributing.push_back(
+      fmt::format("its swap was used up as well: memory.swap.max = {}, {} pages were refused",
+                  human_bytes(limit), *refused));
 }
 
 void advise(const DeathCase& death, Verdict& verdict) {
   const CgroupEvidence& payload = *death.payload;
-  const auto shmem = shmem_percent(payload, *verdict.limit);
-  if (shmem && *shmem >= kSharePercent) {
-    verdict.contributing.push_back(fmt::format(
-        "{} % of the limit is still charged as shmem (tmpfs or shared memory) after the death: no "
-        "process holds it",
-        *shmem));
-    verdict.advice.push_back(
-        "A restart does not free it and a higher limit only delays the next kill: empty the tmpfs, "
-        "or bound it with its size= option.");
-    return;
-  }
+  add_swap(payload, verdict);
+  if (advise_left_over(left_over(payload, *verdict.limit), verdict)) return;
   verdict.advice.push_back(
       "If the program needs this much, raise memory.max; if its memory grows without end it is a "
       "leak, and a higher limit only delays the next kill.");
@@ -70,7 +114,7 @@ std::optional<Verdict> own_limit_oom(const DeathCase& death) {
 
 std::optional<Verdict> nested_limit_oom(const DeathCase& death) {
   if (death.oom.cause != OomCause::nested_limit) return std::nullopt;
-  Verdict verdict = begin_oom(death, VerdictClass::oom_own_limit);
+  Verdict verdict = begin_oom(death, VerdictClass::oom_nested_limit);
   const OomRecord* record = death.oom.record;
   const bool named = record != nullptr && !record->oom_memcg.empty();
   const std::string where = named ? record->oom_memcg : "a cgroup below " + death.payload->path;

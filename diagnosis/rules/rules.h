@@ -23,9 +23,24 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> global_oom(const DeathCase& death);
 // Killed by the OOM killer, but the sources do not say at whose limit: class UNKNOWN.
 [[nodiscard]] std::optional<Verdict> unresolved_oom(const DeathCase& death);
+// Of a process whose SIGKILL the kernel's record shows, in this order:
+// by an oomd that left its marks on the cgroup;
+[[nodiscard]] std::optional<Verdict> killed_by_oomd(const DeathCase& death);
+// by a write to cgroup.kill;
+[[nodiscard]] std::optional<Verdict> killed_by_cgroup_kill(const DeathCase& death);
+// after a SIGTERM that it outlived;
+[[nodiscard]] std::optional<Verdict> term_ignored(const DeathCase& death);
+// by a program, while it was throttled;
+[[nodiscard]] std::optional<Verdict> killed_by_watchdog(const DeathCase& death);
+// by anybody, with any signal.
+[[nodiscard]] std::optional<Verdict> killed_by_sender(const DeathCase& death);
+// By the kernel, because PID 1 of its pid namespace ended.
+[[nodiscard]] std::optional<Verdict> pid_namespace_ended(const DeathCase& death);
+// SIGXCPU, SIGXFSZ, and the SIGKILL of a hard RLIMIT_CPU.
+[[nodiscard]] std::optional<Verdict> rlimit_exceeded(const DeathCase& death);
 // SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGABRT, SIGSYS.
 [[nodiscard]] std::optional<Verdict> fault_signal(const DeathCase& death);
-// Any other signal that people and programs send.
+// Any other signal that people and programs send, when its record was not seen.
 [[nodiscard]] std::optional<Verdict> killed_by_user(const DeathCase& death);
 // Its own exit code.
 [[nodiscard]] std::optional<Verdict> exited(const DeathCase& death);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "diagnosis/rules/rules.h"
+#include "diagnosis/rules/sender.h"
 
 namespace cgwarden::diagnosis::rules {
 
@@ -23,6 +24,8 @@ std::optional<Verdict> stopped_by_us(const DeathCase& death) {
   const auto& exit = death.only_init_seen ? death.evidence.init_exit : death.evidence.main_exit;
   if (actions.empty() || !exit || death.main_kill != nullptr) return std::nullopt;
   if (!explains(actions, *exit)) return std::nullopt;
+  // Somebody else was faster.
+  if (death.signal.by_process() && !death.signal.ours) return std::nullopt;
   const OwnAction& last = actions.back();
   Verdict verdict = death.begin(VerdictClass::stopped, Confidence::proven);
   verdict.actor = Actor{std::nullopt, "cgwarden"};
@@ -31,10 +34,20 @@ std::optional<Verdict> stopped_by_us(const DeathCase& death) {
   for (const auto& action : actions) {
     verdict.evidence.push_back({"cgwarden", signal_name(action.signal), printable(action.reason)});
   }
+  if (const auto* fatal = death.signal.origin) quote_signal(*fatal, verdict);
+  const SignalSent* term = death.signal.earlier_term;
+  const bool nobody_handles =
+      term != nullptr && !term->delivered() && term->target_is_namespace_init;
   if (actions.size() > 1) {
     verdict.contributing.push_back(fmt::format("it did not end on {}; {} followed",
                                                signal_name(actions.front().signal),
                                                signal_name(last.signal)));
+    if (nobody_handles) {
+      quote_signal(*term, verdict);
+      verdict.contributing.push_back(
+          "SIGTERM was ignored: the command is PID 1 of its pid namespace and has no handler for "
+          "it");
+    }
     verdict.advice.push_back(
         fmt::format("The command does not end on {}: handle the signal, or raise the workload's "
                     "stop timeout.",

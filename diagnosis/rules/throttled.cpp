@@ -7,6 +7,7 @@
 
 #include "diagnosis/death_case.h"
 #include "diagnosis/diagnose.h"
+#include "diagnosis/stall.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -69,6 +70,15 @@ void advise(const ThrottleEvidence& evidence, const Figures& figures, Verdict& v
   verdict.contributing.push_back(fmt::format(
       "it used {:.2f} cores on average of the {:.2f} that cpu.max allows", used, quota));
   const bool bursting = evidence.cpu_max_burst && evidence.cpu_max_burst->count() >= quota_usec;
+  // While throttled a processor's share could have run one processor at most.
+  const auto enough =
+      static_cast<std::uint64_t>((static_cast<double>(*figures.usage_usec + figures.lost_usec)) /
+                                 static_cast<double>(figures.elapsed_usec) *
+                                 static_cast<double>(evidence.cpu_max->period.count()));
+  verdict.advice.push_back(fmt::format(
+      "cpu.max = {} {} ({:.2f} cores) would have sufficed: all that it ran and all that it lost.",
+      enough, evidence.cpu_max->period.count(),
+      static_cast<double>(enough) / static_cast<double>(evidence.cpu_max->period.count())));
   if (used < 0.9 * quota && !bursting) {
     verdict.advice.push_back(
         fmt::format("Its average need is below the quota; the bursts are what is throttled. Set "
@@ -135,7 +145,12 @@ std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence) {
 }
 
 Verdict as_past(Verdict verdict) {
-  if (verdict.verdict != VerdictClass::throttled) return verdict;
+  if (verdict.death || is_event(verdict.verdict)) return verdict;
+  if (verdict.verdict != VerdictClass::throttled) {
+    verdict.answer =
+        "until " + format_wall_utc(verdict.when.wall) + " this held: " + verdict.answer;
+    return verdict;
+  }
   // Behind the name, which may hold these words itself.
   const std::size_t at = verdict.answer.find(kIsThrottled, verdict.workload.size());
   if (at == std::string::npos) return verdict;

@@ -49,7 +49,10 @@ TEST(CounterBookTest, EverySeriesOfAWorkloadIsBornAtZero) {
   ASSERT_EQ(all.size(), 1U);
   // increase() over a counter first seen at 1 is 0: every death class and reason must exist before
   // it happens.
-  EXPECT_EQ(all[0].deaths.size(), diagnosis::all_verdict_classes().size() - 1);
+  for (const auto verdict : diagnosis::all_verdict_classes()) {
+    EXPECT_EQ(all[0].deaths.contains(verdict), diagnosis::is_of_death(verdict))
+        << to_string(verdict);
+  }
   EXPECT_FALSE(all[0].deaths.contains(VerdictClass::throttled));
   for (const auto& [verdict, count] : all[0].deaths) EXPECT_EQ(count, 0U);
   EXPECT_EQ(all[0].restarts.size(), 5U);

@@ -131,6 +131,31 @@ TEST_F(WhyTest, OneIncarnationCanBeAskedFor) {
   EXPECT_EQ(ask({"why", "web", "--incarnation", "7"}).exit_code, 3);
 }
 
+TEST_F(WhyTest, AUnitAndAContainerAreAskedForByTheirNames) {
+  store({verdict("unit:/ssh.service", 1, exited, 10, "ssh.service ended by itself."),
+         verdict("unit:/ssh.service", 2, killed_by_user, 20, "ssh.service was killed."),
+         verdict("container://shop/web-7d9/nginx", 1, oom_own_limit, 15, "nginx was killed.")});
+  EXPECT_THAT(ask({"why", "ssh.service"}).out, StartsWith("ssh.service was killed."));
+  EXPECT_THAT(ask({"why", "ssh.service"}).out, HasSubstr("ssh.service ended by itself."));
+  for (const auto* name : {"nginx", "web-7d9", "container://shop/web-7d9/nginx"}) {
+    EXPECT_THAT(ask({"why", name}).out, StartsWith("nginx was killed.")) << name;
+  }
+  EXPECT_EQ(ask({"why", "sshd.service"}).exit_code, 3);
+  // A workload of the name comes first.
+  store({verdict("nginx", 1, exited, 12, "the workload ended.")});
+  EXPECT_THAT(ask({"why", "nginx"}).out, StartsWith("the workload ended."));
+}
+
+TEST_F(WhyTest, AStallOfLongAgoIsOverAndAnEventIsStillTold) {
+  running("web", 2);
+  auto child = verdict("web", 2, oom_child, 60, "web lives on, its child was killed.");
+  child.death = false;
+  const auto now = SystemClock().now();
+  child.when.wall = now.wall - Usec{600 * kSecond};
+  store({child});
+  EXPECT_THAT(ask({"why", "web"}).out, StartsWith("web lives on"));
+}
+
 TEST_F(WhyTest, AnUnknownVerdictIs4) {
   store({verdict("web", 1, unknown, 10, "It is not known why web died.")});
   EXPECT_EQ(ask({"why", "web"}).exit_code, 4);

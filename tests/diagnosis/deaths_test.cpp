@@ -58,14 +58,14 @@ std::vector<Row> rows() {
       {"whole machine was out of memory"}, {"own limit"});
   auto manual = Scenario::global_kill_of(kMain);
   manual.constraint = OomConstraint::manual;
-  row("ManualOom", Scenario().global_kill_counted().logged(manual), V::oom_global, C::proven,
+  row("ManualOom", Scenario().global_kill_counted().logged(manual), V::oom_manual, C::proven,
       {"by hand (sysrq-f)"}, {"machine was out of memory"});
   row("NestedLimit",
       Scenario().nested_kill_counted().logged(
           Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner")),
-      V::oom_own_limit, C::proven, {"the workload itself set on " + kPayload + "/inner"},
+      V::oom_nested_limit, C::proven, {"the workload itself set on " + kPayload + "/inner"},
       {"own limit", "machine"});
-  row("NestedLimitWithoutLog", Scenario().nested_kill_counted(), V::oom_own_limit, C::likely,
+  row("NestedLimitWithoutLog", Scenario().nested_kill_counted(), V::oom_nested_limit, C::likely,
       {"a cgroup below " + kPayload}, {"own limit", "machine"});
   row("ChildOomMainExits137",
       Scenario().kill_counted(0).logged(Scenario::kill_of(1300)).exited(137), V::exited, C::strong,
@@ -124,7 +124,11 @@ std::vector<Row> rows() {
   row("BusError", Scenario().killed(SIGBUS), V::bus_error, C::likely, {"SIGBUS"});
   row("Abort", Scenario().killed(SIGABRT), V::aborted, C::likely, {"SIGABRT"});
   row("Seccomp", Scenario().killed(SIGSYS), V::seccomp_violation, C::likely, {"SIGSYS"});
-  row("OtherSignal", Scenario().killed(SIGXCPU), V::unknown, C::unknown, {"SIGXCPU"}, {"OOM"});
+  row("OtherSignal", Scenario().killed(SIGALRM), V::unknown, C::unknown, {"SIGALRM"}, {"OOM"});
+  row("CpuTime", Scenario().killed(SIGXCPU), V::rlimit_exceeded, C::likely, {"RLIMIT_CPU"},
+      {"OOM"});
+  row("FileSize", Scenario().killed(SIGXFSZ), V::rlimit_exceeded, C::likely, {"RLIMIT_FSIZE"},
+      {"OOM"});
   row("InitKilled", Scenario().init_killed(SIGKILL), V::killed_by_user, C::strong,
       {"PID 1 of its pid namespace", "SIGKILL"}, {"own limit"});
   row("InitOomKilled",

@@ -170,7 +170,7 @@ WorkloadCounters born_workload(std::string name) {
   WorkloadCounters counters;
   counters.workload = std::move(name);
   for (const auto verdict : diagnosis::all_verdict_classes()) {
-    if (verdict != diagnosis::VerdictClass::throttled) counters.deaths[verdict] = 0;
+    if (diagnosis::is_of_death(verdict)) counters.deaths[verdict] = 0;
   }
   for (const auto* reason : {"exit", "signal", "oom", "launch_failure"}) {
     counters.restarts[reason] = 0;

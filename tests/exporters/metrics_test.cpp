@@ -135,7 +135,7 @@ TEST(Metrics, WorkloadCountersAreBornAtZero) {
   view.workloads = {born_workload("fresh")};
   const std::string text = render_metrics(view, text_0_0_4);
   for (const auto verdict : diagnosis::all_verdict_classes()) {
-    if (verdict == diagnosis::VerdictClass::throttled) continue;
+    if (!diagnosis::is_of_death(verdict)) continue;
     EXPECT_THAT(text, HasSubstr("cgwarden_workload_deaths_total{workload=\"fresh\",verdict=\"" +
                                 std::string(diagnosis::to_string(verdict)) + "\"} 0\n"));
   }

@@ -1,0 +1,240 @@
+#include "agent/foreign_deaths.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "agent/process_lookup.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "launcher/oom_watch.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using diagnosis::CgroupEvidence;
+
+// A unit's processes follow its main one to the end within this; else it goes on without it.
+constexpr Usec kEmptied{5'000'000};
+constexpr const char* kForeignEffect = "deaths of units and containers get no verdict";
+
+CgroupEvidence::Moment moment_of(const cgroup::Sample& sample) {
+  CgroupEvidence::Moment moment;
+  moment.memory_events = sample.memory_events;
+  moment.memory_events_local = sample.memory_events_local;
+  moment.cpu_stat = sample.cpu_stat;
+  moment.pids_events = sample.pids_events;
+  moment.pids_events_local = sample.pids_events_local;
+  moment.swap_events = sample.memory_swap_events;
+  return moment;
+}
+
+void set_limits(CgroupEvidence& cgroup, const cgroup::Sample& sample) {
+  cgroup.memory_max = sample.memory_max;
+  cgroup.memory_high = sample.memory_high;
+  cgroup.memory_swap_max = sample.memory_swap_max;
+  cgroup.memory_current = sample.memory_current;
+  cgroup.memory_peak = sample.memory_peak;
+  cgroup.memory_stat = sample.memory_stat;
+  cgroup.memory_oom_group = sample.memory_oom_group;
+  cgroup.cpu_max = sample.cpu_max;
+  cgroup.pids_max = sample.pids_max;
+  cgroup.pids_current = sample.pids_current;
+  if (sample.cgroup_events) cgroup.populated = sample.cgroup_events->populated;
+}
+
+diagnosis::MainExit exit_of_status(int status) {
+  using Kind = diagnosis::MainExit::Kind;
+  if (!WIFSIGNALED(status)) return {Kind::exited, WEXITSTATUS(status)};
+  return {WCOREDUMP(status) ? Kind::dumped : Kind::killed, WTERMSIG(status)};
+}
+
+std::optional<Usec> started(pid_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", limits::kControlFileBytes);
+  return stat ? start_time_of(*stat) : std::nullopt;
+}
+
+}  // namespace
+
+ForeignDeaths::ForeignDeaths(const cgroup::Tree& tree, const Clock& clock,
+                             cgroup::ProcessConnector connector, Told told)
+    : tree_(&tree), clock_(&clock), connector_(std::move(connector)), told_(std::move(told)) {}
+
+Result<std::unique_ptr<ForeignDeaths>> ForeignDeaths::start(EventLoop& loop,
+                                                            const cgroup::Tree& tree,
+                                                            const Clock& clock, Told told) {
+  const auto failed = [](const Error& error) {
+    log::warning("process_connector_off",
+                 {{"error", error.sentence()}, {"effect", kForeignEffect}});
+    return fail(error);
+  };
+  if (!proc_is_of_init_namespace()) {
+    return failed(Error{ErrorKind::not_supported, 0, "use", "the process connector",
+                        "the agent runs in a pid namespace of its own (hostPID: true ends that)"});
+  }
+  auto connector = cgroup::ProcessConnector::open();
+  if (!connector) return failed(connector.error());
+  std::unique_ptr<ForeignDeaths> deaths(
+      new ForeignDeaths(tree, clock, std::move(*connector), std::move(told)));
+  auto* self = deaths.get();
+  auto watch = loop.add(self->connector_.fd(), EPOLLIN, [self](std::uint32_t) { self->drain(); });
+  if (!watch) return failed(watch.error());
+  deaths->watch_ = std::move(*watch);
+  return deaths;
+}
+
+void ForeignDeaths::drain() {
+  const auto exits = connector_.drain();
+  if (!exits) {
+    watch_ = {};
+    log::warning("process_connector_off",
+                 {{"error", exits.error().sentence()}, {"effect", kForeignEffect}});
+    return;
+  }
+  for (const auto& exit : *exits) ended(exit);
+  if (connector_.overruns() == overruns_) return;
+  log::warning("process_connector_overrun",
+               {{"times", std::to_string(connector_.overruns() - overruns_)}});
+  overruns_ = connector_.overruns();
+}
+
+void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {
+  const auto main = mains_.find(exit.pid);
+  if (main == mains_.end()) return;
+  Track& track = tracks_.at(main->second);
+  const CgroupId id = main->second;
+  mains_.erase(main);
+  const TimePoint now = clock_->now();
+  auto& evidence = track.evidence;
+  evidence.ended = now;
+  evidence.main_exit = exit_of_status(exit.status);
+  track.ended = now.boottime;
+  for (auto& cgroup : evidence.cgroups) {
+    const auto sample = tree_->read_sample(cgroup.path);
+    // What was read before the death is no count of it.
+    if (!sample || sample->id != cgroup.id) {
+      evidence.lost.push_back("counters of " + cgroup.path + ": it was removed too soon");
+      continue;
+    }
+    cgroup.after = moment_of(*sample);
+    set_limits(cgroup, *sample);
+  }
+  if (is_empty(track, id)) settle(now);
+}
+
+bool ForeignDeaths::is_empty(const Track& track, CgroupId id) const {
+  const auto now = tree_->id_of(track.path);
+  if (!now || *now != id) return true;
+  const auto text = tree_->read(track.path, "cgroup.events");
+  return !text || text->find("populated 0") != std::string::npos;
+}
+
+bool ForeignDeaths::find_main(Track& track) {
+  const auto list = tree_->read(track.path, "cgroup.procs");
+  if (!list) return false;
+  std::optional<Usec> oldest;
+  std::size_t looked_at = 0;
+  for (const auto line : split(*list, '\n')) {
+    if (line.empty() || looked_at++ == limits::kProcessesMeasured) break;
+    const auto pid = parse_integer<pid_t>(line);
+    const auto start = pid && *pid > 0 ? started(*pid) : std::nullopt;
+    if (!start || (oldest && *oldest <= *start)) continue;
+    oldest = start;
+    track.main_pid = *pid;
+  }
+  if (!oldest) return false;
+  const TimePoint now = clock_->now();
+  const Usec age = now.boottime - std::min(now.boottime, *oldest);
+  track.evidence.started = {now.boottime - age, now.wall - age};
+  track.evidence.main_pid = track.main_pid;
+  track.evidence.outlived = now;
+  return true;
+}
+
+void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject& subject) {
+  Track track;
+  track.subject = subject;
+  track.path = sample.path;
+  if (!find_main(track)) return;  // its processes are in cgroups of its own
+  for (std::string_view at = sample.path; !at.empty(); at = cgroup::parent_path(at)) {
+    const auto now = tree_->read_sample(at);
+    if (!now) return;
+    CgroupEvidence cgroup;
+    cgroup.path = at;
+    cgroup.id = now->id;
+    cgroup.before = moment_of(*now);
+    cgroup.outlived = cgroup.before;
+    set_limits(cgroup, *now);
+    track.evidence.cgroups.push_back(std::move(cgroup));
+  }
+  if (track.evidence.cgroups.front().id != sample.id) return;
+  if (sample.memory_events) track.seen_kills = sample.memory_events->oom_kill;
+  track.evidence.workload = subject.name;
+  track.evidence.incarnation = ++incarnations_[subject];
+  track.round = round_;
+  mains_[track.main_pid] = sample.id;
+  tracks_.emplace(sample.id, std::move(track));
+}
+
+// What was counted up to now, its main process has outlived, unless it is dying.
+void ForeignDeaths::outlive(Track& track, const cgroup::Sample& sample, TimePoint now) {
+  if (track.ended) return;
+  const auto kills = sample.memory_events ? sample.memory_events->oom_kill : std::nullopt;
+  if (kills != track.seen_kills) {
+    if (!launcher::is_unharmed(track.main_pid)) return;
+    for (auto& cgroup : track.evidence.cgroups) {
+      const auto fresh = tree_->read_sample(cgroup.path);
+      if (!fresh || fresh->id != cgroup.id) return;
+      cgroup.outlived = moment_of(*fresh);
+    }
+    if (!launcher::is_unharmed(track.main_pid)) return;
+    track.seen_kills = kills;
+  }
+  track.evidence.outlived = now;
+}
+
+void ForeignDeaths::observe(const cgroup::Snapshot& snapshot, const identity::Table& identities) {
+  drain();
+  ++round_;
+  for (const auto& sample : snapshot.samples()) {
+    const identity::Known* known = identities.find(sample.id);
+    if (known == nullptr || !known->subject) continue;
+    const auto track = tracks_.find(sample.id);
+    if (track != tracks_.end()) {
+      track->second.round = round_;
+      outlive(track->second, sample, snapshot.taken());
+    } else if (tracks_.size() < limits::kSubjects) {
+      begin(sample, *known->subject);
+    }
+  }
+  settle(clock_->now());
+}
+
+// Tells of those that ended; those whose cgroup went on without its main process get another one.
+void ForeignDeaths::settle(TimePoint now) {
+  for (auto at = tracks_.begin(); at != tracks_.end();) {
+    Track& track = at->second;
+    const bool gone = track.round != round_ && !track.ended;
+    if (track.ended && is_empty(track, at->first)) {
+      const auto& exit = *track.evidence.main_exit;
+      if (exit.kind != diagnosis::MainExit::Kind::exited || exit.status != 0) {
+        told_(track.subject, std::move(track.evidence));
+      }
+      at = tracks_.erase(at);
+    } else if (gone || (track.ended && now.boottime > *track.ended + kEmptied)) {
+      // A new track begins with the next tick, should it live.
+      if (gone) mains_.erase(track.main_pid);
+      at = tracks_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+}
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "identity/identity_book.h"
+
+#include "agent/event_loop.h"
+#include "base/clock.h"
+#include "cgroup/process_connector.h"
+#include "cgroup/snapshot.h"
+#include "cgroup/tree.h"
+#include "diagnosis/evidence.h"
+
+namespace cgwarden::agent {
+
+// Deaths of systemd units and named containers, which are nobody's workload: the oldest process of
+// a cgroup is taken for its main process, and when it ended and left the cgroup empty, that was an
+// incarnation. One that lived for less than a tick is not seen. On the loop's thread.
+class ForeignDeaths {
+ public:
+  // One that ended with code 0 is not told.
+  using Told = std::function<void(const identity::Subject&, diagnosis::DeathEvidence)>;
+
+  // Fails where the process connector cannot be used, having said so in the log: no deaths of
+  // others are then told.
+  [[nodiscard]] static Result<std::unique_ptr<ForeignDeaths>> start(EventLoop& loop,
+                                                                    const cgroup::Tree& tree,
+                                                                    const Clock& clock, Told told);
+  // Every tick.
+  void observe(const cgroup::Snapshot& snapshot, const identity::Table& identities);
+
+ private:
+  struct Track {
+    identity::Subject subject;
+    std::string path;
+    pid_t main_pid = -1;
+    // From its first sight; `after` once it has ended.
+    diagnosis::DeathEvidence evidence;
+    cgroup::Count seen_kills;
+    std::optional<Usec> ended;  // boottime; the cgroup may go on
+    std::uint64_t round = 0;
+  };
+  ForeignDeaths(const cgroup::Tree& tree, const Clock& clock, cgroup::ProcessConnector connector,
+                Told told);
+  void drain();
+  void ended(const cgroup::ProcessExit& exit);
+  void begin(const cgroup::Sample& sample, const identity::Subject& subject);
+  // Takes the oldest process for the main one; false: there is none.
+  bool find_main(Track& track);
+  void outlive(Track& track, const cgroup::Sample& sample, TimePoint now);
+  void settle(TimePoint now);
+  [[nodiscard]] bool is_empty(const Track& track, CgroupId id) const;
+
+  const cgroup::Tree* tree_;
+  const Clock* clock_;
+  cgroup::ProcessConnector connector_;
+  Told told_;
+  std::uint64_t overruns_ = 0;
+  std::uint64_t round_ = 0;
+  std::map<CgroupId, Track> tracks_;
+  std::map<pid_t, CgroupId> mains_;
+  std::map<identity::Subject, unsigned> incarnations_;
+  EventLoop::Watch watch_;
+};
+
+}  // namespace cgwarden::agent

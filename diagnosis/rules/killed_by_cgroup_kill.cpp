@@ -1,0 +1,23 @@
+#include <fmt/format.h>
+
+#include <csignal>
+
+#include "diagnosis/rules/rules.h"
+#include "diagnosis/rules/sender.h"
+
+namespace cgwarden::diagnosis::rules {
+
+std::optional<Verdict> killed_by_cgroup_kill(const DeathCase& death) {
+  if (!death.signal.by_process()) return std::nullopt;
+  const SignalSent& origin = *death.signal.origin;
+  if (origin.signal != SIGKILL || !origin.by_cgroup_kill()) return std::nullopt;
+  Verdict verdict = begin_sent(death, VerdictClass::killed_by_cgroup_kill);
+  verdict.subject = Subject::cgroup;
+  verdict.answer = fmt::format("{} was killed with its whole cgroup: {} wrote to cgroup.kill",
+                               death.evidence.workload, sender_text(origin.sender));
+  verdict.advice.emplace_back(
+      "Ask its owner: cgroup.kill of this cgroup or of one above it ends every process at once.");
+  return verdict;
+}
+
+}  // namespace cgwarden::diagnosis::rules

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "diagnosis/death_case.h"
+#include "diagnosis/verdict.h"
+
+// The words for who sent a signal, shared by the rules.
+namespace cgwarden::diagnosis::rules {
+
+// "pid 812 `/usr/bin/kill -9 77` (uid 0, of /user.slice/user-0.slice)"; "a process that was gone
+// when it was looked for" when nothing of it is known.
+[[nodiscard]] std::string sender_text(const ProcessSeen& sender);
+[[nodiscard]] Actor actor_of(const ProcessSeen& sender);
+// One line per record: "signal:signal_generate | pid 77 | SIGKILL, code 0, group 1, ...".
+void quote_signal(const SignalSent& record, Verdict& verdict);
+// What a verdict of a signal by a process begins with: proven by the kernel's record, the record
+// quoted, OOM ruled out or contributing.
+[[nodiscard]] Verdict begin_sent(const DeathCase& death, VerdictClass verdict_class);
+// "leaker was killed with SIGKILL"
+[[nodiscard]] std::string killed_text(const DeathCase& death);
+// The share of throttled periods of the run, in words; empty when throttling is no part of it.
+[[nodiscard]] std::string throttled_text(const DeathCase& death);
+
+}  // namespace cgwarden::diagnosis::rules

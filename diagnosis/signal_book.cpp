@@ -1,0 +1,47 @@
+#include "diagnosis/signal_book.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cgwarden::diagnosis {
+
+void SignalBook::add(SignalSent record) {
+  last_ = std::max(last_, record.boottime);
+  records_.push_back(std::move(record));
+  if (records_.size() <= most_) return;
+  // What was before the oldest kept one is not known any more.
+  seen_from_ = records_.front().boottime + Usec{1};
+  records_.pop_front();
+}
+
+void SignalBook::lose(Usec now, std::uint64_t count) {
+  losses_.push_back({last_, now, count});
+  if (losses_.size() > limits::kKernelLogGaps) {
+    losses_[1].from = losses_[0].from;
+    losses_[1].count += losses_[0].count;
+    losses_.pop_front();
+  }
+}
+
+SignalEvidence SignalBook::of(const std::set<pid_t>& targets, Usec from, Usec to) const {
+  SignalEvidence found;
+  // A kill takes this long at most to show as a death, on a machine that is not hung.
+  constexpr Usec kKillTakes{2'000'000};
+  const Usec killed_from = to > from + kKillTakes ? to - kKillTakes : from;
+  found.watched = seen_from_ && *seen_from_ <= killed_from && (!seen_to_ || *seen_to_ >= to);
+  for (const auto& record : records_) {
+    if (record.boottime < from || record.boottime > to) continue;
+    if (targets.contains(record.target)) found.records.push_back(record);
+  }
+  return found;
+}
+
+std::uint64_t SignalBook::lost(Usec from, Usec to) const {
+  std::uint64_t count = 0;
+  for (const auto& loss : losses_) {
+    if (loss.from <= to && loss.to >= from) count += loss.count;
+  }
+  return count;
+}
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+
+namespace cgwarden::diagnosis {
+
+// A process as far as it could be looked up at once; empty and absent: it was gone, or not asked.
+struct ProcessSeen {
+  pid_t pid = 0;  // in the init pid namespace; 0: the kernel's own
+  std::string comm;
+  std::string exe;
+  std::string command;  // the beginning of its command line, blanks between the words
+  std::string cgroup;
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> login_uid;  // of the session it descends from
+};
+
+// A fatal or stop signal as signal:signal_generate tells it (include/trace/events/signal.h).
+struct SignalSent {
+  // si_code of the kernel's own signals, for no fault: the OOM killer, RLIMIT_CPU, and the end of a
+  // pid namespace alike.
+  static constexpr int kFromKernel = 128;
+
+  Usec boottime{0};
+  int signal = 0;
+  int code = 0;        // si_code
+  bool group = false;  // for the process; not: cgroup.kill, tgkill(2), a fault
+  int result = 0;      // 0 delivered, 1 ignored, 2 pending already
+  ProcessSeen sender;
+  pid_t target = 0;       // process
+  pid_t target_task = 0;  // thread
+  std::string target_cgroup;
+  bool target_is_namespace_init = false;  // PID 1 of a pid namespace of its own
+  // Extended attributes user.oomd_* and trusted.oomd_* of the target's cgroup or one above it,
+  // which oomd daemons set before they kill.
+  std::map<std::string, std::string> oomd_marks;
+  std::string oomd_cgroup;  // that has them
+
+  [[nodiscard]] bool delivered() const { return result != 1; }
+  [[nodiscard]] bool by_process() const { return code <= 0; }
+  [[nodiscard]] bool by_cgroup_kill() const { return code == 0 && !group; }
+};
+
+// Those that concern one death.
+struct SignalEvidence {
+  bool watched = false;  // at the time of the death
+  std::vector<SignalSent> records;
+};
+
+}  // namespace cgwarden::diagnosis

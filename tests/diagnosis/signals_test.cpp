@@ -1,0 +1,296 @@
+// Who sent the signal: what the kernel's record of it adds to, and takes from, the wait status and
+// the counters.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "diagnosis/diagnose.h"
+#include "diagnosis/signal_book.h"
+#include "tests/diagnosis/scenario.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+using testing::all_text;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using testing::kMain;
+using testing::kPayload;
+using testing::kScope;
+using testing::kSlice;
+using ::testing::Not;
+using testing::Scenario;
+
+constexpr pid_t kInit = 1200;
+constexpr pid_t kAgent = 900;
+constexpr Usec kKilled{22'450'000};
+
+SignalSent sent(int signal, pid_t target = kMain, Usec when = kKilled) {
+  SignalSent record;
+  record.boottime = when;
+  record.signal = signal;
+  record.group = true;
+  record.target = target;
+  record.target_task = target;
+  record.target_cgroup = kPayload;
+  record.sender = {.pid = 812,
+                   .comm = "prober",
+                   .exe = "/usr/bin/prober",
+                   .command = "/usr/bin/prober --every 5",
+                   .cgroup = "/system.slice/prober.service",
+                   .uid = 33,
+                   .login_uid = {}};
+  return record;
+}
+
+SignalSent from_kernel(pid_t sender, pid_t target = kMain) {
+  SignalSent record = sent(SIGKILL, target);
+  record.code = SignalSent::kFromKernel;
+  record.sender = {.pid = sender,
+                   .comm = "leaker",
+                   .exe = {},
+                   .command = {},
+                   .cgroup = {},
+                   .uid = {},
+                   .login_uid = {}};
+  return record;
+}
+
+Scenario with(std::vector<SignalSent> records, Scenario scenario = Scenario()) {
+  scenario.death.agent_pid = kAgent;
+  scenario.death.own_top = kScope;
+  scenario.death.signals = {true, std::move(records)};
+  return scenario;
+}
+
+void expect(const Scenario& scenario, VerdictClass wanted, Confidence confidence,
+            const std::vector<std::string>& says) {
+  const Verdict verdict = diagnose(scenario.death);
+  SCOPED_TRACE(all_text(verdict));
+  EXPECT_EQ(to_string(verdict.verdict), to_string(wanted));
+  EXPECT_EQ(to_string(verdict.confidence), to_string(confidence));
+  for (const auto& words : says) EXPECT_THAT(verdict.answer, HasSubstr(words));
+}
+
+TEST(SignalsTest, TheSenderIsNamedAndProven) {
+  const auto scenario = with({sent(SIGKILL)});
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven,
+         {"SIGKILL", "pid 812", "/usr/bin/prober --every 5", "uid 33",
+          "/system.slice/prober.service"});
+  const Verdict verdict = diagnose(scenario.death);
+  EXPECT_EQ(verdict.actor->pid, 812);
+  EXPECT_EQ(verdict.actor->exe, "/usr/bin/prober");
+  EXPECT_EQ(verdict.actor->cgroup, "/system.slice/prober.service");
+  EXPECT_EQ(verdict.actor->uid, 33U);
+  const auto again = parse_verdict(to_json(verdict), "");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->actor->exe, verdict.actor->exe);
+  EXPECT_EQ(again->actor->uid, verdict.actor->uid);
+}
+
+TEST(SignalsTest, AKillByAProcessIsNoOomHoweverTheCountersStand) {
+  const auto scenario =
+      with({sent(SIGKILL)}, Scenario().kill_counted(0).logged(Scenario::kill_of(1300)));
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, {"pid 812"});
+  const Verdict verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing, Contains(HasSubstr("OOM killer was at work")));
+  EXPECT_THAT(verdict.answer, Not(HasSubstr("own limit")));
+}
+
+TEST(SignalsTest, TheKernelsSignalStaysAnOom) {
+  expect(with({from_kernel(kMain)}, Scenario().kill_counted(0).logged(Scenario::kill_of(kMain))),
+         VerdictClass::oom_own_limit, Confidence::proven, {"own limit"});
+}
+
+TEST(SignalsTest, TheFirstSigkillCounts) {
+  auto later = sent(SIGKILL, kMain, kKilled + Usec{5});
+  later.result = 2;
+  expect(with({from_kernel(kMain), later},
+              Scenario().kill_counted(0).logged(Scenario::kill_of(kMain))),
+         VerdictClass::oom_own_limit, Confidence::proven, {"own limit"});
+}
+
+TEST(SignalsTest, TheKernelsCodeAloneIsNoOom) {
+  const auto scenario = with({from_kernel(77)});
+  const Verdict verdict = diagnose(scenario.death);
+  EXPECT_NE(verdict.confidence, Confidence::proven);
+  EXPECT_FALSE(is_oom_death(verdict.verdict)) << all_text(verdict);
+}
+
+TEST(SignalsTest, ANamespaceThatEndsIsNoOom) {
+  auto scenario = with({from_kernel(kInit)});
+  scenario.death.init_pid = kInit;
+  expect(scenario, VerdictClass::pid_namespace_ended, Confidence::proven, {"PID 1", "1200"});
+}
+
+TEST(SignalsTest, WhoKilledInitKilledTheCommand) {
+  auto scenario = with({sent(SIGKILL, kInit), from_kernel(kInit)});
+  scenario.death.init_pid = kInit;
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven,
+         {"PID 1 of its pid namespace", "pid 812"});
+  scenario.init_killed(SIGKILL);
+  scenario.death.init_pid = kInit;
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven,
+         {"PID 1 of its pid namespace", "pid 812"});
+}
+
+TEST(SignalsTest, WhatInitPassedOnIsItsSenders) {
+  auto passed = sent(SIGTERM);
+  passed.sender = {.pid = kInit,
+                   .comm = "init",
+                   .exe = "/init",
+                   .command = "/init",
+                   .cgroup = kPayload,
+                   .uid = 0,
+                   .login_uid = {}};
+  auto scenario =
+      with({sent(SIGTERM, kInit, kKilled - Usec{100}), passed}, Scenario().killed(SIGTERM));
+  scenario.death.init_pid = kInit;
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, {"SIGTERM", "pid 812"});
+}
+
+TEST(SignalsTest, AWriteToCgroupKillIsToldFromKill) {
+  auto record = sent(SIGKILL);
+  record.group = false;
+  expect(with({record}), VerdictClass::killed_by_cgroup_kill, Confidence::proven,
+         {"cgroup.kill", "pid 812"});
+}
+
+TEST(SignalsTest, OurOwnStopStaysOurs) {
+  auto record = sent(SIGTERM);
+  record.sender.pid = kAgent;
+  expect(with({record}, Scenario().killed(SIGTERM).sent(SIGTERM)), VerdictClass::stopped,
+         Confidence::proven, {"was stopped"});
+}
+
+TEST(SignalsTest, SomebodyElsesKillDuringOurStopIsTheirs) {
+  expect(with({sent(SIGKILL)}, Scenario().sent(SIGTERM)), VerdictClass::killed_by_user,
+         Confidence::proven, {"pid 812"});
+}
+
+TEST(SignalsTest, AnOomdIsKnownByItsMarks) {
+  auto record = sent(SIGKILL);
+  record.oomd_marks = {{"user.oomd_ooms", "1"}};
+  record.oomd_cgroup = kScope;
+  expect(with({record}), VerdictClass::killed_by_systemd_oomd, Confidence::strong,
+         {"systemd-oomd", "pid 812"});
+  record.sender.exe = "/lib/systemd/systemd-oomd";
+  expect(with({record}), VerdictClass::killed_by_systemd_oomd, Confidence::proven,
+         {"systemd-oomd"});
+}
+
+TEST(SignalsTest, OldMarksOfACgroupAboveSayNothing) {
+  auto record = sent(SIGKILL);
+  record.oomd_marks = {{"user.oomd_ooms", "1"}, {"user.oomd_kill", "3"}};
+  record.oomd_cgroup = kSlice;
+  expect(with({record}), VerdictClass::killed_by_user, Confidence::proven, {"pid 812"});
+}
+
+Scenario throttled(Scenario scenario) {
+  auto& payload = scenario.payload();
+  payload.before.cpu_stat.emplace();
+  payload.before.cpu_stat->nr_periods = 10;
+  payload.before.cpu_stat->nr_throttled = 5;
+  payload.after.cpu_stat = payload.before.cpu_stat;
+  payload.after.cpu_stat->nr_periods = 41;
+  payload.after.cpu_stat->nr_throttled = 35;
+  return scenario;
+}
+
+TEST(SignalsTest, AThrottledOneWasKilledByAWatchdog) {
+  expect(throttled(with({sent(SIGKILL)})), VerdictClass::killed_by_watchdog, Confidence::strong,
+         {"pid 812", "throttled in 30 of 31 periods"});
+}
+
+TEST(SignalsTest, SomebodyAtATerminalIsNoWatchdog) {
+  auto record = sent(SIGKILL);
+  record.sender.login_uid = 1000;
+  expect(throttled(with({record})), VerdictClass::killed_by_user, Confidence::proven,
+         {"logged in as uid 1000"});
+}
+
+TEST(SignalsTest, ATermThatItOutlivedBelongsToTheStory) {
+  auto term = sent(SIGTERM, kMain, kKilled - Usec{10'000'000});
+  expect(with({term, sent(SIGKILL)}), VerdictClass::term_ignored, Confidence::proven,
+         {"did not end on the SIGTERM of 10.0 s before"});
+  term.result = 1;
+  expect(with({term, sent(SIGKILL)}), VerdictClass::term_ignored, Confidence::proven,
+         {"it ignores SIGTERM"});
+  term.target_is_namespace_init = true;
+  expect(with({term, sent(SIGKILL)}), VerdictClass::term_ignored_by_pid1, Confidence::proven,
+         {"PID 1 of a pid namespace has no default action"});
+}
+
+TEST(SignalsTest, AFaultIsToldFromTheSameSignalOfAnother) {
+  auto fault = sent(SIGSEGV);
+  fault.code = 1;
+  fault.group = false;
+  fault.sender.pid = kMain;
+  expect(with({fault}, Scenario().killed(SIGSEGV)), VerdictClass::segfault, Confidence::proven,
+         {"SIGSEGV"});
+  expect(with({sent(SIGSEGV)}, Scenario().killed(SIGSEGV)), VerdictClass::killed_by_user,
+         Confidence::proven, {"SIGSEGV", "pid 812"});
+  auto abort = sent(SIGABRT);
+  abort.code = -6;
+  abort.group = false;
+  abort.sender.pid = kMain;
+  expect(with({abort}, Scenario().killed(SIGABRT)), VerdictClass::aborted, Confidence::proven,
+         {"SIGABRT"});
+}
+
+TEST(SignalsTest, AHandlerThatRaisesItsSignalAgainIsNotItsSender) {
+  auto again = sent(SIGTERM, kMain, kKilled + Usec{50});
+  again.code = -6;
+  again.sender.pid = kMain;
+  expect(with({sent(SIGTERM), again}, Scenario().killed(SIGTERM)), VerdictClass::killed_by_user,
+         Confidence::proven, {"pid 812"});
+}
+
+TEST(SignalsTest, LimitsOfTheProcessItself) {
+  expect(with({from_kernel(kMain)}), VerdictClass::rlimit_exceeded, Confidence::strong,
+         {"RLIMIT_CPU", "hard limit"});
+  expect(with({sent(SIGXCPU)}, Scenario().killed(SIGXCPU)), VerdictClass::killed_by_user,
+         Confidence::proven, {"pid 812"});
+}
+
+TEST(SignalsTest, AnExitAfterASignalSaysWhoAsked) {
+  const auto verdict = diagnose(with({sent(SIGTERM)}, Scenario().exited(143)).death);
+  EXPECT_EQ(verdict.verdict, VerdictClass::exited);
+  EXPECT_THAT(verdict.contributing, Contains(HasSubstr("sent SIGTERM by pid 812")));
+}
+
+TEST(SignalsTest, LostRecordsLowerConfidence) {
+  auto scenario = with({sent(SIGKILL)});
+  scenario.lost("signals: 5 records of senders were not taken down in time");
+  expect(scenario, VerdictClass::killed_by_user, Confidence::strong, {"pid 812"});
+}
+
+TEST(SignalBookTest, KeepsTheNewestAndKnowsSinceWhen) {
+  SignalBook book(2);
+  book.begin(Usec{1});
+  for (const std::uint64_t at : {10'000'000U, 20'000'000U, 30'000'000U}) {
+    book.add(sent(SIGTERM, 7, Usec{at}));
+  }
+  EXPECT_EQ(book.size(), 2U);
+  const auto all = book.of({7}, Usec{0}, Usec{40'000'000});
+  EXPECT_EQ(all.records.size(), 2U);
+  EXPECT_TRUE(all.watched);
+  // What was pushed out may have killed one that died then.
+  EXPECT_FALSE(book.of({7}, Usec{0}, Usec{11'000'000}).watched);
+  EXPECT_TRUE(book.of({8}, Usec{0}, Usec{40'000'000}).records.empty());
+}
+
+TEST(SignalBookTest, KnowsWhenSomeWereLost) {
+  SignalBook book;
+  book.begin(Usec{0});
+  book.add(sent(SIGTERM, 7, Usec{10}));
+  book.lose(Usec{20}, 5);
+  book.add(sent(SIGTERM, 7, Usec{30}));
+  EXPECT_EQ(book.lost(Usec{15}, Usec{40}), 5U);
+  EXPECT_EQ(book.lost(Usec{25}, Usec{40}), 0U);
+  book.end(Usec{50});
+  EXPECT_FALSE(book.of({7}, Usec{0}, Usec{60}).watched);
+  EXPECT_TRUE(book.of({7}, Usec{0}, Usec{45}).watched);
+}
+
+}  // namespace
+}  // namespace cgwarden::diagnosis

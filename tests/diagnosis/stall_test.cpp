@@ -1,0 +1,215 @@
+// Stalls and events of workloads that live: what must be said, and the case that looks alike and
+// must not match.
+#include "diagnosis/stall.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "diagnosis/diagnose.h"
+#include "tests/diagnosis/scenario.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+using testing::all_text;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::kMain;
+using testing::kPayload;
+using testing::kScope;
+using testing::kSlice;
+using testing::Scenario;
+using ::testing::SizeIs;
+
+constexpr Bytes kLimit{64U << 20};
+
+class Living {
+ public:
+  Living() {
+    evidence.workload = "web";
+    evidence.incarnation = 3;
+    evidence.main_pid = kMain;
+    evidence.main_state = 'S';
+    evidence.from = {Usec{10'000'000}, Usec{1'795'484'000'000'000}};
+    evidence.to = {Usec{20'000'000}, Usec{1'795'484'010'000'000}};
+    for (const auto& path : {kPayload, kScope, kSlice}) {
+      StallCgroup cgroup;
+      cgroup.path = path;
+      cgroup.before.memory_events = testing::events(3, 2);
+      cgroup.before.memory_events_local = testing::events(3, 2);
+      cgroup.before.pids_events = cgroup::PidsEvents{.max = 4};
+      cgroup.memory_max = LimitOf<Bytes>(Max{});
+      cgroup.memory_high = LimitOf<Bytes>(Max{});
+      cgroup.pids_max = LimitOf<std::uint64_t>(Max{});
+      cgroup.pids_current = 5;
+      cgroup.memory_current = Bytes{1U << 20};
+      cgroup.frozen = false;
+      cgroup.freeze = false;
+      cgroup.after = cgroup.before;
+      evidence.cgroups.push_back(cgroup);
+    }
+  }
+  StallCgroup& at(std::size_t place) { return evidence.cgroups[place]; }
+  Living& pids_of_6_12() {
+    for (auto& cgroup : evidence.cgroups) {
+      cgroup.before.pids_events_local = cgroup::PidsEvents{.max = 4};
+      cgroup.after.pids_events_local = cgroup::PidsEvents{.max = 4};
+    }
+    return *this;
+  }
+  Verdict only() {
+    const auto found = diagnose_stalls(evidence);
+    EXPECT_THAT(found, SizeIs(1));
+    if (found.size() != 1) return {};
+    EXPECT_FALSE(found[0].death);
+    EXPECT_FALSE(is_of_death(found[0].verdict));
+    EXPECT_EQ(found[0].workload, "web");
+    EXPECT_EQ(found[0].from.wall, evidence.from.wall);
+    return found[0];
+  }
+  void nothing() { EXPECT_THAT(diagnose_stalls(evidence), IsEmpty()); }
+  StallEvidence evidence;
+};
+
+TEST(StallTest, OneThatDoesWellHasNoVerdict) { Living().nothing(); }
+
+TEST(StallTest, OomWithoutAVictim) {
+  Living living;
+  living.at(0).memory_max = LimitOf<Bytes>(kLimit);
+  living.at(0).memory_current = kLimit;
+  living.at(0).after.memory_events_local->oom = 478;
+  const auto verdict = living.only();
+  EXPECT_EQ(verdict.verdict, VerdictClass::stalled_oom_no_victim);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);
+  EXPECT_THAT(verdict.answer, HasSubstr("475 times"));
+  EXPECT_EQ(verdict.limit->value, "67108864");
+  // One that kills is none.
+  living.at(0).after.memory_events->oom_kill = 3;
+  living.nothing();
+  living.at(0).after.memory_events->oom_kill = std::nullopt;
+  living.nothing();
+}
+
+TEST(StallTest, HeldBackAtMemoryHigh) {
+  Living living;
+  living.at(0).memory_high = LimitOf<Bytes>(kLimit);
+  living.at(0).memory_current = Bytes{65U << 20};
+  living.at(0).after.memory_events_local->high = 400;
+  living.at(0).memory_pressure.emplace();
+  living.at(0).memory_pressure->full.emplace();
+  living.at(0).memory_pressure->full->avg10 = 97.0;
+  const auto verdict = living.only();
+  EXPECT_EQ(verdict.verdict, VerdictClass::stalled_memory_high);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);
+  EXPECT_THAT(verdict.answer, HasSubstr("memory.high = 64.0 MiB"));
+  EXPECT_EQ(verdict.limit->file, "memory.high");
+  // Reclaim that costs little is what memory.high is for.
+  living.at(0).memory_pressure->full->avg10 = 3.0;
+  living.nothing();
+  living.at(0).memory_pressure.reset();
+  EXPECT_EQ(living.only().confidence, Confidence::likely);
+  living.at(0).memory_current = Bytes{63U << 20};
+  living.nothing();
+}
+
+TEST(StallTest, ItsOwnPidsLimitOnBothKernels) {
+  Living old;
+  old.at(0).pids_max = LimitOf<std::uint64_t>(10U);
+  old.at(0).pids_current = 10;
+  old.at(0).after.pids_events->max = 6;
+  auto verdict = old.only();
+  EXPECT_EQ(verdict.verdict, VerdictClass::pids_limit);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);
+  EXPECT_THAT(verdict.answer, HasSubstr("it reached its limit pids.max = 10, 2 forks"));
+  Living fresh;
+  fresh.pids_of_6_12().at(0).pids_max = LimitOf<std::uint64_t>(10U);
+  fresh.at(0).after.pids_events_local->max = 6;
+  verdict = fresh.only();
+  EXPECT_EQ(verdict.limit->cgroup, kPayload);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);
+}
+
+TEST(StallTest, AnAncestorsPidsLimitOnBothKernels) {
+  Living old;
+  old.at(0).pids_max = LimitOf<std::uint64_t>(100U);
+  old.at(2).pids_max = LimitOf<std::uint64_t>(20U);
+  old.at(2).pids_current = 20;
+  old.at(0).after.pids_events->max = 5;  // 6.1 counts at the forking cgroup
+  auto verdict = old.only();
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+  EXPECT_THAT(verdict.answer, HasSubstr(kSlice + " above it"));
+  Living fresh;
+  fresh.pids_of_6_12().at(2).pids_max = LimitOf<std::uint64_t>(20U);
+  fresh.at(2).after.pids_events_local->max = 5;
+  verdict = fresh.only();
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+  // It may have been a neighbour's fork.
+  EXPECT_EQ(verdict.confidence, Confidence::likely);
+}
+
+TEST(StallTest, FrozenByItselfOrFromAbove) {
+  Living living;
+  living.at(0).frozen = true;
+  living.at(0).freeze = true;
+  EXPECT_THAT(living.only().answer, HasSubstr("cgroup.freeze of its cgroup is 1"));
+  living.at(0).freeze = false;
+  living.at(2).freeze = true;
+  const auto verdict = living.only();
+  EXPECT_EQ(verdict.verdict, VerdictClass::frozen);
+  EXPECT_THAT(verdict.answer, HasSubstr(kSlice + " above it"));
+}
+
+TEST(StallTest, StoppedByASignalNamesItsSender) {
+  Living living;
+  living.evidence.main_state = 'T';
+  auto verdict = living.only();
+  EXPECT_EQ(verdict.verdict, VerdictClass::stopped_by_signal);
+  EXPECT_THAT(verdict.answer, ::testing::Not(HasSubstr("sent")));
+  SignalSent stop;
+  stop.signal = SIGSTOP;
+  stop.target = kMain;
+  stop.sender.pid = 812;
+  stop.sender.comm = "prober";
+  living.evidence.signals.records = {stop};
+  verdict = living.only();
+  EXPECT_THAT(verdict.answer, HasSubstr("SIGSTOP by pid 812 `prober`"));
+  EXPECT_EQ(verdict.actor->pid, 812);
+  living.evidence.main_state = 't';  // traced
+  living.nothing();
+}
+
+TEST(StallTest, AChildsOomKillIsAnEventOfOneThatLives) {
+  Living living;
+  living.at(0).memory_max = LimitOf<Bytes>(kLimit);
+  living.at(0).after.memory_events->oom_kill = 3;
+  living.at(0).after.memory_events_local->oom = 4;
+  auto verdict = stalls::oom_child(living.evidence);
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->verdict, VerdictClass::oom_child);
+  EXPECT_EQ(verdict->confidence, Confidence::strong);
+  EXPECT_EQ(verdict->subject, Subject::child);
+  EXPECT_FALSE(verdict->death);
+  EXPECT_EQ(verdict->limit->cgroup, kPayload);
+  living.evidence.oom_records = {Scenario::kill_of(1300)};
+  verdict = stalls::oom_child(living.evidence);
+  EXPECT_EQ(verdict->confidence, Confidence::proven);
+  EXPECT_EQ(verdict->victim->pid, 1300);
+  // Not by a record of its own main process, which lives.
+  living.evidence.oom_records = {Scenario::kill_of(kMain)};
+  EXPECT_FALSE(stalls::oom_child(living.evidence)->victim);
+  living.at(0).after.memory_events->oom_kill = 2;
+  EXPECT_FALSE(stalls::oom_child(living.evidence));
+}
+
+TEST(StallTest, OneThatIsOverIsToldAsPast) {
+  Living living;
+  living.at(0).frozen = true;
+  EXPECT_THAT(as_past(living.only()).answer, ::testing::StartsWith("until "));
+  living.at(0).after.memory_events->oom_kill = 3;
+  const auto event = stalls::oom_child(living.evidence);
+  EXPECT_EQ(as_past(*event).answer, event->answer);
+}
+
+}  // namespace
+}  // namespace cgwarden::diagnosis

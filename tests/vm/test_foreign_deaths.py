@@ -1,0 +1,65 @@
+"""Deaths of units and containers that are nobody's workload: a verdict under their own name."""
+
+import foreign_cgroups
+import pytest
+from agent_scenario import BUILD, Scenario
+from foreign_cgroups import CONTAINER, ROOT, UNIT
+
+pytestmark = pytest.mark.fast
+
+LEAKER = f"{BUILD}/examples/leaker"
+
+
+@pytest.fixture(scope="module")
+def scenario(guest):
+    with Scenario(guest) as made:
+        made.start_agent()
+        assert "process_connector_off" not in made.log(), made.log()
+        yield made
+
+
+def told(scenario, name, expected, *, says=(), never=()):
+    scenario.until(lambda: f"verdict={expected} " in scenario.log(), f"the death of {name}")
+    verdict, text = scenario.why(name)
+    assert verdict["class"] == expected, text
+    for words in says:
+        assert words in text, (words, text)
+    for words in never:
+        assert words not in text, (words, text)
+    return verdict, text
+
+
+def procs(scenario, path):
+    return scenario.guest.run(f"cat {ROOT}{path}/cgroup.procs").text.split()
+
+
+def test_a_unit_that_is_killed_and_a_container_that_runs_out_of_memory(scenario):
+    guest = scenario.guest
+    limits = {"memory.max": "32M", "memory.swap.max": "0"}
+    with foreign_cgroups.running(
+            guest, (["sleep", "1000"], {"memory.max": "64M"}), (["sh", "-c", f"sleep 6; exec {LEAKER}"], limits)):
+        scenario.until(
+            lambda: scenario.identities().get(CONTAINER, {}).get("container") == "cart"
+            and UNIT in scenario.identities(), "both to be known")
+        guest.run("sleep 2")
+        (pid,) = procs(scenario, UNIT)
+        killer = guest.run(f"echo $$; kill -9 {pid}; sleep 1", check=True).text.split()[0]
+        verdict, text = told(scenario, "report.service", "KILLED_BY_USER", never=("own limit",))
+        assert verdict["confidence"] == "proven" and verdict["actor"]["pid"] == int(killer), text
+        verdict, text = told(scenario, "cart", "OOM_OWN_LIMIT", says=("memory.max",), never=("sent by",))
+        assert verdict["limit"]["cgroup"] == CONTAINER, text
+        assert verdict["confidence"] == "proven", text
+
+
+def test_a_units_child_that_was_oom_killed_before_does_not_explain_its_end(scenario):
+    guest = scenario.guest
+    limits = {"memory.max": "32M", "memory.swap.max": "0"}
+    with foreign_cgroups.running(
+            guest, (["sh", "-c", f"sleep 3; {LEAKER}; sleep 3; exit 7"], limits), (["sleep", "1000"], {})):
+        verdict, text = told(scenario, "report.service", "EXITED", says=("exit code 7",))
+        assert any("OOM killer was at work" in line for line in verdict["contributing"]), text
+
+
+def test_doctor_knows_the_source(scenario):
+    (line,) = [line for line in scenario.cli("doctor").text.splitlines() if "process ends" in line]
+    assert line.startswith("good"), line
