@@ -1,7 +1,8 @@
 #include "cli/since.h"
 
+#include <algorithm>
 #include <array>
-#include <cctype>
+#include <cstdint>
 #include <ctime>
 #include <optional>
 #include <string_view>
@@ -12,108 +13,121 @@
 namespace cgwarden::cli {
 namespace {
 
-constexpr Usec kSecond{1'000'000};
-constexpr Usec kDay = kSecond * 24U * 3600U;
+constexpr std::uint64_t kSecond = 1'000'000;
+constexpr std::uint64_t kDay = 86'400 * kSecond;
+// Ten years, as everywhere.
+constexpr std::uint64_t kMostSpan = 3660 * kDay;
 
-// systemd.time(7), without months and years: their lengths are averages.
-std::optional<Usec> unit_called(std::string_view word) {
-  struct Unit {
-    std::string_view words;  // each between blanks
-    Usec length;
-  };
-  static constexpr std::array<Unit, 6> kUnits{{
-      {" ms msec ", Usec{1000}},
-      {" s sec second seconds ", kSecond},
-      {" m min minute minutes ", kSecond * 60U},
-      {" h hr hour hours ", kSecond * 3600U},
-      {" d day days ", kDay},
-      {" w week weeks ", kDay * 7U},
-  }};
-  if (word.empty()) return std::nullopt;
-  for (const Unit& unit : kUnits) {
-    if (unit.words.contains(" " + std::string(word) + " ")) return unit.length;
+struct Unit {
+  std::string_view name;
+  std::uint64_t usec;
+};
+// systemd.time(7); "m" is its minute.
+constexpr std::array kUnits{
+    Unit{"us", 1},
+    Unit{"usec", 1},
+    Unit{"ms", 1000},
+    Unit{"msec", 1000},
+    Unit{"s", kSecond},
+    Unit{"sec", kSecond},
+    Unit{"second", kSecond},
+    Unit{"seconds", kSecond},
+    Unit{"m", 60 * kSecond},
+    Unit{"min", 60 * kSecond},
+    Unit{"minute", 60 * kSecond},
+    Unit{"minutes", 60 * kSecond},
+    Unit{"h", 3600 * kSecond},
+    Unit{"hr", 3600 * kSecond},
+    Unit{"hour", 3600 * kSecond},
+    Unit{"hours", 3600 * kSecond},
+    Unit{"d", kDay},
+    Unit{"day", kDay},
+    Unit{"days", kDay},
+    Unit{"w", 7 * kDay},
+    Unit{"week", 7 * kDay},
+    Unit{"weeks", 7 * kDay},
+};
+
+// "2h 30min", "90s", "1d12h".
+std::optional<Usec> parse_span(std::string_view text) {
+  std::uint64_t total = 0;
+  text = trim(text);
+  if (text.empty()) return std::nullopt;
+  while (!text.empty()) {
+    const std::size_t digits = text.find_first_not_of("0123456789");
+    if (digits == 0 || digits == std::string_view::npos) return std::nullopt;
+    const auto number = parse_integer<std::uint64_t>(text.substr(0, digits));
+    text = trim(text.substr(digits));
+    const std::size_t letters = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
+    const std::string_view name = text.substr(0, letters);
+    const auto* const unit = std::ranges::find(kUnits, name, &Unit::name);
+    if (!number || unit == kUnits.end() || *number > kMostSpan / unit->usec) return std::nullopt;
+    total += *number * unit->usec;
+    if (total > kMostSpan) return std::nullopt;
+    text = letters == std::string_view::npos ? "" : trim(text.substr(letters));
+  }
+  return Usec(total);
+}
+
+std::optional<Usec> ago(std::string_view text, Usec now) {
+  if (text.starts_with('-')) {
+    text.remove_prefix(1);
+  } else if (text.ends_with(" ago")) {
+    text.remove_suffix(4);
+  }
+  auto span = parse_span(text);
+  if (!span) {
+    const auto single = policy::parse_duration(text);
+    if (!single) return std::nullopt;
+    span = *single;
+  }
+  return *span < now ? now - *span : Usec{0};
+}
+
+std::optional<Usec> named(std::string_view text, Usec now) {
+  const Usec today{now.count() / kDay * kDay};
+  if (text == "now") return now;
+  if (text == "today") return today;
+  if (text == "yesterday") return today.count() >= kDay ? today - Usec{kDay} : Usec{0};
+  if (text.starts_with('@')) {
+    const auto seconds = parse_integer<std::uint64_t>(text.substr(1));
+    if (seconds && *seconds < UINT64_MAX / kSecond) return Usec(*seconds * kSecond);
   }
   return std::nullopt;
 }
 
-// Takes what `wanted` says yes to off the front of the text.
-template <typename Wanted>
-std::string_view take_while(std::string_view& text, const Wanted& wanted) {
-  std::size_t length = 0;
-  while (length < text.size() && wanted(static_cast<unsigned char>(text[length]))) ++length;
-  const std::string_view taken = text.substr(0, length);
-  text.remove_prefix(length);
-  return taken;
-}
-
-// "1h 30min", "1.5h", "10 minutes".
-std::optional<Usec> parse_span(std::string_view text) {
-  Usec sum{0};
-  if (trim(text).empty()) return std::nullopt;
-  while (!(text = trim(text)).empty()) {
-    const auto number =
-        take_while(text, [](unsigned char c) { return std::isdigit(c) != 0 || c == '.'; });
-    text = trim(text);
-    const auto unit =
-        unit_called(take_while(text, [](unsigned char c) { return std::isalpha(c) != 0; }));
-    // Of seconds, so that "1.5" is exact; at most 10 years of whatever unit.
-    const auto count = policy::parse_duration(std::string(number) + "s");
-    if (!unit || !count) return std::nullopt;
-    const auto length =
-        static_cast<long double>(count->count()) * static_cast<long double>(unit->count()) / 1e6L;
-    if (length > 1e16L) return std::nullopt;
-    sum += Usec(static_cast<std::uint64_t>(length));
+std::optional<Usec> calendar(std::string text, Usec now) {
+  if (text.ends_with(" UTC")) {
+    text.resize(text.size() - 4);
+  } else if (text.size() > 10 && text[10] == 'T') {
+    text[10] = ' ';
+    if (text.ends_with('Z')) text.pop_back();
   }
-  return sum;
-}
-
-// The last "03:12" or "03:12:30" that was.
-std::optional<Usec> parse_time_of_day(const std::string& text, Usec now) {
+  for (const auto* form : {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
+    std::tm parts{};
+    const char* end = ::strptime(text.c_str(), form, &parts);
+    if (end == nullptr || *end != '\0') continue;
+    const std::time_t seconds = ::timegm(&parts);
+    if (seconds >= 0) return Usec(static_cast<std::uint64_t>(seconds) * kSecond);
+  }
   for (const auto* form : {"%H:%M:%S", "%H:%M"}) {
     std::tm parts{};
     const char* end = ::strptime(text.c_str(), form, &parts);
     if (end == nullptr || *end != '\0') continue;
     const auto seconds =
-        static_cast<std::uint64_t>((parts.tm_hour * 3600) + (parts.tm_min * 60) + parts.tm_sec);
-    const Usec today = now - now % kDay;
-    const Usec then = today + kSecond * seconds;
-    return then <= now || today < kDay ? then : then - kDay;
+        static_cast<std::uint64_t>(parts.tm_hour * 3600 + parts.tm_min * 60 + parts.tm_sec);
+    return Usec(now.count() / kDay * kDay + seconds * kSecond);
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-Result<Usec> parse_moment(const std::string& text, Usec now) {
-  std::string_view span = trim(text);
-  const Usec today = now - now % kDay;
-  if (span == "now") return now;
-  if (span == "today") return today;
-  if (span == "yesterday") return today < kDay ? today : today - kDay;
-  std::string wanted(span);
-  if (span.ends_with(" ago")) span.remove_suffix(4);
-  if (span.starts_with('-')) span.remove_prefix(1);
-  if (const auto ago = parse_span(span)) return *ago < now ? now - *ago : Usec{0};
-  if (wanted.ends_with(" UTC")) wanted.resize(wanted.size() - 4);
-  if (const auto time = parse_time_of_day(wanted, now)) return *time;
-  if (auto date = parse_since(wanted, now)) return date;
-  return fail(Error::invalid("go to", "the time " + printable(text),
-                             "write how long ago (10m ago), a time (03:12) or when "
-                             "(2026-01-31 12:00:00), in UTC"));
-}
-
-Result<Usec> parse_since(const std::string& text, Usec now) {
-  if (const auto ago = policy::parse_duration(text)) return *ago < now ? now - *ago : Usec{0};
-  std::string wanted = text;
-  if (wanted.ends_with(" UTC")) wanted.resize(wanted.size() - 4);
-  for (const auto* form : {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
-    std::tm parts{};
-    const char* end = ::strptime(wanted.c_str(), form, &parts);
-    if (end == nullptr || *end != '\0') continue;
-    const std::time_t seconds = ::timegm(&parts);
-    if (seconds >= 0) return Usec(static_cast<std::uint64_t>(seconds) * 1000000U);
-  }
-  return fail(Error::invalid("use", "--since " + printable(text),
+Result<Usec> parse_since(const std::string& text, Usec now, const char* option) {
+  if (const auto time = named(text, now)) return *time;
+  if (const auto time = ago(text, now)) return *time;
+  if (const auto time = calendar(text, now)) return *time;
+  return fail(Error::invalid("use", std::string(option) + " " + printable(text),
                              "write how long ago (10min) or when (2026-01-31 12:00:00, UTC)"));
 }
 

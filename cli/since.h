@@ -7,13 +7,11 @@
 
 namespace cgwarden::cli {
 
-// A moment of the wall clock: "10min" or "1.5h" before `now`, or "2026-01-31 12:00:00", a day alone
-// too, in UTC as all times are shown. invalid for anything else.
-[[nodiscard]] Result<Usec> parse_since(const std::string& text, Usec now);
-
-// A moment that somebody wants to look at, in the syntax of systemd.time(7) as far as it points
-// back, in UTC: "10m ago", "-1h 30min", "10min", "now", "today", "yesterday", "03:12" (the last
-// one), "2026-01-31 12:00:00". invalid for anything else.
-[[nodiscard]] Result<Usec> parse_moment(const std::string& text, Usec now);
+// A moment of the wall clock, in the words of systemd.time(7): "10min", "1.5h", "2h 30min ago" or
+// "-1d" before `now`; "now", "today", "yesterday"; "12:00" of today, "2026-01-31 12:00:00", also
+// with a T between, a day alone, "@" and seconds since the epoch. In UTC, as all times are shown.
+// invalid for anything else; the sentence names `option`.
+[[nodiscard]] Result<Usec> parse_since(const std::string& text, Usec now,
+                                       const char* option = "--since");
 
 }  // namespace cgwarden::cli

@@ -10,12 +10,20 @@ namespace cgwarden::cli::top {
 namespace {
 
 constexpr Usec kJump{60'000'000};
+constexpr Usec kWholeDay{86'400'000'000};
 
 Error nothing_recorded(const std::string& what, const std::string& extent) {
   return Error{ErrorKind::vanished, 0, "show", what, extent};
 }
 
 }  // namespace
+
+Result<Usec> parse_moment(const std::string& text, Usec now) {
+  CGW_ASSIGN(const Usec time, parse_since(text, now, "-t"));
+  // A date has dashes.
+  const bool time_of_day = text.contains(':') && !text.contains('-');
+  return time_of_day && time > now && time >= kWholeDay ? time - kWholeDay : time;
+}
 
 Session::Session(const Common& common, const TopOptions& options, const Clock& clock)
     : common_(common),

@@ -16,6 +16,9 @@
 
 namespace cgwarden::cli::top {
 
+// A moment that somebody wants to look at (since.h). "23:50" soon after midnight was yesterday's.
+[[nodiscard]] Result<Usec> parse_moment(const std::string& text, Usec now);
+
 // What the person looks at and from where it comes, without a terminal. Live or past: what cannot
 // be had is said in State::message, and what is shown stays.
 class Session {

@@ -15,7 +15,6 @@
 #include "base/unique_fd.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/since.h"
 #include "cli/terminal.h"
 #include "cli/top/curses_terminal.h"
 #include "cli/top/plain.h"
@@ -213,7 +212,7 @@ int run_top(const Common& common, const TopOptions& options) {
 
 int run_replay(const Common& common, const TopOptions& options) {
   const SystemClock clock;
-  const auto time = parse_moment(options.time, clock.now().wall);
+  const auto time = top::parse_moment(options.time, clock.now().wall);
   if (!time) {
     complain(time.error().sentence());
     return kUsage;
