@@ -46,7 +46,7 @@ Outcome help_of(std::vector<std::string> command) {
 
 TEST(Help, TheProgramListsItsCommands) {
   const auto names = subcommands_in(cgwarden({"--help"}).out);
-  for (const auto* name : {"agent", "run", "ps", "stop", "logs", "why", "audit", "image", "policy",
+  for (const auto* name : {"agent", "run", "ps", "stop", "logs", "why", "top", "replay", "audit", "image", "policy",
                            "reload", "doctor", "version", "completion"}) {
     EXPECT_THAT(names, Contains(name));
   }
