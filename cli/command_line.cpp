@@ -19,6 +19,7 @@
 #include "cli/exit_code.h"
 #include "cli/recording_options.h"
 #include "cli/terminal.h"
+#include "cli/top_options.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -35,6 +36,7 @@ struct Values {
   HistoryOptions history;
   DumpOptions dump;
   AuditOptions audit;
+  TopOptions top;
   ImageImportOptions image;
   RunOptions run;
   ExecOptions exec;
@@ -331,6 +333,17 @@ void add_recording(CLI::App& app, Values& values) {
                    values.dump);
 }
 
+void add_top(CLI::App& app, Values& values) {
+  auto* live = add_command(app, values, "top", kTopHelp, kTopExample,
+                           [&values] { return run_top(values.common, values.top); });
+  add_top_options(*live, values.top);
+  add_json(*live, values);
+  auto* past = add_command(app, values, "replay", kReplayHelp, kReplayExample,
+                           [&values] { return run_replay(values.common, values.top); });
+  add_replay_options(*past, values.top);
+  add_json(*past, values);
+}
+
 void add_audit(CLI::App& app, Values& values) {
   AuditOptions& options = values.audit;
   auto* command =
@@ -505,6 +518,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_agent(app, values);
   add_workload_commands(app, values);
   add_recording(app, values);
+  add_top(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);

@@ -136,6 +136,19 @@ struct DumpOptions {
 // `cgwarden dump`
 int dump(const Common& common, const DumpOptions& options);
 
+struct TopOptions {
+  std::string name;                  // only this one with what is inside; empty: all
+  double delay_seconds = 1;          // between two looks at the kernel
+  std::optional<std::size_t> ticks;  // absent: until the end; of the past without a terminal: one
+  bool batch = false;                // text for a pipe, also on a terminal
+  std::string sort = "cpu";          // top/columns.h
+  std::string filter;
+  std::string time;  // of replay
+};
+// `cgwarden top`, `cgwarden replay -t TIME`
+int run_top(const Common& common, const TopOptions& options);
+int run_replay(const Common& common, const TopOptions& options);
+
 struct AuditOptions {
   std::string target;            // a workload, a container's id or the start of one, or a pid
   bool all = false;              // every container of the node; then there is no target

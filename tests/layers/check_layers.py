@@ -27,6 +27,7 @@ _HOMES = [
     ("CLI/*", ["cli/*"]),
     ("nftables/*", ["launcher/network_nftables.cpp"]),
     ("netlink/*", ["launcher/network_libnl.h", "launcher/network_netlink.cpp", "launcher/network_move.cpp"]),
+    ("curses.h", ["cli/top/curses_terminal.cpp"]),
     ("seccomp.h", ["launcher/*.cpp"]),
     ("bpf/*", ["cgroup/bpf/cgroup_iterator.cpp"]),
     ("fmt/*", ["*.cpp"]),

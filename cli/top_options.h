@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+
+// The command line of `top` and `replay`.
+namespace cgwarden::cli {
+
+inline constexpr const char* kTopHelp = "Show what all cgroups use and suffer, now and in the past";
+inline constexpr const char* kTopExample =
+    "cgwarden top --sort throttled\n  cgwarden top --batch -n 1 --filter 'web-*'\n"
+    "  cgwarden top --json -n 10 -d 0.5 web";
+void add_top_options(CLI::App& command, TopOptions& options);
+
+inline constexpr const char* kReplayHelp = "The same at a time of the agent's recording";
+inline constexpr const char* kReplayExample =
+    "cgwarden replay -t \"10m ago\"\n  cgwarden replay -t 03:12 --batch --sort memory";
+void add_replay_options(CLI::App& command, TopOptions& options);
+
+}  // namespace cgwarden::cli
