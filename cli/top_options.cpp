@@ -1,5 +1,7 @@
 #include "cli/top_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "cli/top/columns.h"
 
 namespace cgwarden::cli {

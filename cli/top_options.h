@@ -1,10 +1,12 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.h"
 
-// The command line of `top` and `replay`.
+namespace CLI {
+class App;
+}
+
+// The command line of `top` and `replay`. The arguments must live as long as the other is used.
 namespace cgwarden::cli {
 
 inline constexpr const char* kTopHelp = "Show what all cgroups use and suffer, now and in the past";

@@ -1,0 +1,105 @@
+#include "agent/web_page_data.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "cgroup/fields.h"
+#include "diagnosis/recording/recording.h"
+#include "diagnosis/store.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using exporters::WebPageHistory;
+
+enum Column : std::size_t { kUsage, kPeriods, kThrottled, kMemory, kMemoryMax };
+const std::array<std::string, 5> kFields{"cpu.stat.usage_usec", "cpu.stat.nr_periods",
+                                         "cpu.stat.nr_throttled", "memory.current", "memory.max"};
+
+// More points than a chart has pixels are not sent.
+constexpr std::size_t kPoints = 4000;
+
+std::optional<double> share(std::optional<double> part, std::optional<double> whole) {
+  if (!part || !whole) return std::nullopt;
+  return *whole > 0 ? *part / *whole : 0.0;
+}
+
+std::optional<double> bytes(std::optional<std::uint64_t> value) {
+  if (!value || *value == cgroup::kNoLimit) return std::nullopt;
+  return static_cast<double>(*value);
+}
+
+void append(const diagnosis::Series& series, WebPageHistory& history) {
+  for (std::size_t i = 0; i < series.times.size(); ++i) {
+    history.wall_usec.push_back(series.times[i].count());
+    const auto usage = series.rate(kUsage, i);
+    history.cpu_cores.push_back(usage ? std::optional(*usage / 1e6) : std::nullopt);
+    history.throttled_ratio.push_back(
+        share(series.rate(kThrottled, i), series.rate(kPeriods, i)));
+    history.memory_bytes.push_back(bytes(series.value(kMemory, i)));
+    history.memory_max_bytes.push_back(bytes(series.value(kMemoryMax, i)));
+  }
+}
+
+template <typename T>
+void every(std::vector<T>& column, std::size_t step) {
+  std::vector<T> kept;
+  kept.reserve(column.size() / step + 1);
+  for (std::size_t i = 0; i < column.size(); i += step) kept.push_back(column[i]);
+  column = std::move(kept);
+}
+
+void thin_out(WebPageHistory& history) {
+  const std::size_t step = (history.wall_usec.size() + kPoints - 1) / kPoints;
+  if (step < 2) return;
+  every(history.wall_usec, step);
+  for (auto* column : {&history.cpu_cores, &history.throttled_ratio, &history.memory_bytes,
+                       &history.memory_max_bytes}) {
+    every(*column, step);
+  }
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+}  // namespace
+
+WebPageData::WebPageData(const Options& options)
+    : node_(host_name()),
+      store_(store_path(options)),
+      state_dir_(options.state_dir),
+      runtime_dir_(options.runtime_dir),
+      cgroup_root_(options.cgroup_root) {}
+
+Result<std::vector<diagnosis::Verdict>> WebPageData::verdicts(Usec since_wall,
+                                                              std::size_t most) const {
+  CGW_ASSIGN(const auto store, diagnosis::StoreReader::open(store_));
+  return store.verdicts_since(since_wall, most);
+}
+
+Result<WebPageHistory> WebPageData::history(const std::string& cgroup, Usec since_wall) const {
+  CGW_ASSIGN(const auto recording,
+             diagnosis::Recording::open({.state_dir = state_dir_, .runtime_dir = runtime_dir_}));
+  const diagnosis::TimeRange range{since_wall, Usec(std::numeric_limits<std::int64_t>::max())};
+  CGW_ASSIGN(auto lives, recording.cgroups(range));
+  std::erase_if(lives, [&](const auto& life) { return life.path != cgroup; });
+  std::ranges::sort(lives, {}, &diagnosis::RecordedCgroup::first);
+  if (lives.empty()) {
+    return fail(Error{ErrorKind::vanished, 0, "read the recording of", cgroup,
+                      "nothing was recorded of it in that time"});
+  }
+  WebPageHistory history;
+  for (const auto& life : lives) {
+    CGW_ASSIGN(const auto series, recording.range(life, range, kFields));
+    append(series, history);
+  }
+  thin_out(history);
+  return history;
+}
+
+}  // namespace cgwarden::agent
