@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "agent/web_page_data.h"
 #include "base/log.h"
 
 namespace cgwarden::agent {
@@ -42,6 +43,7 @@ Result<std::unique_ptr<WebEndpoint>> WebEndpoint::open(const Options& options, E
   }
   exporters::HttpEndpoint::Options http;
   CGW_ASSIGN(http.security, endpoint->file_.load());
+  if (options.web_page) http.page = std::make_shared<const WebPageData>(options);
   CGW_ASSIGN(endpoint->endpoint_,
              exporters::HttpEndpoint::start(std::move(listeners), self_metrics, http));
   if (!options.web_config.empty()) {

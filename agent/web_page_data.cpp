@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <optional>
 #include <span>
+#include <utility>
 
+#include "agent/why.h"
 #include "cgroup/fields.h"
 #include "diagnosis/recording/recording.h"
 #include "diagnosis/store.h"
@@ -37,8 +41,7 @@ void append(const diagnosis::Series& series, WebPageHistory& history) {
     history.wall_usec.push_back(series.times[i].count());
     const auto usage = series.rate(kUsage, i);
     history.cpu_cores.push_back(usage ? std::optional(*usage / 1e6) : std::nullopt);
-    history.throttled_ratio.push_back(
-        share(series.rate(kThrottled, i), series.rate(kPeriods, i)));
+    history.throttled_ratio.push_back(share(series.rate(kThrottled, i), series.rate(kPeriods, i)));
     history.memory_bytes.push_back(bytes(series.value(kMemory, i)));
     history.memory_max_bytes.push_back(bytes(series.value(kMemoryMax, i)));
   }
@@ -80,6 +83,16 @@ Result<std::vector<diagnosis::Verdict>> WebPageData::verdicts(Usec since_wall,
                                                               std::size_t most) const {
   CGW_ASSIGN(const auto store, diagnosis::StoreReader::open(store_));
   return store.verdicts_since(since_wall, most);
+}
+
+Result<std::string> WebPageData::why(const std::string& name) const {
+  Options where;
+  where.state_dir = state_dir_;
+  where.runtime_dir = runtime_dir_;
+  where.cgroup_root = cgroup_root_;
+  // There are two HTTP threads, and scrapes need them.
+  CGW_ASSIGN(const WhyAnswer answer, agent::why(where, {.name = name, .may_wait = false}));
+  return why_text(answer, {.unicode = true});
 }
 
 Result<WebPageHistory> WebPageData::history(const std::string& cgroup, Usec since_wall) const {

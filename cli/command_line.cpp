@@ -304,12 +304,23 @@ void add_workload_commands(CLI::App& app, Values& values) {
 
   auto* reason =
       add_command(app, values, "why", "Say why a workload died or stalls, with the evidence",
-                  "cgwarden why web", [&values] { return why(values.common, values.why); });
-  reason->add_option("NAME", values.why.name, "The workload")->required()->type_name("");
+                  "cgwarden why web\n  cgwarden why ssh.service --since 2h\n"
+                  "  cgwarden why /system.slice/ssh.service",
+                  [&values] { return why(values.common, values.why); });
+  reason
+      ->add_option("NAME", values.why.name,
+                   "A workload, unit, container, pod, cgroup path, container id or pid")
+      ->required()
+      ->type_name("");
   reason
       ->add_option("--incarnation", values.why.incarnation,
                    "This start of it (default: the newest)")
       ->type_name("N");
+  reason
+      ->add_option("--since", values.why.since,
+                   "Only what has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
+      ->type_name("TIME");
+  reason->add_flag("-w,--watch", values.why.watch, "Go on with what happens, until interrupted");
   add_json(*reason, values);
 
   auto* ticket =

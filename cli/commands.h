@@ -105,8 +105,10 @@ struct LogsOptions {
 int logs(const Common& common, const LogsOptions& options);
 
 struct WhyOptions {
-  std::string name;
+  std::string name;                     // agent/why.h
   std::optional<unsigned> incarnation;  // absent: the newest
+  std::string since;                    // since.h; empty: ever
+  bool watch = false;                   // goes on with what happens
 };
 int why(const Common& common, const WhyOptions& options);
 

@@ -4,11 +4,11 @@
 
 #include "agent/shim_process.h"
 #include "agent/user_scope.h"
+#include "agent/workload_view.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/named_workload.h"
 #include "cli/terminal.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -52,7 +52,7 @@ int exec(const Common& common, const ExecOptions& options) {
     complain("cannot give the command a terminal: standard input is none; leave --tty out");
     return kForegroundFailed;
   }
-  const auto tree = open_tree(common.where.cgroup_root);
+  const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
   const auto shim = common.where.shim.empty() ? agent::find_shim() : common.where.shim;
   if (!shim) return failed(shim.error());

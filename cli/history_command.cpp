@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/verdict_history.h"
 #include "agent/workload_files.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/history.h"
 #include "cli/history_report.h"
 #include "cli/recorded.h"
 #include "cli/terminal.h"
@@ -21,7 +21,7 @@ constexpr Usec kHistoryDefault{3600ULL * 1'000'000};
 std::vector<diagnosis::Verdict> verdicts_of(const Common& common, const std::string& name,
                                             const diagnosis::TimeRange& range, bool& known) {
   std::vector<diagnosis::Verdict> verdicts;
-  auto history = read_history(agent::store_path(common.where), name);
+  auto history = agent::read_history(agent::store_path(common.where), name);
   if (!history) {
     complain(history.error().sentence() + "; verdicts are not shown");
     return verdicts;

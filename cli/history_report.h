@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/history.h"
+#include "agent/verdict_history.h"
 #include "cli/timeline.h"
 #include "diagnosis/recording/recording.h"
 #include "diagnosis/report.h"

@@ -8,15 +8,15 @@
 #include <utility>
 #include <vector>
 
+#include "agent/verdict_history.h"
+#include "agent/workload_view.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/history.h"
 #include "cli/named_workload.h"
 #include "cli/terminal.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -65,8 +65,9 @@ Result<std::string> document_of(const Common& common, const std::string& name) {
     return client.inspect(name);
   }
   agent::WorkloadSummary summary = summary_of(*files);
-  if (const auto tree = open_tree(common.where.cgroup_root)) add_kernel_state(*tree, summary);
-  if (const auto history = read_history(agent::store_path(common.where), name);
+  if (const auto tree = agent::open_tree(common.where.cgroup_root))
+    add_kernel_state(*tree, summary);
+  if (const auto history = agent::read_history(agent::store_path(common.where), name);
       history && !history->deaths.empty()) {
     summary.last_verdict = to_string(history->deaths.front().verdict);
   }

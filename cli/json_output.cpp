@@ -88,7 +88,7 @@ std::string ps_json(const std::vector<agent::WorkloadSummary>& list) {
 }
 
 std::string why_json(const std::string& workload, const std::optional<diagnosis::Verdict>& verdict,
-                     const std::optional<RunningNow>& running,
+                     const std::optional<agent::RunningNow>& running,
                      const std::vector<diagnosis::Verdict>& earlier) {
   Json document{{"version", kJsonVersion}, {"workload", workload}, {"verdict", nullptr}};
   if (verdict) document["verdict"] = to_object(*verdict);

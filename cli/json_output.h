@@ -6,6 +6,7 @@
 
 #include "agent/control.h"
 #include "agent/image_store.h"
+#include "agent/running_now.h"
 #include "cgroup/samples.h"
 #include "cli/doctor_report.h"
 #include "diagnosis/verdict.h"
@@ -19,17 +20,9 @@ inline constexpr int kJsonVersion = 1;
 
 [[nodiscard]] std::string ps_json(const std::vector<agent::WorkloadSummary>& list);
 
-// A living workload, as `why` saw it.
-struct RunningNow {
-  agent::WorkloadSummary summary;
-  std::optional<cgroup::Sample> payload;  // absent: its cgroup could not be read
-  // Throttling between two looks, as a sentence's part; empty: one look was enough.
-  std::string latest = {};
-  std::optional<diagnosis::Verdict> past_stall = {};  // of this run, and over
-};
 [[nodiscard]] std::string why_json(const std::string& workload,
                                    const std::optional<diagnosis::Verdict>& verdict,
-                                   const std::optional<RunningNow>& running,
+                                   const std::optional<agent::RunningNow>& running,
                                    const std::vector<diagnosis::Verdict>& earlier);
 
 [[nodiscard]] std::string plan_json(const policy::Plan& plan);

@@ -1,9 +1,9 @@
 #include "agent/direct_control.h"
+#include "agent/workload_view.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/named_workload.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 
@@ -11,7 +11,7 @@ int pause(const Common& common, const std::string& name, bool paused) {
   const auto files = find_workload(common, name);
   Status done;
   if (files) {
-    const auto tree = open_tree(common.where.cgroup_root);
+    const auto tree = agent::open_tree(common.where.cgroup_root);
     done = tree ? agent::pause_directly(*tree, *files, paused) : fail(tree.error());
   } else if (files.error().kind == ErrorKind::not_permitted) {
     const auto client = AgentClient::connect();

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "agent/workload_view.h"
 #include "base/text.h"
 #include "cgroup/control_file.h"
 #include "cli/commands.h"
@@ -7,7 +8,6 @@
 #include "cli/policy_files.h"
 #include "cli/policy_now.h"
 #include "cli/terminal.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -65,7 +65,7 @@ void apply(const cgroup::Tree& tree, const policy::Write& write, Tally& tally) {
 int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   const auto loaded = load_policy_files(paths);
   if (!loaded) return failed(loaded.error());
-  const auto tree = open_tree(common.where.cgroup_root);
+  const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
   const policy::Plan plan = plan_now(*tree, *loaded);
   print(policy::render(plan.warnings));

@@ -2,6 +2,7 @@
 #include <iterator>
 
 #include "agent/ownership.h"
+#include "agent/workload_view.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -9,7 +10,6 @@
 #include "cli/policy_files.h"
 #include "cli/policy_now.h"
 #include "cli/terminal.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 
@@ -31,7 +31,7 @@ int policy_plan(const Common& common, const std::vector<std::string>& paths,
   // Files first: what is wrong in them can be told on any machine.
   const auto loaded = load_policy_files(paths);
   if (!loaded) return failed(loaded.error());
-  const auto tree = open_tree(common.where.cgroup_root);
+  const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
   const policy::Plan plan = plan_now(*tree, *loaded);
   print(common.json ? plan_json(plan) : policy::render(plan));

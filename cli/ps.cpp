@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "agent/upper_directories.h"
+#include "agent/verdict_history.h"
 #include "agent/workload_files.h"
+#include "agent/workload_view.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
-#include "cli/history.h"
 #include "cli/json_output.h"
 #include "cli/terminal.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -35,7 +35,7 @@ Result<std::vector<agent::WorkloadSummary>> collect(const agent::Options& where)
       continue;
     }
     agent::WorkloadSummary summary = summary_of(*files);
-    if (const auto history = read_history(agent::store_path(where), name);
+    if (const auto history = agent::read_history(agent::store_path(where), name);
         history && !history->deaths.empty()) {
       summary.last_verdict = to_string(history->deaths.front().verdict);
     }
@@ -52,7 +52,7 @@ std::string memory_of(const std::optional<cgroup::Tree>& tree, const std::string
   if (!tree || path.empty()) return "-";
   const auto sample = tree->read_sample(path);
   if (!sample) return "-";
-  return memory_text(*sample).value_or("-");
+  return agent::memory_text(*sample).value_or("-");
 }
 
 std::string written(const agent::WorkloadSummary& entry) {
@@ -90,7 +90,7 @@ int ps(const Common& common, bool names_only, bool sizes) {
     }
   }
   std::optional<cgroup::Tree> tree;
-  if (auto opened = open_tree(common.where.cgroup_root)) {
+  if (auto opened = agent::open_tree(common.where.cgroup_root)) {
     tree = std::move(*opened);
     for (auto& entry : *list) add_kernel_state(*tree, entry);
   }

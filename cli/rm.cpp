@@ -1,9 +1,9 @@
 #include "agent/direct_control.h"
+#include "agent/workload_view.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/named_workload.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 
@@ -14,7 +14,7 @@ int remove(const Common& common, const std::string& name, bool force) {
   }
   Status removed;
   if (files && is_ours_to_end(common, *files)) {
-    const auto tree = open_tree(common.where.cgroup_root);
+    const auto tree = agent::open_tree(common.where.cgroup_root);
     removed =
         tree ? agent::remove_directly(*tree, common.where, *files, force) : fail(tree.error());
   } else {

@@ -3,12 +3,12 @@
 #include "agent/direct_control.h"
 #include "agent/policy_source.h"
 #include "agent/workload_files.h"
+#include "agent/workload_view.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/named_workload.h"
 #include "cli/terminal.h"
-#include "cli/workload_view.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -26,7 +26,7 @@ std::optional<Usec> stop_timeout(const Result<agent::WorkloadFiles>& files) {
 
 Status stop_here(const Common& common, const agent::WorkloadFiles& files,
                  std::optional<Usec> timeout) {
-  CGW_ASSIGN(const auto tree, open_tree(common.where.cgroup_root));
+  CGW_ASSIGN(const auto tree, agent::open_tree(common.where.cgroup_root));
   return agent::stop_directly(tree, common.where, files,
                               timeout.value_or(policy::Workload{}.stop_timeout),
                               "stop asked by uid " + std::to_string(::getuid()));

@@ -29,6 +29,8 @@ class StoreReader {
   // Newest first, at most `limit`.
   [[nodiscard]] Result<std::vector<Verdict>> verdicts(std::string_view workload,
                                                       std::size_t limit) const;
+  // Of everybody, newest first: what ended since then, at most `limit`.
+  [[nodiscard]] Result<std::vector<Verdict>> verdicts_since(Usec wall, std::size_t limit) const;
   // Every workload that has a verdict, sorted.
   [[nodiscard]] Result<std::vector<std::string>> workloads() const;
 

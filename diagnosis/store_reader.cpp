@@ -60,19 +60,35 @@ Result<StoreReader> StoreReader::open(const std::string& path) {
   return StoreReader(std::move(impl));
 }
 
+namespace {
+
+Result<std::vector<Verdict>> all_of(Database::Statement& statement, const std::string& path) {
+  std::vector<Verdict> verdicts;
+  for (;;) {
+    CGW_ASSIGN(const bool row, statement.step());
+    if (!row) return verdicts;
+    CGW_ASSIGN(Verdict verdict, parse_verdict(statement.text(0), path));
+    verdicts.push_back(std::move(verdict));
+  }
+}
+
+}  // namespace
+
 Result<std::vector<Verdict>> StoreReader::verdicts(std::string_view workload,
                                                    std::size_t limit) const {
   CGW_ASSIGN(auto statement,
              impl_->database.prepare("SELECT json FROM verdict WHERE workload=?1 "
                                      "ORDER BY when_wall_usec DESC, id DESC LIMIT ?2"));
   statement.bind(workload).bind(static_cast<std::int64_t>(limit));
-  std::vector<Verdict> verdicts;
-  for (;;) {
-    CGW_ASSIGN(const bool row, statement.step());
-    if (!row) return verdicts;
-    CGW_ASSIGN(Verdict verdict, parse_verdict(statement.text(0), impl_->path));
-    verdicts.push_back(std::move(verdict));
-  }
+  return all_of(statement, impl_->path);
+}
+
+Result<std::vector<Verdict>> StoreReader::verdicts_since(Usec wall, std::size_t limit) const {
+  CGW_ASSIGN(auto statement,
+             impl_->database.prepare("SELECT json FROM verdict WHERE when_wall_usec>=?1 "
+                                     "ORDER BY when_wall_usec DESC, id DESC LIMIT ?2"));
+  statement.bind(static_cast<std::int64_t>(wall.count())).bind(static_cast<std::int64_t>(limit));
+  return all_of(statement, impl_->path);
 }
 
 Result<std::vector<std::string>> StoreReader::workloads() const {

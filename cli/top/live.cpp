@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/program.h"
 #include "cgroup/fields.h"
-#include "cli/workload_view.h"
+#include "agent/workload_view.h"
 
 namespace cgwarden::cli::top {
 namespace {
@@ -38,7 +38,7 @@ Live::Live(cgroup::Tree tree) : tree_(std::move(tree)), sampler_(tree_, sampler_
 }
 
 Result<std::unique_ptr<Live>> Live::open(const std::string& cgroup_root) {
-  CGW_ASSIGN(cgroup::Tree tree, open_tree(cgroup_root));
+  CGW_ASSIGN(cgroup::Tree tree, agent::open_tree(cgroup_root));
   return std::unique_ptr<Live>(new Live(std::move(tree)));
 }
 

@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "diagnosis/verdict.h"
 
-namespace cgwarden::cli {
+namespace cgwarden::agent {
 
 // What the store knows of one workload, newest first.
 struct History {
@@ -30,4 +30,4 @@ struct History {
 [[nodiscard]] Result<History> read_subject_history(const std::string& store_path,
                                                    const std::string& name);
 
-}  // namespace cgwarden::cli
+}  // namespace cgwarden::agent

@@ -1,4 +1,4 @@
-#include "cli/running.h"
+#include "agent/running_now.h"
 
 #include <fmt/format.h>
 
@@ -9,21 +9,21 @@
 #include "agent/process_lookup.h"
 #include "agent/stall_watch.h"
 #include "agent/throttle_watch.h"
+#include "agent/workload_view.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "cli/workload_view.h"
 #include "diagnosis/death_case.h"
 #include "diagnosis/diagnose.h"
 #include "diagnosis/evidence.h"
 #include "diagnosis/stall.h"
 
-namespace cgwarden::cli {
+namespace cgwarden::agent {
 namespace {
 
 constexpr std::size_t kEarlierShown = 5;
 
 // The agent renews a stall that lasts this often; one that is not renewed is over.
-constexpr Usec kRenewed = 2 * agent::ThrottleWatch::kReportInterval;
+constexpr Usec kRenewed = 2 * ThrottleWatch::kReportInterval;
 // What happened so long ago and is over still answers the question.
 constexpr Usec kEventTold{3'600'000'000};
 // For a second look of our own: enough periods for a judgement, a wait that a person bears.
@@ -89,12 +89,12 @@ std::optional<diagnosis::Verdict> standing_still(const launcher::RunningStatus& 
   evidence.from = status.started;
   evidence.to = SystemClock().now();
   evidence.main_pid = status.main_pid;
-  evidence.main_state = agent::state_of_process(status.main_pid);
-  evidence.cgroups.push_back(agent::stall_cgroup_of(*now.payload));
+  evidence.main_state = state_of_process(status.main_pid);
+  evidence.cgroups.push_back(stall_cgroup_of(*now.payload));
   for (auto at = cgroup::parent_path(now.payload->path); !at.empty();
        at = cgroup::parent_path(at)) {
     if (const auto sample = tree.read_sample(at)) {
-      evidence.cgroups.push_back(agent::stall_cgroup_of(*sample));
+      evidence.cgroups.push_back(stall_cgroup_of(*sample));
     }
   }
   auto verdict = diagnosis::stalls::frozen(evidence);
@@ -110,19 +110,19 @@ std::string throttled_text(const cgroup::Sample& payload) {
 }
 
 std::string headline(const RunningNow& now) {
-  const agent::WorkloadSummary& summary = now.summary;
+  const WorkloadSummary& summary = now.summary;
   std::string text = printable(summary.name);
   switch (summary.state) {
-    case agent::WorkloadState::running:
-    case agent::WorkloadState::stopping:
+    case WorkloadState::running:
+    case WorkloadState::stopping:
       break;
-    case agent::WorkloadState::starting:
+    case WorkloadState::starting:
       return text + " is being started; nothing has happened to it yet.";
     default:
       return text + " is not running, and no death of it was recorded.";
   }
-  text += summary.state == agent::WorkloadState::stopping ? " is being stopped; it runs since "
-                                                          : " is running since ";
+  text += summary.state == WorkloadState::stopping ? " is being stopped; it runs since "
+                                                   : " is running since ";
   text += format_wall_utc(summary.started_wall);
   text += now.past_stall ? ", not stalled now: " : ", no stall seen: ";
   if (!now.payload) return text + "its cgroup could not be read.";
@@ -134,7 +134,7 @@ std::string headline(const RunningNow& now) {
 
 }  // namespace
 
-RunningNow look_now(const agent::WorkloadFiles& files, const std::string& cgroup_root) {
+RunningNow look_now(const WorkloadFiles& files, const std::string& cgroup_root) {
   RunningNow now;
   now.summary = summary_of(files);
   if (now.summary.cgroup.empty()) return now;
@@ -144,8 +144,9 @@ RunningNow look_now(const agent::WorkloadFiles& files, const std::string& cgroup
   return now;
 }
 
-std::optional<diagnosis::Verdict> stall_of(const agent::WorkloadFiles& files, RunningNow& now,
-                                           const History& history, const std::string& cgroup_root) {
+std::optional<diagnosis::Verdict> stall_of(const WorkloadFiles& files, RunningNow& now,
+                                           const History& history, const std::string& cgroup_root,
+                                           bool may_look_again) {
   if (!files.status) return std::nullopt;
   const diagnosis::Verdict* stored = stored_stall(*files.status, history);
   if (stored != nullptr && is_current(*stored, SystemClock().now())) return *stored;
@@ -158,7 +159,7 @@ std::optional<diagnosis::Verdict> stall_of(const agent::WorkloadFiles& files, Ru
   if (stored != nullptr && stored->verdict != diagnosis::VerdictClass::throttled) {
     now.past_stall = diagnosis::as_past(*stored);
   }
-  if (!was_ever_throttled(*now.payload)) return std::nullopt;
+  if (!may_look_again || !was_ever_throttled(*now.payload)) return std::nullopt;
   std::optional<diagnosis::Verdict> live;
   look_again(*files.status, *tree, now, live);
   if (!live && stored != nullptr && !now.past_stall) now.past_stall = diagnosis::as_past(*stored);
@@ -185,4 +186,4 @@ std::string running_text(const RunningNow& now, const std::vector<diagnosis::Ver
   return text;
 }
 
-}  // namespace cgwarden::cli
+}  // namespace cgwarden::agent

@@ -1,4 +1,4 @@
-#include "cli/history.h"
+#include "agent/verdict_history.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "diagnosis/store.h"
 
-namespace cgwarden::cli {
+namespace cgwarden::agent {
 
 bool History::has_death(unsigned incarnation, Usec ended_wall) const {
   return std::ranges::any_of(deaths, [&](const diagnosis::Verdict& verdict) {
@@ -50,4 +50,4 @@ Result<History> read_subject_history(const std::string& store_path, const std::s
   return newest;
 }
 
-}  // namespace cgwarden::cli
+}  // namespace cgwarden::agent

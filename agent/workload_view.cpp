@@ -1,4 +1,4 @@
-#include "cli/workload_view.h"
+#include "agent/workload_view.h"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include "agent/freezer.h"
 #include "cgroup/mount.h"
 
-namespace cgwarden::cli {
+namespace cgwarden::agent {
 
-agent::WorkloadState state_of(const agent::WorkloadFiles& files) {
-  using enum agent::WorkloadState;
+WorkloadState state_of(const WorkloadFiles& files) {
+  using enum WorkloadState;
   const bool wanted = files.note && files.note->wanted;
   if (files.status && files.shim_alive && !files.exit) {
     return files.note && !wanted ? stopping : running;
@@ -20,16 +20,16 @@ agent::WorkloadState state_of(const agent::WorkloadFiles& files) {
   return files.exit ? backoff : starting;
 }
 
-agent::WorkloadSummary summary_of(const agent::WorkloadFiles& files) {
-  agent::WorkloadSummary summary;
+WorkloadSummary summary_of(const WorkloadFiles& files) {
+  WorkloadSummary summary;
   summary.name = files.name;
   summary.state = state_of(files);
   if (files.note) {
     summary.incarnation = files.note->incarnation;
     summary.restarts = files.note->restarts;
   }
-  const bool alive = summary.state == agent::WorkloadState::running ||
-                     summary.state == agent::WorkloadState::stopping;
+  const bool alive =
+      summary.state == WorkloadState::running || summary.state == WorkloadState::stopping;
   if (alive) {
     summary.pid = files.status->main_pid;
     summary.incarnation = files.status->incarnation;
@@ -42,8 +42,8 @@ agent::WorkloadSummary summary_of(const agent::WorkloadFiles& files) {
   return summary;
 }
 
-void add_kernel_state(const cgroup::Tree& tree, agent::WorkloadSummary& summary) {
-  summary.paused = !summary.cgroup.empty() && agent::is_frozen(tree, summary.cgroup);
+void add_kernel_state(const cgroup::Tree& tree, WorkloadSummary& summary) {
+  summary.paused = !summary.cgroup.empty() && is_frozen(tree, summary.cgroup);
 }
 
 Result<cgroup::Tree> open_tree(const std::string& cgroup_root) {
@@ -67,4 +67,4 @@ std::optional<std::string> memory_text(const cgroup::Sample& sample) {
       100.0 * static_cast<double>(sample.memory_current->value) / static_cast<double>(limit));
 }
 
-}  // namespace cgwarden::cli
+}  // namespace cgwarden::agent
