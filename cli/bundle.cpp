@@ -64,6 +64,8 @@ std::vector<Part> parts_of(const std::string& name) {
   return {
       {"why.txt", {"why", name}},
       {"why.json", {"why", name, "--json"}},
+      {"history.txt", {"history", name}},
+      {"samples.csv", {"dump", "-O", "csv", "--since", "1h", "--cgroup", name}},
       {"inspect.json", {"inspect", name}},
       {"stdout.log", {"logs", name, "--stdout", "-n", "1000"}},
       {"stderr.log", {"logs", name, "--stderr", "-n", "1000"}},

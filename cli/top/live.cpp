@@ -34,7 +34,7 @@ Numbers numbers_of(const cgroup::Sample& sample) {
 }  // namespace
 
 Live::Live(cgroup::Tree tree) : tree_(std::move(tree)), sampler_(tree_, sampler_options(), files_) {
-  if (auto names = identity::HostNames::open("/")) lookup_.emplace(*std::move(names));
+  if (const auto names = identity::HostNames::open("/")) lookup_.emplace(*names);
 }
 
 Result<std::unique_ptr<Live>> Live::open(const std::string& cgroup_root) {
@@ -46,10 +46,14 @@ std::shared_ptr<const identity::Table> Live::identify(const cgroup::Snapshot& sn
                                                       TimePoint now) {
   book_.observe(snapshot, now);
   if (lookup_) {
-    for (const auto& [question, names] : lookup_->take()) {
-      book_.answer(question, names ? *names : std::nullopt, now);
+    for (const auto& [question, names] : lookup_->take(now.boottime)) {
+      if (!names && names.error().kind == ErrorKind::busy) {
+        book_.postpone(question, now);
+      } else {
+        book_.answer(question, names ? *names : std::nullopt, now);
+      }
     }
-    lookup_->ask(book_.questions(now));
+    lookup_->ask(book_.questions(now), now.boottime);
   }
   return book_.table();
 }
