@@ -134,7 +134,7 @@ Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t cap
   constants.frozen_bit = facts.frozen_bit;
   constants.css_online = facts.css_online;
   constants.css_visible = facts.css_visible;
-  constants.flush_css = facts.flush_css;
+  constants.flush_css = facts.flush_css ? 1 : 0;
   bpf_map__set_max_entries(made.skeleton->maps.records, static_cast<__u32>(capacity));
   if (const int status = cgroup_values_bpf::load(made.skeleton.get()); status != 0) {
     return refuse(-status, tree, "it needs CAP_BPF and CAP_PERFMON and a kernel from 6.1 on");
@@ -143,7 +143,10 @@ Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t cap
   bpf_iter_link_info where{};
   where.cgroup.order = BPF_CGROUP_ITER_DESCENDANTS_PRE;
   where.cgroup.cgroup_fd = static_cast<__u32>(top.get());
-  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &where, .link_info_len = sizeof where);
+  bpf_iter_attach_opts options{};
+  options.sz = sizeof options;
+  options.link_info = &where;
+  options.link_info_len = sizeof where;
   made.link.reset(bpf_program__attach_iter(made.skeleton->progs.tell_values, &options));
   if (!made.link) return refuse(errno, tree, "the iterator does not take the cgroup");
   made.records = Mapping(bpf_map__fd(made.skeleton->maps.records), capacity);

@@ -17,8 +17,9 @@ inline constexpr std::size_t kFirstRecords = 1024;
 // CAP_PERFMON, and a kernel with BTF. not_supported or not_permitted, with the reason, when it
 // cannot be had; so does a build that has no BPF compiler or no libbpf.
 //
-// A walk holds the kernel's cgroup_mutex, so that cgroups that are made meanwhile wait for it
-// (well under a microsecond for each cgroup). One thread.
+// A walk holds the kernel's cgroup_mutex, so that cgroups that are made meanwhile wait for it: a
+// tenth of the time that reading the files takes (docs/adr/0022-bpf-collector-off-by-default.md).
+// One thread.
 [[nodiscard]] Result<std::unique_ptr<ValueSource>> open_cgroup_iterator(
     const Tree& tree, std::size_t records = kFirstRecords);
 

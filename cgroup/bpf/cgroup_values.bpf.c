@@ -20,7 +20,7 @@ const volatile __u32 page_size = 4096;
 const volatile __u32 frozen_bit = 0;
 const volatile __u32 css_online = 0;
 const volatile __u32 css_visible = 0;
-const volatile _Bool flush_css = 0;
+const volatile __u32 flush_css = 0;  // no _Bool: C++ reads this
 
 // How many the walk came across; more than `capacity` are not written. Set to 0 before each walk.
 __u32 seen = 0;
