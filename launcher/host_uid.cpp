@@ -8,11 +8,12 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <span>
 
 #include "base/unique_fd.h"
 #include "launcher/clone_child.h"
 #include "launcher/helper_process.h"
+#include "launcher/peer_credentials.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -32,29 +33,6 @@ Answer become(int user_namespace, uid_t uid) {
   // Undone by that where fs.suid_dumpable is 1.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return {Stage::join, errno};
   return {Stage::there, 0};
-}
-
-// The kernel names the sender in the words of the reader's user namespace (unix(7) SO_PASSCRED).
-std::optional<uid_t> receive(int socket, Answer& answer) {
-  iovec part{&answer, sizeof(answer)};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-  } while (count < 0 && errno == EINTR);
-  const cmsghdr* sent = CMSG_FIRSTHDR(&header);
-  if (count != static_cast<ssize_t>(sizeof(answer)) || sent == nullptr ||
-      sent->cmsg_type != SCM_CREDENTIALS) {
-    return std::nullopt;
-  }
-  ucred sender{};
-  std::memcpy(&sender, CMSG_DATA(sent), sizeof(sender));
-  return sender.uid;
 }
 
 }  // namespace
@@ -81,10 +59,11 @@ StepResult<std::optional<uid_t>> host_uid(const std::string& path, uid_t uid) {
   }
   theirs.reset();
   Answer answer;
-  const auto sender = receive(ours.get(), answer);
+  const auto sender =
+      receive_with_sender(ours.get(), std::as_writable_bytes(std::span(&answer, 1)));
   (void)wait_for_exit(helper);
   if (!sender) return refused("namespace", "the process that enters " + name + " gave no answer");
-  if (answer.stage == Stage::there) return sender;
+  if (answer.stage == Stage::there) return sender->uid;
   // setresuid(2): not mapped.
   if (answer.stage == Stage::change && answer.errno_value == EINVAL) return std::nullopt;
   errno = answer.errno_value;

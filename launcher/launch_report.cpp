@@ -6,11 +6,12 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "launcher/launch_step.h"
+#include "launcher/peer_credentials.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -35,32 +36,11 @@ void send_message(int socket, const Message& message) {
   }
 }
 
-pid_t sender_of(msghdr& header) {
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS) continue;
-    ucred credentials{};
-    std::memcpy(&credentials, CMSG_DATA(part), sizeof(credentials));
-    return credentials.pid;
-  }
-  return -1;
-}
-
 // False at the end of the socket; errno(3) is 0 or the kernel's.
 bool receive_message(int socket, Message& message, pid_t& sender) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
-  iovec part{&message, sizeof(message)};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-  } while (count < 0 && errno == EINTR);
-  if (count >= 0) errno = 0;
-  sender = sender_of(header);
-  return count == static_cast<ssize_t>(sizeof(message));
+  const auto from = receive_with_sender(socket, std::as_writable_bytes(std::span(&message, 1)));
+  if (from) sender = from->pid;
+  return from.has_value();
 }
 
 Step take_listener(const ReportReader& reader, pid_t pid, int number) {
