@@ -110,7 +110,8 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // Since the last call that found something; the text before it is taken away.
+  // Since the last call that found something; the text before it is taken away. Only what changes
+  // is sent to a terminal, and all of it after SIGCONT.
   bool shows(const std::string& text) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     for (;;) {
@@ -119,7 +120,9 @@ class Terminal {
         screen_.erase(0, at + text.size());
         return true;
       }
-      if (std::chrono::steady_clock::now() > end || !take(1000)) return false;
+      if (std::chrono::steady_clock::now() > end) return false;
+      ::kill(pid_, SIGCONT);
+      take(100);
     }
   }
   void press(std::string_view keys) {
@@ -156,7 +159,7 @@ class Terminal {
   // false: nothing came in that time.
   bool take(int milliseconds) {
     pollfd waiting{master_, POLLIN, 0};
-    if (::poll(&waiting, 1, milliseconds) <= 0) return milliseconds >= 1000;
+    if (::poll(&waiting, 1, milliseconds) <= 0) return false;
     std::array<char, 65536> buffer{};
     const ssize_t got = ::read(master_, buffer.data(), buffer.size());
     if (got <= 0) return false;
