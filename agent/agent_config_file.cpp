@@ -18,6 +18,7 @@ Status read_config_file(const std::string& path, Options& options) {
   if (loaded->listen) options.listen = *std::move(loaded->listen);
   options.intervals = loaded->intervals;
   options.discovery = std::move(loaded->discovery);
+  options.recorder = loaded->recorder;
   if (!loaded->web_config.empty()) options.web_config = std::move(loaded->web_config);
   return {};
 }

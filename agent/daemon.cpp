@@ -43,9 +43,14 @@ Result<cgroup::Tree> open_tree(const Options& options) {
   return cgroup::Tree::open(mounts.cgroup2_mount_point);
 }
 
-std::uint64_t this_boot() {
+std::string this_boot_id() {
   const auto id = read_file("/proc/sys/kernel/random/boot_id", 4096);
-  return id ? boot_number(trim(*id)) : 0;
+  return id ? std::string(trim(*id)) : "";
+}
+
+std::uint64_t this_boot() {
+  const std::string id = this_boot_id();
+  return id.empty() ? 0 : boot_number(id);
 }
 
 }  // namespace
@@ -118,6 +123,10 @@ Status Daemon::open_runtime() {
   }
   open_bus();
   watch_directories();
+  // Last: it is a thread, and what comes before may refuse to start.
+  if (options_.recorder.enabled) {
+    recorder_ = std::make_unique<Recorder>(options_, this_boot_id(), clock_);
+  }
   return {};
 }
 
@@ -336,6 +345,7 @@ Status Daemon::run() {
   service_manager::ready("watching " + tree_.root());
   const Status ran = loop_->run();
   save_counters();
+  recorder_.reset();
   log::info("agent_stopped", {{"workloads", std::to_string(supervisor_->running().size())}});
   return ran;
 }

@@ -17,6 +17,7 @@
 #include "agent/kernel_log.h"
 #include "agent/oom_watch.h"
 #include "agent/options.h"
+#include "agent/recorder.h"
 #include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
 #include "agent/subject_book.h"
@@ -76,6 +77,7 @@ class Daemon final : public Control, private SupervisorListener {
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
   void count_kernel(const std::string& name, const KernelCounts& counts);
   void store_death(const diagnosis::Verdict& verdict);
+  void record(const cgroup::Snapshot& snapshot);
   void save_counters();
   void save_subjects();
   void forget_counters(const std::string& name);
@@ -118,6 +120,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::map<std::string, std::string> workload_of_cgroup_;  // as last published
   std::vector<std::string> managed_;                       // globs and payloads
   std::unique_ptr<OomWatch> oom_watch_;
+  std::unique_ptr<Recorder> recorder_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

@@ -60,6 +60,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   observe_workloads(*snapshot, taken);
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
+  record(*snapshot);
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -70,6 +71,14 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   supervisor_->measure_uppers();
   publish(snapshot);
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
+}
+
+void Daemon::record(const cgroup::Snapshot& snapshot) {
+  if (!recorder_) return;
+  recorder_->record(snapshot, *identification_.table());
+  const Recorder::Counts counts = recorder_->counts();
+  self_metrics_.recorder({counts.stored, counts.dropped_by_cap, counts.dropped_by_ring,
+                          counts.dropped_by_disk, counts.bytes});
 }
 
 // The directory's policies and, below them all, each workload's own resources: one engine repairs
@@ -226,6 +235,8 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   counters_.set_running(record.name, false);
   throttle_watch_.forget(record.name);
   store_death(verdict);
+  // A power cut loses the ring, and these are the minutes that matter.
+  if (recorder_) recorder_->drain(clock_.now());
   log::info("workload_died", {{"workload", verdict.workload},
                               {"incarnation", std::to_string(verdict.incarnation)},
                               {"verdict", std::string(to_string(verdict.verdict))},

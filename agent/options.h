@@ -32,6 +32,7 @@ struct Options {
   std::vector<std::string> cni_plugin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
   policy::SamplingIntervals intervals;
   policy::Discovery discovery;
+  policy::RecorderConfig recorder;
 };
 
 [[nodiscard]] inline std::string store_path(const Options& options) {

@@ -146,6 +146,9 @@ inline constexpr std::size_t kChunkBytes = 16U * 1024U * 1024U;
 // The ring of the newest samples: 70 bytes a sample, so 10,000 cgroups for a minute are 45 MB.
 inline constexpr std::size_t kRingLeastBytes = 1024U * 1024U;
 inline constexpr std::size_t kRingMostBytes = 256U * 1024U * 1024U;
+// Files of the recording: less than a day of ten cgroups is none; 1 TiB is a mistake.
+inline constexpr std::uint64_t kRecorderLeastBytes = 16ULL * 1024 * 1024;
+inline constexpr std::uint64_t kRecorderMostBytes = 1024ULL * 1024 * 1024 * 1024;
 // Streams of one cut: those of kCgroupsWatched that came and went in a minute besides.
 inline constexpr std::size_t kStreamsPerCut = 1000000;
 // What samples leave free of a disk: verdicts are a few KiB each, and must find room on a full one.

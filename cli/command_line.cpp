@@ -17,8 +17,9 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/recording_options.h"
 #include "cli/terminal.h"
-#include "cli/top/columns.h"
+#include "cli/top/top_options.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -31,6 +32,8 @@ struct Values {
   Common common;
   LogsOptions logs;
   WhyOptions why;
+  HistoryOptions history;
+  DumpOptions dump;
   AuditOptions audit;
   TopOptions top;
   ImageImportOptions image;
@@ -309,46 +312,22 @@ void add_workload_commands(CLI::App& app, Values& values) {
   add_json(*reason, values);
 }
 
-void add_top(CLI::App& app, Values& values) {
-  TopOptions& options = values.top;
-  const auto add_view = [&](CLI::App& command) {
-    command
-        .add_option("NAME", options.name,
-                    "Only this workload, unit, container, pod or cgroup, with what is inside")
-        ->type_name("");
-    command.add_option("-n,--ticks", options.ticks, "End after this many ticks")
-        ->type_name("N")
-        ->check(CLI::PositiveNumber);
-    command.add_flag("-b,--batch", options.batch, "Text for a pipe or a file, without keys");
-    command.add_option("--sort", options.sort, "Sort by this column")
-        ->capture_default_str()
-        ->type_name("COLUMN")
-        ->check(CLI::IsMember(top::column_words()));
-    command
-        .add_option("--filter", options.filter,
-                    "Only what has this in its name or path, or matches this glob (web-*)")
-        ->type_name("TEXT");
-    add_json(command, values);
-  };
-  auto* live =
-      add_command(app, values, "top", "Show what all cgroups use and suffer, now and in the past",
-                  "cgwarden top --sort throttled\n  cgwarden top --batch -n 1 --filter 'web-*'\n"
-                  "  cgwarden top --json -n 10 -d 0.5 web",
-                  [&values] { return run_top(values.common, values.top); });
-  live->add_option("-d,--delay", options.delay_seconds, "Between two ticks, 0.1 to 60")
-      ->capture_default_str()
-      ->type_name("SECONDS")
-      ->check(CLI::Range(kMinInterval, kMaxInterval));
-  add_view(*live);
-  auto* past = add_command(app, values, "replay", "The same at a time of the agent's recording",
-                           "cgwarden replay -t \"10m ago\"\n"
-                           "  cgwarden replay -t 03:12 --batch --sort memory",
-                           [&values] { return run_replay(values.common, values.top); });
-  past->add_option("-t,--time", options.time,
-                   "\"10m ago\", 03:12, yesterday, 2026-01-31 12:00:00 (UTC)")
-      ->required()
-      ->type_name("TIME");
-  add_view(*past);
+void add_recording(CLI::App& app, Values& values) {
+  auto* past = add_command(app, values, "history", kHistoryHelp, kHistoryExample,
+                           [&values] { return history(values.common, values.history); });
+  add_history_options(*past, values.history);
+  add_json(*past, values);
+  add_dump_options(*add_command(app, values, "dump", kDumpHelp, kDumpExample,
+                                [&values] { return dump(values.common, values.dump); }),
+                   values.dump);
+  auto* live = add_command(app, values, "top", kTopHelp, kTopExample,
+                           [&values] { return run_top(values.common, values.top); });
+  add_top_options(*live, values.top);
+  add_json(*live, values);
+  auto* moment = add_command(app, values, "replay", kReplayHelp, kReplayExample,
+                             [&values] { return run_replay(values.common, values.top); });
+  add_replay_options(*moment, values.top);
+  add_json(*moment, values);
 }
 
 void add_audit(CLI::App& app, Values& values) {
@@ -524,7 +503,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);
-  add_top(app, values);
+  add_recording(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);

@@ -123,6 +123,25 @@ struct TopOptions {
 int run_top(const Common& common, const TopOptions& options);
 int run_replay(const Common& common, const TopOptions& options);
 
+struct HistoryOptions {
+  std::string name;   // a cgroup, workload, unit, container or pod
+  std::string since;  // since.h; empty: an hour ago
+  std::string until;  // empty: now
+  std::vector<std::string> fields;
+};
+// `cgwarden history NAME`
+int history(const Common& common, const HistoryOptions& options);
+
+struct DumpOptions {
+  std::string format = "json";
+  std::string since;  // as above
+  std::string until;
+  std::vector<std::string> cgroups;  // names as above, or globs of paths; empty: all
+  std::vector<std::string> fields;   // empty: all
+};
+// `cgwarden dump`
+int dump(const Common& common, const DumpOptions& options);
+
 struct AuditOptions {
   std::string target;            // a workload, a container's id or the start of one, or a pid
   bool all = false;              // every container of the node; then there is no target

@@ -184,6 +184,13 @@ struct SelfMetrics::Impl {
   Counter& writes_succeeded = writes.Add({{"result", "success"}});
   Counter& writes_failed = writes.Add({{"result", "failure"}});
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
+  Counter& recorded_samples = counters(registry, "cgwarden_agent_recorder_samples_total").Add({});
+  prometheus::Family<Counter>& recorder_drops =
+      counters(registry, "cgwarden_agent_recorder_dropped_samples_total");
+  Counter& dropped_by_cap = recorder_drops.Add({{"reason", "cap"}});
+  Counter& dropped_by_ring = recorder_drops.Add({{"reason", "ring"}});
+  Counter& dropped_by_disk = recorder_drops.Add({{"reason", "disk"}});
+  Gauge& recorder_bytes = gauge(registry, "cgwarden_agent_recorder_bytes");
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
   Counter& identity_errors = counters(registry, "cgwarden_agent_identity_errors_total").Add({});
   Counter& subjects_dropped = counters(registry, "cgwarden_agent_subjects_dropped_total").Add({});
@@ -253,6 +260,17 @@ void SelfMetrics::policy_write(bool success) {
 }
 
 void SelfMetrics::store_error() { impl_->store_errors.Increment(); }
+
+void SelfMetrics::recorder(const Recorded& recorded) {
+  const auto raise = [](Counter& counter, std::uint64_t total) {
+    counter.Increment(static_cast<double>(total) - counter.Value());
+  };
+  raise(impl_->recorded_samples, recorded.stored);
+  raise(impl_->dropped_by_cap, recorded.dropped_by_cap);
+  raise(impl_->dropped_by_ring, recorded.dropped_by_ring);
+  raise(impl_->dropped_by_disk, recorded.dropped_by_disk);
+  impl_->recorder_bytes.Set(static_cast<double>(recorded.bytes));
+}
 
 void SelfMetrics::kmsg_lost(std::uint64_t records) {
   impl_->kmsg_lost.Increment(static_cast<double>(records));

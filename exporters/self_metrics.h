@@ -38,6 +38,15 @@ class SelfMetrics {
   void policy_reload(bool success);
   void policy_write(bool success);
   void store_error();
+  // All since the agent's start, but for `bytes`.
+  struct Recorded {
+    std::uint64_t stored = 0;  // samples
+    std::uint64_t dropped_by_cap = 0;
+    std::uint64_t dropped_by_ring = 0;
+    std::uint64_t dropped_by_disk = 0;
+    std::uint64_t bytes = 0;
+  };
+  void recorder(const Recorded& recorded);
   void kmsg_lost(std::uint64_t records);
   void identity_errors(std::size_t files);
   void subjects_dropped(std::size_t count);

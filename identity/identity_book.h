@@ -40,6 +40,11 @@ class Table {
     const auto found = known_.find(id.value);
     return found != known_.end() ? found->second.get() : nullptr;
   }
+  // The same, kept as long as the caller wants it.
+  [[nodiscard]] std::shared_ptr<const Known> share(CgroupId id) const {
+    const auto found = known_.find(id.value);
+    return found != known_.end() ? found->second : nullptr;
+  }
   [[nodiscard]] std::size_t size() const { return known_.size(); }
 
  private:

@@ -146,6 +146,52 @@ void read_discovery(MapReader& document, AgentConfig& config, Findings& findings
   map.refuse_unknown();
 }
 
+void read_bytes(MapReader& map, std::string_view key, std::uint64_t least, std::uint64_t most,
+                Bytes& out, Findings& findings) {
+  const Node* node = map.find(key);
+  if (node == nullptr) return;
+  const auto value =
+      read_value(*node, map.name(key), findings, [=](std::string_view text) -> Parsed<Bytes> {
+        const auto size = parse_memory_limit(text);
+        if (!size) return std::unexpected(size.error());
+        if (is_max(*size)) return std::unexpected(ValueFault{"it must be a size", "512MiB"});
+        const Bytes bytes = std::get<Bytes>(*size);
+        if (bytes.value < least || bytes.value > most) {
+          return std::unexpected(
+              ValueFault{fmt::format("it is outside {} to {}", human_bytes(Bytes{least}),
+                                     human_bytes(Bytes{most})),
+                         ""});
+        }
+        return bytes;
+      });
+  if (value) out = *value;
+}
+
+void read_recorder(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample = "recorder: {size: 2GiB, days: 60}";
+  const Node* node = document.find("recorder");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) {
+    return report_kind(*node, "recorder", "a map", kExample, findings);
+  }
+  MapReader map(*node, "recorder.", findings);
+  RecorderConfig& recorder = config.recorder;
+  if (const Node* enabled = map.find("enabled")) {
+    recorder.enabled =
+        read_value(*enabled, "recorder.enabled", findings, parse_truth).value_or(recorder.enabled);
+  }
+  read_bytes(map, "size", limits::kRecorderLeastBytes, limits::kRecorderMostBytes, recorder.size,
+             findings);
+  recorder.days =
+      read_number(map, "days", 1, limits::kRecordedDays, findings).value_or(recorder.days);
+  recorder.full_days =
+      read_number(map, "fullDays", 1, limits::kRecordedDays, findings).value_or(recorder.full_days);
+  recorder.max_cgroups = read_number(map, "maxCgroups", 1, limits::kCgroupsWatched, findings)
+                             .value_or(recorder.max_cgroups);
+  read_bytes(map, "ring", limits::kRingLeastBytes, limits::kRingMostBytes, recorder.ring, findings);
+  map.refuse_unknown();
+}
+
 void read_web(MapReader& document, AgentConfig& config, Findings& findings) {
   static constexpr const char* kExample = "web: {config: /etc/cgwarden/web.yml}";
   const Node* node = document.find("web");
@@ -175,6 +221,7 @@ AgentConfig read_agent(const Node& node, Findings& findings) {
   read_listen(document, config, findings);
   read_intervals(document, config, findings);
   read_discovery(document, config, findings);
+  read_recorder(document, config, findings);
   read_web(document, config, findings);
   document.refuse_unknown();
   return config;

@@ -38,11 +38,23 @@ struct Discovery {
   [[nodiscard]] bool wants(std::string_view path) const;
 };
 
+// What is kept of the samples (diagnosis/recording).
+struct RecorderConfig {
+  bool enabled = true;
+  Bytes size{512ULL * 1024 * 1024};  // of all its files in the state directory; 16 MiB or more
+  std::uint64_t days = 30;           // older ones are removed
+  std::uint64_t full_days = 2;       // older ones are kept in steps of 10 s; today is one
+  std::size_t max_cgroups = 10000;   // the first by path
+  Bytes ring{64ULL * 1024 *
+             1024};  // of one minute in the runtime directory, at most; 1 MiB or more
+};
+
 // The one `kind: Agent` document of /etc/cgwarden/agent.yaml. What is absent keeps its default.
 struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
   SamplingIntervals intervals;
   Discovery discovery;
+  RecorderConfig recorder;
   std::string web_config;  // path of a web configuration file; empty: none
 };
 

@@ -202,7 +202,7 @@ TEST(TopTerminal, KeysGoThroughPagesAndTime) {
   EXPECT_TRUE(terminal.shows("details"));
   EXPECT_TRUE(terminal.shows("/cgwarden.slice/web.scope/payload"));
   EXPECT_TRUE(terminal.shows("CPU cores"));
-  EXPECT_TRUE(terminal.shows("as recorded"));
+  EXPECT_TRUE(terminal.shows("0.50 (most 0.50)"));
   terminal.press("\x1b");
   EXPECT_TRUE(terminal.shows("NAME"));
   terminal.press("?");

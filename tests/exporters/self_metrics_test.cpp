@@ -52,6 +52,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_write(true);
   metrics.policy_write(false);
   metrics.store_error();
+  metrics.recorder({10, 1, 2, 3, 4096});
+  metrics.recorder({15, 1, 2, 4, 8192});
   metrics.kmsg_lost(7);
   metrics.identity_errors(5);
   metrics.subjects_dropped(6);
@@ -73,6 +75,11 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_writes_total{result=\"success\"} 2\n",
            "cgwarden_agent_policy_writes_total{result=\"failure\"} 1\n",
            "cgwarden_agent_store_errors_total 1\n",
+           "cgwarden_agent_recorder_samples_total 15\n",
+           "cgwarden_agent_recorder_dropped_samples_total{reason=\"cap\"} 1\n",
+           "cgwarden_agent_recorder_dropped_samples_total{reason=\"ring\"} 2\n",
+           "cgwarden_agent_recorder_dropped_samples_total{reason=\"disk\"} 4\n",
+           "cgwarden_agent_recorder_bytes 8192\n",
            "cgwarden_agent_kmsg_lost_records_total 7\n",
            "cgwarden_agent_identity_errors_total 5\n",
            "cgwarden_agent_subjects_dropped_total 6\n",

@@ -40,6 +40,30 @@ TEST(AgentConfigTest, WhatIsAbsentHasItsDefault) {
   EXPECT_EQ(config.discovery.max_cgroups, limits::kCgroupsWatched);
   EXPECT_EQ(config.discovery.max_fds, limits::kKeptFiles);
   EXPECT_EQ(config.web_config, "");
+  EXPECT_TRUE(config.recorder.enabled);
+  EXPECT_EQ(config.recorder.size, Bytes{512ULL * 1024 * 1024});
+  EXPECT_EQ(config.recorder.days, 30U);
+  EXPECT_EQ(config.recorder.full_days, 2U);
+  EXPECT_EQ(config.recorder.max_cgroups, 10'000U);
+  EXPECT_EQ(config.recorder.ring, Bytes{64ULL * 1024 * 1024});
+}
+
+TEST(AgentConfigTest, Recorder) {
+  const AgentConfig config = config_of(
+      "recorder: {enabled: false, size: 2GiB, days: 7, fullDays: 1, maxCgroups: 50, ring: 8MiB}\n");
+  EXPECT_FALSE(config.recorder.enabled);
+  EXPECT_EQ(config.recorder.size, Bytes{2ULL * 1024 * 1024 * 1024});
+  EXPECT_EQ(config.recorder.days, 7U);
+  EXPECT_EQ(config.recorder.full_days, 1U);
+  EXPECT_EQ(config.recorder.max_cgroups, 50U);
+  EXPECT_EQ(config.recorder.ring, Bytes{8ULL * 1024 * 1024});
+  const std::string found = agent_errors(
+      agent_text("recorder: {size: 1MiB, days: 0, ring: max, age: 3, enabled: perhaps}\n"));
+  EXPECT_THAT(found, HasSubstr("recorder.size cannot be \"1MiB\": it is outside 16.0 MiB to"));
+  EXPECT_THAT(found, HasSubstr("recorder.days cannot be \"0\""));
+  EXPECT_THAT(found, HasSubstr("recorder.ring cannot be \"max\": it must be a size"));
+  EXPECT_THAT(found, HasSubstr("recorder.enabled cannot be \"perhaps\""));
+  EXPECT_THAT(found, HasSubstr("age"));
 }
 
 TEST(AgentConfigTest, EveryKey) {

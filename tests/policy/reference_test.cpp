@@ -37,6 +37,7 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
     if (block.find("kind: Agent") != std::string::npos) {
       const auto config = load_agent_config(block, "reference");
       ASSERT_TRUE(config) << render(config.error());
+      EXPECT_EQ(config->recorder.full_days, 3U);
       EXPECT_TRUE(config->listen && config->discovery.max_fds == 20000 &&
                   !config->web_config.empty());
     } else if (block.find("kind: Workload") != std::string::npos) {
