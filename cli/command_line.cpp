@@ -19,7 +19,8 @@
 #include "cli/exit_code.h"
 #include "cli/recording_options.h"
 #include "cli/terminal.h"
-#include "cli/top_options.h"
+#include "cli/top/top_options.h"
+#include "cli/wrong_usage.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -342,17 +343,14 @@ void add_recording(CLI::App& app, Values& values) {
   add_dump_options(*add_command(app, values, "dump", kDumpHelp, kDumpExample,
                                 [&values] { return dump(values.common, values.dump); }),
                    values.dump);
-}
-
-void add_top(CLI::App& app, Values& values) {
   auto* live = add_command(app, values, "top", kTopHelp, kTopExample,
                            [&values] { return run_top(values.common, values.top); });
   add_top_options(*live, values.top);
   add_json(*live, values);
-  auto* past = add_command(app, values, "replay", kReplayHelp, kReplayExample,
-                           [&values] { return run_replay(values.common, values.top); });
-  add_replay_options(*past, values.top);
-  add_json(*past, values);
+  auto* moment = add_command(app, values, "replay", kReplayHelp, kReplayExample,
+                             [&values] { return run_replay(values.common, values.top); });
+  add_replay_options(*moment, values.top);
+  add_json(*moment, values);
 }
 
 void add_audit(CLI::App& app, Values& values) {
@@ -456,36 +454,6 @@ void add_other_commands(CLI::App& app, Values& values) {
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
 }
 
-// The command whose --help says more about this command line.
-std::string help_of(const CLI::App& app) {
-  std::string words = "cgwarden";
-  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
-    at = at->get_subcommands().front();
-    words += " " + at->get_name();
-  }
-  return words + " --help";
-}
-
-// With this option 2 means that writes are pending: a pipeline must not take a mistyped command for
-// that. The parser may have given up before it came to the option.
-bool has_detailed_exit_code(int argc, const char* const* argv) {
-  return std::any_of(argv, argv + argc,
-                     [](const char* word) { return std::string(word) == "--detailed-exitcode"; });
-}
-
-int usage(const CLI::App& app, const CLI::ParseError& error, bool detailed_exit_code) {
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-    return app.exit(error);  // --help and its like: prints on stdout
-  }
-  std::string message = error.what();
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  // CLI11 misses the command before it looks at the word that stands in its place.
-  const auto rest = app.remaining(true);
-  if (!rest.empty()) message = "there is no command or option '" + printable(rest.front()) + "'";
-  complain("cannot understand the command line: " + message + "; see " + help_of(app));
-  return detailed_exit_code ? kRuntime : kUsage;
-}
-
 // Takes the words after "--" off the command line of a command that gives them to its own command:
 // the parser would mix them with its own.
 std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
@@ -529,7 +497,6 @@ int run_command_line(int argc, const char* const* argv) {
   add_agent(app, values);
   add_workload_commands(app, values);
   add_recording(app, values);
-  add_top(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);
@@ -537,7 +504,7 @@ int run_command_line(int argc, const char* const* argv) {
   try {
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
-    return usage(app, error, has_detailed_exit_code(argc, argv));
+    return wrong_usage(app, error, has_detailed_exit_code(argc, argv));
   }
   return values.chosen();
 }

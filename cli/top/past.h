@@ -27,6 +27,9 @@ class Past {
   // "it reaches from ... to ...", or that it is empty.
   [[nodiscard]] std::string extent_text() const;
 
+  // What of the recording could not be read, a sentence each.
+  [[nodiscard]] const std::vector<std::string>& faults() const { return recording_.faults(); }
+
   // The last minutes of one cgroup before `until`. Empty: nothing was recorded of it then.
   [[nodiscard]] Result<std::vector<Curve>> curves(const std::string& path, Usec until) const;
 

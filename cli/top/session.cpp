@@ -34,10 +34,12 @@ Session::Session(const Common& common, const TopOptions& options, const Clock& c
   state_.filter = options.filter;
 }
 
+void Session::say_once(const std::string& sentence) {
+  if (said_.insert(sentence).second) state_.message = sentence;
+}
+
 void Session::show(Frame frame, bool live) {
-  if (const auto read = verdicts_.refresh(); !read && state_.message.empty()) {
-    state_.message = read.error().sentence();
-  }
+  if (const auto read = verdicts_.refresh(); !read) say_once(read.error().sentence());
   frame_ = std::move(frame);
   live_shown_ = live;
   keep_called(frame_, options_.name);
@@ -69,6 +71,8 @@ Status Session::show_recorded(Result<std::optional<Frame>> found, bool live,
   if (!found) return fail(found.error());
   if (!*found) return fail(nothing_recorded(otherwise, past_->extent_text()));
   show(**std::move(found), live);
+  // A day that cannot be read is missing in what is shown.
+  for (const std::string& fault : past_->faults()) say_once(fault);
   return {};
 }
 

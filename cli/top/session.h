@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,8 @@ class Session {
   [[nodiscard]] bool is_live() const { return live_shown_; }
   [[nodiscard]] const Frame& frame() const { return frame_; }
   [[nodiscard]] const State& state() const { return state_; }
+  // What was to be said since the last call, for those without a screen; empty: nothing.
+  [[nodiscard]] std::string take_message() { return std::exchange(state_.message, ""); }
   // The tick after the one that is shown, of the recording. false: there is none.
   [[nodiscard]] Result<bool> go_on();
 
@@ -47,6 +50,7 @@ class Session {
                                      const std::string& otherwise);
   [[nodiscard]] Status travel(Wish wish, const std::string& text);
   void show(Frame frame, bool live);
+  void say_once(const std::string& sentence);
   void look_up_curves();
 
   const Common& common_;
@@ -59,6 +63,7 @@ class Session {
   Frame frame_;
   bool live_shown_ = true;
   bool over_ = false;
+  std::set<std::string> said_;  // what stays wrong is not said at every tick
   Surroundings around_;
   std::pair<std::string, Usec> curves_of_;  // the cgroup and the moment of around_.curves
 };

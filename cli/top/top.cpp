@@ -161,7 +161,8 @@ int interactive(const TopOptions& options, top::Session& session, const Begin& b
   return ended_by == 0 ? kOk : end_by(ended_by);
 }
 
-void print_frame(const Common& common, const top::Session& session) {
+void print_frame(const Common& common, top::Session& session) {
+  if (const std::string message = session.take_message(); !message.empty()) complain(message);
   const bool live = session.is_live();
   print(common.json ? top::frame_json(session.frame(), session.state(), live)
                     : top::plain_text(session.frame(), session.state(), live));

@@ -14,6 +14,7 @@ class View {
   explicit View(Frame frame = busy_frame()) : frame(std::move(frame)) { settle_now(); }
 
   Wish press(Key key) {
+    settle_now();
     Step step = top::press(state, key, frame, lines);
     state = std::move(step.state);
     text = std::move(step.text);
@@ -123,6 +124,7 @@ TEST(TopKeys, ARowThatIsGoneLeavesTheSelectionToTheFirst) {
   EXPECT_EQ(view.state.selected, "/");
   view.frame.rows.clear();
   EXPECT_EQ(view.type(U"jkfF"), Wish::none);
+  view.press(Key::What::end);
   view.press(Key::What::enter);
   EXPECT_EQ(view.state.page, Page::list) << "there is nothing to look at";
 }

@@ -11,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -75,17 +76,17 @@ const Recorded& recorded() {
 class Terminal {
  public:
   explicit Terminal(std::vector<std::string> words, const char* type = "xterm-256color",
-                    unsigned short columns = 80) {
-    winsize size{24, columns, 0, 0};
+                    const std::string& locale = "C.UTF-8", const std::string& other = "X=y") {
+    winsize size{24, 80, 0, 0};
     words.insert(words.begin(), BINARIES "/cli/cgwarden");
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    std::array<std::string, 4> variables{std::string("TERM=") + type, "LC_ALL=C.UTF-8",
+    std::array<std::string, 5> variables{std::string("TERM=") + type, "LC_ALL=" + locale, other,
                                          "PATH=/usr/bin:/bin",
                                          "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent/bus"};
-    std::array<char*, 5> environment{variables[0].data(), variables[1].data(), variables[2].data(),
-                                     variables[3].data(), nullptr};
+    std::array<char*, 6> environment{variables[0].data(), variables[1].data(), variables[2].data(),
+                                     variables[3].data(), variables[4].data(), nullptr};
     EXPECT_EQ(::openpty(&master_, &slave_, nullptr, nullptr, &size), 0);
     ::tcgetattr(slave_, &before_);
     pid_ = ::fork();
@@ -110,7 +111,8 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // Since the last call that found something; the text before it is taken away.
+  // Since the last call that found something; the text before it is taken away. Only what changes
+  // is sent to a terminal, and all of it after SIGCONT.
   bool shows(const std::string& text) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     for (;;) {
@@ -119,7 +121,9 @@ class Terminal {
         screen_.erase(0, at + text.size());
         return true;
       }
-      if (std::chrono::steady_clock::now() > end || !take(1000)) return false;
+      if (std::chrono::steady_clock::now() > end) return false;
+      ::kill(pid_, SIGCONT);
+      take(100);
     }
   }
   void press(std::string_view keys) {
@@ -143,6 +147,7 @@ class Terminal {
     }
     return status;
   }
+  [[nodiscard]] const std::string& all() const { return all_; }
   [[nodiscard]] const std::string& rest() const { return screen_; }
   // Modes of the line, and the other screen left.
   [[nodiscard]] bool restored() const {
@@ -156,11 +161,12 @@ class Terminal {
   // false: nothing came in that time.
   bool take(int milliseconds) {
     pollfd waiting{master_, POLLIN, 0};
-    if (::poll(&waiting, 1, milliseconds) <= 0) return milliseconds >= 1000;
+    if (::poll(&waiting, 1, milliseconds) <= 0) return false;
     std::array<char, 65536> buffer{};
     const ssize_t got = ::read(master_, buffer.data(), buffer.size());
     if (got <= 0) return false;
     screen_.append(buffer.data(), static_cast<std::size_t>(got));
+    all_.append(buffer.data(), static_cast<std::size_t>(got));
     return true;
   }
 
@@ -169,6 +175,7 @@ class Terminal {
   pid_t pid_ = -1;
   termios before_{};
   std::string screen_;
+  std::string all_;
 };
 
 std::vector<std::string> replay(std::vector<std::string> more = {}) {
@@ -195,7 +202,7 @@ TEST(TopTerminal, KeysGoThroughPagesAndTime) {
   EXPECT_TRUE(terminal.shows("details"));
   EXPECT_TRUE(terminal.shows("/cgwarden.slice/web.scope/payload"));
   EXPECT_TRUE(terminal.shows("CPU cores"));
-  EXPECT_TRUE(terminal.shows("as recorded"));
+  EXPECT_TRUE(terminal.shows("0.50 (most 0.50)"));
   terminal.press("\x1b");
   EXPECT_TRUE(terminal.shows("NAME"));
   terminal.press("?");
@@ -220,6 +227,22 @@ TEST(TopTerminal, ALargerTerminalIsUsed) {
   terminal.press("q");
   EXPECT_EQ(terminal.wait(), 0);
   EXPECT_TRUE(terminal.restored());
+}
+
+TEST(TopTerminal, ColoursAndUnicodeOnlyWhereTheyAreWelcome) {
+  const std::string ellipsis = "\u2026";
+  Terminal coloured(replay({"--filter", "web"}));
+  EXPECT_TRUE(coloured.shows("120M"));
+  coloured.press("q");
+  EXPECT_EQ(coloured.wait(), 0);
+  EXPECT_THAT(coloured.all(), HasSubstr("\x1b[33m"));
+  EXPECT_THAT(coloured.all(), HasSubstr(ellipsis));
+  Terminal plain(replay({"--filter", "web"}), "xterm-256color", "C", "NO_COLOR=1");
+  EXPECT_TRUE(plain.shows("120M"));
+  plain.press("q");
+  EXPECT_EQ(plain.wait(), 0);
+  EXPECT_THAT(plain.all(), testing::Not(HasSubstr("\x1b[33m")));
+  EXPECT_TRUE(std::ranges::none_of(plain.all(), [](char c) { return (c & 0x80) != 0; }));
 }
 
 TEST(TopTerminal, ASignalLeavesTheTerminalAsItWas) {

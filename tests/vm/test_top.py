@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from agent_scenario import CGWARDEN
+from agent_scenario import CGWARDEN, Scenario
 
 pytestmark = pytest.mark.fast
 
@@ -97,3 +97,42 @@ def test_on_a_terminal(load):
         if process.running:
             process.kill(9)
             process.wait(30)
+
+
+def test_the_past_as_the_agent_recorded_it_with_it_and_without(load):
+    with Scenario(load) as scenario:
+        scenario.start_agent()
+
+        def recorded(time="now"):
+            answer = scenario.cli("replay", "-t", time, "--json", "/top-test/busy")
+            if answer.returncode != 0:
+                return None
+            document = json.loads(answer.stdout)
+            return document if document["cgroups"][0]["throttled_share"] is not None else None
+
+        document = scenario.until(recorded, "a recorded tick with rates")
+        scenario.kill_agent()
+        # To the second: the tick is at or before it.
+        for shown in (document, recorded(f"@{document['time'] // 1_000_000 + 1}")):
+            assert shown["live"] is False
+            assert abs(shown["time"] - document["time"]) < 5_000_000
+            (busy,) = shown["cgroups"]
+            assert busy["throttled_share"] > 0.5
+            assert 0.05 < busy["cpu_cores"] < 0.6
+            assert busy["memory_limit_bytes"] == 64 << 20
+            assert busy["memory_limit_of"] == "/top-test"
+            assert busy["pids"] == 1
+        process = load.spawn(
+            [CGWARDEN, "top", "--state-dir", f"{scenario.work}/state", "--runtime-dir", f"{scenario.work}/run"],
+            stdin=b"", pty=(24, 80), env={"TERM": "linux", "LC_ALL": "C.UTF-8"},
+        )
+        try:
+            process.wait_for_output(b" LIVE ", 60)
+            process.write(b"[")
+            process.wait_for_output(b" PAST ", 60)
+            process.write(b"q")
+            assert process.wait(60).returncode == 0
+        finally:
+            if process.running:
+                process.kill(9)
+                process.wait(30)

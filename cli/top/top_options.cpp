@@ -1,4 +1,4 @@
-#include "cli/top_options.h"
+#include "cli/top/top_options.h"
 
 #include <CLI/CLI.hpp>
 
@@ -7,8 +7,8 @@
 namespace cgwarden::cli {
 namespace {
 
-constexpr double kLeastDelay = 0.1;
-constexpr double kMostDelay = 60;
+constexpr double kShortestDelay = 0.1;
+constexpr double kLongestDelay = 60;
 
 void add_view(CLI::App& command, TopOptions& options) {
   command
@@ -35,7 +35,7 @@ void add_top_options(CLI::App& command, TopOptions& options) {
   command.add_option("-d,--delay", options.delay_seconds, "Between two ticks, 0.1 to 60")
       ->capture_default_str()
       ->type_name("SECONDS")
-      ->check(CLI::Range(kLeastDelay, kMostDelay));
+      ->check(CLI::Range(kShortestDelay, kLongestDelay));
   add_view(command, options);
 }
 
