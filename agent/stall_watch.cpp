@@ -79,6 +79,9 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const std::string& workload,
     track = Track{};
     track.id = id;
   }
+  while (track.window.size() > 1 && now.boottime - track.window[1].at.boottime >= kWindow) {
+    track.window.pop_front();
+  }
   if (!track.window.empty()) {
     child_killed(track, evidence, found);
     set_before(evidence, track.window.front().at, track.window.front().counts);
@@ -95,9 +98,6 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const std::string& workload,
     std::erase_if(track.told, [&](const auto& told) { return !present.contains(told.first); });
   }
   track.window.push_back({now, counts_of(evidence)});
-  while (track.window.size() > 2 && now.boottime - track.window[1].at.boottime >= kWindow) {
-    track.window.pop_front();
-  }
   return found;
 }
 

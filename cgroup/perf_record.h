@@ -18,7 +18,7 @@ namespace cgwarden::cgroup {
 
 // signal:signal_generate. Task ids of the event itself are of the init pid namespace.
 struct SignalGenerated {
-  Usec boottime{0};
+  Usec boottime{0};       // of the record's own clock where it was parsed
   pid_t sender = 0;       // process, in the pid namespace of the reader; 0: the kernel's idle task
   pid_t sender_task = 0;  // thread
   std::optional<CgroupId> sender_cgroup;
@@ -34,7 +34,7 @@ struct SignalGenerated {
 
 // PERF_RECORD_COMM: a process got a name, most often by execve(2).
 struct ProcessNamed {
-  Usec boottime{0};
+  Usec boottime{0};  // as above
   pid_t pid = 0;
   std::string comm;
 };

@@ -47,6 +47,22 @@ Result<std::vector<int>> online_processors() {
   return parse_processor_list(trim(text));
 }
 
+// Between CLOCK_MONOTONIC and CLOCK_BOOTTIME.
+Usec suspended_time() {
+  timespec boottime{};
+  timespec monotonic{};
+  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  ::clock_gettime(CLOCK_BOOTTIME, &boottime);
+  const auto usec = [](const timespec& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000U +
+           static_cast<std::uint64_t>(time.tv_nsec) / 1000U;
+  };
+  const Usec difference(usec(boottime) - usec(monotonic));
+  // Two calls are not one moment: less than this is no suspend.
+  constexpr Usec kSuspend{10'000};
+  return difference < kSuspend ? Usec{0} : difference;
+}
+
 Usec time_of(const PerfRecord& record) {
   return std::visit([](const auto& event) { return event.boottime; }, record);
 }
@@ -99,7 +115,8 @@ Result<UniqueFd> SignalTrace::open_event(int processor) {
   attr.comm = 1;
   attr.wakeup_events = 1;
   attr.use_clockid = 1;
-  attr.clockid = CLOCK_BOOTTIME;
+  // The kernel takes CLOCK_BOOTTIME for no tracepoint, because it may not be read in an NMI.
+  attr.clockid = CLOCK_MONOTONIC;
   const long fd = ::syscall(SYS_perf_event_open, &attr, -1, processor, -1, PERF_FLAG_FD_CLOEXEC);
   if (fd >= 0) return UniqueFd(static_cast<int>(fd));
   // Before 5.7, or without CONFIG_CGROUP_PERF.
@@ -173,6 +190,10 @@ void SignalTrace::read(Ring& ring, std::vector<PerfRecord>& records) {
 std::vector<PerfRecord> SignalTrace::drain() {
   std::vector<PerfRecord> records = std::exchange(pending_, {});
   for (auto& [processor, ring] : rings_) read(ring, records);
+  const Usec suspended = suspended_time();
+  for (auto& record : records) {
+    std::visit([&](auto& event) { event.boottime += suspended; }, record);
+  }
   std::ranges::stable_sort(records, {}, time_of);
   return records;
 }

@@ -15,13 +15,13 @@ namespace cgwarden::diagnosis::audit {
 namespace {
 
 using cgroup::MountLine;
-using testing::Contains;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-using testing::UnorderedElementsAre;
-using testing::UnorderedElementsAreArray;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
 
 constexpr std::uint64_t kAll = (std::uint64_t{1} << 41) - 1;
 constexpr std::uint64_t bit(int number) { return std::uint64_t{1} << number; }
@@ -130,7 +130,7 @@ void check(const std::vector<Case>& cases) {
     EXPECT_THAT(ids(result), UnorderedElementsAreArray(expected)) << what;
     EXPECT_THAT(result.not_checked, IsEmpty()) << what;
     for (const auto& finding : result.findings) {
-      EXPECT_THAT(finding.source, testing::StartsWith("/")) << finding.id;
+      EXPECT_THAT(finding.source, ::testing::StartsWith("/")) << finding.id;
       EXPECT_FALSE(finding.seen.empty() || finding.why.empty() || finding.remedy.empty())
           << finding.id;
     }

@@ -10,9 +10,9 @@ NO_OOM = ("own limit", "OOM killer was at work")
 
 
 @pytest.fixture(scope="module")
-def scenario(guest):
+def scenario(machine_slot):
     """One agent and one guest for all: each case has a workload of its own."""
-    with Scenario(guest) as made:
+    with Scenario(machine_slot.guest()) as made:
         made.start_agent()
         assert "signal_trace_off" not in made.log(), made.log()
         yield made

@@ -11,8 +11,8 @@ LEAKER = f"{BUILD}/examples/leaker"
 
 
 @pytest.fixture(scope="module")
-def scenario(guest):
-    with Scenario(guest) as made:
+def scenario(machine_slot):
+    with Scenario(machine_slot.guest()) as made:
         made.start_agent()
         assert "process_connector_off" not in made.log(), made.log()
         yield made
