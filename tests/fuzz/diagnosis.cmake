@@ -1,3 +1,3 @@
-foreach(name IN ITEMS kmsg_record oom_log verdict_json)
+foreach(name IN ITEMS event_json kmsg_record oom_log verdict_json)
   cgwarden_fuzz(${name} diagnosis)
 endforeach()
