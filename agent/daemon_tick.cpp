@@ -60,6 +60,8 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   observe_workloads(*snapshot, taken);
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
+  last_snapshot_ = snapshot;
+  observe_events(*snapshot);
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -226,16 +228,19 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   counters_.set_running(record.name, false);
   throttle_watch_.forget(record.name);
   store_death(verdict);
-  log::info("workload_died", {{"workload", verdict.workload},
-                              {"incarnation", std::to_string(verdict.incarnation)},
-                              {"verdict", std::string(to_string(verdict.verdict))},
-                              {"confidence", std::string(to_string(verdict.confidence))},
-                              {"answer", verdict.answer}});
+  log::event(log::Level::info, "workload_died",
+             {{"workload", verdict.workload},
+              {"incarnation", std::to_string(verdict.incarnation)},
+              {"verdict", std::string(to_string(verdict.verdict))},
+              {"confidence", std::string(to_string(verdict.confidence))},
+              {"answer", verdict.answer}},
+             diagnosis::message_id(diagnosis::EventKind::death));
   if (bus_) {
     diagnosis::Verdict told = verdict;
     told.stderr_tail.clear();  // the bus has it for every local user
     bus_->died(told.workload, std::string(to_string(told.verdict)), to_json(told));
   }
+  tell_of_death(verdict, evidence.cgroups.empty() ? "" : evidence.cgroups.front().path);
   return verdict;
 }
 

@@ -30,6 +30,7 @@ struct Values {
   Common common;
   LogsOptions logs;
   WhyOptions why;
+  EventsOptions events;
   AuditOptions audit;
   ImageImportOptions image;
   RunOptions run;
@@ -307,6 +308,15 @@ void add_workload_commands(CLI::App& app, Values& values) {
   add_json(*reason, values);
 }
 
+void add_events(CLI::App& app, Values& values) {
+  add_event_options(
+      *add_command(app, values, "events",
+                   "Show what happened: OOM kills, deaths, freezes, pressure",
+                   "cgwarden events --since 1h --kind oom_kill\n  cgwarden events -f --cgroup web",
+                   [&values] { return events(values.common, values.events); }),
+      values.events);
+}
+
 void add_audit(CLI::App& app, Values& values) {
   AuditOptions& options = values.audit;
   auto* command =
@@ -480,6 +490,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_directories(app, values);
   add_agent(app, values);
   add_workload_commands(app, values);
+  add_events(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);

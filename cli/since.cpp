@@ -7,7 +7,7 @@
 
 namespace cgwarden::cli {
 
-Result<Usec> parse_since(const std::string& text, Usec now) {
+Result<Usec> parse_since(const std::string& text, Usec now, const std::string& option) {
   if (const auto ago = policy::parse_duration(text)) return *ago < now ? now - *ago : Usec{0};
   std::string wanted = text;
   if (wanted.ends_with(" UTC")) wanted.resize(wanted.size() - 4);
@@ -18,7 +18,7 @@ Result<Usec> parse_since(const std::string& text, Usec now) {
     const std::time_t seconds = ::timegm(&parts);
     if (seconds >= 0) return Usec(static_cast<std::uint64_t>(seconds) * 1000000U);
   }
-  return fail(Error::invalid("use", "--since " + printable(text),
+  return fail(Error::invalid("use", option + " " + printable(text),
                              "write how long ago (10min) or when (2026-01-31 12:00:00, UTC)"));
 }
 

@@ -1,0 +1,109 @@
+// Daemon: what happened on the node, told to the store, the bus, the log and the metrics.
+#include <algorithm>
+#include <utility>
+
+#include "identity/identity.h"
+
+#include "agent/daemon.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using diagnosis::Event;
+using diagnosis::EventKind;
+
+// The id of a path, unless the path is of one that lives and of one that went a moment ago.
+std::optional<CgroupId> only_id_of(const cgroup::Snapshot& snapshot, const std::string& path) {
+  std::optional<CgroupId> id;
+  if (const auto* sample = snapshot.find(path)) id = sample->id;
+  for (const auto* list : {&snapshot.gone(), &snapshot.ended()}) {
+    for (const auto& sample : *list) {
+      if (sample.path != path) continue;
+      if (id && *id != sample.id) return std::nullopt;
+      id = sample.id;
+    }
+  }
+  return id;
+}
+
+}  // namespace
+
+void Daemon::identify(Event& event) {
+  if (event.cgroup.empty()) return;
+  if (!event.id && last_snapshot_) event.id = only_id_of(*last_snapshot_, event.cgroup);
+  const auto table = identification_.table();
+  const identity::Known* known = event.id ? table->find(*event.id) : nullptr;
+  const identity::Identity identity = known ? known->identity : identity::of_path(event.cgroup);
+  event.unit = identity.unit;
+  event.container = identity.container.empty() ? identity.container_id : identity.container;
+  event.pod = identity.pod;
+  event.pod_namespace = identity.pod_namespace;
+  for (std::string_view path = event.cgroup; event.workload.empty() && !path.empty();
+       path = cgroup::parent_path(path)) {
+    const auto workload = workload_of_cgroup_.find(std::string(path));
+    if (workload != workload_of_cgroup_.end()) event.workload = workload->second;
+  }
+}
+
+void Daemon::tell(Event event) {
+  if (event.when.wall == Usec{0}) event.when = clock_.now();
+  identify(event);
+  events_->tell(std::move(event));
+}
+
+void Daemon::tell_of_agent(EventKind kind, const std::string& text) {
+  tell({.kind = kind, .text = text});
+}
+
+void Daemon::observe_events(const cgroup::Snapshot& snapshot) {
+  for (const auto& change : freeze_watch_.observe(snapshot)) {
+    const EventKind kind = change.frozen ? EventKind::frozen : EventKind::thawed;
+    const std::string name = change.frozen ? "cgroup_frozen" : "cgroup_thawed";
+    log::event(log::Level::info, name, {{"cgroup", printable(change.path)}}, message_id(kind));
+    tell({.kind = kind,
+          .when = snapshot.taken(),
+          .cgroup = change.path,
+          .id = change.id,
+          .text = change.frozen ? "all of its processes stand still (cgroup.freeze)"
+                                : "its processes go on"});
+  }
+  for (const auto& found : oom_without_victim_.observe(snapshot)) {
+    log::event(log::Level::warning, "oom_no_victim",
+               {{"cgroup", printable(found.path)}, {"times", std::to_string(found.times)}},
+               message_id(EventKind::oom_no_victim));
+    tell({.kind = EventKind::oom_no_victim,
+          .when = snapshot.taken(),
+          .cgroup = found.path,
+          .id = found.id,
+          .numbers = {{"times", found.times}},
+          .text = "its memory limit, or one below it, was hit " + std::to_string(found.times) +
+                  " times (memory.events oom) and no process was killed: none may be, or the one "
+                  "that was chosen cannot die"});
+  }
+}
+
+void Daemon::oom_happened(const diagnosis::OomIncident& incident) {
+  node_book_.add(incident);
+  tell(event_of(incident, clock_.now()));
+}
+
+void Daemon::policy_wrote(const policy::Write& write, const cgroup::WriteReport& report) {
+  tell({.kind = EventKind::policy_write,
+        .cgroup = write.cgroup,
+        .text = "policy " + write.policy + " wrote " + write.file + ": " + report.before + " -> " +
+                report.after});
+}
+
+void Daemon::tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload) {
+  tell({.kind = EventKind::death,
+        .when = verdict.when,
+        .cgroup = payload,
+        .workload = verdict.workload,
+        .verdict = std::string(to_string(verdict.verdict)),
+        .numbers = {{"incarnation", verdict.incarnation}},
+        .text = verdict.answer});
+}
+
+}  // namespace cgwarden::agent
