@@ -124,6 +124,14 @@ Status Daemon::open_runtime() {
     oom_watch_ = *std::move(watch);
   }
   open_bus();
+  pressure_watch_.emplace(
+      PressureWatch::Parts{
+          .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
+      [this](const PressureWatch::Fired& fired) { pressure_fired(fired); });
+  if (systemd_running && options_.bus != Bus::off && ::geteuid() == 0) {
+    unit_watch_ = UnitWatch::start(*loop_, clock_, self_metrics_,
+                                   [this](const UnitTracker::News& news) { units_changed(news); });
+  }
   watch_directories();
   return {};
 }

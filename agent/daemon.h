@@ -20,11 +20,14 @@
 #include "agent/node_book.h"
 #include "agent/oom_watch.h"
 #include "agent/options.h"
+#include "agent/pressure_watch.h"
+#include "agent/run_ends.h"
 #include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
 #include "agent/subject_book.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
+#include "agent/unit_watch.h"
 #include "agent/web_endpoint.h"
 #include "base/clock.h"
 #include "cgroup/tree.h"
@@ -87,6 +90,9 @@ class Daemon final : public Control, private SupervisorListener {
   void observe_events(const cgroup::Snapshot& snapshot);
   void oom_happened(const diagnosis::OomIncident& incident);
   void policy_wrote(const policy::Write& write, const cgroup::WriteReport& report);
+  void pressure_fired(const PressureWatch::Fired& fired);
+  void units_changed(const UnitTracker::News& news);
+  void observe_ends(const cgroup::Snapshot& snapshot);
   void tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload);
   void store_death(const diagnosis::Verdict& verdict);
   void save_counters();
@@ -136,6 +142,9 @@ class Daemon final : public Control, private SupervisorListener {
   std::map<std::string, std::string> workload_of_cgroup_;  // as last published
   std::vector<std::string> managed_;                       // globs and payloads
   std::unique_ptr<OomWatch> oom_watch_;
+  RunEnds run_ends_;
+  std::optional<PressureWatch> pressure_watch_;
+  std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

@@ -61,7 +61,9 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   last_snapshot_ = snapshot;
+  pressure_watch_->update(*snapshot, policies_);
   observe_events(*snapshot);
+  observe_ends(*snapshot);
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();

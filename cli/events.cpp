@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -54,6 +55,7 @@ void show(const std::vector<StoredEvent>& events, bool json) {
     text += json ? diagnosis::to_json(stored.event) + "\n" : event_line(stored.event) + "\n";
   }
   print(text);
+  std::fflush(stdout);  // somebody may wait for it at the end of a pipe
 }
 
 // Another file is there once a damaged store was moved aside; its ids begin anew.

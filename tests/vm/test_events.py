@@ -85,3 +85,29 @@ def test_the_death_of_a_workload_and_what_follows_it(agent, guest):
     follow.wait_for_output(b"death EXITED  short")
     follow.kill()
     follow.wait(30)
+
+
+def test_a_policy_asks_for_pressure(agent, guest):
+    guest.run(f"mkdir {ROOT}/busy && echo +cpu > {ROOT}/cgroup.subtree_control", check=True)
+    guest.write_file(f"{ROOT}/busy/cpu.max", "5000 100000")
+    guest.write_file(f"{agent.work}/policies/busy.yaml", """apiVersion: cgwarden/v1
+kind: Policy
+metadata: {name: busy}
+match: {cgroups: "/eventful/*"}
+watch: {pressure: {cpu: {some: 100ms}}}
+""")
+    agent.until(lambda: agent.metrics()["cgwarden_agent_pressure_triggers"] >= 1, "the trigger")
+    assert events(agent, "--kind", "pressure") == []
+    burners = [guest.spawn(["sh", "-c", "while :; do :; done"], cgroup=f"{ROOT}/busy") for _ in range(2)]
+    (fired,) = wait_for(agent, 1, "--kind", "pressure")
+    assert fired["cgroup"] == "/eventful/busy"
+    assert fired["numbers"]["stall_usec"] == 100_000 and fired["numbers"]["window_usec"] == 2_000_000
+    assert agent.metrics()['cgwarden_agent_pressure_fired_total{resource="cpu",kind="some"}'] >= 1
+    # A cgroup of the same path has a trigger of its own; none is left for one that went.
+    guest.run(f"echo 1 > {ROOT}/busy/cgroup.kill", check=True)
+    for burner in burners:
+        burner.wait(30)
+    agent.until(lambda: guest.run(f"rmdir {ROOT}/busy").returncode == 0, "it to be empty")
+    agent.until(lambda: agent.metrics()["cgwarden_agent_pressure_triggers"] == 0, "the trigger to go")
+    guest.run(f"mkdir {ROOT}/busy", check=True)
+    agent.until(lambda: agent.metrics()["cgwarden_agent_pressure_triggers"] == 1, "the new one")
