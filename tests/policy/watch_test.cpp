@@ -40,17 +40,17 @@ TEST(PolicyWatch, TwoSecondsAreTheWindow) {
 TEST(PolicyWatch, AWindowThatCostsAThreadIsSaid) {
   const auto loaded = watch_of("{pressure: {cpu: {some: 100ms, window: 1s}}}");
   ASSERT_EQ(loaded.warnings.size(), 1U);
-  EXPECT_EQ(loaded.warnings[0].position.text(), "p.yaml:5:49");
+  EXPECT_EQ(loaded.warnings[0].position.text(), "p.yaml:5:47");
   EXPECT_THAT(loaded.warnings[0].message, HasSubstr("CAP_SYS_RESOURCE"));
 }
 
 TEST(PolicyWatch, WhatTheKernelWouldRefuseIsAnErrorAtItsPlace) {
   EXPECT_THAT(watch_errors("{pressure: {cpu: {some: 100ms, window: 499ms}}}"),
-              AllOf(StartsWith("p.yaml:5:49: error: "), HasSubstr("500ms to 10s")));
+              AllOf(StartsWith("p.yaml:5:47: error: "), HasSubstr("500ms to 10s")));
   EXPECT_THAT(watch_errors("{pressure: {cpu: {some: 100ms, window: 11s}}}"),
               HasSubstr("500ms to 10s"));
   EXPECT_THAT(watch_errors("{pressure: {cpu: {some: 3s}}}"),
-              AllOf(StartsWith("p.yaml:5:34: error: "), HasSubstr("at most the window")));
+              AllOf(StartsWith("p.yaml:5:32: error: "), HasSubstr("at most the window")));
   EXPECT_THAT(watch_errors("{pressure: {cpu: {some: 0}}}"), HasSubstr("above 0"));
   EXPECT_THAT(watch_errors("{pressure: {cpu: {window: 2s}}}"), HasSubstr("has no threshold"));
   EXPECT_THAT(watch_errors("{pressure: {irq: {full: 1ms}}}"), HasSubstr("irq"));
