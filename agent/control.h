@@ -72,6 +72,9 @@ class Announcer {
   virtual ~Announcer() = default;
   virtual void died(const std::string& workload, const std::string& verdict_class,
                     const std::string& verdict_json) = 0;
+  // `json`: diagnosis::Event.
+  virtual void event(const std::string& kind, const std::string& cgroup,
+                     const std::string& json) = 0;
 };
 
 }  // namespace cgwarden::agent

@@ -109,7 +109,8 @@ exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
 Status CounterBook::load(const diagnosis::StoreWriter& store) {
   CGW_ASSIGN(const auto stored, store.counters());
   for (const auto& counter : stored) {
-    if (identity::is_subject_key(counter.workload)) continue;  // SubjectBook's
+    // SubjectBook's and NodeBook's: a workload has no ':' in its name.
+    if (counter.workload.contains(':')) continue;
     const std::string_view name = counter.counter;
     if (name.starts_with(kSeenPrefix)) {
       set_seen(seen_[counter.workload], name.substr(kSeenPrefix.size()), counter.value);

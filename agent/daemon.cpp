@@ -95,11 +95,17 @@ Status Daemon::open_runtime() {
   CGW_TRY(open_signals());
   counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
+  CGW_TRY(node_book_.load(store_, self_metrics_));
+  events_.emplace(EventRecorder::Parts{
+      .loop = loop_.get(), .store = &store_, .node = &node_book_, .metrics = &self_metrics_});
   subjects_ = SubjectBook(this_boot());
   CGW_TRY(subjects_.load(store_));
   CGW_TRY(load_first_policies());
   const bool systemd_running = systemd_is_running();
-  enforcer_.emplace(tree_, self_metrics_, systemd_running);
+  enforcer_.emplace(tree_, self_metrics_, systemd_running,
+                    [this](const policy::Write& write, const cgroup::WriteReport& report) {
+                      policy_wrote(write, report);
+                    });
   if (systemd_running) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
   } else {
@@ -118,7 +124,8 @@ Status Daemon::open_runtime() {
       options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
   open_kernel_log();
-  if (auto watch = OomWatch::start(*loop_, tree_, clock_, self_metrics_)) {
+  if (auto watch = OomWatch::start(*loop_, tree_, clock_, self_metrics_,
+                                   [this](const auto& incident) { oom_happened(incident); })) {
     oom_watch_ = *std::move(watch);
   }
   if (auto watch = SignalWatch::start(*loop_, tree_, clock_)) senders_ = *std::move(watch);
@@ -129,6 +136,14 @@ Status Daemon::open_runtime() {
       });
   if (foreign) foreign_deaths_ = *std::move(foreign);
   open_bus();
+  pressure_watch_.emplace(
+      PressureWatch::Parts{
+          .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
+      [this](const PressureWatch::Fired& fired) { pressure_fired(fired); });
+  if (systemd_running && options_.bus != Bus::off && ::geteuid() == 0) {
+    unit_watch_ = UnitWatch::start(*loop_, clock_, self_metrics_,
+                                   [this](const UnitTracker::News& news) { units_changed(news); });
+  }
   watch_directories();
   // Last: it is a thread, and what comes before may refuse to start.
   if (options_.recorder.enabled) {
@@ -193,6 +208,7 @@ void Daemon::open_bus() {
     return;
   }
   bus_ = std::move(*service);
+  events_->announce_to(bus_.get());
 }
 
 void Daemon::watch_directories() {
@@ -345,15 +361,24 @@ Status Daemon::run() {
   if (const auto watchdog = service_manager::watchdog_interval()) {
     CGW_ASSIGN(watchdog_timer_, loop_->timer(Usec{0}, *watchdog / 2, service_manager::alive));
   }
-  log::info("agent_started", {{"cgroup_root", tree_.root()},
-                              {"scopes", scopes_->kind()},
-                              {"policies", std::to_string(policies_.size())},
-                              {"listen", endpoint_ ? endpoint_->addresses() : ""}});
+  log::event(log::Level::info, "agent_started",
+             {{"cgroup_root", tree_.root()},
+              {"scopes", scopes_->kind()},
+              {"policies", std::to_string(policies_.size())},
+              {"listen", endpoint_ ? endpoint_->addresses() : ""}},
+             diagnosis::message_id(diagnosis::EventKind::agent_started));
+  tell_of_agent(diagnosis::EventKind::agent_started,
+                "the agent watches " + tree_.root() + " from now on");
   service_manager::ready("watching " + tree_.root());
   const Status ran = loop_->run();
   save_counters();
+  const std::string workloads = std::to_string(supervisor_->running().size());
+  log::event(log::Level::info, "agent_stopped", {{"workloads", workloads}},
+             diagnosis::message_id(diagnosis::EventKind::agent_stopped));
+  tell_of_agent(diagnosis::EventKind::agent_stopped,
+                "the agent ended as asked; workloads that run on: " + workloads);
+  events_->flush();
   recorder_.reset();
-  log::info("agent_stopped", {{"workloads", std::to_string(supervisor_->running().size())}});
   return ran;
 }
 

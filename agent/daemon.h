@@ -12,13 +12,18 @@
 #include "agent/directory_watch.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/event_recorder.h"
 #include "agent/foreign_deaths.h"
+#include "agent/freeze_watch.h"
 #include "agent/good_policies.h"
 #include "agent/identification.h"
 #include "agent/kernel_log.h"
+#include "agent/node_book.h"
 #include "agent/oom_watch.h"
 #include "agent/options.h"
+#include "agent/pressure_watch.h"
 #include "agent/recorder.h"
+#include "agent/run_ends.h"
 #include "agent/sampling_loop.h"
 #include "agent/scope_host.h"
 #include "agent/signal_watch.h"
@@ -26,9 +31,12 @@
 #include "agent/subject_book.h"
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
+#include "agent/unit_watch.h"
 #include "agent/web_endpoint.h"
 #include "base/clock.h"
 #include "cgroup/tree.h"
+#include "diagnosis/event.h"
+#include "diagnosis/oom_without_victim.h"
 #include "diagnosis/store.h"
 #include "exporters/self_metrics.h"
 #include "policy/policy.h"
@@ -81,6 +89,17 @@ class Daemon final : public Control, private SupervisorListener {
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
   void count_kernel(const std::string& name, const KernelCounts& counts);
+  // daemon_events.cpp. Completes it (time, identity) and gives it to the recorder.
+  void tell(diagnosis::Event event);
+  void tell_of_agent(diagnosis::EventKind kind, const std::string& text);
+  void identify(diagnosis::Event& event);
+  void observe_events(const cgroup::Snapshot& snapshot);
+  void oom_happened(const diagnosis::OomIncident& incident);
+  void policy_wrote(const policy::Write& write, const cgroup::WriteReport& report);
+  void pressure_fired(const PressureWatch::Fired& fired);
+  void units_changed(const UnitTracker::News& news);
+  void observe_ends(const cgroup::Snapshot& snapshot);
+  void tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload);
   void store_death(const diagnosis::Verdict& verdict);
   void record(const cgroup::Snapshot& snapshot);
   // Of a unit or a container.
@@ -111,6 +130,11 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<EventLoop> loop_;
   exporters::SelfMetrics self_metrics_;
   CounterBook counters_;
+  NodeBook node_book_;
+  std::optional<EventRecorder> events_;
+  FreezeWatch freeze_watch_;
+  diagnosis::OomWithoutVictim oom_without_victim_;
+  std::shared_ptr<const cgroup::Snapshot> last_snapshot_;  // whose is what an event is about
   Identification identification_;
   SubjectBook subjects_;
   ThrottleWatch throttle_watch_;
@@ -132,6 +156,9 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<SignalWatch> senders_;
   std::unique_ptr<ForeignDeaths> foreign_deaths_;
+  RunEnds run_ends_;
+  std::optional<PressureWatch> pressure_watch_;
+  std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
   EventLoop::Watch signal_watch_;

@@ -63,6 +63,10 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   record(*snapshot);
+  last_snapshot_ = snapshot;
+  pressure_watch_->update(*snapshot, policies_);
+  observe_events(*snapshot);
+  observe_ends(*snapshot);
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -289,16 +293,19 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   store_death(verdict);
   // A power cut loses the ring, and these are the minutes that matter.
   if (recorder_) recorder_->drain(clock_.now());
-  log::info("workload_died", {{"workload", verdict.workload},
-                              {"incarnation", std::to_string(verdict.incarnation)},
-                              {"verdict", std::string(to_string(verdict.verdict))},
-                              {"confidence", std::string(to_string(verdict.confidence))},
-                              {"answer", verdict.answer}});
+  log::event(log::Level::info, "workload_died",
+             {{"workload", verdict.workload},
+              {"incarnation", std::to_string(verdict.incarnation)},
+              {"verdict", std::string(to_string(verdict.verdict))},
+              {"confidence", std::string(to_string(verdict.confidence))},
+              {"answer", verdict.answer}},
+             diagnosis::message_id(diagnosis::EventKind::death));
   if (bus_) {
     diagnosis::Verdict told = verdict;
     told.stderr_tail.clear();  // the bus has it for every local user
     bus_->died(told.workload, std::string(to_string(told.verdict)), to_json(told));
   }
+  tell_of_death(verdict, evidence.cgroups.empty() ? "" : evidence.cgroups.front().path);
   return verdict;
 }
 

@@ -95,6 +95,8 @@ struct DbusService::Impl {
                    std::function<void(const std::string& who, const Control::Done& done)> act);
   Control::Done reply_to(sdbus::Result<>&& result);
   void lost(const Error& error);
+  void emit(const char* signal, const std::string& first, const std::string& second,
+            const std::string& third);
 
   EventLoop& loop;
   Control& control;
@@ -225,6 +227,9 @@ void DbusService::Impl::register_methods() {
   object->registerSignal("Died")
       .onInterface(kName)
       .withParameters<std::string, std::string, std::string>("workload", "verdict", "json");
+  object->registerSignal("Event")
+      .onInterface(kName)
+      .withParameters<std::string, std::string, std::string>("kind", "cgroup", "json");
 }
 
 // Who asked belongs to the evidence: the verdict of this death names them.
@@ -253,16 +258,26 @@ Result<std::unique_ptr<DbusService>> DbusService::start(EventLoop& loop, Control
   return std::unique_ptr<DbusService>(new DbusService(std::move(impl)));
 }
 
-void DbusService::died(const std::string& workload, const std::string& verdict_class,
-                       const std::string& verdict_json) {
-  if (!impl_->bus) return;
+void DbusService::Impl::emit(const char* signal, const std::string& first,
+                             const std::string& second, const std::string& third) {
+  if (!bus) return;
   try {
-    impl_->object->emitSignal("Died").onInterface(kName).withArguments(
-        bus_text(workload), bus_text(verdict_class), bus_text(verdict_json));
+    object->emitSignal(signal).onInterface(kName).withArguments(bus_text(first), bus_text(second),
+                                                                bus_text(third));
   } catch (const sdbus::Error& error) {
     log::debug("bus_signal_lost", {{"error", error.getMessage()}});
   }
-  impl_->bus->sent();
+  bus->sent();
+}
+
+void DbusService::died(const std::string& workload, const std::string& verdict_class,
+                       const std::string& verdict_json) {
+  impl_->emit("Died", workload, verdict_class, verdict_json);
+}
+
+void DbusService::event(const std::string& kind, const std::string& cgroup,
+                        const std::string& json) {
+  impl_->emit("Event", kind, cgroup, json);
 }
 
 }  // namespace cgwarden::agent

@@ -20,6 +20,7 @@ namespace cgwarden::agent {
 //   Inspect(s name) -> s json
 //   Reload() -> ()
 //   signal Died(s workload, s verdict, s json)
+//   signal Event(s kind, s cgroup, s json)
 // Errors are io.github.cgwarden.Error.<Kind> with one sentence. Access control is the bus policy
 // (packaging/). No thread of its own: the connection's fd is in the loop.
 class DbusService final : public Announcer {
@@ -30,6 +31,7 @@ class DbusService final : public Announcer {
   ~DbusService() override;
   void died(const std::string& workload, const std::string& verdict_class,
             const std::string& verdict_json) override;
+  void event(const std::string& kind, const std::string& cgroup, const std::string& json) override;
 
  private:
   struct Impl;

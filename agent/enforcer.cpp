@@ -5,7 +5,7 @@
 
 #include "agent/ownership.h"
 #include "base/log.h"
-#include "cgroup/control_file.h"
+#include "diagnosis/event.h"
 
 namespace cgwarden::agent {
 
@@ -33,12 +33,15 @@ void Enforcer::apply(const policy::Write& write) {
   }
   if (report->outcome == cgroup::WriteOutcome::unchanged) return;
   metrics_.policy_write(true);
-  log::info("policy_write", {{"policy", write.policy},
-                             {"at", write.position.text()},
-                             {"cgroup", write.cgroup},
-                             {"file", write.file},
-                             {"old", report->before},
-                             {"new", report->after}});
+  log::event(log::Level::info, "policy_write",
+             {{"policy", write.policy},
+              {"at", write.position.text()},
+              {"cgroup", write.cgroup},
+              {"file", write.file},
+              {"old", report->before},
+              {"new", report->after}},
+             diagnosis::message_id(diagnosis::EventKind::policy_write));
+  if (wrote_) wrote_(write, *report);
 }
 
 void Enforcer::enforce(const cgroup::Snapshot& snapshot,

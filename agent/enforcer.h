@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cgroup/control_file.h"
 #include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
 #include "exporters/self_metrics.h"
@@ -17,9 +19,15 @@ namespace cgwarden::agent {
 // Nothing is written when nothing differs.
 class Enforcer {
  public:
+  // After a write that changed something.
+  using Wrote = std::function<void(const policy::Write& write, const cgroup::WriteReport& report)>;
   // Both must outlive it.
-  Enforcer(const cgroup::Tree& tree, exporters::SelfMetrics& metrics, bool systemd_running)
-      : tree_(tree), metrics_(metrics), systemd_running_(systemd_running) {}
+  Enforcer(const cgroup::Tree& tree, exporters::SelfMetrics& metrics, bool systemd_running,
+           Wrote wrote = {})
+      : tree_(tree),
+        metrics_(metrics),
+        systemd_running_(systemd_running),
+        wrote_(std::move(wrote)) {}
 
   // Logs each write, and each failure or skip once until it changes.
   void enforce(const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies);
@@ -36,6 +44,7 @@ class Enforcer {
   const cgroup::Tree& tree_;
   exporters::SelfMetrics& metrics_;
   bool systemd_running_;
+  Wrote wrote_;
   std::map<std::pair<std::string, std::string>, std::string> said_;
 };
 

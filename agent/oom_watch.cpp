@@ -55,6 +55,26 @@ std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc, 
   return cgroup_path_in(tree, *text);
 }
 
+diagnosis::Event event_of(const diagnosis::OomIncident& incident, TimePoint now) {
+  const Usec ago = now.boottime - std::min(incident.boottime, now.boottime);
+  diagnosis::Event event;
+  event.kind = diagnosis::EventKind::oom_kill;
+  event.when = {incident.boottime, now.wall - std::min(ago, now.wall)};
+  event.cgroup = incident.cgroup;
+  event.numbers["attributed"] = incident.attributed ? 1 : 0;
+  event.numbers["victims"] = incident.victims.size();
+  std::uint64_t rss = 0;
+  for (const auto& victim : incident.victims) rss += victim.rss.value_or(Bytes{0}).value;
+  if (rss > 0) event.numbers["rss_bytes"] = rss;
+  event.text = incident.victims.size() > 1
+                   ? "the OOM killer killed " + std::to_string(incident.victims.size()) +
+                         " processes: " + victims_text(incident.victims)
+                   : "the OOM killer killed " + victims_text(incident.victims);
+  if (!incident.attributed)
+    event.text += "; its cgroup is not known, only that it is below this one";
+  return event;
+}
+
 std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
   std::vector<diagnosis::SliceCounts> slices;
   const auto root = cgroup::Directory::open(tree.root_fd(), ".");
@@ -78,16 +98,17 @@ std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
 }
 
 OomWatch::OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::SelfMetrics& metrics,
-                   cgroup::TraceInstance trace)
+                   cgroup::TraceInstance trace, Told told)
     : tree_(&tree),
       clock_(&clock),
       metrics_(&metrics),
       trace_(std::move(trace)),
-      proc_is_of_init_(proc_is_of_init_namespace()) {}
+      proc_is_of_init_(proc_is_of_init_namespace()),
+      told_(std::move(told)) {}
 
 Result<std::unique_ptr<OomWatch>> OomWatch::start(EventLoop& loop, const cgroup::Tree& tree,
                                                   const Clock& clock,
-                                                  exporters::SelfMetrics& metrics) {
+                                                  exporters::SelfMetrics& metrics, Told told) {
   const auto failed = [&](const Error& error) {
     metrics.oom_trace(false);
     log::warning("oom_trace_off", {{"error", error.sentence()},
@@ -97,7 +118,8 @@ Result<std::unique_ptr<OomWatch>> OomWatch::start(EventLoop& loop, const cgroup:
   const auto before = read_slices(tree);
   auto trace = cgroup::TraceInstance::open();
   if (!trace) return failed(trace.error());
-  std::unique_ptr<OomWatch> watch(new OomWatch(tree, clock, metrics, std::move(*trace)));
+  std::unique_ptr<OomWatch> watch(
+      new OomWatch(tree, clock, metrics, std::move(*trace), std::move(told)));
   watch->ledger_.baseline(before);
   auto* self = watch.get();
   auto added = loop.add(self->trace_.fd(), EPOLLIN, [self](std::uint32_t) { self->drain(); });
@@ -124,6 +146,10 @@ void OomWatch::drain() {
     if (const auto* kill = std::get_if<cgroup::KernelKill>(&event)) ledger_.feed(*kill);
     if (const auto* mark = std::get_if<cgroup::OomMark>(&event)) feed(*mark);
     if (const auto* emptied = std::get_if<cgroup::CgroupEmptied>(&event)) ledger_.feed(*emptied);
+  }
+  if (trace_.malformed() > malformed_) {
+    metrics_->oom_trace_malformed(trace_.malformed() - malformed_);
+    malformed_ = trace_.malformed();
   }
   if (trace_.lost() == lost_) return;
   metrics_->oom_trace_lost(trace_.lost() - lost_);
@@ -152,9 +178,12 @@ void OomWatch::tick() {
 
 void OomWatch::report(const diagnosis::OomIncident& incident) {
   metrics_->node_oom(incident.attributed, incident.victims.size());
-  log::warning("oom_incident", {{"cgroup", printable(incident.cgroup)},
-                                {"attributed", incident.attributed ? "yes" : "no"},
-                                {"victims", victims_text(incident.victims)}});
+  log::event(log::Level::warning, "oom_incident",
+             {{"cgroup", printable(incident.cgroup)},
+              {"attributed", incident.attributed ? "yes" : "no"},
+              {"victims", victims_text(incident.victims)}},
+             diagnosis::message_id(diagnosis::EventKind::oom_kill));
+  told_(incident);
 }
 
 }  // namespace cgwarden::agent

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "cgroup/trace_instance.h"
 #include "cgroup/tree.h"
+#include "diagnosis/event.h"
 #include "diagnosis/oom_ledger.h"
 #include "exporters/self_metrics.h"
 
@@ -17,16 +19,18 @@ namespace cgwarden::agent {
 // own events, joined by diagnosis::OomLedger, counted and logged. On the loop's thread.
 class OomWatch {
  public:
+  using Told = std::function<void(const diagnosis::OomIncident& incident)>;
   // Fails where tracefs cannot be used, having said so in the log and the metrics; the agent then
   // counts the kills of its own workloads only.
   [[nodiscard]] static Result<std::unique_ptr<OomWatch>> start(EventLoop& loop,
                                                                const cgroup::Tree& tree,
                                                                const Clock& clock,
-                                                               exporters::SelfMetrics& metrics);
+                                                               exporters::SelfMetrics& metrics,
+                                                               Told told);
 
  private:
   OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::SelfMetrics& metrics,
-           cgroup::TraceInstance trace);
+           cgroup::TraceInstance trace, Told told);
   void drain();
   void feed(const cgroup::OomMark& mark);
   void tick();
@@ -39,6 +43,8 @@ class OomWatch {
   diagnosis::OomLedger ledger_;
   bool proc_is_of_init_ = false;  // pids of events are those of /proc
   std::uint64_t lost_ = 0;
+  std::uint64_t malformed_ = 0;
+  Told told_;
   EventLoop::Watch watch_;
   EventLoop::Timer timer_;
 };
@@ -47,6 +53,9 @@ class OomWatch {
 // and of a removed cgroup; empty when it cannot be known.
 [[nodiscard]] std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc,
                                            pid_t pid, Usec before);
+
+// The event of an incident, `now` being about when it was told of.
+[[nodiscard]] diagnosis::Event event_of(const diagnosis::OomIncident& incident, TimePoint now);
 
 // memory.events of the children of the root that have one, of 128 at most.
 [[nodiscard]] std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree);

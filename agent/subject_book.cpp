@@ -16,18 +16,18 @@ namespace {
 constexpr std::uint64_t kSightSeconds = 3600;
 constexpr Usec kUrgent{1'000'000};
 
-// Names in the store of what values_of() gives, in its order.
-constexpr std::array<std::string_view, 11> kNames{"starts",
-                                                  "oom_kills",
-                                                  "throttled_usec",
-                                                  "memory_high_events",
-                                                  "seen/boot",
-                                                  "seen/cgroup",
-                                                  "seen/oom_kills",
-                                                  "seen/oom_groups",
-                                                  "seen/throttled_usec",
-                                                  "seen/memory_high_events",
-                                                  "seen/wall_seconds"};
+constexpr std::array<std::string_view, 12> kPlainNames{"starts",
+                                                       "oom_kills",
+                                                       "throttled_usec",
+                                                       "memory_high_events",
+                                                       "restarts",
+                                                       "seen/boot",
+                                                       "seen/cgroup",
+                                                       "seen/oom_kills",
+                                                       "seen/oom_groups",
+                                                       "seen/throttled_usec",
+                                                       "seen/memory_high_events",
+                                                       "seen/wall_seconds"};
 
 void grow(std::uint64_t& total, std::uint64_t& seen, const cgroup::Count& now) {
   if (!now || *now <= seen) return;
@@ -44,18 +44,67 @@ SubjectBook::SubjectBook(std::uint64_t boot)
                          .users_subjects = limits::kSubjectsOfUsers,
                          .seconds = limits::kSubjectSeconds}) {}
 
+const std::array<std::string, SubjectBook::kValues>& SubjectBook::names() {
+  static const auto all = [] {
+    std::array<std::string, kValues> made;
+    auto* at = std::ranges::copy(kPlainNames, made.begin()).out;
+    for (std::size_t i = 0; i < exporters::kVerdictClasses; ++i) {
+      *at++ = "deaths/" + std::string(to_string(static_cast<diagnosis::VerdictClass>(i)));
+    }
+    for (const auto result : exporters::kUnitResults) *at++ = "restarts/" + std::string(result);
+    return made;
+  }();
+  return all;
+}
+
 SubjectBook::Values SubjectBook::values_of(Entry& entry) {
-  return {&entry.counters.starts,
-          &entry.counters.oom_kills,
-          &entry.counters.throttled_usec,
-          &entry.counters.memory_high_events,
-          &entry.seen.boot,
-          &entry.seen.cgroup,
-          &entry.seen.oom.kills,
-          &entry.seen.oom.groups,
-          &entry.seen.throttled_usec,
-          &entry.seen.high,
-          &entry.last_seen};
+  auto& counters = entry.counters;
+  Values values{&counters.starts,
+                &counters.oom_kills,
+                &counters.throttled_usec,
+                &counters.memory_high_events,
+                &counters.container_restarts,
+                &entry.seen.boot,
+                &entry.seen.cgroup,
+                &entry.seen.oom.kills,
+                &entry.seen.oom.groups,
+                &entry.seen.throttled_usec,
+                &entry.seen.high,
+                &entry.last_seen};
+  auto* at = values.begin() + kPlainValues;
+  for (auto& value : counters.deaths) *at++ = &value;
+  for (auto& value : counters.restarts) *at++ = &value;
+  return values;
+}
+
+SubjectBook::Entry* SubjectBook::entry_of(const identity::Subject& subject, TimePoint now) {
+  auto found = entries_.find(subject);
+  if (found == entries_.end()) {
+    if (is_full(subject)) return nullptr;
+    found = entries_.try_emplace(subject).first;
+    found->second.counters.subject = subject;
+    if (subject.owner) ++of_users_;
+  }
+  found->second.last_seen = std::max(found->second.last_seen, seconds(now));
+  return &found->second;
+}
+
+void SubjectBook::died(const identity::Subject& subject, diagnosis::VerdictClass verdict,
+                       TimePoint now) {
+  Entry* entry = entry_of(subject, now);
+  if (entry == nullptr) return;
+  ++entry->counters.deaths.at(static_cast<std::size_t>(verdict));
+  urgent_ = true;
+}
+
+void SubjectBook::restarted(const identity::Subject& unit, std::string_view result, TimePoint now) {
+  Entry* entry = entry_of(unit, now);
+  if (entry == nullptr) return;
+  const auto* const found = std::ranges::find(exporters::kUnitResults, result);
+  const auto index = std::min(static_cast<std::size_t>(found - exporters::kUnitResults.begin()),
+                              exporters::kUnitResults.size() - 1);
+  ++entry->counters.restarts.at(index);
+  urgent_ = true;
 }
 
 Status SubjectBook::load(const diagnosis::StoreWriter& store) {
@@ -68,9 +117,9 @@ Status SubjectBook::load(const diagnosis::StoreWriter& store) {
       at->second.counters.subject = *subject;
       if (subject->owner) ++of_users_;
     }
-    const auto name = std::ranges::find(kNames, counter.counter);
-    if (name == kNames.end()) continue;
-    const auto index = static_cast<std::size_t>(name - kNames.begin());
+    const auto* const name = std::ranges::find(names(), counter.counter);
+    if (name == names().end()) continue;
+    const auto index = static_cast<std::size_t>(name - names().begin());
     *values_of(at->second).at(index) = counter.value;
     at->second.saved.at(index) = counter.value;
   }
@@ -87,6 +136,10 @@ void SubjectBook::add(Entry& entry, const Sight& sight, TimePoint now) {
   const bool same_boot = seen.boot == boot_;
   if (same_boot && counts.id.value < seen.cgroup) return;
   if (!same_boot || counts.id.value != seen.cgroup) {
+    if (same_boot && seen.cgroup != 0 &&
+        entry.counters.subject.kind == identity::Subject::Kind::container) {
+      ++entry.counters.container_restarts;
+    }
     seen = Seen{};
     seen.boot = boot_;
     seen.cgroup = counts.id.value;
@@ -205,12 +258,12 @@ Status SubjectBook::save(diagnosis::StoreWriter& store, TimePoint now) {
   std::vector<std::pair<std::uint64_t*, std::uint64_t>> saved;
   for (auto& [subject, entry] : entries_) {
     const Values values = values_of(entry);
-    for (std::size_t i = 0; i < kNames.size(); ++i) {
+    for (std::size_t i = 0; i < kValues; ++i) {
       const std::uint64_t value = *values.at(i);
       std::uint64_t& before = entry.saved.at(i);
       const bool sight = values.at(i) == &entry.last_seen;
       if (sight ? value < before + kSightSeconds : value == before) continue;
-      changed.push_back({to_key(subject), std::string(kNames.at(i)), value});
+      changed.push_back({to_key(subject), names().at(i), value});
       saved.emplace_back(&before, value);
     }
   }

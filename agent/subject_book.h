@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,7 +53,18 @@ class SubjectBook {
 
   [[nodiscard]] std::vector<exporters::SubjectCounters> all() const;
 
+  // A run of it ended. One that was never seen gets counters where there is room.
+  void died(const identity::Subject& subject, diagnosis::VerdictClass verdict, TimePoint now);
+  // systemd started a unit again; `result`: how its run before ended (kUnitResults).
+  void restarted(const identity::Subject& unit, std::string_view result, TimePoint now);
+
  private:
+  static constexpr std::size_t kPlainValues = 12;
+  static constexpr std::size_t kValues =
+      kPlainValues + exporters::kVerdictClasses + exporters::kUnitResults.size();
+  // Names in the store of what values_of() gives, in its order.
+  [[nodiscard]] static const std::array<std::string, kValues>& names();
+
   // What the kernel's counters of the subject's cgroup were when they were added up.
   struct Seen {
     std::uint64_t boot = 0;
@@ -64,11 +76,11 @@ class SubjectBook {
   struct Entry {
     exporters::SubjectCounters counters;
     Seen seen;
-    std::uint64_t last_seen = 0;            // wall seconds
-    std::uint64_t round = 0;                // of observe() in which it was seen last
-    std::array<std::uint64_t, 11> saved{};  // what the store has of values_of()
+    std::uint64_t last_seen = 0;                 // wall seconds
+    std::uint64_t round = 0;                     // of observe() in which it was seen last
+    std::array<std::uint64_t, kValues> saved{};  // what the store has of values_of()
   };
-  using Values = std::array<std::uint64_t*, 11>;
+  using Values = std::array<std::uint64_t*, kValues>;
   using Entries = std::map<identity::Subject, Entry>;
   struct Sight {
     const cgroup::Sample* sample = nullptr;
@@ -79,6 +91,8 @@ class SubjectBook {
   using Unseen = std::set<std::pair<std::uint64_t, identity::Subject>>;
 
   static Values values_of(Entry& entry);
+  // nullptr: there is no room for one that is not known.
+  [[nodiscard]] Entry* entry_of(const identity::Subject& subject, TimePoint now);
   [[nodiscard]] static std::vector<Sight> past(const cgroup::Snapshot& snapshot);
   std::size_t enter(const std::vector<Sight>& strange, TimePoint now);
   [[nodiscard]] bool is_full(const identity::Subject& subject) const;

@@ -194,4 +194,22 @@ inline constexpr std::uint64_t kSpaceForVerdicts = 8U * 1024U * 1024U;
 // Days of recording looked at: ten years of files.
 inline constexpr std::size_t kRecordedDays = 3660;
 
+// Events kept of each kind, so that a chatty one (policy_write) does not push out the rare ones:
+// some 400 bytes each, 20 MB in all, for two weeks.
+inline constexpr std::size_t kStoredEventsPerKind = 5000;
+inline constexpr std::uint64_t kStoredEventSeconds = 14U * 24U * 3600U;
+// Events between two looks of the store; a policy for 10,000 cgroups that is new makes so many
+// writes, and what does not fit is counted.
+inline constexpr std::size_t kPendingEvents = 2000;
+// PSI triggers of all policies: the kernel looks at each several times per window, and ending one
+// takes it some 10 ms.
+inline constexpr std::size_t kPressureTriggers = 128;
+// Units of systemd that are followed: a large node has some hundreds, timers and sockets included.
+inline constexpr std::size_t kWatchedUnits = 5000;
+// Ends of units that wait for what the kernel tells of OOM kills, a few seconds each; a unit that
+// ends while there are so many gets no verdict but UNKNOWN.
+inline constexpr std::size_t kUnitEndsPending = 256;
+// Cgroups whose memory limit was hit without a kill, remembered one by one.
+inline constexpr std::size_t kOomWaits = 1000;
+
 }  // namespace cgwarden::limits

@@ -2,9 +2,12 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 
+#include "base/log_journal.h"
 #include "base/text.h"
 
 namespace cgwarden::log {
@@ -55,7 +58,8 @@ void append_value(std::string& line, std::string_view value) {
 
 void set_level(Level level) { logger().set_level(native(level)); }
 
-void event(Level level, std::string_view name, std::initializer_list<Field> fields) {
+void event(Level level, std::string_view name, std::span<const Field> fields,
+           std::string_view message_id) {
   if (!logger().should_log(native(level))) return;
   std::string line(name);
   for (const auto& [key, value] : fields) {
@@ -64,6 +68,8 @@ void event(Level level, std::string_view name, std::initializer_list<Field> fiel
     line += '=';
     append_value(line, value);
   }
+  static const bool journal = is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"));
+  if (journal && send_to_journal(journal_fields(level, name, fields, message_id, line))) return;
   logger().log(native(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -12,7 +12,7 @@ namespace cgwarden::cgroup {
 
 // An instance of its own in tracefs (Documentation/trace/ftrace.rst "Instances") in which only the
 // events of cgroup/trace_line.h are on: nobody else's tracing is changed or seen. Gone when
-// destroyed; what a killed process left is swept by its name's pid at the next open().
+// destroyed; what a killed process left is swept at the next open().
 //
 //   CGW_ASSIGN(TraceInstance trace, TraceInstance::open());
 //   poll(trace.fd(), POLLIN); CGW_ASSIGN(auto events, trace.drain());
@@ -37,7 +37,9 @@ class TraceInstance {
  private:
   TraceInstance(UniqueFd instances, std::string name)
       : instances_(std::move(instances)), name_(std::move(name)) {}
+  [[nodiscard]] static Result<TraceInstance> open_once();
   [[nodiscard]] Status set_up();
+  [[nodiscard]] Status set_options() const;
   [[nodiscard]] Status write(const std::string& file, std::string_view text) const;
 
   UniqueFd instances_;  // the directory "instances"

@@ -36,6 +36,7 @@ struct Values {
   BundleOptions bundle;
   HistoryOptions history;
   DumpOptions dump;
+  EventsOptions events;
   AuditOptions audit;
   TopOptions top;
   ImageImportOptions image;
@@ -353,6 +354,15 @@ void add_recording(CLI::App& app, Values& values) {
   add_json(*moment, values);
 }
 
+void add_events(CLI::App& app, Values& values) {
+  add_event_options(
+      *add_command(app, values, "events",
+                   "Show what happened: OOM kills, deaths, freezes, pressure",
+                   "cgwarden events --since 1h --kind oom_kill\n  cgwarden events -f --cgroup web",
+                   [&values] { return events(values.common, values.events); }),
+      values.events);
+}
+
 void add_audit(CLI::App& app, Values& values) {
   AuditOptions& options = values.audit;
   auto* command =
@@ -497,6 +507,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_agent(app, values);
   add_workload_commands(app, values);
   add_recording(app, values);
+  add_events(app, values);
   add_audit(app, values);
   add_image_commands(app, values);
   add_policy_commands(app, values);

@@ -8,6 +8,10 @@
 #include "agent/options.h"
 #include "base/units.h"
 
+namespace CLI {
+class App;
+}  // namespace CLI
+
 // The commands, one .cpp each. They print results on stdout and failures as one sentence on stderr,
 // and return the exit code (exit_code.h).
 namespace cgwarden::cli {
@@ -150,6 +154,19 @@ struct TopOptions {
 // `cgwarden top`, `cgwarden replay -t TIME`
 int run_top(const Common& common, const TopOptions& options);
 int run_replay(const Common& common, const TopOptions& options);
+
+struct EventsOptions {
+  std::string since;  // as in LogsOptions
+  std::string until;
+  std::vector<std::string> kinds;  // none: all
+  std::string about;               // event_text.h is_about(); empty: all
+  bool follow = false;
+  std::optional<std::size_t> lines;
+  bool json = false;
+};
+// `cgwarden events`, from the store alone.
+int events(const Common& common, const EventsOptions& options);
+void add_event_options(CLI::App& command, EventsOptions& options);
 
 struct AuditOptions {
   std::string target;            // a workload, a container's id or the start of one, or a pid

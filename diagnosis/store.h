@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,14 +10,28 @@
 #include <vector>
 
 #include "base/result.h"
+#include "diagnosis/event.h"
 #include "diagnosis/verdict.h"
 
 namespace cgwarden::diagnosis {
 
-// The verdict store: one SQLite file (<state dir>/store.db, journal_mode=TRUNCATE,
-// synchronous=FULL, not WAL: Debian's 3.40.1 has the WAL-reset corruption). Schema in
-// store_schema.h. This is the reading side: opened read-only, safe beside a writing agent and
-// without one. Thread rule: one thread per object.
+// Which events a reader wants.
+struct EventFilter {
+  std::int64_t after = 0;  // ids above this one
+  Usec since{0};           // wall clock; both ends included
+  Usec until{~std::uint64_t{0}};
+  std::function<bool(const Event& event)> matches = {};  // empty: all
+  std::size_t most = 1000;                               // the newest that match
+};
+struct StoredEvent {
+  std::int64_t id = 0;  // rises
+  Event event;
+};
+
+// The store of verdicts, counters and events: one SQLite file (<state dir>/store.db,
+// journal_mode=TRUNCATE, synchronous=FULL, not WAL: Debian's 3.40.1 has the WAL-reset corruption).
+// Schema in store_schema.h. This is the reading side: opened read-only, safe beside a writing agent
+// and without one. Thread rule: one thread per object.
 class StoreReader {
  public:
   // vanished: no store yet. malformed: not ours, or damaged; the sentence says which and what to
@@ -33,6 +48,8 @@ class StoreReader {
   [[nodiscard]] Result<std::vector<Verdict>> verdicts_since(Usec wall, std::size_t limit) const;
   // Every workload that has a verdict, sorted.
   [[nodiscard]] Result<std::vector<std::string>> workloads() const;
+  // Oldest first. None in a file of schema version 1, which no newer agent has opened yet.
+  [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventFilter& filter) const;
 
  private:
   struct Impl;
@@ -43,7 +60,9 @@ class StoreReader {
 // The writing side, used by the agent only.
 class StoreWriter {
  public:
-  // Creates the file and its schema; refuses a newer schema version by name; a damaged or foreign
+  // Creates the file and its schema, or brings an older schema up to date in one transaction (on a
+  // full disk the older one goes on, without events, and `notice` says so);
+  // refuses a newer schema version by name; a damaged or foreign
   // file is moved aside to PATH.damaged-<wall seconds> and said in `notice`.
   [[nodiscard]] static Result<StoreWriter> open(const std::string& path,
                                                 std::uint64_t wall_seconds);
@@ -64,6 +83,11 @@ class StoreWriter {
   // row; a counter replaces its old value.
   [[nodiscard]] Status put(std::span<const Verdict> verdicts, std::span<const Counter> counters);
   [[nodiscard]] Status put(const Verdict& verdict) { return put({&verdict, 1}, {}); }
+  // Appends events and replaces counters, all in one transaction or nothing; apart from verdicts,
+  // which must not be lost for an event. Of each kind the newest limits::kStoredEventsPerKind are
+  // kept, of the last limits::kStoredEventSeconds before the newest of `events`.
+  [[nodiscard]] Status put_events(std::span<const Event> events,
+                                  std::span<const Counter> counters = {});
   // Has this death been stored already? (After an agent restart.) `ended_wall` is
   // Verdict::when.wall.
   [[nodiscard]] Result<bool> has_death(std::string_view workload, unsigned incarnation,

@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "diagnosis/sqlite.h"
@@ -32,6 +34,7 @@ Result<Database> open_readable(const std::string& path) {
 struct StoreReader::Impl {
   Database database;
   std::string path;
+  std::int64_t version = 0;
 };
 
 StoreReader::StoreReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -57,6 +60,7 @@ Result<StoreReader> StoreReader::open(const std::string& path) {
   auto impl = std::make_unique<Impl>();
   impl->database = std::move(database);
   impl->path = path;
+  impl->version = version;
   return StoreReader(std::move(impl));
 }
 
@@ -100,6 +104,32 @@ Result<std::vector<std::string>> StoreReader::workloads() const {
     if (!row) return names;
     names.push_back(statement.text(0));
   }
+}
+
+Result<std::vector<StoredEvent>> StoreReader::events(const EventFilter& filter) const {
+  std::vector<StoredEvent> events;
+  if (impl_->version < 2) {
+    // An agent that was started since may have brought it up to date.
+    CGW_ASSIGN(impl_->version, impl_->database.pragma("user_version"));
+    if (impl_->version < 2) return events;
+  }
+  const auto wall = [](Usec time) {
+    constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+    return static_cast<std::int64_t>(std::min<std::uint64_t>(time.count(), kMost));
+  };
+  CGW_ASSIGN(auto statement,
+             impl_->database.prepare("SELECT id,json FROM event WHERE id>?1 AND "
+                                     "when_wall_usec>=?2 AND when_wall_usec<=?3 ORDER BY id DESC"));
+  statement.bind(filter.after).bind(wall(filter.since)).bind(wall(filter.until));
+  while (events.size() < filter.most) {
+    CGW_ASSIGN(const bool row, statement.step());
+    if (!row) break;
+    CGW_ASSIGN(Event event, parse_event(statement.text(1), impl_->path));
+    if (filter.matches && !filter.matches(event)) continue;
+    events.push_back({statement.integer(0), std::move(event)});
+  }
+  std::ranges::reverse(events);
+  return events;
 }
 
 }  // namespace cgwarden::diagnosis

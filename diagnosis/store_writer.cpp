@@ -1,8 +1,11 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -17,7 +20,24 @@ namespace {
 
 std::int64_t wall(const TimePoint& time) { return static_cast<std::int64_t>(time.wall.count()); }
 
-// An empty new file gets the schema; ours is taken as it is; anything else is malformed.
+Status check_pages(const Database& database, const std::string& path) {
+  CGW_ASSIGN(auto check, database.prepare("PRAGMA quick_check(1)"));
+  CGW_ASSIGN(const bool row, check.step());
+  if (!row || check.text(0) != "ok") return fail(Error::malformed("read", path, "it is damaged"));
+  return {};
+}
+
+Status upgrade(const Database& database) {
+  CGW_ASSIGN(auto transaction, Database::Transaction::begin(database));
+  Status done = database.execute(kStoreUpgradeFrom1);
+  if (done) done = transaction.commit();
+  // On a full disk verdicts go on in the tables that are there.
+  if (!done && done.error().kind == ErrorKind::io) return {};
+  return done;
+}
+
+// An empty new file gets the schema, an older one of ours is brought up to date; anything else is
+// malformed.
 Status take_up(const Database& database, const std::string& path) {
   CGW_ASSIGN(const std::int64_t application, database.pragma("application_id"));
   CGW_ASSIGN(const std::int64_t version, database.pragma("user_version"));
@@ -26,12 +46,10 @@ Status take_up(const Database& database, const std::string& path) {
                       "it was written by a newer cgwarden (schema " + std::to_string(version) +
                           "); run that version or name another --state-dir"});
   }
-  if (application == kStoreApplicationId && version == kStoreSchemaVersion) {
+  if (application == kStoreApplicationId && version >= 1) {
     CGW_TRY(database.execute(kStorePragmas));
-    CGW_ASSIGN(auto check, database.prepare("PRAGMA quick_check(1)"));
-    CGW_ASSIGN(const bool row, check.step());
-    if (!row || check.text(0) != "ok") return fail(Error::malformed("read", path, "it is damaged"));
-    return {};
+    CGW_TRY(check_pages(database, path));
+    return version == 1 ? upgrade(database) : Status{};
   }
   CGW_ASSIGN(auto tables, database.prepare("SELECT count(*) FROM sqlite_master"));
   CGW_ASSIGN(const bool row, tables.step());
@@ -90,6 +108,39 @@ Status put_counters(const Database& database, std::span<const StoreWriter::Count
   return {};
 }
 
+Status append_events(const Database& database, std::span<const Event> events) {
+  CGW_ASSIGN(auto insert,
+             database.prepare("INSERT INTO event(kind,when_wall_usec,json) VALUES(?1,?2,?3)"));
+  for (const Event& event : events) {
+    insert.bind(to_string(event.kind)).bind(wall(event.when)).bind(to_json(event));
+    CGW_TRY(insert.run());
+  }
+  return {};
+}
+
+Status prune_events(const Database& database, std::span<const Event> events) {
+  CGW_ASSIGN(auto most,
+             database.prepare("DELETE FROM event WHERE kind=?1 AND id<=(SELECT id FROM event WHERE "
+                              "kind=?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"));
+  std::set<EventKind> kinds;
+  Usec newest{0};
+  for (const Event& event : events) {
+    kinds.insert(event.kind);
+    newest = std::max(newest, event.when.wall);
+  }
+  for (const EventKind kind : kinds) {
+    most.bind(to_string(kind)).bind(static_cast<std::int64_t>(limits::kStoredEventsPerKind));
+    CGW_TRY(most.run());
+  }
+  const Usec kept = std::chrono::seconds(limits::kStoredEventSeconds);
+  if (newest < kept) return {};
+  // Ids rise with time: only the oldest can be too old.
+  CGW_ASSIGN(auto old, database.prepare("DELETE FROM event WHERE when_wall_usec<?1 AND id IN "
+                                        "(SELECT id FROM event ORDER BY id LIMIT 1000)"));
+  old.bind(static_cast<std::int64_t>((newest - kept).count()));
+  return old.run();
+}
+
 }  // namespace
 
 struct StoreWriter::Impl {
@@ -120,6 +171,11 @@ Result<StoreWriter> StoreWriter::open(const std::string& path, std::uint64_t wal
     database = open_ours(path);
   }
   if (!database) return fail(database.error());
+  if (const auto version = database->pragma("user_version");
+      version && *version < kStoreSchemaVersion) {
+    impl->notice = "the disk is full or cannot be written: " + path +
+                   " keeps the schema of an older version, and no events, until the next start";
+  }
   impl->database = std::move(*database);
   return StoreWriter(std::move(impl));
 }
@@ -128,6 +184,15 @@ Status StoreWriter::put(std::span<const Verdict> verdicts, std::span<const Count
   if (verdicts.empty() && counters.empty()) return {};
   CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
   for (const auto& verdict : verdicts) CGW_TRY(put_verdict(impl_->database, verdict));
+  CGW_TRY(put_counters(impl_->database, counters));
+  return transaction.commit();
+}
+
+Status StoreWriter::put_events(std::span<const Event> events, std::span<const Counter> counters) {
+  if (events.empty() && counters.empty()) return {};
+  CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
+  CGW_TRY(append_events(impl_->database, events));
+  if (!events.empty()) CGW_TRY(prune_events(impl_->database, events));
   CGW_TRY(put_counters(impl_->database, counters));
   return transaction.commit();
 }

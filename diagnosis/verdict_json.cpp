@@ -1,60 +1,18 @@
-#include <nlohmann/json.hpp>
-
-#include <set>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "diagnosis/strict_json.h"
 #include "diagnosis/verdict.h"
 
 namespace cgwarden::diagnosis {
 namespace {
 
-using Json = nlohmann::json;
-
-Json to_object(const TimePoint& time) {
-  return {{"boottime_usec", time.boottime.count()}, {"wall_usec", time.wall.count()}};
-}
-
-[[noreturn]] void refuse(const std::string& why) {
-  throw Json::other_error::create(501, why, nullptr);
-}
-
-// The library converts -1, 1.5 and 2^40 to some unsigned silently.
-template <typename Integer>
-Integer integer(const Json& object, const char* key) {
-  const Json& value = object.at(key);
-  if (value.is_number_unsigned()) {
-    const auto number = value.get<std::uint64_t>();
-    if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
-  } else if (value.is_number_integer()) {
-    const auto number = value.get<std::int64_t>();
-    if (std::in_range<Integer>(number)) return static_cast<Integer>(number);
-  }
-  refuse(std::string(key) + " is not an integer in its range");
-}
-
-TimePoint time_of(const Json& object) {
-  return {Usec(integer<std::uint64_t>(object, "boottime_usec")),
-          Usec(integer<std::uint64_t>(object, "wall_usec"))};
-}
-
-// The schema needs three levels; the parser keeps the last of two equal keys, which hides one.
-Json parse_strictly(const std::string& text) {
-  constexpr int kDepth = 8;
-  std::vector<std::set<std::string>> keys;
-  return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > kDepth) refuse("it is nested too deeply");
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      refuse("a key is there twice");
-    }
-    return true;
-  });
-}
+using json::integer;
+using json::Json;
+using json::refuse;
+using json::time_of;
 
 Json actor_object(const Actor& actor) {
   Json object{{"what", actor.what}};
@@ -147,8 +105,8 @@ std::string to_json(const Verdict& verdict) {
               {"confidence", to_string(verdict.confidence)},
               {"subject", to_string(verdict.subject)},
               {"death", verdict.death},
-              {"from", to_object(verdict.from)},
-              {"when", to_object(verdict.when)},
+              {"from", json::to_object(verdict.from)},
+              {"when", json::to_object(verdict.when)},
               {"answer", verdict.answer},
               {"actor", nullptr},
               {"limit", nullptr},
@@ -174,12 +132,12 @@ std::string to_json(const Verdict& verdict) {
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<Verdict> parse_verdict(const std::string& json, const std::string& where) {
-  if (json.size() > limits::kStateFileBytes) {
+Result<Verdict> parse_verdict(const std::string& text, const std::string& where) {
+  if (text.size() > limits::kStateFileBytes) {
     return fail(Error::malformed("read", where, "it is too large for a verdict"));
   }
   try {
-    const Json object = parse_strictly(json);
+    const Json object = json::parse_strictly(text);
     if (integer<int>(object, "version") != kVerdictVersion) {
       return fail(Error::malformed("read", where, "it is of another version of cgwarden"));
     }

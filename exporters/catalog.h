@@ -90,7 +90,8 @@ struct WorkloadMetric {
 struct SubjectMetric {
   Metric metric;
   identity::Subject::Kind kind;
-  Value (*read)(const SubjectCounters& counters) = nullptr;
+  std::string_view label;  // beside the subject's own, "" for none
+  void (*visit)(const SubjectCounters& counters, LineSink& sink) = nullptr;
 };
 
 // Those of no group first, then by group.

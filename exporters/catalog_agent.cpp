@@ -62,8 +62,9 @@ const std::vector<Metric>& agent_metrics() {
       {"cgwarden_agent_subjects_dropped_total", counter, "",
        "Units and containers that got no counters of their own because there are too many."},
       {"cgwarden_node_oom_kills_total", counter, "",
-       "OOM kills of the whole node, own workloads or not, since the agent's start. The kill of a "
-       "group (memory.oom.group) is one, whatever it killed. attributed=\"no\": the cgroup is not "
+       "OOM kills of the whole node, own workloads or not, while an agent ran; it goes on over "
+       "restarts of the agent and reboots. The kill of a group (memory.oom.group) is one, whatever "
+       "it killed. attributed=\"no\": the cgroup is not "
        "known."},
       {"cgwarden_node_oom_victims_total", counter, "",
        "Processes that those OOM kills killed, where known."},
@@ -73,6 +74,20 @@ const std::vector<Metric>& agent_metrics() {
       {"cgwarden_agent_oom_trace_lost_events_total", counter, "",
        "OOM and cgroup events overwritten before the agent read them; the counters of the kernel "
        "then tell of their kills, without a cgroup."},
+      {"cgwarden_agent_oom_trace_malformed_lines_total", counter, "",
+       "Lines of the OOM trace that this version cannot read; the counters of the kernel then tell "
+       "of their kills, without a cgroup."},
+      {"cgwarden_agent_events_total", counter, "",
+       "Events told of: kept in the store, sent over D-Bus and logged (cgwarden events)."},
+      {"cgwarden_agent_events_dropped_total", counter, "",
+       "Of them, events that could not be kept in the store."},
+      {"cgwarden_agent_pressure_triggers", gauge, "",
+       "PSI triggers that are armed, of those that policies ask for (watch.pressure)."},
+      {"cgwarden_agent_pressure_fired_total", counter, "",
+       "Times that a PSI trigger of a policy fired, at most once per window each."},
+      {"cgwarden_agent_unit_watch_working", gauge, "",
+       "1 if systemd tells the agent of its units; 0 means that the deaths and restarts of units "
+       "are not counted."},
       {"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
        "Time to answer a scrape of /metrics, compression included."},
       {"cgwarden_agent_scrape_bytes_total", counter, "bytes",

@@ -8,12 +8,32 @@ using enum MetricType;
 using enum identity::Subject::Kind;
 
 template <auto Counter>
-Value count(const SubjectCounters& counters) {
-  return Value::count(counters.*Counter);
+void count(const SubjectCounters& counters, LineSink& sink) {
+  sink.line("", Value::count(counters.*Counter));
 }
 
-Value throttled(const SubjectCounters& counters) {
-  return Value::seconds(Usec{counters.throttled_usec});
+void throttled(const SubjectCounters& counters, LineSink& sink) {
+  sink.line("", Value::seconds(Usec{counters.throttled_usec}));
+}
+
+void deaths(const SubjectCounters& counters, LineSink& sink) {
+  const bool of_unit = counters.subject.kind == unit;
+  for (const auto verdict : diagnosis::all_verdict_classes()) {
+    using enum diagnosis::VerdictClass;
+    if (verdict == diagnosis::VerdictClass::throttled) continue;  // is no death
+    // Nothing on the node tells how a container ended otherwise.
+    const bool known = verdict == oom_own_limit || verdict == oom_ancestor_limit ||
+                       verdict == oom_global || verdict == unknown;
+    if (!of_unit && !known) continue;
+    sink.line(label("verdict", to_string(verdict)),
+              Value::count(counters.deaths.at(static_cast<std::size_t>(verdict))));
+  }
+}
+
+void restarts(const SubjectCounters& counters, LineSink& sink) {
+  for (std::size_t i = 0; i < kUnitResults.size(); ++i) {
+    sink.line(label("reason", kUnitResults.at(i)), Value::count(counters.restarts.at(i)));
+  }
 }
 
 }  // namespace
@@ -36,35 +56,65 @@ const std::vector<SubjectMetric>& subject_metrics() {
       {{"cgwarden_unit_starts_total", counter, "",
         "Cgroups that the unit had since the agent first saw it: its starts."},
        unit,
+       "",
        count<&SubjectCounters::starts>},
       {{"cgwarden_unit_oom_kills_total", counter, "",
         "OOM kills in the unit over all its cgroups (memory.events)."},
        unit,
+       "",
        count<&SubjectCounters::oom_kills>},
       {{"cgwarden_unit_throttled_seconds_total", counter, "seconds",
         "Time the unit was held back by cpu.max over all its cgroups."},
        unit,
+       "",
        throttled},
       {{"cgwarden_unit_memory_high_events_total", counter, "",
         "Times memory.high slowed the unit down, over all its cgroups."},
        unit,
+       "",
        count<&SubjectCounters::memory_high_events>},
+      {{"cgwarden_unit_deaths_total", counter, "",
+        "Runs of the service that ended, by verdict (the runbook has them all), while an agent "
+        "ran; those that were stopped as asked are STOPPED."},
+       unit,
+       "verdict",
+       deaths},
+      {{"cgwarden_unit_restarts_total", counter, "",
+        "Automatic restarts of the service by systemd's Result of the run before."},
+       unit,
+       "reason",
+       restarts},
       {{"cgwarden_container_starts_total", counter, "",
         "Cgroups that the container had since the agent first saw its name: its starts."},
        container,
+       "",
        count<&SubjectCounters::starts>},
       {{"cgwarden_container_oom_kills_total", counter, "",
         "OOM kills in the container over all its cgroups (memory.events)."},
        container,
+       "",
        count<&SubjectCounters::oom_kills>},
       {{"cgwarden_container_throttled_seconds_total", counter, "seconds",
         "Time the container was held back by cpu.max over all its cgroups."},
        container,
+       "",
        throttled},
       {{"cgwarden_container_memory_high_events_total", counter, "",
         "Times memory.high slowed the container down, over all its cgroups."},
        container,
+       "",
        count<&SubjectCounters::memory_high_events>},
+      {{"cgwarden_container_deaths_total", counter, "",
+        "Cgroups of the container that ended, by verdict; UNKNOWN is all but OOM kills, because "
+        "the node does not tell of exit codes."},
+       container,
+       "verdict",
+       deaths},
+      {{"cgwarden_container_restarts_total", counter, "",
+        "Times the container came again with another cgroup in the same boot."},
+       container,
+       "",
+       count<&SubjectCounters::container_restarts>},
   };
   return metrics;
 }

@@ -70,7 +70,7 @@ class SubjectSection final : public PageSection {
     const SubjectMetric& metric = subject_metrics()[family];
     if (subjects_[row].subject.kind != metric.kind) return;
     lines.about(labels_[row]);
-    lines.line("", metric.read(subjects_[row]));
+    metric.visit(subjects_[row], lines);
   }
 
  private:

@@ -116,10 +116,11 @@ std::string metrics_reference() {
       "out are names made for one use (`run-*.scope`, sessions,\nsandboxes of pods).\n\n";
   out += kTableHead;
   for (const SubjectMetric& metric : subject_metrics()) {
-    append_row(out, metric.metric,
-               metric.kind == identity::Subject::Kind::unit
-                   ? "`unit`, `uid`"
-                   : "`container`, `pod`, `namespace`, `runtime`, `uid`");
+    std::string labels = metric.kind == identity::Subject::Kind::unit
+                             ? "`unit`, `uid`"
+                             : "`container`, `pod`, `namespace`, `runtime`, `uid`";
+    if (!metric.label.empty()) labels += ", `" + std::string(metric.label) + "`";
+    append_row(out, metric.metric, labels);
   }
   out += "\n## The agent\n\n";
   out += kTableHead;

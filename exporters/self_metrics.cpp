@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "exporters/catalog.h"
 #include "exporters/escape.h"
@@ -97,6 +98,8 @@ struct Collector {
 };
 
 constexpr std::array<std::string_view, 3> kDiscoveryKinds{"fanotify", "inotify", "polling"};
+constexpr std::array<std::string_view, 3> kPressureResources{"cpu", "memory", "io"};
+constexpr std::array<std::string_view, 2> kPressureLines{"some", "full"};
 
 }  // namespace
 
@@ -157,6 +160,25 @@ struct SelfMetrics::Impl {
     }
     return made;
   }
+  static std::vector<Counter*> make_events(prometheus::Registry& registry) {
+    auto& events = counters(registry, "cgwarden_agent_events_total");
+    std::vector<Counter*> made;
+    for (const auto kind : diagnosis::all_event_kinds()) {
+      made.push_back(&events.Add({{"kind", std::string(to_string(kind))}}));
+    }
+    return made;
+  }
+  static std::array<Counter*, kPressureResources.size() * kPressureLines.size()> make_fired(
+      prometheus::Registry& registry) {
+    auto& fired = counters(registry, "cgwarden_agent_pressure_fired_total");
+    std::array<Counter*, kPressureResources.size() * kPressureLines.size()> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made.at(i) =
+          &fired.Add({{"resource", std::string(kPressureResources.at(i / kPressureLines.size()))},
+                      {"kind", std::string(kPressureLines.at(i % kPressureLines.size()))}});
+    }
+    return made;
+  }
 
   prometheus::Registry registry;
   Gauge& build = family(prometheus::BuildGauge(), registry, "cgwarden_build_info")
@@ -200,6 +222,14 @@ struct SelfMetrics::Impl {
   Gauge& oom_trace_working = gauge(registry, "cgwarden_agent_oom_trace_working");
   Counter& oom_trace_lost =
       counters(registry, "cgwarden_agent_oom_trace_lost_events_total").Add({});
+  Counter& oom_trace_malformed =
+      counters(registry, "cgwarden_agent_oom_trace_malformed_lines_total").Add({});
+  std::vector<Counter*> events = make_events(registry);  // by EventKind
+  Counter& events_dropped = counters(registry, "cgwarden_agent_events_dropped_total").Add({});
+  Gauge& pressure_triggers = gauge(registry, "cgwarden_agent_pressure_triggers");
+  std::array<Counter*, kPressureResources.size() * kPressureLines.size()> pressure_fired =
+      make_fired(registry);
+  Gauge& unit_watch_working = gauge(registry, "cgwarden_agent_unit_watch_working");
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -296,6 +326,40 @@ void SelfMetrics::node_oom(bool attributed, std::size_t victims) {
   (attributed ? impl_->ooms_attributed : impl_->ooms_unattributed).Increment();
   impl_->oom_victims.Increment(static_cast<double>(victims));
 }
+
+void SelfMetrics::oom_trace_malformed(std::uint64_t lines) {
+  impl_->oom_trace_malformed.Increment(static_cast<double>(lines));
+}
+
+void SelfMetrics::node_oom_before(std::uint64_t attributed, std::uint64_t unattributed,
+                                  std::uint64_t victims) {
+  impl_->ooms_attributed.Increment(static_cast<double>(attributed));
+  impl_->ooms_unattributed.Increment(static_cast<double>(unattributed));
+  impl_->oom_victims.Increment(static_cast<double>(victims));
+}
+
+void SelfMetrics::event(diagnosis::EventKind kind) {
+  impl_->events.at(static_cast<std::size_t>(kind))->Increment();
+}
+
+void SelfMetrics::events_dropped(std::size_t count) {
+  impl_->events_dropped.Increment(static_cast<double>(count));
+}
+
+void SelfMetrics::pressure_triggers(std::size_t armed) {
+  impl_->pressure_triggers.Set(static_cast<double>(armed));
+}
+
+void SelfMetrics::pressure_fired(std::string_view resource, std::string_view line) {
+  const auto at = [](const auto& names, std::string_view name) {
+    return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
+  };
+  const std::size_t index =
+      at(kPressureResources, resource) * kPressureLines.size() + at(kPressureLines, line);
+  if (index < impl_->pressure_fired.size()) impl_->pressure_fired.at(index)->Increment();
+}
+
+void SelfMetrics::unit_watch(bool works) { impl_->unit_watch_working.Set(works ? 1 : 0); }
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {
   impl_->scrape_duration.Observe(in_seconds(duration));

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "cgroup/sampler.h"
+#include "diagnosis/event.h"
 #include "exporters/metrics.h"
 
 namespace cgwarden::exporters {
@@ -57,7 +58,19 @@ class SelfMetrics {
   // Whether the kernel's OOM events can be read.
   void oom_trace(bool works);
   void oom_trace_lost(std::uint64_t events);
+  // Lines of the trace that are not as this kernel should print them.
+  void oom_trace_malformed(std::uint64_t lines);
   void node_oom(bool attributed, std::size_t victims);
+  // What earlier agents counted; once, at the start.
+  void node_oom_before(std::uint64_t attributed, std::uint64_t unattributed, std::uint64_t victims);
+  void event(diagnosis::EventKind kind);
+  void events_dropped(std::size_t count);
+  // Of policies: how many PSI triggers are armed, and one that fired. `resource`: "cpu", "memory"
+  // or "io"; `line`: "some" or "full".
+  void pressure_triggers(std::size_t armed);
+  void pressure_fired(std::string_view resource, std::string_view line);
+  // Whether systemd tells of its units.
+  void unit_watch(bool works);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "identity/block_devices.h"
@@ -34,6 +37,14 @@ struct WorkloadCounters {
   std::optional<bool> healthy = {};          // absent: it does not run, or has no health check
 };
 
+// How a run of a unit ended, in systemd's words (Result= of systemd.service(5)); the last stands
+// for those of later versions.
+inline constexpr std::array<std::string_view, 10> kUnitResults{
+    "success", "exit-code", "signal",   "core-dump", "watchdog",
+    "timeout", "oom-kill",  "protocol", "resources", "other"};
+inline constexpr std::size_t kVerdictClasses =
+    static_cast<std::size_t>(diagnosis::VerdictClass::unknown) + 1;
+
 // Counters of one systemd unit or named container over all its cgroups, that survive the agent.
 struct SubjectCounters {
   identity::Subject subject = {};
@@ -41,6 +52,9 @@ struct SubjectCounters {
   std::uint64_t oom_kills = 0;  // a group kill is one
   std::uint64_t throttled_usec = 0;
   std::uint64_t memory_high_events = 0;
+  std::array<std::uint64_t, kVerdictClasses> deaths = {};        // by VerdictClass
+  std::array<std::uint64_t, kUnitResults.size()> restarts = {};  // of a unit, by kUnitResults
+  std::uint64_t container_restarts = 0;  // of a container: it came again with another cgroup
 };
 
 // What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces

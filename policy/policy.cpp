@@ -9,6 +9,7 @@
 
 #include "policy/document.h"
 #include "policy/match.h"
+#include "policy/pressure_schema.h"
 #include "policy/resource_schema.h"
 
 namespace cgwarden::policy {
@@ -97,10 +98,11 @@ void read_policy(const Node& node, LoadedPolicies& out, Findings& findings) {
     if (word && *word == "plan") policy.mode = Mode::plan;
   }
   policy.resources = read_resources(document, findings);
+  if (const Node* watch = document.find("watch")) policy.pressure = read_watch(*watch, findings);
   document.refuse_unknown();
-  if (policy.resources.empty() && !findings.has_errors()) {
-    findings.warning(policy.position, "this policy sets nothing",
-                     "add cpu, memory or pids, for example: cpu: {weight: 200}");
+  if (policy.resources.empty() && policy.pressure.empty() && !findings.has_errors()) {
+    findings.warning(policy.position, "this policy sets nothing and watches nothing",
+                     "add cpu, memory, pids or watch, for example: cpu: {weight: 200}");
   }
   out.policies.push_back(std::move(policy));
 }

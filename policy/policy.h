@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cgroup/pressure_trigger.h"
 #include "policy/diagnostic.h"
 #include "policy/resources.h"
 
@@ -23,6 +24,7 @@ struct Policy {
   int priority = 0;                  // the higher wins a knob; equal: the later name in byte order
   Mode mode = Mode::enforce;
   Resources resources;
+  std::vector<cgroup::PressureThreshold> pressure;  // watch.pressure: what is told of
 };
 
 // All documents of one YAML text. Any error refuses the whole text: nothing half-loaded. `file`

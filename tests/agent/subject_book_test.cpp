@@ -306,5 +306,47 @@ TEST_F(SubjectBookTest, ASaveIsOneTransactionAndNoneWithoutAChange) {
   EXPECT_TRUE(next.all().empty());
 }
 
+TEST_F(SubjectBookTest, DeathsAndRestartsGoOnWithTheNextAgent) {
+  const identity::Subject web{.kind = identity::Subject::Kind::unit, .name = "web.service"};
+  auto store_of_both = store();
+  {
+    SubjectBook book(7);
+    observe(book, {{kWeb, 1}});
+    book.died(web, diagnosis::VerdictClass::exited, at_second(1001));
+    book.restarted(web, "exit-code", at_second(1001));
+    book.restarted(web, "a-word-of-later", at_second(1001));
+    EXPECT_TRUE(book.due(at_second(1002)));
+    ASSERT_TRUE(book.save(store_of_both, at_second(1002)));
+  }
+  SubjectBook next(8);
+  ASSERT_TRUE(next.load(store_of_both));
+  next.died(web, diagnosis::VerdictClass::exited, at_second(1003));
+  const auto counters = only(next);
+  EXPECT_EQ(counters.deaths.at(static_cast<std::size_t>(diagnosis::VerdictClass::exited)), 2U);
+  EXPECT_EQ(counters.deaths.at(static_cast<std::size_t>(diagnosis::VerdictClass::unknown)), 0U);
+  EXPECT_EQ(counters.restarts.at(1), 1U);   // exit-code
+  EXPECT_EQ(counters.restarts.back(), 1U);  // other
+  EXPECT_EQ(counters.starts, 1U);
+}
+
+TEST_F(SubjectBookTest, AContainerThatComesAgainWasRestarted) {
+  const std::string path = "/system.slice/docker-" + std::string(64, 'a') + ".scope";
+  SubjectBook book(7);
+  const identity::Subject box{.kind = identity::Subject::Kind::container, .name = "box"};
+  identity::Table::Map known;
+  for (const std::uint64_t id : {1U, 2U}) {
+    auto one = std::make_shared<identity::Known>();
+    one->subject = box;
+    known[id] = one;
+  }
+  const identity::Table table(known);
+  for (const std::uint64_t id : {1U, 1U, 2U}) {
+    const cgroup::Snapshot snapshot(at_second(1000), samples_of({{path, id}}));
+    book.observe(snapshot, table, at_second(1000));
+  }
+  EXPECT_EQ(only(book).container_restarts, 1U);
+  EXPECT_EQ(only(book).starts, 2U);
+}
+
 }  // namespace
 }  // namespace cgwarden::agent

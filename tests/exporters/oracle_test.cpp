@@ -58,8 +58,10 @@ class ViewCollectable final : public prometheus::Collectable {
       MetricFamily family = begin(metric.metric);
       for (const auto& counters : view_.subjects) {
         if (counters.subject.kind != metric.kind) continue;
-        Sink sink{family, {}};
-        sink.line(subject_labels(counters.subject), metric.read(counters));
+        ClientMetric base;
+        add_labels(base, subject_labels(counters.subject));
+        Sink sink{family, base.label};
+        metric.visit(counters, sink);
       }
       if (!family.metric.empty()) families.push_back(std::move(family));
     }

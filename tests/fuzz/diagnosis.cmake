@@ -1,3 +1,3 @@
-foreach(name IN ITEMS kmsg_record oom_log verdict_json recording_chunk recording_ring)
+foreach(name IN ITEMS event_json kmsg_record oom_log verdict_json recording_chunk recording_ring)
   cgwarden_fuzz(${name} diagnosis)
 endforeach()

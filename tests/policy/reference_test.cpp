@@ -51,7 +51,7 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
       policies += loaded->policies.size();
     }
   }
-  EXPECT_EQ(policies, 2U);
+  EXPECT_EQ(policies, 3U);
   EXPECT_EQ(workloads, 3U);
 }
 
@@ -64,6 +64,7 @@ TEST(ReferenceTest, TheExamplesSetEveryKnob) {
                 web.memory_low && web.memory_high && web.memory_max && web.memory_swap_max &&
                 web.memory_oom_group && web.pids_max);
     EXPECT_TRUE(policies.at(1).resources.cpu_idle);
+    EXPECT_EQ(policies.at(2).pressure.size(), 3U);
   }
 }
 

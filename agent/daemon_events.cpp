@@ -1,0 +1,188 @@
+// Daemon: what happened on the node, told to the store, the bus, the log and the metrics.
+#include <algorithm>
+#include <utility>
+
+#include "identity/identity.h"
+#include "identity/subject.h"
+
+#include "agent/daemon.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using diagnosis::Event;
+using diagnosis::EventKind;
+
+// The id of a path, unless the path is of one that lives and of one that went a moment ago.
+std::optional<CgroupId> only_id_of(const cgroup::Snapshot& snapshot, const std::string& path) {
+  std::optional<CgroupId> id;
+  if (const auto* sample = snapshot.find(path)) id = sample->id;
+  for (const auto* list : {&snapshot.gone(), &snapshot.ended()}) {
+    for (const auto& sample : *list) {
+      if (sample.path != path) continue;
+      if (id && *id != sample.id) return std::nullopt;
+      id = sample.id;
+    }
+  }
+  return id;
+}
+
+}  // namespace
+
+void Daemon::identify(Event& event) {
+  if (event.cgroup.empty()) return;
+  if (!event.id && last_snapshot_) event.id = only_id_of(*last_snapshot_, event.cgroup);
+  const auto table = identification_.table();
+  const identity::Known* known = event.id ? table->find(*event.id) : nullptr;
+  const identity::Identity identity = known ? known->identity : identity::of_path(event.cgroup);
+  event.unit = identity.unit;
+  event.container = identity.container.empty() ? identity.container_id : identity.container;
+  event.pod = identity.pod;
+  event.pod_namespace = identity.pod_namespace;
+  for (std::string_view path = event.cgroup; event.workload.empty() && !path.empty();
+       path = cgroup::parent_path(path)) {
+    const auto workload = workload_of_cgroup_.find(std::string(path));
+    if (workload != workload_of_cgroup_.end()) event.workload = workload->second;
+  }
+}
+
+void Daemon::tell(Event event) {
+  if (event.when.wall == Usec{0}) event.when = clock_.now();
+  identify(event);
+  events_->tell(std::move(event));
+}
+
+void Daemon::tell_of_agent(EventKind kind, const std::string& text) {
+  tell({.kind = kind, .text = text});
+}
+
+void Daemon::observe_events(const cgroup::Snapshot& snapshot) {
+  for (const auto& change : freeze_watch_.observe(snapshot)) {
+    const EventKind kind = change.frozen ? EventKind::frozen : EventKind::thawed;
+    const std::string name = change.frozen ? "cgroup_frozen" : "cgroup_thawed";
+    log::event(log::Level::info, name, {{"cgroup", printable(change.path)}}, message_id(kind));
+    tell({.kind = kind,
+          .when = snapshot.taken(),
+          .cgroup = change.path,
+          .id = change.id,
+          .text = change.frozen ? "all of its processes stand still (cgroup.freeze)"
+                                : "its processes go on"});
+  }
+  for (const auto& found : oom_without_victim_.observe(snapshot)) {
+    log::event(log::Level::warning, "oom_no_victim",
+               {{"cgroup", printable(found.path)}, {"times", std::to_string(found.times)}},
+               message_id(EventKind::oom_no_victim));
+    tell({.kind = EventKind::oom_no_victim,
+          .when = snapshot.taken(),
+          .cgroup = found.path,
+          .id = found.id,
+          .numbers = {{"times", found.times}},
+          .text = "its memory limit, or one below it, was hit " + std::to_string(found.times) +
+                  " times (memory.events oom) and no process was killed: none may be, or the one "
+                  "that was chosen cannot die"});
+  }
+}
+
+void Daemon::oom_happened(const diagnosis::OomIncident& incident) {
+  node_book_.add(incident);
+  run_ends_.add(incident);
+  tell(event_of(incident, clock_.now()));
+}
+
+void Daemon::policy_wrote(const policy::Write& write, const cgroup::WriteReport& report) {
+  tell({.kind = EventKind::policy_write,
+        .cgroup = write.cgroup,
+        .text = "policy " + write.policy + " wrote " + write.file + ": " + report.before + " -> " +
+                report.after});
+}
+
+void Daemon::pressure_fired(const PressureWatch::Fired& fired) {
+  const auto& threshold = fired.threshold;
+  const std::string over =
+      human_duration(threshold.stall) + " in " + human_duration(threshold.window);
+  log::event(log::Level::info, "pressure",
+             {{"cgroup", printable(fired.path)},
+              {"policy", fired.policy},
+              {"resource", threshold.resource},
+              {"line", threshold.line},
+              {"over", over}},
+             message_id(EventKind::pressure));
+  tell({.kind = EventKind::pressure,
+        .cgroup = fired.path,
+        .id = fired.id,
+        .numbers = {{"stall_usec", threshold.stall.count()},
+                    {"times", fired.times},
+                    {"window_usec", threshold.window.count()}},
+        .text = threshold.resource + ".pressure " + threshold.line + " was over " + over +
+                ", as policy " + fired.policy + " asks to be told" +
+                (fired.times > 1 ? "; " + std::to_string(fired.times) + " times since it was told"
+                                 : "")});
+}
+
+void Daemon::units_changed(const UnitTracker::News& news) {
+  const TimePoint now = clock_.now();
+  // Not of units with a name for one use.
+  const auto subject_of_unit = [](const std::string& unit) {
+    return identity::subject_of(identity::of_path("/system.slice/" + unit));
+  };
+  for (const auto& restart : news.restarts) {
+    if (const auto unit = subject_of_unit(restart.unit)) {
+      subjects_.restarted(*unit, restart.result, now);
+    }
+  }
+  for (const auto& end : news.ends) {
+    if (const auto unit = subject_of_unit(end.unit)) run_ends_.ended(*unit, end);
+  }
+}
+
+void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
+  const TimePoint now = clock_.now();
+  const auto identities = identification_.table();
+  for (const auto& sample : snapshot.ended()) {
+    const identity::Known* known = identities->find(sample.id);
+    if (known == nullptr || !known->subject) continue;
+    if (known->subject->kind != identity::Subject::Kind::container) continue;
+    run_ends_.ended({*known->subject, sample.path, now.boottime});
+  }
+  const auto records = [&](Usec from, Usec to) {
+    if (!kernel_log_ || !kernel_log_fault_.empty() || !kernel_log_->drain()) {
+      return std::vector<diagnosis::OomRecord>();
+    }
+    return kernel_log_->between(from, to).kills;
+  };
+  for (const auto& end : run_ends_.take(now.boottime, records)) {
+    const auto verdict = end.answer.verdict;
+    const bool of_unit = end.subject.kind == identity::Subject::Kind::unit;
+    subjects_.died(end.subject, verdict, now);
+    // Timers end their services all day; only what went wrong is news.
+    const bool fine = verdict == diagnosis::VerdictClass::stopped ||
+                      (verdict == diagnosis::VerdictClass::exited && end.status == 0);
+    if (fine || (!of_unit && verdict == diagnosis::VerdictClass::unknown)) continue;
+    log::event(log::Level::info, of_unit ? "unit_died" : "container_died",
+               {{of_unit ? "unit" : "container", printable(end.subject.name)},
+                {"verdict", std::string(to_string(verdict))},
+                {"answer", printable(end.answer.text)}},
+               message_id(EventKind::death));
+    Event event{.kind = EventKind::death,
+                .when = {end.ended, now.wall - std::min(now.wall, now.boottime - end.ended)},
+                .cgroup = end.cgroup,
+                .verdict = std::string(to_string(verdict)),
+                .text = end.answer.text};
+    (of_unit ? event.unit : event.container) = end.subject.name;
+    tell(std::move(event));
+  }
+}
+
+void Daemon::tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload) {
+  tell({.kind = EventKind::death,
+        .when = verdict.when,
+        .cgroup = payload,
+        .workload = verdict.workload,
+        .verdict = std::string(to_string(verdict.verdict)),
+        .numbers = {{"incarnation", verdict.incarnation}},
+        .text = verdict.answer});
+}
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "agent/event_loop.h"
+#include "agent/unit_tracker.h"
+#include "base/clock.h"
+#include "exporters/self_metrics.h"
+
+namespace cgwarden::agent {
+
+// The ends and restarts of the services of the system's systemd, as it tells of them on the bus. A
+// bus or a systemd that goes away is waited for; nothing blocks the loop but the connecting.
+class UnitWatch {
+ public:
+  using Told = std::function<void(const UnitTracker::News& news)>;
+  // All must outlive it. Without a bus or systemd it says so, and tries again every 5 s.
+  [[nodiscard]] static std::unique_ptr<UnitWatch> start(EventLoop& loop, const Clock& clock,
+                                                        exporters::SelfMetrics& metrics, Told told);
+  UnitWatch(const UnitWatch&) = delete;
+  UnitWatch& operator=(const UnitWatch&) = delete;
+  ~UnitWatch();
+
+ private:
+  struct Impl;
+  explicit UnitWatch(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cgwarden::agent

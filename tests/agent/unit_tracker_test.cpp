@@ -1,0 +1,189 @@
+#include "agent/unit_tracker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <csignal>
+
+#include "agent/run_ends.h"
+#include "base/limits.h"
+
+namespace cgwarden::agent {
+namespace {
+
+constexpr Usec kClockOffset{1'000'000};
+const std::string kService = "web.service";
+
+UnitProperties running(const std::string& invocation, std::uint64_t started) {
+  return {.active_state = "active",
+          .sub_state = "running",
+          .invocation = invocation,
+          .started = Usec(started),
+          .state_change = Usec(started)};
+}
+
+class UnitTrackerTest : public testing::Test {
+ protected:
+  UnitTracker::News tell(const UnitProperties& properties, const std::string& unit = kService) {
+    UnitTracker::News news;
+    EXPECT_TRUE(tracker_.update(unit, properties, kClockOffset, news));
+    return news;
+  }
+  // The signal of the Service interface, which comes first and tells of nothing by itself.
+  void service(const std::string& result, std::int32_t code, std::int32_t status,
+               std::uint64_t main_exit, std::uint32_t restarts) {
+    const auto news = tell({.result = result,
+                            .restarts = restarts,
+                            .main_pid = 42,
+                            .code = code,
+                            .status = status,
+                            .main_exit = Usec(main_exit)});
+    EXPECT_TRUE(news.ends.empty() && news.restarts.empty());
+  }
+  UnitTracker::News over(const std::string& active, const std::string& sub, std::uint64_t when,
+                         std::uint64_t active_exit = 0) {
+    return tell({.active_state = active,
+                 .sub_state = sub,
+                 .active_exit = Usec(active_exit),
+                 .state_change = Usec(when)});
+  }
+  UnitTracker tracker_{Usec(50)};
+};
+
+TEST_F(UnitTrackerTest, OneEndForOneRun) {
+  service("success", 0, 0, 0, 0);
+  EXPECT_TRUE(tell(running("a", 100)).ends.empty());
+  service("exit-code", CLD_EXITED, 3, 200, 0);
+  const auto news = over("failed", "failed", 201, 200);
+  ASSERT_EQ(news.ends.size(), 1U);
+  const auto& end = news.ends.front();
+  EXPECT_EQ(end.unit, kService);
+  EXPECT_EQ(end.result, "exit-code");
+  EXPECT_EQ(end.code, CLD_EXITED);
+  EXPECT_EQ(end.status, 3);
+  EXPECT_EQ(end.main_pid, 42);
+  EXPECT_EQ(end.started, Usec(100) + kClockOffset);
+  EXPECT_EQ(end.ended, Usec(200) + kClockOffset);
+  EXPECT_FALSE(end.stopped);
+  // systemctl reset-failed, daemon-reload.
+  EXPECT_TRUE(over("inactive", "dead", 300, 200).ends.empty());
+}
+
+TEST_F(UnitTrackerTest, RestartsHaveTheResultOfTheRunBefore) {
+  service("success", 0, 0, 0, 4);
+  EXPECT_TRUE(tell(running("a", 100)).restarts.empty());  // those of before are no news
+  service("signal", CLD_KILLED, SIGKILL, 200, 4);
+  EXPECT_EQ(over("activating", "auto-restart", 201, 200).ends.size(), 1U);
+  service("success", 0, 0, 0, 5);
+  const auto news = tell(running("b", 300));
+  ASSERT_EQ(news.restarts.size(), 1U);
+  EXPECT_EQ(news.restarts.front().result, "signal");
+  // Started by hand: systemd counts anew.
+  service("success", 0, 0, 0, 0);
+  EXPECT_TRUE(tell(running("c", 400)).restarts.empty());
+}
+
+TEST_F(UnitTrackerTest, StoppedIsWhatLeftItsActiveStateFirst) {
+  service("success", 0, 0, 0, 0);
+  (void)tell(running("a", 100));
+  service("success", CLD_KILLED, SIGTERM, 205, 0);
+  const auto news = over("inactive", "dead", 206, 200);
+  ASSERT_EQ(news.ends.size(), 1U);
+  EXPECT_TRUE(news.ends.front().stopped);
+}
+
+TEST_F(UnitTrackerTest, WhatEndedBeforeIsNoNews) {
+  service("exit-code", CLD_EXITED, 1, 20, 0);
+  EXPECT_TRUE(tell({.active_state = "failed",
+                    .sub_state = "failed",
+                    .invocation = "a",
+                    .started = Usec(10),
+                    .state_change = Usec(21)})
+                  .ends.empty());
+}
+
+TEST_F(UnitTrackerTest, AMainProcessOfARunBeforeSaysNothingOfThisOne) {
+  service("resources", CLD_EXITED, 1, 90, 0);
+  const auto news = tell({.active_state = "failed",
+                          .sub_state = "failed",
+                          .invocation = "a",
+                          .started = Usec(100),
+                          .state_change = Usec(110)});
+  ASSERT_EQ(news.ends.size(), 1U);
+  EXPECT_EQ(news.ends.front().code, 0);
+  EXPECT_EQ(news.ends.front().ended, Usec(110) + kClockOffset);
+}
+
+TEST_F(UnitTrackerTest, IsBoundedAndForgetsWhatSystemdForgot) {
+  UnitTracker::News news;
+  for (std::size_t i = 0; i < limits::kWatchedUnits; ++i) {
+    ASSERT_TRUE(tracker_.update("u" + std::to_string(i), running("a", 100), kClockOffset, news));
+  }
+  EXPECT_FALSE(tracker_.update(kService, running("a", 100), kClockOffset, news));
+  tracker_.removed("u7");
+  EXPECT_TRUE(tracker_.update(kService, running("a", 100), kClockOffset, news));
+}
+
+// Ends that wait for the kernel's word.
+class RunEndsTest : public testing::Test {
+ protected:
+  static diagnosis::OomIncident kill_in(const std::string& cgroup, Usec when) {
+    return {.boottime = when,
+            .attributed = true,
+            .cgroup = cgroup,
+            .victims = {{.pid = 42, .comm = "x", .uid = {}, .rss = {}, .cgroup = cgroup}}};
+  }
+  std::vector<RunEnds::Decided> take(Usec now) {
+    return ends_.take(now, [](Usec, Usec) {
+      diagnosis::OomRecord record;
+      record.victim_pid = 42;
+      record.oom_memcg = "/kubepods/pod1/c1";
+      return std::vector{record};
+    });
+  }
+  const identity::Subject unit_{.kind = identity::Subject::Kind::unit, .name = kService};
+  const identity::Subject cart_{.kind = identity::Subject::Kind::container, .name = "cart"};
+  RunEnds ends_;
+};
+
+TEST_F(RunEndsTest, AnExitIsDecidedAtOnceAndASigkillWaits) {
+  ends_.ended(unit_, {.unit = kService, .result = "exit-code", .code = CLD_EXITED, .status = 3});
+  ASSERT_EQ(take(Usec(1)).size(), 1U);
+  ends_.ended(unit_, {.unit = kService,
+                      .result = "signal",
+                      .code = CLD_KILLED,
+                      .status = SIGKILL,
+                      .main_pid = 42,
+                      .started = Usec(10),
+                      .ended = Usec(20)});
+  EXPECT_TRUE(take(Usec(21)).empty());
+  const auto decided = take(Usec(20) + RunEnds::kWait);
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_EQ(decided.front().answer.verdict, diagnosis::VerdictClass::killed_by_user);
+}
+
+TEST_F(RunEndsTest, AContainerThatWasOomKilled) {
+  const Usec end{100'000'000};
+  ends_.ended({cart_, "/kubepods/pod1/c1", end});
+  EXPECT_TRUE(take(end).empty());
+  ends_.add(kill_in("/kubepods/pod1/c1", end - Usec(500'000)));
+  const auto decided = take(end + Usec(1'000'000));
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_EQ(decided.front().answer.verdict, diagnosis::VerdictClass::oom_own_limit);
+  EXPECT_EQ(decided.front().subject.name, "cart");
+}
+
+TEST_F(RunEndsTest, AContainerOfWhichNothingIsKnownIsUnknown) {
+  const Usec end{100'000'000};
+  ends_.add(kill_in("/kubepods/pod1/c12", end - Usec(500'000)));
+  ends_.add(kill_in("/kubepods/pod1/c1", end - Usec(60'000'000)));  // long before
+  ends_.ended({cart_, "/kubepods/pod1/c1", end});
+  EXPECT_TRUE(take(end + Usec(1)).empty());
+  const auto decided = take(end + RunEnds::kWait);
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_EQ(decided.front().answer.verdict, diagnosis::VerdictClass::unknown);
+}
+
+}  // namespace
+}  // namespace cgwarden::agent
