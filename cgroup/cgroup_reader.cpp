@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "cgroup/directory.h"
+#include "cgroup/tick_scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -26,9 +26,10 @@ ReadFault fault_of(const Error& error) {
   }
 }
 
-void forget_unreadable(Sample& sample, std::string_view file) {
-  if (sample.unreadable.empty()) return;
-  std::erase_if(sample.unreadable, [&](const auto& entry) { return entry.file == file; });
+void forget_unreadable(SharedSample& sample, std::string_view file) {
+  const auto of_file = [&](const auto& entry) { return entry.file == file; };
+  if (std::ranges::none_of(sample->unreadable, of_file)) return;
+  std::erase_if(sample.change().unreadable, of_file);
 }
 
 }  // namespace
@@ -51,7 +52,7 @@ void CgroupReader::list(Watched& watched, const std::vector<std::string>& names)
   }
   for (std::size_t file = 0; file < kSampledFiles; ++file) {
     if (listed.test(file)) continue;
-    sampled_files()[file].clear(watched.sample);
+    if (watched.listed.test(file)) sampled_files()[file].clear(watched.sample.change());
     forget_unreadable(watched.sample, sampled_files()[file].name);
     close(watched, file);
   }
@@ -75,7 +76,7 @@ bool CgroupReader::read(Watched& watched, Tier tier) {
     if (!watched.listed.test(file)) continue;
     if (read_file(watched, file, directory) == Outcome::done) continue;
     if (!still_there(watched)) return false;
-    files[file].clear(watched.sample);
+    files[file].clear(watched.sample.change());
   }
   return true;
 }
@@ -99,14 +100,16 @@ CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file
     watched.controllers = *text;
     const std::string controllers = watched.controllers;
     if (!still_there(watched)) return Outcome::lost;
-    if (const Status stored = row.store(watched.sample, row.name, controllers); !stored) {
+    if (const Status stored = row.store(watched.sample.change(), row.name, controllers); !stored) {
       refuse(watched, file, stored.error());
     } else {
       forget_unreadable(watched.sample, row.name);
     }
     return Outcome::done;
   }
-  if (const Status stored = row.store(watched.sample, row.name, *text); !stored) {
+  const bool taken = file < kTickFiles && take_scanned(file, *text, watched.sample);
+  const Status stored = taken ? Status() : row.store(watched.sample.change(), row.name, *text);
+  if (!stored) {
     refuse(watched, file, stored.error());
   } else {
     forget_unreadable(watched.sample, row.name);
@@ -134,13 +137,14 @@ Result<std::string_view> CgroupReader::text_of(Watched& watched, std::size_t fil
 // Opened once for all files of a tier, and only if it still is the same cgroup.
 Result<int> CgroupReader::directory_of(const Watched& watched, UniqueFd& directory) {
   if (directory.valid()) return directory.get();
-  CGW_ASSIGN(UniqueFd opened, files_.open_cgroup(tree_, watched.sample.path));
+  CGW_ASSIGN(UniqueFd opened, files_.open_cgroup(tree_, watched.sample->path));
   struct stat status{};
   if (::fstat(opened.get(), &status) != 0) {
-    return fail(Error::from_errno(errno, "stat", watched.sample.path));
+    return fail(Error::from_errno(errno, "stat", watched.sample->path));
   }
-  if (CgroupId{status.st_ino} != watched.sample.id) {
-    return fail(Error::from_errno(ENOENT, "open", watched.sample.path, "another one has its name"));
+  if (CgroupId{status.st_ino} != watched.sample->id) {
+    return fail(
+        Error::from_errno(ENOENT, "open", watched.sample->path, "another one has its name"));
   }
   directory = std::move(opened);
   return directory.get();
@@ -155,22 +159,22 @@ bool CgroupReader::still_there(Watched& watched) {
     count(kSampledFiles, fd.error());
     return true;
   }
-  const auto opened = Directory::open(*fd, ".");
-  if (opened) {
-    list(watched, opened->files());
+  const auto listed = files_.list(*fd);
+  if (listed) {
+    list(watched, listed->files);
     return true;
   }
-  if (opened.error().kind == ErrorKind::vanished) return false;
-  count(kSampledFiles, opened.error());
+  if (listed.error().kind == ErrorKind::vanished) return false;
+  count(kSampledFiles, listed.error());
   return true;
 }
 
 void CgroupReader::refuse(Watched& watched, std::size_t file, const Error& error) {
   const SampledFile& row = sampled_files()[file];
-  row.clear(watched.sample);
+  row.clear(watched.sample.change());
   close(watched, file);
   forget_unreadable(watched.sample, row.name);
-  watched.sample.unreadable.push_back(unreadable(row.name, error));
+  watched.sample.change().unreadable.push_back(unreadable(row.name, error));
   if (error.kind == ErrorKind::not_supported) {
     // Not asked again before the directory is listed anew.
     watched.listed.reset(file);

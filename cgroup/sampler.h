@@ -19,7 +19,6 @@
 #include "cgroup/cgroup_reader.h"
 #include "cgroup/control_files.h"
 #include "cgroup/snapshot.h"
-#include "cgroup/snapshot_pool.h"
 #include "cgroup/tree.h"
 #include "cgroup/tree_watch.h"
 
@@ -123,7 +122,7 @@ class Sampler {
   };
   using Rows = std::map<std::string, Row, std::less<>>;
   struct Gone {
-    Sample sample;
+    SampleList::Shared sample;
     Usec when;
     std::uint64_t sequence;  // of the first snapshot that shows it as gone
   };
@@ -137,7 +136,7 @@ class Sampler {
   [[nodiscard]] bool is_alive(const std::string& path, CgroupId id);
   Rows::iterator retire(Rows::iterator row, TimePoint now);
   void end_row(Rows::iterator row, TimePoint now);
-  void show_last(Sample sample, TimePoint now);
+  void show_last(SampleList::Shared sample, TimePoint now);
   // sampler.cpp
   void admit(Rows::iterator row);
   bool make_room();
@@ -169,8 +168,7 @@ class Sampler {
   bool rescan_due_ = false;  // a directory could not be opened for want of something that passes
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;
-  std::vector<Sample> ended_;  // since the last snapshot, at most Options::most_gone
-  std::shared_ptr<SnapshotPool> pool_ = std::make_shared<SnapshotPool>();
+  std::vector<SampleList::Shared> ended_;  // since the last snapshot, at most Options::most_gone
   std::uint64_t sequence_ = 0;
   unsigned back_off_ = 1;
   TimePoint now_;

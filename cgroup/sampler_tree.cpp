@@ -7,7 +7,6 @@
 #include <iterator>
 #include <utility>
 
-#include "cgroup/directory.h"
 #include "cgroup/format.h"
 #include "cgroup/sampler.h"
 #include "cgroup/snapshot.h"
@@ -75,14 +74,14 @@ std::vector<std::string> Sampler::enter(const std::string& path, int directory, 
     at->second.appeared = now.boottime;
     by_id_[id.value] = at;
     // Two rows of one path would be the same series twice.
-    std::erase_if(gone_, [&](const Gone& gone) { return gone.sample.path == path; });
+    std::erase_if(gone_, [&](const Gone& gone) { return gone.sample->path == path; });
     admit(at);
     watch_directory(id, directory);
   }
   Row& row = at->second;
   row.seen = scan_;
   row.links = status.st_nlink;
-  const auto listed = Directory::open(directory, ".");
+  const auto listed = files_.list(directory);
   if (!listed) {
     if (listed.error().kind == ErrorKind::vanished) {
       retire(at, now);
@@ -92,17 +91,17 @@ std::vector<std::string> Sampler::enter(const std::string& path, int directory, 
     // end.
     reader_.count_closed(listed.error());
     if (row.watched) {
-      row.watched->sample.unreadable = {unreadable(kDirectoryItself, listed.error())};
+      row.watched->sample.change().unreadable = {unreadable(kDirectoryItself, listed.error())};
     }
     return {};
   }
-  if (row.watched && fresh && !start(at, listed->files(), now)) {
+  if (row.watched && fresh && !start(at, listed->files, now)) {
     retire(at, now);
     return {};
   }
-  if (row.watched && !fresh) reader_.list(*row.watched, listed->files());
-  if (row.depth < options_.most_depth) return listed->children();
-  count_cut(row, path, listed->children());
+  if (row.watched && !fresh) reader_.list(*row.watched, listed->files);
+  if (row.depth < options_.most_depth) return listed->children;
+  count_cut(row, path, listed->children);
   return {};
 }
 
@@ -232,17 +231,17 @@ void Sampler::end_row(Rows::iterator at, TimePoint now) {
     reader_.release(*row.watched);
     --sampled_;
     if (ended_.size() < options_.most_gone) {
-      ended_.push_back(row.watched->sample);
+      ended_.push_back(row.watched->sample.share());
     } else if (gone_.size() < options_.most_gone) {
       drop(DropReason::gone_hold);  // else it is counted below
     }
-    show_last(std::move(row.watched->sample), now);
+    show_last(row.watched->sample.share(), now);
   }
   if (watch_) watch_->remove(row.id);
   by_id_.erase(row.id.value);
 }
 
-void Sampler::show_last(Sample sample, TimePoint now) {
+void Sampler::show_last(SampleList::Shared sample, TimePoint now) {
   if (gone_.size() >= options_.most_gone) {
     gone_.pop_front();
     drop(DropReason::gone_hold);

@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 
 TimePoint moment(std::uint64_t seconds) { return {Usec{(100 + seconds) * 1'000'000}, Usec{0}}; }
 
-std::vector<std::string> tree_paths(const std::vector<Sample>& samples) {
+std::vector<std::string> tree_paths(const SampleList& samples) {
   std::vector<std::string> found;
   for (const Sample& sample : samples) found.push_back(sample.path);
   return found;
