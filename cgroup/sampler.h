@@ -73,12 +73,14 @@ class Sampler {
   // Takes over the watch: cgroups come and go with take_changes() from now on. Looks through the
   // hierarchy once.
   void watch_with(std::unique_ptr<TreeWatch> watch, TimePoint now);
-  // -1 without a watch, or since its watches ran out: rescan() is then needed.
+  // -1 without a watch, or since it was given up: rescan() is then needed.
   [[nodiscard]] int changes_fd() const { return watch_ ? watch_->fd() : -1; }
   // "fanotify", "inotify" or "polling".
   [[nodiscard]] std::string_view discovery() const { return watch_ ? watch_->kind() : "polling"; }
-  // What watch_with() said no to; empty while it works.
+  // Why the watch was given up; empty while it works.
   [[nodiscard]] const std::string& watch_fault() const { return watch_fault_; }
+  // A failed read is counted, and the hierarchy looked through; after three in a row there is no
+  // watch any more.
   void take_changes(TimePoint now);
   // Without a watch: looks into the directories whose number of children changed.
   void poll_changes(TimePoint now);
@@ -132,6 +134,7 @@ class Sampler {
   std::vector<std::string> enter(const std::string& path, int directory, TimePoint now);
   void count_cut(Row& row, const std::string& path, const std::vector<std::string>& children);
   void watch_directory(CgroupId id, int directory);
+  void give_up_watch(const Error& error);
   void apply(const TreeChange& change, TimePoint now);
   [[nodiscard]] bool is_alive(const std::string& path, CgroupId id);
   Rows::iterator retire(Rows::iterator row, TimePoint now);
@@ -156,9 +159,10 @@ class Sampler {
   ControlFiles& files_;
   CgroupReader reader_;
   std::unique_ptr<TreeWatch> watch_;
-  // Its watches ran out. Kept, since somebody may still wait for its fd.
+  // Its watches ran out, or it cannot be read. Kept, since somebody may still wait for its fd.
   std::unique_ptr<TreeWatch> ended_watch_;
   std::string watch_fault_;
+  unsigned failed_takes_ = 0;  // in a row
   UniqueFd events_;
   Choice managed_;
   Rows rows_;

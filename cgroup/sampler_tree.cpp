@@ -18,6 +18,8 @@ std::string child_path(const std::string& parent, const std::string& name) {
   return parent == "/" ? "/" + name : parent + "/" + name;
 }
 
+constexpr unsigned kMostFailedTakes = 3;
+
 std::size_t depth_of(std::string_view path) {
   return path == "/" ? 0 : static_cast<std::size_t>(std::ranges::count(path, '/'));
 }
@@ -124,7 +126,11 @@ void Sampler::watch_directory(CgroupId id, int directory) {
   if (!watch_) return;
   const Status added = watch_->add(id, directory);
   if (added || added.error().kind == ErrorKind::vanished) return;
-  watch_fault_ = added.error().sentence();
+  give_up_watch(added.error());
+}
+
+void Sampler::give_up_watch(const Error& error) {
+  watch_fault_ = error.sentence();
   ended_watch_ = std::move(watch_);
 }
 
@@ -141,11 +147,14 @@ void Sampler::take_changes(TimePoint now) {
   if (!watch_) return;
   const auto changes = watch_->take();
   if (!changes) {
-    // What was lost is found by looking.
+    // What was lost is found by looking. One that always fails would be asked for ever: its fd
+    // stays readable.
     reader_.count_closed(changes.error());
+    if (++failed_takes_ == kMostFailedTakes) give_up_watch(changes.error());
     rescan(now);
     return;
   }
+  failed_takes_ = 0;
   for (const TreeChange& change : *changes) apply(change, now);
 }
 

@@ -37,6 +37,12 @@ class FaultyCalls final : public ControlFiles {
     errno_value_ = errno_value;
     failed_ = false;
   }
+  // The n-th read (from 1) ends in the middle of the text.
+  void cut_at(int read) {
+    reads_ = 0;
+    cut_at_ = read;
+    failed_ = false;
+  }
   // Every read of `file` fails from now on.
   void fail_always(std::string file, int errno_value) {
     broken_ = std::move(file);
@@ -63,7 +69,12 @@ class FaultyCalls final : public ControlFiles {
     if (now() || file == broken_) {
       return fail(Error::from_errno(errno_value_, "read", std::string(file)));
     }
-    return kernel_.read(fd, buffer, file);
+    auto size = kernel_.read(fd, buffer, file);
+    if (++reads_ == cut_at_ && size) {
+      failed_ = true;
+      *size = *size * 2 / 3;
+    }
+    return size;
   }
 
  private:
@@ -75,6 +86,8 @@ class FaultyCalls final : public ControlFiles {
   KernelFiles kernel_;
   int calls_ = 0;
   int fail_at_ = 0;
+  int reads_ = 0;
+  int cut_at_ = 0;
   int errno_value_ = 0;
   bool failed_ = false;
   std::string broken_;
@@ -177,7 +190,7 @@ TEST_F(SamplerTest, LimitsOfManagedCgroupsAreReadEveryTick) {
 TEST_F(SamplerTest, FaultSweep) {
   fixture_.remove("/a/b");  // one with all files is enough
   const Snapshot truth = tree_.read_snapshot(at(0));
-  for (const int errno_value : {ENOENT, EACCES, EINVAL, EOPNOTSUPP}) {
+  for (const int errno_value : {ENOENT, ENODEV, EACCES, EINVAL, EIO, EOPNOTSUPP}) {
     for (int n = 1;; ++n) {
       files_.fail_at(n, errno_value);
       Sampler& sampler = start();
@@ -192,7 +205,7 @@ TEST_F(SamplerTest, FaultSweep) {
         }
       }
       if (!failed) break;
-      if (errno_value != EOPNOTSUPP && errno_value != ENOENT) {
+      if (errno_value != EOPNOTSUPP && errno_value != ENOENT && errno_value != ENODEV) {
         EXPECT_GT(sum(sampler.read_errors()), 0U) << n << " " << errno_value;
       }
       sampler.rescan(at(100));
@@ -204,6 +217,34 @@ TEST_F(SamplerTest, FaultSweep) {
     }
     EXPECT_GT(files_.calls(), 80);
   }
+}
+
+// Wherever a text ends too early: what is said is true, what is not is named or was not there, and
+// a damaged line is counted.
+TEST_F(SamplerTest, TruncationSweep) {
+  fixture_.remove("/a/b");
+  const Snapshot truth = tree_.read_snapshot(at(0));
+  const auto malformed = static_cast<std::size_t>(ReadFault::malformed);
+  std::uint64_t counted = 0;
+  int n = 1;
+  for (;; ++n) {
+    files_.cut_at(n);
+    Sampler& sampler = start();
+    const auto first = sampler.tick(at(1));
+    const auto second = sampler.tick(at(20));
+    if (!files_.failed()) break;
+    for (const auto& snapshot : {first, second}) {
+      ASSERT_EQ(paths(snapshot->samples()), paths(truth.samples())) << n;
+      for (const Sample& sample : snapshot->samples()) {
+        const Facts whole = facts(*truth.find(sample.path));
+        ASSERT_TRUE(says_nothing_else(facts(sample), whole)) << n;
+      }
+    }
+    for (const auto& row : sampler.read_errors()) counted += row.at(malformed);
+  }
+  EXPECT_GT(n, 80);
+  // All but those that were empty, or cut between two lines.
+  EXPECT_GT(counted, static_cast<std::uint64_t>(n) / 2);
 }
 
 TEST_F(SamplerTest, AFileThatVanishesAloneIsAbsentAndCounted) {
