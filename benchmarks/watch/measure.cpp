@@ -2,20 +2,23 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <stdexcept>
 
 namespace cgwarden::benchmarks {
 namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
 
 double seconds_of(clockid_t clock) {
   timespec time{};
@@ -27,6 +30,16 @@ double seconds_of(clockid_t clock) {
 
 void stop(const std::string& sentence) { throw std::runtime_error(sentence); }
 
+void heed_signals() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = 1; };
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+}
+
+void stop_if_interrupted() {
+  if (interrupted != 0) stop("interrupted");
+}
+
 double cpu_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 
 double cpu_of(const std::function<void()>& work) {
@@ -35,27 +48,15 @@ double cpu_of(const std::function<void()>& work) {
   return cpu_seconds() - before;
 }
 
-double cpu_seconds_of(pid_t process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
-  std::string text;
-  std::getline(file, text);
-  // utime and stime are the 12th and 13th word after the name, which may hold anything.
-  std::istringstream words(text.substr(std::min(text.rfind(')') + 1, text.size())));
-  std::string word;
-  double ticks = 0;
-  for (int i = 1; i <= 13 && words >> word; ++i) {
-    if (i >= 12) ticks += std::strtod(word.c_str(), nullptr);
-  }
-  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
 double wall_seconds() { return seconds_of(CLOCK_MONOTONIC); }
 
 void sleep_until(double wall) {
   timespec until{};
   until.tv_sec = static_cast<time_t>(wall);
   until.tv_nsec = static_cast<long>((wall - std::floor(wall)) * 1e9);
-  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) continue;
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+    stop_if_interrupted();
+  }
 }
 
 double anonymous_mib(pid_t process) {

@@ -12,15 +12,17 @@ namespace cgwarden::benchmarks {
 // Ends the program with a sentence, after what was made is removed (std::runtime_error).
 [[noreturn]] void stop(const std::string& sentence);
 
+// SIGINT and SIGTERM make the next stop_if_interrupted() stop().
+void heed_signals();
+void stop_if_interrupted();
+
 // Processor time of this process so far.
 [[nodiscard]] double cpu_seconds();
 [[nodiscard]] double cpu_of(const std::function<void()>& work);
-// User and system time of another process, /proc/PID/stat: in steps of 10 ms.
-[[nodiscard]] double cpu_seconds_of(pid_t process);
 
 // CLOCK_MONOTONIC.
 [[nodiscard]] double wall_seconds();
-void sleep_until(double wall);
+void sleep_until(double wall);  // stops if interrupted
 
 // RssAnon of /proc/PID/status: memory of the process alone, without files it has mapped. What the
 // kernel keeps for it (4 KiB for each kept file of kernfs) is in no process's resident set.

@@ -78,6 +78,7 @@ Race race(Sampler& sampler, StandInFiles& files, Floor& floor, bool changing) {
     race.floors.push_back(cpu_of([&] { race.sum += floor.tick(change); }));
     race.ours.push_back(cpu_of([&] { before = six_files(sampler, moment(round * 10)); }));
     race.sum += before->samples().size();
+    stop_if_interrupted();
   }
   return race;
 }

@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
     }
     if (letter == '?') return 2;
   }
+  heed_signals();
   try {
     const int missed = run(agent);
     return missed > 0 && !report ? 1 : 0;
