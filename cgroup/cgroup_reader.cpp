@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "cgroup/directory.h"
 #include "cgroup/grouped_format.h"
 #include "cgroup/take_value.h"
+#include "cgroup/tick_scan.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -30,9 +30,10 @@ ReadFault fault_of(const Error& error) {
   }
 }
 
-void forget_unreadable(Sample& sample, std::string_view file) {
-  if (sample.unreadable.empty()) return;
-  std::erase_if(sample.unreadable, [&](const auto& entry) { return entry.file == file; });
+void forget_unreadable(SharedSample& sample, std::string_view file) {
+  const auto of_file = [&](const auto& entry) { return entry.file == file; };
+  if (std::ranges::none_of(sample->unreadable, of_file)) return;
+  std::erase_if(sample.change().unreadable, of_file);
 }
 
 // Every cgroup with the controller has the same ones.
@@ -67,13 +68,18 @@ void CgroupReader::list(Watched& watched, const std::vector<std::string>& names)
   }
   for (std::size_t file = 0; file < kSampledFiles; ++file) {
     if (listed.test(file)) continue;
-    sampled_files()[file].clear(watched.sample, sampled_files()[file].name);
+    if (watched.listed.test(file)) {
+      sampled_files()[file].clear(watched.sample.change(), sampled_files()[file].name);
+    }
     close(watched, file);
   }
-  std::erase_if(watched.sample.unreadable, [&](const Sample::Unreadable& entry) {
+  const auto is_past = [&](const Sample::Unreadable& entry) {
     const std::size_t file = sampled_file(entry.file);
     return file == kSampledFiles || !listed.test(file);
-  });
+  };
+  if (std::ranges::any_of(watched.sample->unreadable, is_past)) {
+    std::erase_if(watched.sample.change().unreadable, is_past);
+  }
   if ((listed & ~watched.listed).any()) watched.due.fill(Usec{0});
   watched.listed = listed;
   watched.pressure_hidden = can_hide_pressure && !listed.test(sampled_file("cpu.pressure"));
@@ -81,7 +87,7 @@ void CgroupReader::list(Watched& watched, const std::vector<std::string>& names)
 
 bool CgroupReader::read(Watched& watched, Tier tier, ValuesIndex* index) {
   const CgroupValues* values =
-      index == nullptr ? nullptr : index->find(watched.sample.id, watched.place);
+      index == nullptr ? nullptr : index->find(watched.sample->id, watched.place);
   UniqueFd directory;
   if (tier == Tier::slow && watched.pressure_hidden && !still_there(watched)) return false;
   const auto files = sampled_files();
@@ -116,12 +122,12 @@ bool CgroupReader::read_row(Watched& watched, std::size_t file, std::string_view
   if (!watched.listed.test(file)) return true;
   if (read_file(watched, file, name, directory) == Outcome::done) return true;
   if (!still_there(watched)) return false;
-  sampled_files()[file].clear(watched.sample, name);
+  sampled_files()[file].clear(watched.sample.change(), name);
   return true;
 }
 
 bool CgroupReader::take(const CgroupValues* values, Watched& watched, std::size_t file) {
-  if (values == nullptr || !take_value(*values, file, watched.sample)) return false;
+  if (values == nullptr || !take_value(*values, file, watched.sample.change())) return false;
   forget_unreadable(watched.sample, sampled_files()[file].name);
   watched.valued |= file == kCpuStat;
   return true;
@@ -149,16 +155,18 @@ CgroupReader::Outcome CgroupReader::read_file(Watched& watched, std::size_t file
     return Outcome::done;
   }
   std::optional<CpuStat> before;
-  if (watched.valued && file == kCpuStat) before = watched.sample.cpu_stat;
+  if (watched.valued && file == kCpuStat) before = watched.sample->cpu_stat;
   keep(watched, file, name, *text);
-  if (before && watched.sample.cpu_stat) keep_rising(*before, *watched.sample.cpu_stat);
+  if (before && watched.sample->cpu_stat) keep_rising(*before, *watched.sample.change().cpu_stat);
   return Outcome::done;
 }
 
 void CgroupReader::keep(Watched& watched, std::size_t file, std::string_view name,
                         std::string_view text) {
-  if (const Status stored = sampled_files()[file].store(watched.sample, name, text, groups_);
-      !stored) {
+  const bool taken = file < kTickFiles && take_scanned(file, text, watched.sample);
+  const Status stored =
+      taken ? Status() : sampled_files()[file].store(watched.sample.change(), name, text, groups_);
+  if (!stored) {
     refuse(watched, file, name, stored.error());
   } else {
     forget_unreadable(watched.sample, name);
@@ -184,13 +192,14 @@ Result<std::string_view> CgroupReader::text_of(Watched& watched, std::size_t fil
 // Opened once for all files of a tier, and only if it still is the same cgroup.
 Result<int> CgroupReader::directory_of(const Watched& watched, UniqueFd& directory) {
   if (directory.valid()) return directory.get();
-  CGW_ASSIGN(UniqueFd opened, files_.open_cgroup(tree_, watched.sample.path));
+  CGW_ASSIGN(UniqueFd opened, files_.open_cgroup(tree_, watched.sample->path));
   struct stat status{};
   if (::fstat(opened.get(), &status) != 0) {
-    return fail(Error::from_errno(errno, "stat", watched.sample.path));
+    return fail(Error::from_errno(errno, "stat", watched.sample->path));
   }
-  if (CgroupId{status.st_ino} != watched.sample.id) {
-    return fail(Error::from_errno(ENOENT, "open", watched.sample.path, "another one has its name"));
+  if (CgroupId{status.st_ino} != watched.sample->id) {
+    return fail(
+        Error::from_errno(ENOENT, "open", watched.sample->path, "another one has its name"));
   }
   directory = std::move(opened);
   return directory.get();
@@ -205,22 +214,22 @@ bool CgroupReader::still_there(Watched& watched) {
     count(kSampledFiles, fd.error());
     return true;
   }
-  const auto opened = Directory::open(*fd, ".");
-  if (opened) {
-    list(watched, opened->files());
+  const auto listed = files_.list(*fd);
+  if (listed) {
+    list(watched, listed->files);
     return true;
   }
-  if (opened.error().kind == ErrorKind::vanished) return false;
-  count(kSampledFiles, opened.error());
+  if (listed.error().kind == ErrorKind::vanished) return false;
+  count(kSampledFiles, listed.error());
   return true;
 }
 
 void CgroupReader::refuse(Watched& watched, std::size_t file, std::string_view name,
                           const Error& error) {
-  sampled_files()[file].clear(watched.sample, name);
+  sampled_files()[file].clear(watched.sample.change(), name);
   close(watched, file);
   forget_unreadable(watched.sample, name);
-  watched.sample.unreadable.push_back(unreadable(name, error));
+  watched.sample.change().unreadable.push_back(unreadable(name, error));
   if (error.kind == ErrorKind::not_supported) {
     // Not asked again before the directory is listed anew.
     watched.listed.reset(file);

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cgroup/control_files.h"
 #include "cgroup/sampled_files.h"
+#include "cgroup/shared_sample.h"
 #include "cgroup/values_index.h"
 
 namespace cgwarden::cgroup {
@@ -27,7 +28,7 @@ using ReadErrors = std::array<std::array<std::uint64_t, kReadFaults>, kSampledFi
 
 // One cgroup that is sampled: its last values and the fds that are kept of it.
 struct Watched {
-  Sample sample;  // its id and path say which cgroup
+  SharedSample sample;  // its id and path say which cgroup
   std::bitset<kSampledFiles> listed;
   std::array<UniqueFd, kTickFiles> kept;
   int polled = -1;       // the kept fd of cgroup.events that somebody polls

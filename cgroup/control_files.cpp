@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -12,6 +13,11 @@ namespace cgwarden::cgroup {
 
 Result<UniqueFd> KernelFiles::open_cgroup(const Tree& tree, std::string_view path) {
   return tree.open_cgroup(path);
+}
+
+Result<Listing> KernelFiles::list(int directory) {
+  CGW_ASSIGN(Directory opened, Directory::open(directory, "."));
+  return std::move(opened).release();
 }
 
 Result<UniqueFd> KernelFiles::open(int directory, std::string_view file) {

@@ -49,14 +49,14 @@ Status Directory::list(const std::string& where) {
       continue;
     }
     const unsigned char type = type_of(fd(), *entry);
-    if (type == DT_DIR) children_.emplace_back(name);
-    if (type == DT_REG) files_.emplace_back(name);
+    if (type == DT_DIR) listing_.children.emplace_back(name);
+    if (type == DT_REG) listing_.files.emplace_back(name);
   }
   if (errno != 0) return fail(Error::from_errno(errno, "list", where));
   // getdents(2) of a removed directory fails with ENOENT, which glibc shows as an empty listing; a
   // living one has at least "." in it.
   if (!alive) return fail(Error::from_errno(ENOENT, "list", where));
-  std::sort(children_.begin(), children_.end());
+  std::sort(listing_.children.begin(), listing_.children.end());
   return {};
 }
 

@@ -4,12 +4,19 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_directory.h"
 
 namespace cgwarden::cgroup {
+
+// What is in the directory of a cgroup.
+struct Listing {
+  std::vector<std::string> files;
+  std::vector<std::string> children;  // sorted, symlinks left out
+};
 
 // One cgroup's directory, open and listed once. Its inode stays pinned: all reads through fd() are
 // of this cgroup, never of a later one of the same name.
@@ -22,9 +29,9 @@ class Directory {
   [[nodiscard]] int fd() const { return ::dirfd(dir_.get()); }
   [[nodiscard]] ino_t inode() const { return inode_; }
   [[nodiscard]] dev_t device() const { return device_; }
-  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
-  // Sorted, symlinks left out.
-  [[nodiscard]] const std::vector<std::string>& children() const { return children_; }
+  [[nodiscard]] const std::vector<std::string>& files() const { return listing_.files; }
+  [[nodiscard]] const std::vector<std::string>& children() const { return listing_.children; }
+  [[nodiscard]] Listing release() && { return std::move(listing_); }
 
  private:
   Directory() = default;
@@ -33,8 +40,7 @@ class Directory {
   UniqueDirectory dir_;
   ino_t inode_ = 0;
   dev_t device_ = 0;
-  std::vector<std::string> files_;
-  std::vector<std::string> children_;
+  Listing listing_;
 };
 
 }  // namespace cgwarden::cgroup

@@ -1,14 +1,13 @@
 #include "cgroup/sampler.h"
 
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
 #include <limits>
 #include <utility>
-
-#include "cgroup/directory.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -75,8 +74,9 @@ void Sampler::admit(Rows::iterator at) {
   }
   if (std::exchange(row.dropped, false)) --dropped_;
   row.watched = std::make_unique<Watched>();
-  row.watched->sample.id = row.id;
-  row.watched->sample.path = path;
+  Sample& sample = row.watched->sample.change();
+  sample.id = row.id;
+  sample.path = path;
   ++sampled_;
   if (reader_.has_room() || (row.managed && free_fds())) return;
   row.watched->over_bound = true;
@@ -122,13 +122,16 @@ void Sampler::promote(TimePoint now) {
       }
       if (!managed && sampled_ >= options_.most_cgroups) break;
       const auto opened = files_.open_cgroup(tree_, at->first);
-      const auto directory = opened ? Directory::open(opened->get(), ".") : fail(opened.error());
-      if (!directory || CgroupId{directory->inode()} != row.id) {
+      struct stat status{};
+      const bool same =
+          opened && ::fstat(opened->get(), &status) == 0 && CgroupId{status.st_ino} == row.id;
+      const Result<Listing> listed = same ? files_.list(opened->get()) : fail(Error{});
+      if (!listed) {
         ++at;  // its end is found elsewhere
         continue;
       }
       admit(at);
-      const bool alive = !row.watched || start(at, directory->files(), now);
+      const bool alive = !row.watched || start(at, listed->files, now);
       at = alive ? std::next(at) : retire(at, now);
     }
   }
@@ -162,7 +165,7 @@ void Sampler::poll_events(Watched& watched) {
   epoll_event event{};
   // Edge-triggered: the file of a removed cgroup is ready for ever.
   event.events = EPOLLPRI | EPOLLET;
-  event.data.u64 = watched.sample.id.value;
+  event.data.u64 = watched.sample->id.value;
   watched.told = ::epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
   watched.polled = fd;
   // What changed between its read and this is read with the next tick.
@@ -240,22 +243,22 @@ bool Sampler::collect(Tier tier, std::size_t most) {
 
 std::shared_ptr<const Snapshot> Sampler::finish() {
   values_.set({});
-  std::vector<Sample> samples = pool_->take();
-  samples.resize(sampled_);
-  std::size_t at = 0;
+  std::vector<SampleList::Shared> samples;
+  samples.reserve(sampled_);
   std::size_t dropped = 0;
   for (const auto& [path, row] : rows_) {
     dropped += row.cut + (row.dropped ? 1 : 0);
-    if (row.watched) samples.at(at++) = row.watched->sample;
+    if (row.watched) samples.push_back(row.watched->sample.share());
   }
   ++sequence_;
   const Usec hold{limits::kGoneSeconds * 1'000'000};
   std::erase_if(gone_, [&](const Gone& gone) { return gone.when + hold < now_.boottime; });
-  std::vector<Sample> gone;
+  std::vector<SampleList::Shared> gone;
   gone.reserve(gone_.size());
   for (const Gone& each : gone_) gone.push_back(each.sample);
-  return pool_->share(Snapshot(now_, std::move(samples), dropped, std::move(gone), sequence_,
-                               std::exchange(ended_, {})));
+  return std::make_shared<const Snapshot>(now_, SampleList(std::move(samples)), dropped,
+                                          SampleList(std::move(gone)), sequence_,
+                                          SampleList(std::exchange(ended_, {})));
 }
 
 std::shared_ptr<const Snapshot> Sampler::tick(TimePoint now) {

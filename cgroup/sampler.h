@@ -19,7 +19,6 @@
 #include "cgroup/cgroup_reader.h"
 #include "cgroup/control_files.h"
 #include "cgroup/snapshot.h"
-#include "cgroup/snapshot_pool.h"
 #include "cgroup/tree.h"
 #include "cgroup/tree_watch.h"
 #include "cgroup/value_source.h"
@@ -78,12 +77,14 @@ class Sampler {
   // Takes over the watch: cgroups come and go with take_changes() from now on. Looks through the
   // hierarchy once.
   void watch_with(std::unique_ptr<TreeWatch> watch, TimePoint now);
-  // -1 without a watch, or since its watches ran out: rescan() is then needed.
+  // -1 without a watch, or since it was given up: rescan() is then needed.
   [[nodiscard]] int changes_fd() const { return watch_ ? watch_->fd() : -1; }
   // "fanotify", "inotify" or "polling".
   [[nodiscard]] std::string_view discovery() const { return watch_ ? watch_->kind() : "polling"; }
-  // What watch_with() said no to; empty while it works.
+  // Why the watch was given up; empty while it works.
   [[nodiscard]] const std::string& watch_fault() const { return watch_fault_; }
+  // A failed read is counted, and the hierarchy looked through; after three in a row there is no
+  // watch any more.
   void take_changes(TimePoint now);
   // Without a watch: looks into the directories whose number of children changed.
   void poll_changes(TimePoint now);
@@ -140,7 +141,7 @@ class Sampler {
   };
   using Rows = std::map<std::string, Row, std::less<>>;
   struct Gone {
-    Sample sample;
+    SampleList::Shared sample;
     Usec when;
     std::uint64_t sequence;  // of the first snapshot that shows it as gone
   };
@@ -155,12 +156,13 @@ class Sampler {
                  TimePoint now);
   void count_deep(TimePoint now);
   void watch_directory(CgroupId id, int directory);
+  void give_up_watch(const Error& error);
   void apply(const TreeChange& change, TimePoint now);
   void poll_directories(TimePoint now);
   [[nodiscard]] bool is_alive(const std::string& path, CgroupId id);
   Rows::iterator retire(Rows::iterator row, TimePoint now);
   void end_row(Rows::iterator row, TimePoint now);
-  void show_last(Sample sample, TimePoint now);
+  void show_last(SampleList::Shared sample, TimePoint now);
   // sampler.cpp
   void admit(Rows::iterator row);
   bool make_room();
@@ -182,9 +184,10 @@ class Sampler {
   std::unique_ptr<ValueSource> source_;
   ValuesIndex values_;  // of the tick under way
   std::unique_ptr<TreeWatch> watch_;
-  // Its watches ran out. Kept, since somebody may still wait for its fd.
+  // Its watches ran out, or it cannot be read. Kept, since somebody may still wait for its fd.
   std::unique_ptr<TreeWatch> ended_watch_;
   std::string watch_fault_;
+  unsigned failed_takes_ = 0;  // in a row
   UniqueFd events_;
   Choice managed_;
   Rows rows_;
@@ -199,8 +202,7 @@ class Sampler {
   bool rescan_due_ = false;  // a directory could not be opened for want of something that passes
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;
-  std::vector<Sample> ended_;  // since the last snapshot, at most Options::most_gone
-  std::shared_ptr<SnapshotPool> pool_ = std::make_shared<SnapshotPool>();
+  std::vector<SampleList::Shared> ended_;  // since the last snapshot, at most Options::most_gone
   std::uint64_t sequence_ = 0;
   unsigned back_off_ = 1;
   TimePoint now_;

@@ -8,7 +8,6 @@
 #include <limits>
 #include <utility>
 
-#include "cgroup/directory.h"
 #include "cgroup/format.h"
 #include "cgroup/sampler.h"
 #include "cgroup/snapshot.h"
@@ -21,6 +20,8 @@ constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 std::string child_path(const std::string& parent, const std::string& name) {
   return parent == "/" ? "/" + name : parent + "/" + name;
 }
+
+constexpr unsigned kMostFailedTakes = 3;
 
 std::size_t depth_of(std::string_view path) {
   return path == "/" ? 0 : static_cast<std::size_t>(std::ranges::count(path, '/'));
@@ -103,14 +104,14 @@ std::vector<std::string> Sampler::enter(const std::string& path, int directory, 
     at->second.appeared = now.boottime;
     by_id_[id.value] = at;
     // Two rows of one path would be the same series twice.
-    std::erase_if(gone_, [&](const Gone& gone) { return gone.sample.path == path; });
+    std::erase_if(gone_, [&](const Gone& gone) { return gone.sample->path == path; });
     admit(at);
     watch_directory(id, directory);
   }
   Row& row = at->second;
   row.seen = scan_;
   row.links = status.st_nlink;
-  const auto listed = Directory::open(directory, ".");
+  const auto listed = files_.list(directory);
   if (!listed) {
     if (listed.error().kind == ErrorKind::vanished) {
       retire(at, now);
@@ -120,17 +121,17 @@ std::vector<std::string> Sampler::enter(const std::string& path, int directory, 
     // end.
     reader_.count_closed(listed.error());
     if (row.watched) {
-      row.watched->sample.unreadable = {unreadable(kDirectoryItself, listed.error())};
+      row.watched->sample.change().unreadable = {unreadable(kDirectoryItself, listed.error())};
     }
     return {};
   }
-  if (row.watched && fresh && !start(at, listed->files(), now)) {
+  if (row.watched && fresh && !start(at, listed->files, now)) {
     retire(at, now);
     return {};
   }
-  if (row.watched && !fresh) reader_.list(*row.watched, listed->files());
-  if (row.depth < options_.most_depth) return listed->children();
-  count_cut(row, path, listed->children(), now);
+  if (row.watched && !fresh) reader_.list(*row.watched, listed->files);
+  if (row.depth < options_.most_depth) return listed->children;
+  count_cut(row, path, listed->children, now);
   return {};
 }
 
@@ -178,7 +179,11 @@ void Sampler::watch_directory(CgroupId id, int directory) {
   if (!watch_) return;
   const Status added = watch_->add(id, directory);
   if (added || added.error().kind == ErrorKind::vanished) return;
-  watch_fault_ = added.error().sentence();
+  give_up_watch(added.error());
+}
+
+void Sampler::give_up_watch(const Error& error) {
+  watch_fault_ = error.sentence();
   ended_watch_ = std::move(watch_);
 }
 
@@ -198,11 +203,14 @@ bool Sampler::take_changes(TimePoint now, std::size_t most) {
   if (watch_ && !has_work()) {
     auto changes = watch_->take();
     if (changes) {
+      failed_takes_ = 0;
       told_.assign(std::make_move_iterator(changes->begin()),
                    std::make_move_iterator(changes->end()));
     } else {
-      // What was lost is found by looking.
+      // What was lost is found by looking. One that always fails would be asked for ever: its fd
+      // stays readable.
       reader_.count_closed(changes.error());
+      if (++failed_takes_ == kMostFailedTakes) give_up_watch(changes.error());
       begin_rescan();
     }
   }
@@ -292,17 +300,17 @@ void Sampler::end_row(Rows::iterator at, TimePoint now) {
     reader_.release(*row.watched);
     --sampled_;
     if (ended_.size() < options_.most_gone) {
-      ended_.push_back(row.watched->sample);
+      ended_.push_back(row.watched->sample.share());
     } else if (gone_.size() < options_.most_gone) {
       drop(DropReason::gone_hold);  // else it is counted below
     }
-    show_last(std::move(row.watched->sample), now);
+    show_last(row.watched->sample.share(), now);
   }
   if (watch_) watch_->remove(row.id);
   by_id_.erase(row.id.value);
 }
 
-void Sampler::show_last(Sample sample, TimePoint now) {
+void Sampler::show_last(SampleList::Shared sample, TimePoint now) {
   if (gone_.size() >= options_.most_gone) {
     gone_.pop_front();
     drop(DropReason::gone_hold);

@@ -29,11 +29,13 @@ struct CpuStat {
   Count throttled_usec;
   Count nr_bursts;   // 5.15
   Count burst_usec;  // 5.15
+  bool operator==(const CpuStat&) const = default;
 };
 
 // cpu.stat.local (6.6): throttled time of this cgroup alone, own and ancestors' quotas included.
 struct CpuStatLocal {
   Count throttled_usec;
+  bool operator==(const CpuStatLocal&) const = default;
 };
 
 // cpu.max: "$MAX $PERIOD", microseconds of CPU per period.
@@ -51,6 +53,7 @@ struct MemoryEvents {
   Count oom;
   Count oom_kill;
   Count oom_group_kill;  // 5.17
+  bool operator==(const MemoryEvents&) const = default;
 };
 
 // memory.swap.events.
@@ -58,6 +61,7 @@ struct SwapEvents {
   Count high;
   Count max;
   Count fail;
+  bool operator==(const SwapEvents&) const = default;
 };
 
 // memory.stat: the keys used by default metrics and diagnosis (bytes, except the pg*/workingset*
@@ -101,11 +105,13 @@ struct PressureLine {
   double avg60 = 0;
   double avg300 = 0;
   std::uint64_t total_usec = 0;
+  bool operator==(const PressureLine&) const = default;
 };
 // `full` is absent for cpu.pressure before 5.13 and `some` for irq.pressure.
 struct Pressure {
   std::optional<PressureLine> some;
   std::optional<PressureLine> full;
+  bool operator==(const Pressure&) const = default;
 };
 
 // One device line of io.stat.
@@ -118,6 +124,7 @@ struct IoStat {
   Count wios;
   Count dbytes;
   Count dios;
+  bool operator==(const IoStat&) const = default;
 };
 
 // One device line of io.max.
@@ -128,6 +135,7 @@ struct IoMax {
   std::optional<LimitOf<std::uint64_t>> wbps;
   std::optional<LimitOf<std::uint64_t>> riops;
   std::optional<LimitOf<std::uint64_t>> wiops;
+  bool operator==(const IoMax&) const = default;
 };
 
 // io.weight: "default N" and per-device overrides, 1..10000.
@@ -137,26 +145,31 @@ struct IoWeight {
     std::uint32_t major = 0;
     std::uint32_t minor = 0;
     std::uint32_t weight = 0;
+    bool operator==(const Device&) const = default;
   };
   std::vector<Device> devices;
+  bool operator==(const IoWeight&) const = default;
 };
 
 // pids.events and pids.events.local (6.12). Before 6.12 `max` counts at the forking cgroup,
 // from 6.12 at the limiting one.
 struct PidsEvents {
   Count max;
+  bool operator==(const PidsEvents&) const = default;
 };
 
 // cgroup.events.
 struct CgroupEvents {
   std::optional<bool> populated;
   std::optional<bool> frozen;
+  bool operator==(const CgroupEvents&) const = default;
 };
 
 // cgroup.stat.
 struct CgroupStat {
   Count nr_descendants;
   Count nr_dying_descendants;
+  bool operator==(const CgroupStat&) const = default;
 };
 
 // cgroup.type.

@@ -1,7 +1,8 @@
 // Our writer against prometheus-cpp's TextSerializer: one page of 10,000 cgroups with 40 series
 // each. The families for TextSerializer are made beforehand, so that its time is that of writing
 // alone, while ours includes reading the samples. Ends with the ratio of the two medians, and with
-// the CPU of a scrape of that page through a socket.
+// the CPU of a scrape of that page through a socket; with 1 when that is over its bar, unless
+// --report is given.
 #include <arpa/inet.h>
 #include <benchmark/benchmark.h>
 #include <netinet/in.h>
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporters/catalog.h"
@@ -28,6 +30,7 @@ using namespace cgwarden::exporters;
 
 constexpr std::size_t kCgroups = 10000;
 constexpr std::size_t kSeries = 40;
+constexpr double kScrapeBar = 100;  // ms
 
 // A cgroup as kubelet and systemd name it; 40 of the catalog's series have a value.
 cgroup::Sample sample(std::uint64_t i) {
@@ -252,14 +255,16 @@ class RatioReporter final : public benchmark::ConsoleReporter {
     }
     ConsoleReporter::ReportRuns(runs);
   }
-  void print_ratio() const {
+  // false when the bar is missed.
+  [[nodiscard]] bool print_ratio() const {
     if (own_ > 0 && peer_ > 0) {
       std::printf("prometheus-cpp TextSerializer / own writer, CPU time: %.1f\n", peer_ / own_);
     }
     if (scrape_ > 0) {
-      std::printf("scrape of %zu series through a socket, CPU time: %.1f ms (at most 100)\n",
-                  kCgroups * kSeries, scrape_);
+      std::printf("scrape of %zu series through a socket, CPU time: %.1f ms (at most %.0f)\n",
+                  kCgroups * kSeries, scrape_, kScrapeBar);
     }
+    return scrape_ <= kScrapeBar;
   }
 
  private:
@@ -289,10 +294,13 @@ int main(int argc, char** argv) {
     return 1;
   }
   static_cast<void>(scraper());  // before there are threads
+  char** const end = std::remove_if(
+      argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--report"; });
+  const bool report = end != argv + argc;
+  argc = static_cast<int>(end - argv);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   RatioReporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
-  reporter.print_ratio();
-  return 0;
+  return reporter.print_ratio() || report ? 0 : 1;
 }

@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "benchmarks/watch/stand_in_files.h"
+
+namespace cgwarden::benchmarks {
 namespace {
 
 // Fractions of averages are two numbers; a C program would not use strtod for less.
@@ -38,12 +41,16 @@ Floor::~Floor() {
   for (const int fd : fds_) ::close(fd);
 }
 
-std::uint64_t Floor::tick() {
+std::uint64_t Floor::tick(std::uint64_t round) {
   static char buffer[4096];
   std::uint64_t sum = 0;
   for (const int fd : fds_) {
     const ssize_t size = ::pread(fd, buffer, sizeof buffer, 0);
-    if (size > 0) sum += parse(buffer, buffer + size);
+    if (size <= 0) continue;
+    if (round > 0) change_text({buffer, static_cast<std::size_t>(size)}, round);
+    sum += parse(buffer, buffer + size);
   }
   return sum;
 }
+
+}  // namespace cgwarden::benchmarks

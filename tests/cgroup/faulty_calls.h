@@ -17,6 +17,12 @@ class FaultyCalls final : public ControlFiles {
     errno_value_ = errno_value;
     failed_ = false;
   }
+  // The n-th read (from 1) ends in the middle of the text.
+  void cut_at(int read) {
+    reads_ = 0;
+    cut_at_ = read;
+    failed_ = false;
+  }
   // Every read of `file` fails from now on.
   void fail_always(std::string file, int errno_value) {
     broken_ = std::move(file);
@@ -30,6 +36,10 @@ class FaultyCalls final : public ControlFiles {
     if (now()) return fail(Error::from_errno(errno_value_, "open", std::string(path)));
     return kernel_.open_cgroup(tree, path);
   }
+  Result<Listing> list(int directory) override {
+    if (now()) return fail(Error::from_errno(errno_value_, "list", "."));
+    return kernel_.list(directory);
+  }
   Result<UniqueFd> open(int directory, std::string_view file) override {
     opened.emplace_back(file);
     if (now()) return fail(Error::from_errno(errno_value_, "open", std::string(file)));
@@ -39,7 +49,12 @@ class FaultyCalls final : public ControlFiles {
     if (now() || file == broken_) {
       return fail(Error::from_errno(errno_value_, "read", std::string(file)));
     }
-    return kernel_.read(fd, buffer, file);
+    auto size = kernel_.read(fd, buffer, file);
+    if (++reads_ == cut_at_ && size) {
+      failed_ = true;
+      *size = *size * 2 / 3;
+    }
+    return size;
   }
 
  private:
@@ -51,6 +66,8 @@ class FaultyCalls final : public ControlFiles {
   KernelFiles kernel_;
   int calls_ = 0;
   int fail_at_ = 0;
+  int reads_ = 0;
+  int cut_at_ = 0;
   int errno_value_ = 0;
   bool failed_ = false;
   std::string broken_;

@@ -40,7 +40,7 @@ std::uint64_t drops(const Sampler& sampler, DropReason reason) {
   return sampler.drops().at(static_cast<std::size_t>(reason));
 }
 
-std::vector<std::string> paths(const std::vector<Sample>& samples) {
+std::vector<std::string> paths(const SampleList& samples) {
   std::vector<std::string> found;
   for (const Sample& sample : samples) found.push_back(sample.path);
   return found;
@@ -127,7 +127,7 @@ TEST_F(SamplerTest, LimitsOfManagedCgroupsAreReadEveryTick) {
 TEST_F(SamplerTest, FaultSweep) {
   fixture_.remove("/a/b");  // one with all files is enough
   const Snapshot truth = tree_.read_snapshot(at(0));
-  for (const int errno_value : {ENOENT, EACCES, EINVAL, EOPNOTSUPP}) {
+  for (const int errno_value : {ENOENT, ENODEV, EACCES, EINVAL, EIO, EOPNOTSUPP}) {
     for (int n = 1;; ++n) {
       files_.fail_at(n, errno_value);
       Sampler& sampler = start();
@@ -142,7 +142,7 @@ TEST_F(SamplerTest, FaultSweep) {
         }
       }
       if (!failed) break;
-      if (errno_value != EOPNOTSUPP && errno_value != ENOENT) {
+      if (errno_value != EOPNOTSUPP && errno_value != ENOENT && errno_value != ENODEV) {
         EXPECT_GT(sum(sampler.read_errors()), 0U) << n << " " << errno_value;
       }
       sampler.rescan(at(100));
@@ -154,6 +154,34 @@ TEST_F(SamplerTest, FaultSweep) {
     }
     EXPECT_GT(files_.calls(), 80);
   }
+}
+
+// Wherever a text ends too early: what is said is true, what is not is named or was not there, and
+// a damaged line is counted.
+TEST_F(SamplerTest, TruncationSweep) {
+  fixture_.remove("/a/b");
+  const Snapshot truth = tree_.read_snapshot(at(0));
+  const auto malformed = static_cast<std::size_t>(ReadFault::malformed);
+  std::uint64_t counted = 0;
+  int n = 1;
+  for (;; ++n) {
+    files_.cut_at(n);
+    Sampler& sampler = start();
+    const auto first = sampler.tick(at(1));
+    const auto second = sampler.tick(at(20));
+    if (!files_.failed()) break;
+    for (const auto& snapshot : {first, second}) {
+      ASSERT_EQ(paths(snapshot->samples()), paths(truth.samples())) << n;
+      for (const Sample& sample : snapshot->samples()) {
+        const Facts whole = facts(*truth.find(sample.path));
+        ASSERT_TRUE(says_nothing_else(facts(sample), whole)) << n;
+      }
+    }
+    for (const auto& row : sampler.read_errors()) counted += row.at(malformed);
+  }
+  EXPECT_GT(n, 80);
+  // All but those that were empty, or cut between two lines.
+  EXPECT_GT(counted, static_cast<std::uint64_t>(n) / 2);
 }
 
 TEST_F(SamplerTest, AFileThatVanishesAloneIsAbsentAndCounted) {
@@ -420,6 +448,22 @@ TEST_F(SamplerTest, ASnapshotNeverChangesUnderItsReader) {
     EXPECT_EQ(sampler.tick(at(second))->find("/a")->memory_current, Bytes{second});
     EXPECT_EQ(kept->find("/a")->memory_current, Bytes{31457280});
   }
+}
+
+// Two ticks of a node on which little happens take little more memory than one.
+TEST_F(SamplerTest, WhatDidNotChangeIsSharedByTwoSnapshots) {
+  Sampler& sampler = start();
+  static_cast<void>(sampler.tick(at(20)));
+  static_cast<void>(sampler.tick(at(40)));
+  const auto first = sampler.tick(at(41));
+  fixture_.write("/a", "memory.current", "1\n");
+  const auto second = sampler.tick(at(42));
+  const auto third = sampler.tick(at(43));
+  EXPECT_EQ(second->find("/a/b"), first->find("/a/b"));
+  EXPECT_NE(second->find("/a"), first->find("/a"));
+  EXPECT_EQ(third->find("/a"), second->find("/a"));
+  EXPECT_EQ(facts(*first->find("/a")), facts(*first->find("/a/b")));
+  EXPECT_EQ(second->find("/a")->memory_current, Bytes{1});
 }
 
 TEST_F(SamplerTest, BackOffStretchesTheTiers) {

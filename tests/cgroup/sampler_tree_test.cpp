@@ -1,9 +1,13 @@
 // Which cgroups the sampler knows of, by polling and by being told.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -22,10 +26,49 @@ using ::testing::SizeIs;
 
 TimePoint moment(std::uint64_t seconds) { return {Usec{(100 + seconds) * 1'000'000}, Usec{0}}; }
 
-std::vector<std::string> tree_paths(const std::vector<Sample>& samples) {
+std::vector<std::string> tree_paths(const SampleList& samples) {
   std::vector<std::string> found;
   for (const Sample& sample : samples) found.push_back(sample.path);
   return found;
+}
+
+// The n-th call (from 1) fails.
+class FailingCalls final : public ControlFiles {
+ public:
+  void fail_at(int call, int errno_value) {
+    left_ = call;
+    errno_value_ = errno_value;
+  }
+  [[nodiscard]] bool failed() const { return left_ <= 0; }
+
+  Result<UniqueFd> open_cgroup(const Tree& tree, std::string_view path) override {
+    return hit() ? fail(fault("open")) : kernel_.open_cgroup(tree, path);
+  }
+  Result<Listing> list(int directory) override {
+    return hit() ? fail(fault("list")) : kernel_.list(directory);
+  }
+  Result<UniqueFd> open(int directory, std::string_view file) override {
+    return hit() ? fail(fault("open")) : kernel_.open(directory, file);
+  }
+  Result<std::size_t> read(int fd, std::span<char> buffer, std::string_view file) override {
+    return hit() ? fail(fault("read")) : kernel_.read(fd, buffer, file);
+  }
+
+ private:
+  bool hit() { return --left_ == 0; }
+  [[nodiscard]] Error fault(const char* what) const {
+    return Error::from_errno(errno_value_, what, "f");
+  }
+  KernelFiles kernel_;
+  int left_ = std::numeric_limits<int>::max();
+  int errno_value_ = 0;
+};
+
+std::uint64_t all_errors(const Sampler& sampler) {
+  std::uint64_t total = 0;
+  for (const auto& row : sampler.read_errors())
+    total = std::accumulate(row.begin(), row.end(), total);
+  return total;
 }
 
 // Says what the test wants; has room for `room` directories.
@@ -118,6 +161,68 @@ TEST_F(SamplerTreeTest, ToldChangesAreLookedAtAndOnlyThese) {
   changes = {{TreeChange::Kind::overflow, {}, {}}};
   sampler.take_changes(moment(3));
   EXPECT_NE(sampler.tick(moment(3))->find("/untold"), nullptr);
+}
+
+// Whichever call fails while a new cgroup is entered: nothing is said of it that is not true, the
+// fault is counted, and the next look finds it whole.
+TEST_F(SamplerTreeTest, FaultSweepOfDiscovery) {
+  const CgroupId a = tree_.id_of("/a").value();
+  const testing::Facts whole = [&] {
+    fixture_.add("/a/new", control_files());
+    auto said = facts(tree_.read_sample("/a/new").value());
+    fixture_.remove("/a/new");
+    return said;
+  }();
+  for (const int errno_value : {ENOENT, EACCES, EMFILE}) {
+    int n = 1;
+    for (bool failed = true; failed; ++n) {
+      FailingCalls files;
+      Sampler sampler(tree_, {}, files);
+      std::vector<TreeChange> changes;
+      sampler.watch_with(std::make_unique<ToldWatch>(changes, 100), moment(0));
+      fixture_.add("/a/new", control_files());
+      changes = {{TreeChange::Kind::appeared, a, "new"}};
+      files.fail_at(n, errno_value);
+      sampler.take_changes(moment(1));
+      failed = files.failed();
+      const auto snapshot = sampler.tick(moment(1));
+      if (const Sample* sample = snapshot->find("/a/new")) {
+        for (const auto& [key, value] : facts(*sample)) {
+          ASSERT_EQ(whole.count(key), 1U) << key << " " << n;
+          ASSERT_EQ(whole.at(key), value) << n;
+        }
+      }
+      if (failed && errno_value != ENOENT) {
+        EXPECT_GT(all_errors(sampler), 0U) << n << " " << errno_value;
+      }
+      sampler.rescan(moment(100));
+      const auto healed = sampler.tick(moment(200));
+      ASSERT_NE(healed->find("/a/new"), nullptr) << n << " " << errno_value;
+      EXPECT_EQ(facts(*healed->find("/a/new")), whole) << n << " " << errno_value;
+      fixture_.remove("/a/new");
+    }
+    EXPECT_GT(n, 40) << errno_value;
+  }
+}
+
+// The real watch: its fd becomes one that cannot be read.
+TEST_F(SamplerTreeTest, AWatchThatCannotBeReadIsCountedLookedAfterAndGivenUp) {
+  Sampler& sampler = start();
+  auto watch = inotify_watch();
+  ASSERT_TRUE(watch) << watch.error().sentence();
+  const int fd = (*watch)->fd();
+  sampler.watch_with(std::move(*watch), moment(0));
+  const UniqueFd directory(::open(fixture_.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::dup3(directory.get(), fd, O_CLOEXEC), fd);
+  fixture_.remove("/a-b");
+  sampler.take_changes(moment(1));
+  EXPECT_EQ(all_errors(sampler), 1U);
+  EXPECT_EQ(sampler.tick(moment(1))->find("/a-b"), nullptr);
+  EXPECT_EQ(sampler.discovery(), "inotify");
+  for (int i = 0; i < 2; ++i) sampler.take_changes(moment(2));
+  EXPECT_EQ(all_errors(sampler), 3U);
+  EXPECT_EQ(sampler.discovery(), "polling");
+  EXPECT_THAT(sampler.watch_fault(), ::testing::HasSubstr("inotify"));
 }
 
 TEST_F(SamplerTreeTest, AWatchThatRunsOutIsGivenUpForPolling) {

@@ -114,7 +114,8 @@ class ViewCollectable final : public prometheus::Collectable {
 // printable() of the adaptor has no way to keep it. All other hostile bytes stay.
 View view_without_line_feed() {
   View view = example_view();
-  auto samples = view.snapshot->samples();
+  std::vector<cgroup::Sample> samples(view.snapshot->samples().begin(),
+                                      view.snapshot->samples().end());
   for (auto& sample : samples) std::erase(sample.path, '\n');
   view.snapshot = std::make_shared<const cgroup::Snapshot>(TimePoint{}, std::move(samples));
   return view;
