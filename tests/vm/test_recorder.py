@@ -41,7 +41,9 @@ def test_samples_outlive_the_agent_and_the_workload(scenario):
     )
     scenario.start_agent()
     scenario.wait_running("spinner")
-    first = scenario.until(lambda: (rows := payload_samples(scenario, "spinner")) and len(rows) >= 4 and rows, "samples")
+    first = scenario.until(
+        lambda: len(rows := payload_samples(scenario, "spinner")) >= 4 and rows, "samples of the first agent"
+    )
     assert first[-1]["memory.max"] == str(64 << 20)
     assert first[-1]["workload"] == "spinner"
     assert int(first[-1]["cpu.stat.nr_periods"]) > 0
@@ -80,7 +82,8 @@ def test_samples_outlive_the_agent_and_the_workload(scenario):
     scenario.guest.write_file(f"{scenario.work}/dump.om", exported)
     # It reserves half a gigabyte, which a file system in a file with holes only notes.
     blocks = scenario.guest.run(
-        f"cd {scenario.work} && truncate -s 2G disk && mkfs.ext4 -q disk && mkdir mnt && mount -o loop disk mnt && "
+        f"cd {scenario.work} && modprobe -a loop ext4 && truncate -s 2G disk && mkfs.ext4 -q disk && "
+        "mkdir mnt && mount -o loop disk mnt && "
         "{ (cd mnt && promtool tsdb create-blocks-from openmetrics ../dump.om blocks && ls blocks); umount mnt; }",
         check=True, timeout=120,
     )
