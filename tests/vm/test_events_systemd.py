@@ -42,7 +42,7 @@ def test_units_die_and_are_restarted(agent, guest):
     agent.until(lambda: b"Monitoring" in monitor.stderr, "the monitor")
     names = ("ev-oom", "ev-crash", "ev-loop", "ev-kill", "ev-stop")
     try:
-        unit(guest, "ev-oom", "/bin/sh -c 'sleep 2; exec tail -c 64M /dev/zero'", "MemoryMax=8M", "MemorySwapMax=0")
+        unit(guest, "ev-oom", "/bin/sh -c 'sleep 2; exec tail /dev/zero'", "MemoryMax=8M", "MemorySwapMax=0")
         unit(guest, "ev-crash", "/bin/sh -c 'sleep 2; kill -SEGV $$$$'", "LimitCORE=0")
         unit(guest, "ev-loop", "/bin/sh -c 'sleep 2; exit 3'", "Restart=on-failure", "RestartSec=100ms")
         unit(guest, "ev-kill", "/bin/sleep 1000")
