@@ -13,7 +13,8 @@ void take(std::optional<T>& to, const std::optional<T>& from) {
 void merge(UnitProperties& to, const UnitProperties& from) {
   take(to.active_state, from.active_state);
   take(to.sub_state, from.sub_state);
-  take(to.invocation, from.invocation);
+  // Also once there is no run any more.
+  if (from.invocation && !from.invocation->empty()) to.invocation = from.invocation;
   take(to.started, from.started);
   take(to.active_exit, from.active_exit);
   take(to.state_change, from.state_change);

@@ -56,7 +56,7 @@ def test_events_of_cgroups_that_nobody_manages(agent, guest):
     guest.run(f"mkdir {ROOT}/tight && echo 8M > {ROOT}/tight/memory.max && echo 0 > {ROOT}/tight/memory.swap.max",
               check=True)
     eater = guest.spawn(
-        ["sh", "-c", "echo -1000 > /proc/self/oom_score_adj; exec tail -c 64M /dev/zero"], cgroup=f"{ROOT}/tight")
+        ["sh", "-c", "echo -1000 > /proc/self/oom_score_adj; exec tail /dev/zero"], cgroup=f"{ROOT}/tight")
     (stuck, *_) = wait_for(agent, 1, "--kind", "oom_no_victim")
     assert stuck["cgroup"] == "/eventful/tight" and stuck["numbers"]["times"] > 0
     guest.run(f"echo 1 > {ROOT}/tight/cgroup.kill", check=True)
@@ -102,7 +102,7 @@ watch: {pressure: {cpu: {some: 100ms}}}
     (fired,) = wait_for(agent, 1, "--kind", "pressure")
     assert fired["cgroup"] == "/eventful/busy"
     assert fired["numbers"]["stall_usec"] == 100_000 and fired["numbers"]["window_usec"] == 2_000_000
-    assert agent.metrics()['cgwarden_agent_pressure_fired_total{resource="cpu",kind="some"}'] >= 1
+    assert agent.metrics()['cgwarden_agent_pressure_fired_total{kind="some",resource="cpu"}'] >= 1
     # A cgroup of the same path has a trigger of its own; none is left for one that went.
     guest.run(f"echo 1 > {ROOT}/busy/cgroup.kill", check=True)
     for burner in burners:

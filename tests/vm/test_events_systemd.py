@@ -42,7 +42,7 @@ def test_units_die_and_are_restarted(agent, guest):
     agent.until(lambda: b"Monitoring" in monitor.stderr, "the monitor")
     names = ("ev-oom", "ev-crash", "ev-loop", "ev-kill", "ev-stop")
     try:
-        unit(guest, "ev-oom", "/bin/sh -c 'sleep 2; exec tail -c 64M /dev/zero'", "MemoryMax=8M", "MemorySwapMax=0")
+        unit(guest, "ev-oom", "/bin/sh -c 'sleep 2; exec tail /dev/zero'", "MemoryMax=8M", "MemorySwapMax=0")
         unit(guest, "ev-crash", "/bin/sh -c 'sleep 2; kill -SEGV $$$$'", "LimitCORE=0")
         unit(guest, "ev-loop", "/bin/sh -c 'sleep 2; exit 3'", "Restart=on-failure", "RestartSec=100ms")
         unit(guest, "ev-kill", "/bin/sleep 1000")
@@ -57,7 +57,6 @@ def test_units_die_and_are_restarted(agent, guest):
         agent.until(lambda: deaths(agent, "ev-oom", "OOM_OWN_LIMIT") == 1, "the OOM kill", 60)
         agent.until(lambda: deaths(agent, "ev-crash", "SEGFAULT") == 1, "the crash")
         agent.until(lambda: deaths(agent, "ev-kill", "KILLED_BY_USER") == 1, "the kill")
-        agent.until(lambda: deaths(agent, "ev-stop", "STOPPED") == 1, "the stop")
         restarts = 'cgwarden_unit_restarts_total{unit="ev-loop.service",reason="exit-code"}'
         agent.until(lambda: agent.metrics().get(restarts, 0) >= 2, "two restarts", 60)
         assert deaths(agent, "ev-loop", "EXITED") >= 2
