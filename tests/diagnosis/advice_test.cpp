@@ -18,10 +18,10 @@ using testing::kMain;
 using ::testing::Not;
 using testing::Scenario;
 
-Scenario own_limit() { return Scenario().kill_counted(0).logged(Scenario::kill_of(kMain)); }
+Scenario own_limit_death() { return Scenario().kill_counted(0).logged(Scenario::kill_of(kMain)); }
 
 TEST(AdviceTest, TmpfsIsNotFreedByARestart) {
-  auto scenario = own_limit();
+  auto scenario = own_limit_death();
   auto& stat = scenario.payload().memory_stat.emplace();
   stat.shmem = std::uint64_t{60U << 20};
   const auto verdict = diagnose(scenario.death);
@@ -32,7 +32,7 @@ TEST(AdviceTest, TmpfsIsNotFreedByARestart) {
 }
 
 TEST(AdviceTest, WhatIsChargedWithoutAProcessIsLeftOver) {
-  auto scenario = own_limit();
+  auto scenario = own_limit_death();
   scenario.payload().memory_stat.emplace().anon = std::uint64_t{40U << 20};
   scenario.payload().populated = false;
   EXPECT_THAT(diagnose(scenario.death).contributing,
@@ -43,7 +43,7 @@ TEST(AdviceTest, WhatIsChargedWithoutAProcessIsLeftOver) {
 }
 
 TEST(AdviceTest, SwapThatWasUsedUpIsSaid) {
-  auto scenario = own_limit();
+  auto scenario = own_limit_death();
   auto& payload = scenario.payload();
   payload.memory_swap_max = LimitOf<Bytes>(Bytes{16U << 20});
   payload.before.swap_events = cgroup::SwapEvents{.high = 0, .max = 0, .fail = 1};

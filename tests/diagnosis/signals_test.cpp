@@ -211,7 +211,7 @@ TEST(SignalsTest, SomebodyAtATerminalIsNoWatchdog) {
 TEST(SignalsTest, ATermThatItOutlivedBelongsToTheStory) {
   auto term = sent(SIGTERM, kMain, kKilled - Usec{10'000'000});
   expect(with({term, sent(SIGKILL)}), VerdictClass::term_ignored, Confidence::proven,
-         {"did not end on the SIGTERM of 10.0 s before"});
+         {"did not end on the SIGTERM of 10.00 s before"});
   term.result = 1;
   expect(with({term, sent(SIGKILL)}), VerdictClass::term_ignored, Confidence::proven,
          {"it ignores SIGTERM"});

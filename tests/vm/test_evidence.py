@@ -1,11 +1,10 @@
 """Deaths whose story needs more than counters: who sent the signal, and why it came to that."""
 
 import pytest
-from agent_scenario import BUILD, SLICE, Scenario
+from agent_scenario import SLICE, Scenario
 
 pytestmark = pytest.mark.fast
 
-OOMD = BUILD / "tests" / "cgroup" / "oomd_double"
 NO_OOM = ("own limit", "OOM killer was at work")
 
 
@@ -55,7 +54,7 @@ def test_a_sender_that_is_gone_still_has_its_pid_and_name(scenario):
 def test_cgroup_kill_has_its_writer(scenario):
     run(scenario, "written", ["/bin/sleep", "1000"])
     told = scenario.guest.run(
-        f"echo $$; echo 1 > {SLICE}/written.scope/cgroup.kill; sleep 1", check=True).text
+        f"echo $$; echo 1 > {scenario.payload('written')}/cgroup.kill; sleep 1", check=True).text
     verdict, _ = died(scenario, "written", "KILLED_BY_CGROUP_KILL", says=("cgroup.kill",))
     assert verdict["actor"]["pid"] == int(told.split()[0])
 
@@ -66,12 +65,6 @@ def test_an_operators_kill_after_a_childs_oom_kill_is_no_oom(scenario):
     scenario.until(lambda: "oom_kill workload=mixed" in scenario.log(), "the child to be killed")
     scenario.guest.run(f"kill -9 {pid}", check=True)
     died(scenario, "mixed", "KILLED_BY_USER", says=("OOM killer was at work",), never=("own limit",))
-
-
-def test_a_workload_of_systemd_oomd_is_told_by_its_marks(scenario):
-    pid = run(scenario, "pressed", ["/bin/sleep", "1000"])
-    scenario.guest.run([OOMD, scenario.payload("pressed"), str(pid)], check=True)
-    died(scenario, "pressed", "KILLED_BY_SYSTEMD_OOMD", says=("user.oomd_ooms=1",))
 
 
 def test_a_throttled_one_was_killed_by_its_watchdog(scenario):
@@ -130,8 +123,6 @@ def test_frozen_from_outside(scenario):
     verdict, _ = stalled(scenario, "ice", "FROZEN", says=("cgroup.freeze",))
     assert verdict["confidence"] == "proven"
     scenario.guest.run(f"echo 0 > {freeze}", check=True)
-    answer = scenario.cli("why", "ice", check=True).text.splitlines()[0]
-    assert "is frozen" not in answer or answer.startswith("until "), answer
 
 
 def test_stopped_by_a_signal_with_its_sender(scenario):
