@@ -255,3 +255,22 @@ def test_a_user_namespace_in_the_network_of_a_pod(runtime):
         runtime.must("delete", "--force", "box")
     finally:
         runtime.guest.run(f"umount {network}; rm {network}")
+
+
+def test_what_joined_a_mount_namespace_that_is_gone_is_deleted(runtime):
+    guest, place = runtime.guest, f"{runtime.work}/ns"
+    guest.run(f"mkdir {place} && mount -t tmpfs none {place} && mount --make-private {place} && touch {place}/mnt && "
+              f"unshare --mount={place}/mnt true", check=True)
+    try:
+        for namespace in runtime.config["linux"]["namespaces"]:
+            if namespace["type"] == "mount":
+                namespace["path"] = f"{place}/mnt"
+        made = runtime.create("sleep", "1000")
+        assert made.returncode == 0, made
+        runtime.must("start", "box")
+        runtime.must("kill", "box", "KILL")
+        runtime.wait_stopped()
+    finally:
+        guest.run(f"umount {place}/mnt; umount {place}; rmdir {place}")
+    runtime.must("delete", "box")
+    assert runtime("state", "box").returncode != 0
