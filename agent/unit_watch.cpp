@@ -20,7 +20,7 @@ namespace cgwarden::agent {
 namespace {
 
 constexpr Usec kReconnectInterval{5'000'000};
-constexpr std::chrono::seconds kCallTimeout{10};
+constexpr std::chrono::seconds kUnitCallTimeout{10};
 constexpr const char* kUnits = "/org/freedesktop/systemd1/unit";
 constexpr std::string_view kServicePath = "_2eservice";
 constexpr const char* kUnitInterface = "org.freedesktop.systemd1.Unit";
@@ -144,7 +144,7 @@ void UnitWatch::Impl::subscribe() {
   try {
     manager->callMethodAsync("Subscribe")
         .onInterface(kSystemdManager)
-        .withTimeout(kCallTimeout)
+        .withTimeout(kUnitCallTimeout)
         .uponReplyInvoke([this](const sdbus::Error* error) {
           const bool works = error == nullptr || error->getName().ends_with(".AlreadySubscribed");
           metrics->unit_watch(works);

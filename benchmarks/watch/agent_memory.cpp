@@ -21,8 +21,10 @@
 namespace cgwarden::benchmarks {
 namespace {
 
-constexpr double kSettled = 8;
+constexpr double kSettled = 5;  // the tiers but the slowest were due
+constexpr double kPatience = 120;
 constexpr int kScrapes = 5;
+constexpr std::size_t kBytesOfOne = 500;  // at least, of one cgroup on the page
 
 // The bytes of the answer; 0: there is none yet.
 std::size_t scrape(const std::string& path) {
@@ -95,6 +97,10 @@ Figures memory_of_agent(const PrivateMount& mount, std::size_t cgroups,
   }
   const MadeCgroups made(mount.path(), 1, cgroups);
   const Agent agent(program, mount.path());
+  for (const double begun = wall_seconds(); scrape(agent.socket()) < cgroups * kBytesOfOne;) {
+    if (wall_seconds() - begun > kPatience) stop("the agent does not show all cgroups");
+    sleep_until(wall_seconds() + 1);
+  }
   sleep_until(wall_seconds() + kSettled);
   double most = 0;
   std::size_t bytes = 0;
@@ -103,7 +109,6 @@ Figures memory_of_agent(const PrivateMount& mount, std::size_t cgroups,
     most = std::max(most, anonymous_mib(agent.process()));
     sleep_until(wall_seconds() + 1);
   }
-  if (bytes == 0) stop("the agent answers no scrape");
   std::printf("%s on %zu cgroups, scraped every second (%.1f MB); without cgroups %.1f MiB\n",
               program.c_str(), cgroups, static_cast<double>(bytes) / 1e6, empty);
   return {{"memory of the whole agent", most, "MiB", 100}};

@@ -1,0 +1,74 @@
+"""Thousands of cgroups that come and go under an agent: none loses its last value, and nothing of them stays."""
+
+import re
+import time
+
+import pytest
+from agent_scenario import BUILD, Scenario
+
+pytestmark = pytest.mark.fast
+
+CHURN = BUILD / "tests" / "cgroup" / "cgroup_churn"
+TOP = "/sys/fs/cgroup/churned"
+WAVES, EACH = 8, 125  # and as many more that are gone at once
+# After its process a cgroup lives two ticks of an emulated machine: what is compared is what was read, not how soon.
+HOLD_MSEC = 2000
+SERIES = re.compile(r'^cgwarden_cgroup_cpu_usage_seconds_total\{cgroup="/churned/(c[^"]*)"\} (\S+)$', re.MULTILINE)
+
+
+@pytest.fixture
+def scenario(guest):
+    with Scenario(guest) as made:
+        guest.run(f"mkdir {TOP}", check=True)
+        made.start_agent()
+        yield made
+        guest.run(f"rmdir {TOP}/* {TOP}")
+
+
+def held(scenario):
+    """What a leak would make grow."""
+    pid = scenario.agent.pid
+    count = scenario.guest.run(
+        f"ls /proc/{pid}/fd | wc -l; cat /proc/{pid}/fdinfo/* | grep -cE '^(inotify wd|fanotify (sdev|ino)|tfd)'", check=True)
+    fds, watches = map(int, count.text.split())
+    metrics = scenario.metrics()
+    return {"fds": fds, "kernel watches": watches, "kept": metrics["cgwarden_agent_kept_files"],
+            "cgroups": metrics["cgwarden_agent_cgroups"],
+            "series": sum("/churned/" in series for series in metrics)}
+
+
+def memory_kib(scenario):
+    status = scenario.guest.read_file(f"/proc/{scenario.agent.pid}/status").decode()
+    return int(re.search(r"^RssAnon:\s+(\d+)", status, re.MULTILINE)[1])
+
+
+def test_no_last_value_is_lost_and_nothing_stays(scenario):
+    guest = scenario.guest
+    # The first waves bring the agent's tables to their size.
+    guest.run([CHURN, TOP, "2", str(EACH), str(HOLD_MSEC)], check=True, timeout=60)
+    scenario.until(lambda: held(scenario)["series"] == 0, "the end of their series")
+    before, memory = held(scenario), memory_kib(scenario)
+    churn = guest.spawn([CHURN, TOP, str(WAVES), str(EACH), str(HOLD_MSEC)])
+    exported = {}
+
+    def scrape():
+        text = guest.run(["curl", "-sf", "http://127.0.0.1:9753/metrics"], check=True).text
+        # The last one of each name stays: a cgroup that went shows its last value.
+        found = dict(SERIES.findall(text))
+        exported.update(found)
+        return found
+
+    while churn.running:
+        scrape()
+        time.sleep(1)
+    assert churn.wait(60).returncode == 0, churn.stderr
+    truth = dict(line.split() for line in churn.stdout.decode().splitlines())
+    assert len(truth) == WAVES * EACH
+    scenario.until(lambda: not scrape(), "the end of the series")
+    assert {name: round(float(value) * 1e6) for name, value in exported.items()} == {
+        name: int(usage) for name, usage in truth.items()}
+    scenario.until(lambda: held(scenario) == before, f"{before} to return")
+    assert memory_kib(scenario) < memory + 3000
+    metrics = scenario.metrics()
+    assert metrics['cgwarden_agent_cgroups_dropped_total{reason="gone_hold"}'] == 0
+    assert metrics['cgwarden_agent_collector_success{collector="tick"}'] == 1
