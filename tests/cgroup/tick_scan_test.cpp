@@ -20,7 +20,7 @@ TEST(TickScanTest, EveryTickFileIsTakenAndSaysWhatTheParserSays) {
     const SampledFile& row = sampled_files()[file];
     const std::string& text = control_files().at(std::string(row.name));
     EXPECT_TRUE(take_scanned(file, text, scanned)) << row.name;
-    ASSERT_TRUE(row.store(parsed, row.name, text)) << row.name;
+    ASSERT_TRUE(row.store(parsed, row.name, text, {})) << row.name;
   }
   EXPECT_EQ(facts(*scanned), facts(parsed));
 }
