@@ -18,9 +18,9 @@ namespace cgwarden::policy {
 // hour: nothing is read more often than once per tick.
 struct SamplingIntervals {
   Usec tick{1'000'000};     // cpu.stat, memory.current, memory.events, pressure
-  Usec medium{5'000'000};   // what changes, but is not watched by the second
+  Usec medium{10'000'000};  // what changes, but is not watched by the second
   Usec slow{15'000'000};    // memory.stat, and what is as dear
-  Usec limits{10'000'000};  // limits that no policy manages
+  Usec limits{30'000'000};  // limits that no policy manages
 
   // A slower tick takes the tiers along.
   void set_tick(Usec interval);

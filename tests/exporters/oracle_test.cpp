@@ -147,7 +147,8 @@ TEST(Oracle, TheTextIsThatOfPrometheusCpp) { expect_text_of_the_oracle(view_with
 
 TEST(Oracle, AndOfEveryGroup) {
   View view = view_without_line_feed();
-  auto samples = view.snapshot->samples();
+  const auto& shown = view.snapshot->samples();
+  std::vector<cgroup::Sample> samples(shown.begin(), shown.end());
   samples.push_back(grouped_sample("/grouped", 99));
   view.snapshot = std::make_shared<const cgroup::Snapshot>(TimePoint{}, std::move(samples));
   view.groups = cgroup::FileGroups::all();

@@ -33,9 +33,9 @@ TEST(AgentConfigTest, WhatIsAbsentHasItsDefault) {
   const AgentConfig config = config_of("");
   EXPECT_FALSE(config.listen);
   EXPECT_EQ(config.intervals.tick, Usec{1'000'000});
-  EXPECT_EQ(config.intervals.medium, Usec{5'000'000});
+  EXPECT_EQ(config.intervals.medium, Usec{10'000'000});
   EXPECT_EQ(config.intervals.slow, Usec{15'000'000});
-  EXPECT_EQ(config.intervals.limits, Usec{10'000'000});
+  EXPECT_EQ(config.intervals.limits, Usec{30'000'000});
   EXPECT_EQ(config.collector, Collector::files);
   EXPECT_THAT(config.discovery.include, IsEmpty());
   EXPECT_EQ(config.discovery.max_cgroups, limits::kCgroupsWatched);
