@@ -146,6 +146,63 @@ TEST_F(WhyTest, AUnitAndAContainerAreAskedForByTheirNames) {
   EXPECT_THAT(ask({"why", "nginx"}).out, StartsWith("the workload ended."));
 }
 
+TEST_F(WhyTest, ACgroupIsAskedForByItsPath) {
+  store({verdict("unit:/ssh.service", 1, killed_by_user, 20, "ssh.service was killed."),
+         verdict("web", 1, exited, 20, "web exited with code 3.")});
+  for (const auto* path : {"/system.slice/ssh.service", "/system.slice/ssh.service/inner/most"}) {
+    EXPECT_THAT(ask({"why", path}).out, StartsWith("ssh.service was killed.")) << path;
+  }
+  for (const auto* path : {"/cgwarden.slice/web.scope", "/cgwarden.slice/web.scope/payload"}) {
+    EXPECT_THAT(ask({"why", path}).out, StartsWith("web exited with code 3.")) << path;
+  }
+  EXPECT_EQ(ask({"why", "/system.slice"}).exit_code, 3);
+  EXPECT_EQ(ask({"why", "/"}).exit_code, 3);
+}
+
+TEST_F(WhyTest, APidThatDoesNotLiveIsSaid) {
+  store({verdict("web", 1, exited, 20, "web exited with code 3.")});
+  const Outcome asked = ask({"why", "99999999"});
+  EXPECT_EQ(asked.exit_code, 3);
+  EXPECT_THAT(asked.err, HasSubstr("pid 99999999"));
+  EXPECT_THAT(asked.err, HasSubstr("no such process lives"));
+}
+
+TEST_F(WhyTest, WhatWasBeforeSinceIsLeftOut) {
+  store({verdict("web", 1, exited, 10, "web exited with code 3."),
+         verdict("web", 2, oom_own_limit, 20, "web was killed for its own limit.")});
+  const auto since = [](std::uint64_t second) {
+    return "@" + std::to_string(kStart / kSecond + second);
+  };
+  const std::string text = ask({"why", "web", "--since", since(15)}).out;
+  EXPECT_THAT(text, StartsWith("web was killed for its own limit."));
+  EXPECT_THAT(text, Not(HasSubstr("code 3")));
+  const Outcome nothing = ask({"why", "web", "--since", since(25)});
+  EXPECT_EQ(nothing.exit_code, 0);
+  EXPECT_EQ(nothing.out, "web: no death and no stall in that time.\n");
+  EXPECT_EQ(ask({"why", "web", "--since", "long ago"}).exit_code, 2);
+}
+
+TEST_F(WhyTest, ACrashLoopIsOneStory) {
+  std::vector<diagnosis::Verdict> loop;
+  for (unsigned i = 1; i <= 4; ++i) {
+    loop.push_back(verdict("web", i, exited, 10 * i, "web exited with code 3."));
+  }
+  store(loop);
+  EXPECT_THAT(ask({"why", "web"}).out, HasSubstr("web has died 4 times in a row"));
+  const auto document = nlohmann::json::parse(ask({"why", "web", "--json"}).out);
+  EXPECT_EQ(document.at("restarts").at("deaths"), 4);
+  EXPECT_EQ(document.at("restarts").at("interval_usec"), 10 * kSecond);
+}
+
+TEST_F(WhyTest, WatchingEndsWhenNobodyReads) {
+  store({verdict("web", 1, exited, 20, "web exited with code 3.")});
+  const Outcome watched =
+      run_program({"sh", "-c",
+                   std::string(BINARIES) + "/cli/cgwarden why web --watch --state-dir " +
+                       directory_ + "/state --runtime-dir " + directory_ + " | head -n 1"});
+  EXPECT_EQ(watched.out, "web exited with code 3.\n");
+}
+
 TEST_F(WhyTest, AStallOfLongAgoIsOverAndAnEventIsStillTold) {
   running("web", 2);
   auto child = verdict("web", 2, oom_child, 60, "web lives on, its child was killed.");
