@@ -65,12 +65,10 @@ std::u32string glyphs(std::string_view text, bool unicode) {
     }
     const char32_t symbol = decode(text, length);
     text.remove_prefix(length);
-    if (is_plain_ascii(symbol)) {
+    if (is_plain_ascii(symbol) || (unicode && width_of(symbol) > 0)) {
       out += symbol;
     } else if (symbol < 0x80) {
       append(out, fmt::format("\\x{:02x}", static_cast<unsigned>(symbol)));
-    } else if (unicode && width_of(symbol) > 0) {
-      out += symbol;
     } else {
       append(out, fmt::format("\\u{{{:x}}}", static_cast<unsigned>(symbol)));
     }

@@ -21,9 +21,9 @@ struct Curve {
 // What the screen shows beside the rows.
 struct Surroundings {
   bool live = true;
-  Usec now{0};                // wall clock
-  std::vector<Curve> curves;  // of the selected row, on the detail page
-  std::string curves_note;    // why there are none, or what they span
+  Usec now{0};                     // wall clock
+  std::vector<Curve> curves = {};  // of the selected row, on the detail page
+  std::string curves_note = {};    // why there are none, or what they span
 };
 
 struct Size {
