@@ -26,12 +26,6 @@ void merge(UnitProperties& to, const UnitProperties& from) {
   take(to.main_exit, from.main_exit);
 }
 
-// No process of this run is left.
-bool is_over(const UnitProperties& unit) {
-  return unit.active_state == "failed" || unit.active_state == "inactive" ||
-         unit.sub_state == "auto-restart";
-}
-
 }  // namespace
 
 bool UnitTracker::update(const std::string& unit, const UnitProperties& properties, Usec offset,
@@ -47,9 +41,24 @@ bool UnitTracker::update(const std::string& unit, const UnitProperties& properti
   return true;
 }
 
+// No process of this run is left. A run begins with a signal that has its invocation and still the
+// state of before: "inactive".
+bool UnitTracker::is_over(Unit& unit) {
+  const UnitProperties& now = unit.now;
+  if (!now.invocation || now.invocation->empty()) return false;
+  const Usec change = now.state_change.value_or(Usec{0});
+  if (unit.seen != now.invocation) {
+    unit.seen = now.invocation;
+    unit.seen_change = change;
+  }
+  const bool ended = now.active_state == "failed" || now.active_state == "inactive" ||
+                     now.sub_state == "auto-restart";
+  return ended && (now.main_exit.value_or(Usec{0}) > Usec{0} || change > unit.seen_change);
+}
+
 void UnitTracker::look(const std::string& name, Unit& unit, Usec offset, News& news) const {
   const UnitProperties& now = unit.now;
-  if (is_over(now) && now.invocation && !now.invocation->empty() && unit.told != now.invocation) {
+  if (is_over(unit) && unit.told != now.invocation) {
     unit.told = now.invocation;
     unit.last_result = now.result.value_or("other");
     // A condition that did not hold is no run.

@@ -56,9 +56,12 @@ class UnitTracker {
   struct Unit {
     UnitProperties now;
     std::optional<std::string> told;       // the invocation whose end was told of
+    std::optional<std::string> seen;       // the newest invocation
+    Usec seen_change{0};                   // StateChangeTimestampMonotonic when it was seen first
     std::optional<std::uint32_t> counted;  // NRestarts
     std::string last_result = "other";
   };
+  [[nodiscard]] static bool is_over(Unit& unit);
   void look(const std::string& name, Unit& unit, Usec offset, News& news) const;
 
   Usec since_;

@@ -70,6 +70,29 @@ TEST_F(UnitTrackerTest, OneEndForOneRun) {
   EXPECT_TRUE(over("inactive", "dead", 300, 200).ends.empty());
 }
 
+// As systemd 252 sends them: the first signals of a run have its invocation and main process, and
+// the state of before.
+TEST_F(UnitTrackerTest, ARunBeginsWithTheStateOfBefore) {
+  service("success", 0, 0, 0, 0);
+  UnitProperties first = running("a", 0);
+  first.active_state = "inactive";
+  first.sub_state = "dead";
+  EXPECT_TRUE(tell(first).ends.empty());
+  service("success", 0, 0, 0, 0);
+  EXPECT_TRUE(tell(running("a", 100)).ends.empty());
+  service("success", CLD_KILLED, SIGTERM, 200, 0);
+  const auto stopped = over("inactive", "dead", 201, 150);
+  ASSERT_EQ(stopped.ends.size(), 1U);
+  EXPECT_TRUE(stopped.ends.front().stopped);
+  service("success", 0, 0, 0, 1);
+  UnitProperties again = first;
+  again.invocation = "b";
+  again.state_change = Usec(201);
+  EXPECT_TRUE(tell(again).ends.empty());
+  service("exit-code", CLD_EXITED, 3, 400, 1);
+  EXPECT_EQ(over("failed", "failed", 401).ends.size(), 1U);
+}
+
 TEST_F(UnitTrackerTest, RestartsHaveTheResultOfTheRunBefore) {
   service("success", 0, 0, 0, 4);
   EXPECT_TRUE(tell(running("a", 100)).restarts.empty());  // those of before are no news

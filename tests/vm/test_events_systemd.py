@@ -57,6 +57,7 @@ def test_units_die_and_are_restarted(agent, guest):
         agent.until(lambda: deaths(agent, "ev-oom", "OOM_OWN_LIMIT") == 1, "the OOM kill", 60)
         agent.until(lambda: deaths(agent, "ev-crash", "SEGFAULT") == 1, "the crash")
         agent.until(lambda: deaths(agent, "ev-kill", "KILLED_BY_USER") == 1, "the kill")
+        agent.until(lambda: deaths(agent, "ev-stop", "STOPPED") == 1, "the stop")
         restarts = 'cgwarden_unit_restarts_total{unit="ev-loop.service",reason="exit-code"}'
         agent.until(lambda: agent.metrics().get(restarts, 0) >= 2, "two restarts", 60)
         assert deaths(agent, "ev-loop", "EXITED") >= 2

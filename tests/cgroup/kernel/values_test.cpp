@@ -226,7 +226,8 @@ TEST_F(ValuesTest, MoreCgroupsThanThereWasRoomForAreAllTold) {
   ASSERT_TRUE(small.has_value());
   for (int i = 0; i < 5; ++i) need(create_cgroup(tree_, leaf_ + "/" + std::to_string(i)));
   std::set<std::uint64_t> expected;
-  for (const Sample& sample : tree_.read_snapshot(TimePoint{}).samples()) {
+  const Snapshot snapshot = tree_.read_snapshot(TimePoint{});
+  for (const Sample& sample : snapshot.samples()) {
     expected.insert(sample.id.value);
   }
   const auto values_then = (*small)->read();
