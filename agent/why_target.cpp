@@ -54,6 +54,9 @@ std::string recorded_name(const Lives& lives, std::string_view text) {
 // A group inside a unit or a container is asked about as that.
 std::string name_of_cgroup(const Lives& lives, std::string_view path) {
   for (; path.size() > 1; path = path.substr(0, path.rfind('/'))) {
+    // The scope of a workload is its fence.
+    const identity::Identity inside = identity::of_path(std::string(path) + "/payload");
+    if (inside.kind == identity::Kind::workload) return name_of(inside);
     if (auto name = recorded_name(lives, path); !name.empty()) return name;
     if (auto name = name_of(identity::of_path(path)); !name.empty()) return name;
   }

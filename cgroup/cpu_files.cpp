@@ -6,7 +6,7 @@ namespace cgwarden::cgroup {
 namespace {
 
 // kernel/sched/core.c cpu_extra_stat_show and kernel/cgroup/rstat.c cgroup_base_stat_cputime_show.
-constexpr std::array kCpuStat{
+constexpr std::array kCpuStatFields{
     CountField<CpuStat>{"usage_usec", &CpuStat::usage_usec},
     CountField<CpuStat>{"user_usec", &CpuStat::user_usec},
     CountField<CpuStat>{"system_usec", &CpuStat::system_usec},
@@ -26,14 +26,16 @@ constexpr std::array kCpuStatLocal{
 
 }  // namespace
 
-std::span<const CountField<CpuStat>> cpu_stat_fields() { return kCpuStat; }
+std::span<const CountField<CpuStat>> cpu_stat_fields() { return kCpuStatFields; }
 std::span<const CountField<CpuStatLocal>> cpu_stat_local_fields() { return kCpuStatLocal; }
 
 Result<CpuStat> parse_cpu_stat(std::string_view text) {
-  return parse_counts(text, "cpu.stat", kCpuStat);
+  return parse_counts(text, "cpu.stat", kCpuStatFields);
 }
 
-bool scan_cpu_stat(std::string_view text, CpuStat& out) { return scan_counts(text, kCpuStat, out); }
+bool scan_cpu_stat(std::string_view text, CpuStat& out) {
+  return scan_counts(text, kCpuStatFields, out);
+}
 
 Result<CpuStatLocal> parse_cpu_stat_local(std::string_view text) {
   return parse_counts(text, "cpu.stat.local", kCpuStatLocal);

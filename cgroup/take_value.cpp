@@ -22,7 +22,7 @@ struct CpuSplit {
 
 // User and system time are counted in ticks, the run time is exact: it is divided in their ratio
 // (kernel/sched/cputime.c cputime_adjust). Neither may fall from what was shown before.
-CpuSplit split(const CgroupValues& values) {
+CpuSplit cpu_split(const CgroupValues& values) {
   const std::uint64_t whole = values.runtime_nsec;
   const CpuSplit shown{values.shown_user_nsec, values.shown_system_nsec};
   if (Wide{shown.user_nsec} + shown.system_nsec >= whole) return shown;
@@ -48,7 +48,7 @@ bool take_cpu_stat(const CgroupValues& values, Sample& sample) {
       !printable(values.nr_bursts)) {
     return false;
   }
-  const CpuSplit parts = split(values);
+  const CpuSplit parts = cpu_split(values);
   CpuStat stat;
   stat.usage_usec = values.runtime_nsec / kNsecPerUsec;
   stat.user_usec = parts.user_nsec / kNsecPerUsec;

@@ -104,14 +104,14 @@ TEST(AgentConfigTest, OneAddressNeedsNoListAndNoneIsOff) {
 }
 
 TEST(AgentConfigTest, ASlowTickTakesTheTiersAlong) {
-  const SamplingIntervals slow = config_of("intervals: {tick: 20s}\n").intervals;
-  EXPECT_EQ(slow.medium, Usec{20'000'000});
-  EXPECT_EQ(slow.slow, Usec{20'000'000});
-  EXPECT_EQ(slow.limits, Usec{20'000'000});
+  const SamplingIntervals slow = config_of("intervals: {tick: 40s}\n").intervals;
+  EXPECT_EQ(slow.medium, Usec{40'000'000});
+  EXPECT_EQ(slow.slow, Usec{40'000'000});
+  EXPECT_EQ(slow.limits, Usec{40'000'000});
   SamplingIntervals again = slow;
   again.set_tick(Usec{100'000});
   EXPECT_EQ(again.tick, Usec{100'000});
-  EXPECT_EQ(again.slow, Usec{20'000'000});
+  EXPECT_EQ(again.slow, Usec{40'000'000});
 }
 
 TEST(AgentConfigTest, WhichCgroupsAreWanted) {
