@@ -22,8 +22,8 @@ using Figures = std::vector<Figure>;
 // and with texts that all change at each tick.
 [[nodiscard]] Figures ratio(const PrivateMount& mount, std::size_t cgroups);
 
-// The tick by the BPF collector beside the same tick by files, in turns. No figures, and a line that
-// says why, where there is no BPF for us.
+// The tick by the BPF collector beside the same tick by files, in turns. No figures, and a line
+// that says why, where there is no BPF for us.
 [[nodiscard]] Figures by_bpf(const PrivateMount& mount, std::size_t cgroups);
 
 // `cgroups` at 1 Hz in real time for some seconds: processor share of the six files and of all

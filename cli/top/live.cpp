@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/workload_view.h"
 #include "base/limits.h"
 #include "base/program.h"
 #include "cgroup/fields.h"
-#include "agent/workload_view.h"
 
 namespace cgwarden::cli::top {
 namespace {
