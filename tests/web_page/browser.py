@@ -115,9 +115,10 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, expression):
-        """Until the expression is true."""
+        """Until the expression is true. One that fails, as while the page is loaded, is not."""
         deadline = time.monotonic() + DEADLINE_S
-        while not self.value(f"Boolean({expression})"):
+        safely = f"(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"
+        while not self.value(safely):
             if time.monotonic() > deadline:
                 raise AssertionError(f"never true: {expression}\n{self.value('document.body.innerText')}")
             time.sleep(0.1)
