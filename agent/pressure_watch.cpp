@@ -31,21 +31,7 @@ void PressureWatch::update(const cgroup::Snapshot& snapshot,
   for (const auto& policy : policies) {
     if (policy.pressure.empty() || policy.mode != policy::Mode::enforce) continue;
     for (const auto& sample : snapshot.samples()) {
-      if (!matches(policy, sample.path)) continue;
-      for (const auto& threshold : policy.pressure) {
-        const Key key{sample.id, threshold};
-        auto found = armed_.find(key);
-        if (found == armed_.end()) {
-          if (armed_.size() >= limits::kPressureTriggers) {
-            full = true;
-            continue;
-          }
-          found = armed_.try_emplace(key).first;
-          found->second.policy = policy.name;
-        }
-        found->second.path = sample.path;
-        found->second.wanted = true;
-      }
+      if (matches(policy, sample.path)) full |= !want(policy, sample);
     }
   }
   if (full && !full_) {
@@ -54,6 +40,36 @@ void PressureWatch::update(const cgroup::Snapshot& snapshot,
                   {"effect", "other cgroups that policies match are not watched for pressure"}});
   }
   full_ = full;
+  drop_unwanted();
+  std::size_t count = 0;
+  for (auto& [key, armed] : armed_) {
+    if (!armed.trigger && now >= armed.retry) arm(key, armed, now);
+    if (armed.trigger) ++count;
+  }
+  parts_.metrics->pressure_triggers(count);
+}
+
+// False: there is no room for all of its triggers.
+bool PressureWatch::want(const policy::Policy& policy, const cgroup::Sample& sample) {
+  bool room = true;
+  for (const auto& threshold : policy.pressure) {
+    const Key key{sample.id, threshold};
+    auto found = armed_.find(key);
+    if (found == armed_.end()) {
+      if (armed_.size() >= limits::kPressureTriggers) {
+        room = false;
+        continue;
+      }
+      found = armed_.try_emplace(key).first;
+      found->second.policy = policy.name;
+    }
+    found->second.path = sample.path;
+    found->second.wanted = true;
+  }
+  return room;
+}
+
+void PressureWatch::drop_unwanted() {
   for (auto at = armed_.begin(); at != armed_.end();) {
     Armed& armed = at->second;
     if (armed.wanted) {
@@ -64,12 +80,6 @@ void PressureWatch::update(const cgroup::Snapshot& snapshot,
     if (armed.trigger) closer_.close(std::move(*armed.trigger).release());
     at = armed_.erase(at);
   }
-  std::size_t count = 0;
-  for (auto& [key, armed] : armed_) {
-    if (!armed.trigger && now >= armed.retry) arm(key, armed, now);
-    if (armed.trigger) ++count;
-  }
-  parts_.metrics->pressure_triggers(count);
 }
 
 void PressureWatch::arm(const Key& key, Armed& armed, Usec now) {

@@ -60,6 +60,8 @@ class PressureWatch {
     std::optional<Usec> told;
     bool wanted = false;
   };
+  bool want(const policy::Policy& policy, const cgroup::Sample& sample);
+  void drop_unwanted();
   void arm(const Key& key, Armed& armed, Usec now);
   void happened(const Key& key, std::uint32_t events);
 

@@ -42,7 +42,7 @@ Status write_all_lives(const diagnosis::Recording& recording, const diagnosis::T
           [&](const RecordedCgroup&, const diagnosis::Series& piece) {
             return take(life, piece);
           }));
-      CGW_TRY(std::move(written));
+      if (!written) return written;
     }
   } else {
     CGW_TRY(recording.each(
@@ -51,7 +51,7 @@ Status write_all_lives(const diagnosis::Recording& recording, const diagnosis::T
           return std::ranges::any_of(lives, [&](const auto& life) { return life.same(other); });
         },
         take));
-    CGW_TRY(std::move(written));
+    if (!written) return written;
   }
   return writer.end();
 }

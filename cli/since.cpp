@@ -114,8 +114,9 @@ std::optional<Usec> calendar(std::string text, Usec now) {
     std::tm parts{};
     const char* end = ::strptime(text.c_str(), form, &parts);
     if (end == nullptr || *end != '\0') continue;
-    const auto seconds =
-        static_cast<std::uint64_t>(parts.tm_hour * 3600 + parts.tm_min * 60 + parts.tm_sec);
+    const auto part = [](int number) { return static_cast<std::uint64_t>(number); };
+    const std::uint64_t seconds =
+        part(parts.tm_hour) * 3600 + part(parts.tm_min) * 60 + part(parts.tm_sec);
     return Usec(now.count() / kDay * kDay + seconds * kSecond);
   }
   return std::nullopt;

@@ -1,98 +1,126 @@
+#include <array>
+
 #include "exporters/catalog.h"
 
 namespace cgwarden::exporters {
+namespace {
 
 using enum MetricType;
 
+// Of what it does by itself.
+constexpr std::array kOwn{
+    Metric{"cgwarden_build_info", info, "",
+           "Version of the agent and the compiler it was built with."},
+    Metric{"cgwarden_agent_tick_duration_seconds", histogram, "seconds",
+           "Time to read all cgroups and act on them, once per sampling interval."},
+    Metric{"cgwarden_agent_cgroups", gauge, "", "Cgroups read in the last tick."},
+    Metric{"cgwarden_agent_cgroups_left_out", gauge, "",
+           "Cgroups left out of the last tick because of a limit."},
+    Metric{"cgwarden_agent_cgroups_dropped_total", counter, "",
+           "Cgroups left out (cap, depth), read less often (kept_fds), or whose last values went "
+           "before "
+           "two scrapes (gone_hold), each counted when it happened."},
+    Metric{"cgwarden_agent_unreadable_files", gauge, "",
+           "Control files that exist but could not be read or parsed in the last tick; what the "
+           "kernel "
+           "has switched off (psi=0) is not counted."},
+    Metric{"cgwarden_agent_read_errors_total", counter, "",
+           "Reads of control files that failed, by file and kind; vanished is what the end of a "
+           "cgroup "
+           "looks like."},
+    Metric{"cgwarden_agent_collector_duration_seconds_total", counter, "seconds",
+           "Time spent by each collector: the tiers of control files, discovery of cgroups, last "
+           "reads "
+           "of emptied ones (events), what is made of a tick (snapshot), and the BPF program that "
+           "spares reads of files (bpf)."},
+    Metric{"cgwarden_agent_collector_runs_total", counter, "",
+           "Runs of each collector; a tick of many cgroups takes several."},
+    Metric{"cgwarden_agent_collector_success", gauge, "",
+           "1 if nothing was unreadable in the last run of the collector; 0 for bpf also if it is "
+           "configured and cannot be had."},
+    Metric{
+        "cgwarden_agent_sampling_interval_seconds", gauge, "seconds",
+        "The sampling interval in force; longer than the configured one while ticks take over half "
+        "of it."},
+    Metric{"cgwarden_agent_kept_files", gauge, "",
+           "Control files kept open; the kernel charges 4 KiB to the agent for each."},
+    Metric{"cgwarden_agent_discovery", gauge, "",
+           "1 for the way in which new cgroups are found: fanotify, inotify or polling."},
+    Metric{"cgwarden_agent_workloads_running", gauge, "", "Workloads the agent supervises now."},
+    Metric{"cgwarden_agent_policy_reloads_total", counter, "",
+           "Loads of the policy directory, by result."},
+    Metric{"cgwarden_agent_policy_last_reload_successful", gauge, "",
+           "1 if the last load of the policy directory succeeded; 0 means the policies before it "
+           "hold."},
+    Metric{"cgwarden_agent_policy_writes_total", counter, "",
+           "Writes to control files of the kernel, by result."},
+    Metric{"cgwarden_agent_store_errors_total", counter, "",
+           "Failed writes to the store of verdicts and counters."},
+    Metric{"cgwarden_agent_recorder_samples_total", counter, "",
+           "Samples of cgroups stored by the recorder."},
+    Metric{"cgwarden_agent_recorder_dropped_samples_total", counter, "",
+           "Samples that are missing in the recording: of cgroups beyond its cap (cap), no room in "
+           "the "
+           "ring of the newest minute (ring), or a disk that is full or fails (disk)."},
+    Metric{"cgwarden_agent_recorder_bytes", gauge, "bytes",
+           "Size of the recording in the state directory."},
+    Metric{"cgwarden_agent_kmsg_lost_records_total", counter, "",
+           "Records of the kernel log overwritten before the agent read them."},
+    Metric{
+        "cgwarden_agent_identity_errors_total", counter, "",
+        "Files with names of containers, pods and users that are there but unreadable or damaged."},
+    Metric{"cgwarden_agent_subjects_dropped_total", counter, "",
+           "Units and containers that got no counters of their own because there are too many."},
+};
+
+// Of what happens on the node.
+constexpr std::array kEvents{
+    Metric{"cgwarden_node_oom_kills_total", counter, "",
+           "OOM kills of the whole node, own workloads or not, while an agent ran; it goes on over "
+           "restarts of the agent and reboots. The kill of a group (memory.oom.group) is one, "
+           "whatever "
+           "it killed. attributed=\"no\": the cgroup is not "
+           "known."},
+    Metric{"cgwarden_node_oom_victims_total", counter, "",
+           "Processes that those OOM kills killed, where known."},
+    Metric{
+        "cgwarden_agent_oom_trace_working", gauge, "",
+        "1 if the kernel's OOM events are read; 0 means that cgwarden_node_oom_kills_total stands "
+        "still and only workloads' OOM kills are counted."},
+    Metric{
+        "cgwarden_agent_oom_trace_lost_events_total", counter, "",
+        "OOM and cgroup events overwritten before the agent read them; the counters of the kernel "
+        "then tell of their kills, without a cgroup."},
+    Metric{"cgwarden_agent_oom_trace_malformed_lines_total", counter, "",
+           "Lines of the OOM trace that this version cannot read; the counters of the kernel then "
+           "tell "
+           "of their kills, without a cgroup."},
+    Metric{"cgwarden_agent_events_total", counter, "",
+           "Events told of: kept in the store, sent over D-Bus and logged (cgwarden events)."},
+    Metric{"cgwarden_agent_events_dropped_total", counter, "",
+           "Of them, events that could not be kept in the store."},
+    Metric{"cgwarden_agent_pressure_triggers", gauge, "",
+           "PSI triggers that are armed, of those that policies ask for (watch.pressure)."},
+    Metric{"cgwarden_agent_pressure_fired_total", counter, "",
+           "Times that a PSI trigger of a policy fired, at most once per window each."},
+    Metric{
+        "cgwarden_agent_unit_watch_working", gauge, "",
+        "1 if systemd tells the agent of its units; 0 means that the deaths and restarts of units "
+        "are not counted."},
+    Metric{"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
+           "Time to answer a scrape of /metrics, compression included."},
+    Metric{"cgwarden_agent_scrape_bytes_total", counter, "bytes",
+           "Bytes of /metrics sent, after compression."},
+};
+
+}  // namespace
+
 const std::vector<Metric>& agent_metrics() {
-  static const std::vector<Metric> metrics{
-      {"cgwarden_build_info", info, "", "Version of the agent and the compiler it was built with."},
-      {"cgwarden_agent_tick_duration_seconds", histogram, "seconds",
-       "Time to read all cgroups and act on them, once per sampling interval."},
-      {"cgwarden_agent_cgroups", gauge, "", "Cgroups read in the last tick."},
-      {"cgwarden_agent_cgroups_left_out", gauge, "",
-       "Cgroups left out of the last tick because of a limit."},
-      {"cgwarden_agent_cgroups_dropped_total", counter, "",
-       "Cgroups left out (cap, depth), read less often (kept_fds), or whose last values went "
-       "before "
-       "two scrapes (gone_hold), each counted when it happened."},
-      {"cgwarden_agent_unreadable_files", gauge, "",
-       "Control files that exist but could not be read or parsed in the last tick; what the kernel "
-       "has switched off (psi=0) is not counted."},
-      {"cgwarden_agent_read_errors_total", counter, "",
-       "Reads of control files that failed, by file and kind; vanished is what the end of a cgroup "
-       "looks like."},
-      {"cgwarden_agent_collector_duration_seconds_total", counter, "seconds",
-       "Time spent by each collector: the tiers of control files, discovery of cgroups, last reads "
-       "of emptied ones (events), what is made of a tick (snapshot), and the BPF program that "
-       "spares reads of files (bpf)."},
-      {"cgwarden_agent_collector_runs_total", counter, "",
-       "Runs of each collector; a tick of many cgroups takes several."},
-      {"cgwarden_agent_collector_success", gauge, "",
-       "1 if nothing was unreadable in the last run of the collector; 0 for bpf also if it is "
-       "configured and cannot be had."},
-      {"cgwarden_agent_sampling_interval_seconds", gauge, "seconds",
-       "The sampling interval in force; longer than the configured one while ticks take over half "
-       "of it."},
-      {"cgwarden_agent_kept_files", gauge, "",
-       "Control files kept open; the kernel charges 4 KiB to the agent for each."},
-      {"cgwarden_agent_discovery", gauge, "",
-       "1 for the way in which new cgroups are found: fanotify, inotify or polling."},
-      {"cgwarden_agent_workloads_running", gauge, "", "Workloads the agent supervises now."},
-      {"cgwarden_agent_policy_reloads_total", counter, "",
-       "Loads of the policy directory, by result."},
-      {"cgwarden_agent_policy_last_reload_successful", gauge, "",
-       "1 if the last load of the policy directory succeeded; 0 means the policies before it "
-       "hold."},
-      {"cgwarden_agent_policy_writes_total", counter, "",
-       "Writes to control files of the kernel, by result."},
-      {"cgwarden_agent_store_errors_total", counter, "",
-       "Failed writes to the store of verdicts and counters."},
-      {"cgwarden_agent_recorder_samples_total", counter, "",
-       "Samples of cgroups stored by the recorder."},
-      {"cgwarden_agent_recorder_dropped_samples_total", counter, "",
-       "Samples that are missing in the recording: of cgroups beyond its cap (cap), no room in the "
-       "ring of the newest minute (ring), or a disk that is full or fails (disk)."},
-      {"cgwarden_agent_recorder_bytes", gauge, "bytes",
-       "Size of the recording in the state directory."},
-      {"cgwarden_agent_kmsg_lost_records_total", counter, "",
-       "Records of the kernel log overwritten before the agent read them."},
-      {"cgwarden_agent_identity_errors_total", counter, "",
-       "Files with names of containers, pods and users that are there but unreadable or damaged."},
-      {"cgwarden_agent_subjects_dropped_total", counter, "",
-       "Units and containers that got no counters of their own because there are too many."},
-      {"cgwarden_node_oom_kills_total", counter, "",
-       "OOM kills of the whole node, own workloads or not, while an agent ran; it goes on over "
-       "restarts of the agent and reboots. The kill of a group (memory.oom.group) is one, whatever "
-       "it killed. attributed=\"no\": the cgroup is not "
-       "known."},
-      {"cgwarden_node_oom_victims_total", counter, "",
-       "Processes that those OOM kills killed, where known."},
-      {"cgwarden_agent_oom_trace_working", gauge, "",
-       "1 if the kernel's OOM events are read; 0 means that cgwarden_node_oom_kills_total stands "
-       "still and only workloads' OOM kills are counted."},
-      {"cgwarden_agent_oom_trace_lost_events_total", counter, "",
-       "OOM and cgroup events overwritten before the agent read them; the counters of the kernel "
-       "then tell of their kills, without a cgroup."},
-      {"cgwarden_agent_oom_trace_malformed_lines_total", counter, "",
-       "Lines of the OOM trace that this version cannot read; the counters of the kernel then tell "
-       "of their kills, without a cgroup."},
-      {"cgwarden_agent_events_total", counter, "",
-       "Events told of: kept in the store, sent over D-Bus and logged (cgwarden events)."},
-      {"cgwarden_agent_events_dropped_total", counter, "",
-       "Of them, events that could not be kept in the store."},
-      {"cgwarden_agent_pressure_triggers", gauge, "",
-       "PSI triggers that are armed, of those that policies ask for (watch.pressure)."},
-      {"cgwarden_agent_pressure_fired_total", counter, "",
-       "Times that a PSI trigger of a policy fired, at most once per window each."},
-      {"cgwarden_agent_unit_watch_working", gauge, "",
-       "1 if systemd tells the agent of its units; 0 means that the deaths and restarts of units "
-       "are not counted."},
-      {"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
-       "Time to answer a scrape of /metrics, compression included."},
-      {"cgwarden_agent_scrape_bytes_total", counter, "bytes",
-       "Bytes of /metrics sent, after compression."},
-  };
+  static const std::vector<Metric> metrics = [] {
+    std::vector<Metric> all(kOwn.begin(), kOwn.end());
+    all.insert(all.end(), kEvents.begin(), kEvents.end());
+    return all;
+  }();
   return metrics;
 }
 
