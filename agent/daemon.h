@@ -104,6 +104,7 @@ class Daemon final : public Control, private SupervisorListener {
   void record(const cgroup::Snapshot& snapshot);
   // Of a unit or a container.
   void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
+  void store_foreign_verdicts();
   [[nodiscard]] KernelLogExtract kernel_log_of(TimePoint from, TimePoint to);
   void save_counters();
   void save_subjects();
@@ -156,6 +157,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<SignalWatch> senders_;
   std::unique_ptr<ForeignDeaths> foreign_deaths_;
+  std::vector<diagnosis::Verdict> foreign_verdicts_;  // since the last tick
   RunEnds run_ends_;
   std::optional<PressureWatch> pressure_watch_;
   std::unique_ptr<UnitWatch> unit_watch_;

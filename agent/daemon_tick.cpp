@@ -32,6 +32,12 @@ KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
   return counts;
 }
 
+bool contains_one(std::string_view path, const std::set<std::string, std::less<>>& payloads) {
+  const std::string inside = path == "/" ? "/" : std::string(path) + "/";
+  const auto first = payloads.lower_bound(inside);
+  return first != payloads.end() && first->starts_with(inside);
+}
+
 }  // namespace
 
 void Daemon::prepare_tick() {
@@ -48,9 +54,10 @@ void Daemon::prepare_tick() {
   names.resize(static_cast<std::size_t>(globs));
   sampling_->sampler().set_managed(
       [globs = std::move(names), payloads = std::move(payloads)](std::string_view path) {
-        return payloads.contains(path) || std::ranges::any_of(globs, [&](const auto& glob) {
-                 return policy::glob_matches(glob, path);
-               });
+        // The ancestors of a workload too: their limits and events are part of its verdicts.
+        if (payloads.contains(path) || contains_one(path, payloads)) return true;
+        return std::ranges::any_of(
+            globs, [&](const auto& glob) { return policy::glob_matches(glob, path); });
       },
       clock_.now());
 }
@@ -61,6 +68,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   observe_workloads(*snapshot, taken);
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
   if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
+  store_foreign_verdicts();
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   record(*snapshot);
   last_snapshot_ = snapshot;
@@ -266,15 +274,29 @@ void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvid
   if (senders_) add_signals(*senders_, evidence);
   diagnosis::Verdict verdict = diagnosis::diagnose(evidence);
   verdict.workload = to_key(subject);
-  if (const Status stored = store_.put(verdict); !stored) {
+  // Stopped as asked: that is how a service ends every time, and no death to explain.
+  const bool stopped_by_systemd = verdict.verdict == diagnosis::VerdictClass::killed_by_user &&
+                                  verdict.actor && verdict.actor->pid == 1 && evidence.main_exit &&
+                                  evidence.main_exit->status == SIGTERM;
+  if (!stopped_by_systemd) foreign_verdicts_.push_back(std::move(verdict));
+}
+
+// Of all that died since the last tick in one transaction: a runtime that is stopped ends a hundred
+// containers, and the loop waits for the disk once.
+void Daemon::store_foreign_verdicts() {
+  if (foreign_verdicts_.empty()) return;
+  if (const Status stored = store_.put(foreign_verdicts_, {}); !stored) {
     self_metrics_.store_error();
-    log::error("verdict_not_stored",
-               {{"workload", verdict.workload}, {"error", stored.error().sentence()}});
+    log::error("verdict_not_stored", {{"workload", foreign_verdicts_.front().workload},
+                                      {"error", stored.error().sentence()}});
   }
-  log::info("foreign_died", {{"name", verdict.workload},
-                             {"verdict", std::string(to_string(verdict.verdict))},
-                             {"confidence", std::string(to_string(verdict.confidence))},
-                             {"answer", verdict.answer}});
+  for (const auto& verdict : foreign_verdicts_) {
+    log::info("foreign_died", {{"name", verdict.workload},
+                               {"verdict", std::string(to_string(verdict.verdict))},
+                               {"confidence", std::string(to_string(verdict.confidence))},
+                               {"answer", verdict.answer}});
+  }
+  foreign_verdicts_.clear();
 }
 
 diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,

@@ -88,6 +88,8 @@ std::vector<RunEnds::Decided> RunEnds::take(Usec now, const Records& records) {
     if (incident == nullptr && now < end.ended + kWait && !full) return false;
     --left;
     decided.push_back(decide(end, incident, records));
+    // The next container of that path did not die of it.
+    if (incident != nullptr) incidents_.erase(incidents_.begin() + (incident - incidents_.data()));
     return true;
   });
   std::erase_if(incidents_,

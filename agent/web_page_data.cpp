@@ -65,6 +65,10 @@ void thin_out(WebPageHistory& history) {
   }
 }
 
+Error somebody_asks() {
+  return Error{ErrorKind::busy, 0, "read", "the store", "it is being read for somebody else"};
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
@@ -85,31 +89,44 @@ Result<std::vector<diagnosis::Verdict>> WebPageData::verdicts(Usec since_wall,
   return store.verdicts_since(since_wall, most);
 }
 
-Result<std::string> WebPageData::why(const std::string& name) const {
+Result<std::string> WebPageData::why(const std::string& name, bool with_last_words) const {
+  const std::unique_lock one(busy_, std::try_to_lock);
+  if (!one) return fail(somebody_asks());
   Options where;
   where.state_dir = state_dir_;
   where.runtime_dir = runtime_dir_;
   where.cgroup_root = cgroup_root_;
-  // There are two HTTP threads, and scrapes need them.
-  CGW_ASSIGN(const WhyAnswer answer, agent::why(where, {.name = name, .may_wait = false}));
+  CGW_ASSIGN(WhyAnswer answer, agent::why(where, {.name = name, .may_wait = false}));
+  if (answer.verdict && !with_last_words) answer.verdict->stderr_tail.clear();
   return why_text(answer, {.unicode = true});
 }
 
 Result<WebPageHistory> WebPageData::history(const std::string& cgroup, Usec since_wall) const {
+  const std::unique_lock one(busy_, std::try_to_lock);
+  if (!one) return fail(somebody_asks());
   CGW_ASSIGN(const auto recording,
              diagnosis::Recording::open({.state_dir = state_dir_, .runtime_dir = runtime_dir_}));
   const diagnosis::TimeRange range{since_wall, Usec(std::numeric_limits<std::int64_t>::max())};
-  CGW_ASSIGN(auto lives, recording.cgroups(range));
-  std::erase_if(lives, [&](const auto& life) { return life.path != cgroup; });
-  std::ranges::sort(lives, {}, &diagnosis::RecordedCgroup::first);
-  if (lives.empty()) {
+  // In one pass, however many lives it had.
+  std::vector<std::pair<diagnosis::RecordedCgroup, diagnosis::Series>> lives;
+  CGW_TRY(recording.each(
+      range, kFields, [&](const diagnosis::RecordedCgroup& life) { return life.path == cgroup; },
+      [&](const diagnosis::RecordedCgroup& life, const diagnosis::Series& piece) {
+        const auto known =
+            std::ranges::find_if(lives, [&](const auto& each) { return each.first.same(life); });
+        if (known == lives.end()) {
+          lives.emplace_back(life, piece);
+        } else {
+          known->second.append(piece);
+        }
+        return true;
+      }));
+  std::ranges::stable_sort(lives, {}, [](const auto& each) { return each.second.times.front(); });
+  WebPageHistory history;
+  for (const auto& [life, series] : lives) append(series, history);
+  if (history.wall_usec.empty()) {
     return fail(Error{ErrorKind::vanished, 0, "read the recording of", cgroup,
                       "nothing was recorded of it in that time"});
-  }
-  WebPageHistory history;
-  for (const auto& life : lives) {
-    CGW_ASSIGN(const auto series, recording.range(life, range, kFields));
-    append(series, history);
   }
   thin_out(history);
   return history;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ class WebPageData final : public exporters::WebPageSource {
   [[nodiscard]] std::string node() const override { return node_; }
   [[nodiscard]] Result<std::vector<diagnosis::Verdict>> verdicts(Usec since_wall,
                                                                  std::size_t most) const override;
-  [[nodiscard]] Result<std::string> why(const std::string& name) const override;
+  [[nodiscard]] Result<std::string> why(const std::string& name,
+                                        bool with_last_words) const override;
   [[nodiscard]] Result<exporters::WebPageHistory> history(const std::string& cgroup,
                                                           Usec since_wall) const override;
 
@@ -27,6 +29,7 @@ class WebPageData final : public exporters::WebPageSource {
   std::string state_dir_;
   std::string runtime_dir_;
   std::string cgroup_root_;
+  mutable std::mutex busy_;  // one reads the files at a time: scrapes need the other thread
 };
 
 }  // namespace cgwarden::agent

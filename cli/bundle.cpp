@@ -172,13 +172,19 @@ std::vector<std::pair<std::string, std::string>> cgroup_files(const std::string&
   }
 }
 
+// What a file can be called after it: a name may be a path or a key.
+std::string file_name(std::string name) {
+  std::ranges::replace_if(name, [](char letter) { return letter == '/' || letter == ':'; }, '_');
+  return name;
+}
+
 std::string default_file(const std::string& name) {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   ::gmtime_r(&now, &utc);
   char text[32];
   std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
-  return fmt::format("cgwarden-{}-{}.tar.gz", name, text);
+  return fmt::format("cgwarden-{}-{}.tar.gz", file_name(name), text);
 }
 
 Status put(const std::string& path, std::string_view text) {
@@ -217,7 +223,8 @@ int bundle(const Common& common, const BundleOptions& options) {
   const std::string target = options.output.empty() ? default_file(options.name) : options.output;
   auto scratch = Scratch::create();
   if (!scratch) return failed(scratch.error());
-  const std::string directory = scratch->path() + "/cgwarden-" + options.name;
+  const std::string top = "cgwarden-" + file_name(options.name);
+  const std::string directory = scratch->path() + "/" + top;
   // Says that there is no such workload, with the right exit code.
   const auto known =
       answer_into(scratch->path() + "/known", with_directories(common, {"why", options.name}));
@@ -239,11 +246,11 @@ int bundle(const Common& common, const BundleOptions& options) {
   // Made first: an archive that is there already is never written over.
   const auto output = new_file(target);
   if (!output) return failed(output.error());
-  const auto packed = agent::run_tool(
-      {.package = "tar",
-       .words = {"tar", "--create", "--gzip", "--owner=0", "--group=0", "--sort=name",
-                 "--directory", scratch->path(), "cgwarden-" + options.name},
-       .output_fd = output->get()});
+  const auto packed =
+      agent::run_tool({.package = "tar",
+                       .words = {"tar", "--create", "--gzip", "--owner=0", "--group=0",
+                                 "--sort=name", "--directory", scratch->path(), top},
+                       .output_fd = output->get()});
   if (!packed || packed->status != 0) {
     ::unlink(target.c_str());
     return failed(packed ? Error{ErrorKind::io, 0, "pack", target, printable(packed->errors)}

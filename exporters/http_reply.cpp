@@ -259,8 +259,12 @@ bool HttpReply::by(std::string_view path, std::string_view method) const {
   return page(path == "/metrics" ? Page::metrics : Page::cadvisor, std::move(view), head);
 }
 
+bool HttpReply::authenticated() const {
+  return protection_.credentials != nullptr || protection_.clients_verified;
+}
+
 bool HttpReply::trusted() const {
-  if (protection_.credentials || protection_.clients_verified) return true;
+  if (authenticated()) return true;
   const MHD_ConnectionInfo* info =
       ::MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
   return info != nullptr && info->client_addr != nullptr && is_of_this_machine(*info->client_addr);
@@ -279,7 +283,8 @@ bool HttpReply::web_page(std::string_view path) const {
                                            .name = argument("name"),
                                            .cgroup = argument("cgroup"),
                                            .hours = argument("hours"),
-                                           .trusted = trusted()},
+                                           .trusted = trusted(),
+                                           .authenticated = authenticated()},
                                           view ? &view->view() : nullptr, *state_.page,
                                           std::chrono::duration_cast<Usec>(wall));
   if (!answer) return false;

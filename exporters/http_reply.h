@@ -41,7 +41,9 @@ class HttpReply {
   enum class Page { metrics, cadvisor, agent };
   [[nodiscard]] bool page(Page which, std::shared_ptr<const PublishedView> view, bool head) const;
   [[nodiscard]] bool web_page(std::string_view path) const;
-  // The client is on this machine, or has shown who it is.
+  // The client has shown who it is.
+  [[nodiscard]] bool authenticated() const;
+  // It has, or is on this machine.
   [[nodiscard]] bool trusted() const;
   [[nodiscard]] std::string header(std::string_view name) const;
   [[nodiscard]] std::string argument(const char* name) const;

@@ -41,7 +41,10 @@ WebPageAnswer text(unsigned status, std::string body) {
 }
 
 WebPageAnswer failed(const Error& error) {
-  return text(error.kind == ErrorKind::vanished ? 404 : 500, error.sentence());
+  const unsigned status = error.kind == ErrorKind::vanished ? 404
+                          : error.kind == ErrorKind::busy   ? 503
+                                                            : 500;
+  return text(status, error.sentence());
 }
 
 std::string dump(const Json& json) {
@@ -97,7 +100,7 @@ WebPageAnswer data(const WebPageRequest& request, const View* view, const WebPag
   }
   if (what == "why") {
     if (request.name.empty()) return text(400, "the argument name is missing");
-    auto answer = source.why(request.name);
+    auto answer = source.why(request.name, request.authenticated);
     return answer ? WebPageAnswer{200, kPlain, *std::move(answer)} : failed(answer.error());
   }
   const auto hours =
@@ -127,7 +130,8 @@ std::optional<WebPageAnswer> web_page(const WebPageRequest& request, const View*
                 "this page is for clients on this machine, or with a password or a certificate "
                 "(basic_auth_users, client_auth_type of the web configuration); /metrics is open");
   }
-  if (!is_our_host(request.host, source.node())) {
+  // Who has shown who he is was not sent here by a foreign page.
+  if (!request.authenticated && !is_our_host(request.host, source.node())) {
     return text(403, "the name in the address is not that of this machine; use its address");
   }
   if (is_data) return data(request, view, source, wall);

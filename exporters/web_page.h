@@ -21,6 +21,9 @@ struct WebPageRequest {
   // The last words of a command and the names on a node are not for everybody: the client is on
   // this machine, or has given a password or a certificate.
   bool trusted = false;
+  // It has given a password or a certificate: only then the last words are shown, because every
+  // local user and a proxy on this machine are clients on this machine.
+  bool authenticated = false;
 };
 
 struct WebPageAnswer {

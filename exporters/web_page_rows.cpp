@@ -144,6 +144,10 @@ Json row_of(const View& view, const Shown& shown) {
                                               : identity::to_string(shown.known->identity.kind)},
            {"cpu", cpu_object(sample)},
            {"memory", memory_object(*view.snapshot, sample)}};
+  // The name under which the store has its verdicts.
+  if (shown.workload == nullptr && shown.known->subject) {
+    row["why"] = printable(identity::to_key(*shown.known->subject));
+  }
   Json pressure = Json::object();
   put(pressure, "cpu", sample.cpu_pressure);
   put(pressure, "memory", sample.memory_pressure);

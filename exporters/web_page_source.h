@@ -37,9 +37,11 @@ class WebPageSource {
   // Deaths and stalls of everybody since then, newest first.
   [[nodiscard]] virtual Result<std::vector<diagnosis::Verdict>> verdicts(
       Usec since_wall, std::size_t most) const = 0;
-  // The text of `cgwarden why NAME`. vanished: nothing is known under that name.
-  [[nodiscard]] virtual Result<std::string> why(const std::string& name) const = 0;
-  // Of a cgroup by its path, since then. vanished: nothing was recorded of it.
+  // The text of `cgwarden why NAME`, with or without the last output of its command. vanished:
+  // nothing is known under that name. busy: too many ask.
+  [[nodiscard]] virtual Result<std::string> why(const std::string& name,
+                                                bool with_last_words) const = 0;
+  // Of a cgroup by its path, since then. vanished: nothing was recorded of it. busy: as above.
   [[nodiscard]] virtual Result<WebPageHistory> history(const std::string& cgroup,
                                                        Usec since_wall) const = 0;
 };

@@ -314,19 +314,20 @@ function chosen() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const cgroup = wanted.get("cgroup");
   const name = wanted.get("why");
-  const row = state.rows.find((each) => (cgroup ? each.cgroup === cgroup : each.name === name));
-  return { cgroup: cgroup ?? row?.cgroup, name: name ?? row?.name, row, asked: cgroup || name };
+  const row = state.rows.find((each) => (cgroup ? each.cgroup === cgroup : (each.why ?? each.name) === name));
+  const shown = row?.name ?? name ?? cgroup;
+  return { cgroup: cgroup ?? row?.cgroup, name: name ?? row?.why ?? row?.name, shown, row, asked: cgroup || name };
 }
 
 async function openDetail() {
-  const { asked, cgroup, name } = chosen();
+  const { asked, cgroup, name, shown } = chosen();
   detail.key = asked || null;
   detail.history = null;
   byId("detail").hidden = !asked;
   byId("charts").replaceChildren();
   detail.charts = [];
   if (!asked) return;
-  byId("detail-name").textContent = name ?? cgroup;
+  byId("detail-name").textContent = shown;
   byId("why").textContent = "";
   refreshDetail();
   const still = () => detail.key === asked;

@@ -32,7 +32,8 @@ class FakeSource final : public WebPageSource {
     verdict.answer = "bad\x1b[31m bytes\xff";
     return std::vector{verdict};
   }
-  Result<std::string> why(const std::string& name) const override {
+  Result<std::string> why(const std::string& name, bool with_last_words) const override {
+    words_ = with_last_words;
     if (name == "web") return "the answer\n";
     return fail(Error{ErrorKind::vanished, 0, "find", name, "nothing is known of it"});
   }
@@ -45,6 +46,7 @@ class FakeSource final : public WebPageSource {
         {1, 2}, {0.1234567, std::nullopt}, {0, 1}, {4096, 8192}, {std::nullopt, 1e6}};
   }
   bool broken = false;
+  mutable bool words_ = false;
   mutable Usec since_{0};
   mutable std::size_t most_ = 0;
 };
@@ -183,6 +185,10 @@ TEST_F(WebPage, AStoreThatCannotBeReadIsSaid) {
 
 TEST_F(WebPage, WhyIsTheTextOfTheCommand) {
   EXPECT_EQ(get({.path = "/api/v1/why", .name = "web"}).body, "the answer\n");
+  EXPECT_FALSE(source_.words_) << "every local user could ask";
+  get({.path = "/api/v1/why", .name = "web", .authenticated = true});
+  EXPECT_TRUE(source_.words_);
+  EXPECT_EQ(get({.path = "/", .host = "node-1.example.com", .authenticated = true}).status, 200U);
   EXPECT_EQ(get({.path = "/api/v1/why", .name = "nobody"}).status, 404U);
   EXPECT_EQ(get({.path = "/api/v1/why"}).status, 400U);
 }

@@ -28,7 +28,7 @@ class Source final : public WebPageSource {
         verdict("since", diagnosis::VerdictClass::throttled, since + Usec(kSecond)),
     };
   }
-  Result<std::string> why(const std::string& name) const override {
+  Result<std::string> why(const std::string& name, bool /*with_last_words*/) const override {
     if (name != "leaker") {
       return fail(Error{ErrorKind::vanished, 0, "find", name, "nothing is known of it"});
     }
