@@ -116,7 +116,7 @@ constexpr std::array<SampledFile, kSampledFiles> kFiles{
     shared<&S::io_stat, parse_io_stat, F::io, &G::io_cost, parse_io_cost>("io.stat", medium),
     row<&S::pids_current, parse_number>("pids.current", medium),
     row<&S::pids_events, parse_pids_events>("pids.events", medium),
-    row<&S::pids_events_local, parse_pids_events>("pids.events.local", medium),
+    row<&S::pids_events_local, parse_pids_events>("pids.events.local", medium, F::pids),
     huge<&H::current, parse_bytes>("hugetlb.*.current", medium),
     huge<&H::rsvd_current, parse_bytes>("hugetlb.*.rsvd.current", medium),
     huge<&H::events_max, parse_hugetlb_events>("hugetlb.*.events", medium),

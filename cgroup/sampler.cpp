@@ -201,8 +201,6 @@ bool Sampler::due(const Row& row, Tier tier) const {
   if (tier == Tier::tick) return !row.watched->over_bound || reached(Tier::medium);
   const bool young = now_.boottime - row.appeared < kYoung;
   if (tier == Tier::limits && (row.managed || young)) return true;
-  // Who judges a workload compares counters of several files: they must be of one moment.
-  if (tier == Tier::medium && row.managed) return true;
   return reached(tier);
 }
 
