@@ -8,7 +8,7 @@ namespace {
 using enum MetricType;
 
 // Of what it does by itself.
-constexpr std::array kOwn{
+constexpr std::array kOfItself{
     Metric{"cgwarden_build_info", info, "",
            "Version of the agent and the compiler it was built with."},
     Metric{"cgwarden_agent_tick_duration_seconds", histogram, "seconds",
@@ -117,7 +117,7 @@ constexpr std::array kEvents{
 
 const std::vector<Metric>& agent_metrics() {
   static const std::vector<Metric> metrics = [] {
-    std::vector<Metric> all(kOwn.begin(), kOwn.end());
+    std::vector<Metric> all(kOfItself.begin(), kOfItself.end());
     all.insert(all.end(), kEvents.begin(), kEvents.end());
     return all;
   }();

@@ -42,6 +42,9 @@ Result<SampleFile> SampleFile::open(const std::string& path) {
   CGW_ASSIGN(Database database, open_day(path));
   CGW_ASSIGN(const std::int64_t application, database.pragma("application_id"));
   if (application != kSamplesApplicationId) {
+    // The recorder is about to make it: its schema comes with the first commit.
+    CGW_ASSIGN(const std::int64_t changes, database.pragma("schema_version"));
+    if (changes == 0) return fail(Error::from_errno(ENOENT, "open", path, "it is being made"));
     return fail(Error::malformed("open", path, "it is not a recording of cgwarden"));
   }
   CGW_ASSIGN(const std::int64_t version, database.pragma("user_version"));
