@@ -20,13 +20,12 @@
 #include "cli/recording_options.h"
 #include "cli/terminal.h"
 #include "cli/top/top_options.h"
+#include "cli/why_options.h"
 #include "cli/wrong_usage.h"
 
 namespace cgwarden::cli {
 namespace {
 
-constexpr double kMinInterval = 0.1;
-constexpr double kMaxInterval = 60;
 
 // The values that the options are parsed into; must live as long as the App.
 struct Values {
@@ -145,7 +144,7 @@ void add_agent(CLI::App& app, Values& values) {
       ->add_option("--interval", flags.interval_seconds,
                    "Sampling interval, 0.1 to 60 (default: 1)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(kMinInterval, kMaxInterval));
+      ->check(CLI::Range(0.1, 60.0));
 }
 
 // "$IMAGE" of a script whose variable is empty must not become "no image".
@@ -304,36 +303,13 @@ void add_workload_commands(CLI::App& app, Values& values) {
                    "What has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
       ->type_name("TIME");
 
-  auto* reason =
-      add_command(app, values, "why", "Say why a workload died or stalls, with the evidence",
-                  "cgwarden why web\n  cgwarden why ssh.service --since 2h\n"
-                  "  cgwarden why /system.slice/ssh.service",
-                  [&values] { return why(values.common, values.why); });
-  reason
-      ->add_option("NAME", values.why.name,
-                   "A workload, unit, container, pod, cgroup path, container id or pid")
-      ->required()
-      ->type_name("");
-  reason
-      ->add_option("--incarnation", values.why.incarnation,
-                   "This start of it (default: the newest)")
-      ->type_name("N");
-  reason
-      ->add_option("--since", values.why.since,
-                   "Only what has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
-      ->type_name("TIME");
-  reason->add_flag("-w,--watch", values.why.watch, "Go on with what happens, until interrupted");
+  auto* reason = add_command(app, values, "why", kWhyHelp, kWhyExample,
+                             [&values] { return why(values.common, values.why); });
+  add_why_options(*reason, values.why);
   add_json(*reason, values);
-
-  auto* ticket =
-      add_command(app, values, "bundle", "Pack all that is known of a workload for a ticket",
-                  "cgwarden bundle web -o web.tar.gz",
-                  [&values] { return bundle(values.common, values.bundle); });
-  ticket->add_option("NAME", values.bundle.name, "The workload")->required()->type_name("");
-  ticket
-      ->add_option("-o,--output", values.bundle.output,
-                   "The archive (default: cgwarden-NAME-TIME.tar.gz here); one that is there stays")
-      ->type_name("FILE");
+  add_bundle_options(*add_command(app, values, "bundle", kBundleHelp, kBundleExample,
+                                  [&values] { return bundle(values.common, values.bundle); }),
+                     values.bundle);
 }
 
 void add_recording(CLI::App& app, Values& values) {
