@@ -26,7 +26,6 @@
 namespace cgwarden::cli {
 namespace {
 
-
 // The values that the options are parsed into; must live as long as the App.
 struct Values {
   Common common;
