@@ -39,19 +39,32 @@ std::string victims_text(const std::vector<diagnosis::OomVictim>& victims) {
   return text.empty() ? "unknown: no event, only counters" : text;
 }
 
+// The start time is in a file whose reader holds the memory of the process (get_task_mm): when the
+// victim exits meanwhile, its pages stay charged until the reader is done, and the next charge
+// makes a second OOM kill. A pid is not reused so soon by a process of the same name.
+bool is_surely(int process, const cgroup::OomMark& mark, Usec now) {
+  constexpr Usec kFresh{1'000'000};
+  if (mark.comm.empty() || now > mark.boottime + kFresh) return false;
+  const auto comm = read_file_at(process, "comm", limits::kControlFileBytes);
+  return comm && *comm == mark.comm + "\n";
+}
+
 }  // namespace
 
-std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc, pid_t pid,
-                             Usec before) {
+std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc,
+                             const cgroup::OomMark& mark, Usec now) {
   // Through one directory fd, so that all is of one process.
   const auto directory =
-      open_at(AT_FDCWD, proc + "/" + std::to_string(pid), O_RDONLY | O_DIRECTORY);
+      open_at(AT_FDCWD, proc + "/" + std::to_string(mark.victim), O_RDONLY | O_DIRECTORY);
   if (!directory) return {};
   const auto text = read_file_at(directory->get(), "cgroup", limits::kControlFileBytes);
-  const auto stat = read_file_at(directory->get(), "stat", limits::kControlFileBytes);
-  const auto started = stat ? start_time_of(*stat) : std::nullopt;
-  constexpr Usec kTick{10'000};
-  if (!text || !started || *started + kTick > before) return {};
+  if (!text) return {};
+  if (!is_surely(directory->get(), mark, now)) {
+    const auto stat = read_file_at(directory->get(), "stat", limits::kControlFileBytes);
+    const auto started = stat ? start_time_of(*stat) : std::nullopt;
+    constexpr Usec kTick{10'000};
+    if (!started || *started + kTick > mark.boottime) return {};
+  }
   return cgroup_path_in(tree, *text);
 }
 
@@ -160,7 +173,7 @@ void OomWatch::drain() {
 void OomWatch::feed(const cgroup::OomMark& mark) {
   std::string path;
   bool group = false;
-  if (proc_is_of_init_) path = cgroup_of_victim(*tree_, "/proc", mark.victim, mark.boottime);
+  if (proc_is_of_init_) path = cgroup_of_victim(*tree_, "/proc", mark, clock_->now().boottime);
   if (!path.empty()) {
     const auto text = tree_->read(path, "memory.oom.group");
     group = text && trim(*text) == "1";

@@ -49,10 +49,10 @@ class OomWatch {
   EventLoop::Timer timer_;
 };
 
-// The cgroup of a process that began before `before`, from its directory in /proc, also of a zombie
-// and of a removed cgroup; empty when it cannot be known.
+// The cgroup of the victim from its directory in /proc, also of a zombie and of a removed cgroup;
+// empty when it cannot be known, or the pid is another's by now.
 [[nodiscard]] std::string cgroup_of_victim(const cgroup::Tree& tree, const std::string& proc,
-                                           pid_t pid, Usec before);
+                                           const cgroup::OomMark& mark, Usec now);
 
 // The event of an incident, `now` being about when it was told of.
 [[nodiscard]] diagnosis::Event event_of(const diagnosis::OomIncident& incident, TimePoint now);

@@ -80,7 +80,7 @@ diagnosis::SignalSent SignalWatch::seen(const cgroup::SignalGenerated& event, bo
   sent.target = event.target;
   sent.target_task = event.target;
   sent.sender.pid = event.sender;
-  if (look_up && proc_is_of_init_) {
+  if (look_up && proc_is_of_init_ && !sent.is_kernels_kill()) {
     if (event.sender > 0) {
       sent.sender = look_up_process(*tree_, "/proc", event.sender, event.boottime);
     }

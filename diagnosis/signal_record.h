@@ -46,6 +46,10 @@ struct SignalSent {
 
   [[nodiscard]] bool delivered() const { return result != 1; }
   [[nodiscard]] bool by_process() const { return code <= 0; }
+  // Its sender is who happened to need memory, or PID 1 of the namespace; and both it and the
+  // target may not be read in /proc: whose memory a reader holds keeps its pages charged beyond its
+  // end, and the next charge makes a second OOM kill.
+  [[nodiscard]] bool is_kernels_kill() const { return code == kFromKernel && signal == 9; }
   [[nodiscard]] bool by_cgroup_kill() const { return code == 0 && !group; }
 };
 

@@ -36,9 +36,14 @@ class OomWatchTest : public testing::Test {
     write("/proc/7/stat", "7 (a) b) R 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 " +
                               std::to_string(start_ticks) + " 123 4\n");
   }
-  [[nodiscard]] std::string cgroup_of(Usec before = Usec{100'000'000}) const {
+  [[nodiscard]] std::string cgroup_of(Usec before = Usec{100'000'000},
+                                      std::optional<Usec> now = {}) const {
     const auto tree = cgroup::Tree::open(directory_ + "/tree", false);
-    return cgroup_of_victim(*tree, directory_ + "/proc", 7, before);
+    cgroup::OomMark mark;
+    mark.boottime = before;
+    mark.victim = 7;
+    mark.comm = "a) b";
+    return cgroup_of_victim(*tree, directory_ + "/proc", mark, now.value_or(before));
   }
 
   std::string pattern_ = "/tmp/oom_watch_test.XXXXXX";
@@ -65,6 +70,16 @@ TEST_F(OomWatchTest, AProcessThatMayHaveBegunLaterIsAnother) {
   EXPECT_EQ(cgroup_of(Usec{5'000'000}), "");
   EXPECT_EQ(cgroup_of(Usec{5'009'999}), "");
   EXPECT_EQ(cgroup_of(Usec{5'010'000}), "/a");
+}
+
+// A reader of `stat` holds the victim's memory while it exits.
+TEST_F(OomWatchTest, OfAFreshVictimNothingIsReadThatHoldsItsMemory) {
+  write("/proc/7/cgroup", "0::/a/b\n");
+  write("/proc/7/comm", "a) b\n");
+  EXPECT_EQ(cgroup_of(Usec{4'000'000}, Usec{4'500'000}), "/a/b");
+  EXPECT_EQ(cgroup_of(Usec{4'000'000}, Usec{5'500'000}), "");
+  write("/proc/7/comm", "another\n");
+  EXPECT_EQ(cgroup_of(Usec{4'000'000}, Usec{4'500'000}), "");
 }
 
 TEST_F(OomWatchTest, WhatCannotBeKnownIsEmpty) {

@@ -87,7 +87,7 @@ def test_a_kill_from_user_space_is_not_an_oom(scenario):
 def test_a_childs_oom_kill_that_it_outlived_does_not_explain_a_kill_from_user_space(scenario):
     scenario.start_agent()
     scenario.add_workload(
-        "parent", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+        "parent", ["/bin/sh", "-c", "/bin/leaker & exec sleep 1000"],
         resources="{memory: {max: 32MiB, swap.max: 0}}")
     pid = scenario.wait_running("parent")["main_pid"]
     scenario.until(lambda: "oom_kill workload=parent" in scenario.log(), "the child to be killed")
@@ -213,7 +213,7 @@ def test_an_adopted_workloads_counters_are_the_kernels(scenario):
     scenario.start_agent()
     scenario.add_workload("busy", ["/bin/sh", "-c", "while :; do :; done"], resources="{cpu: {max: 0.1}}")
     scenario.add_workload(
-        "parent", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+        "parent", ["/bin/sh", "-c", "/bin/leaker & exec sleep 1000"],
         resources="{memory: {max: 32MiB, swap.max: 0}}")
     scenario.until(lambda: "oom_kill workload=parent" in scenario.log(), "the child to be killed")
     scenario.until(lambda: scenario.metrics().get(throttled_metric, 0) > 1, "throttling in the metrics")

@@ -60,7 +60,9 @@ def test_cgroup_kill_has_its_writer(scenario):
 
 
 def test_an_operators_kill_after_a_childs_oom_kill_is_no_oom(scenario):
-    pid = run(scenario, "mixed", ["/bin/sh", "-c", "/bin/leaker; sleep 1000"],
+    # The main process waits already when its cgroup is full: what it charged later could need a
+    # second victim while the first one's pages are still being freed, and that might be itself.
+    pid = run(scenario, "mixed", ["/bin/sh", "-c", "/bin/leaker & exec sleep 1000"],
               resources="{memory: {max: 32MiB, swap.max: 0}}")
     scenario.until(lambda: "oom_kill workload=mixed" in scenario.log(), "the child to be killed")
     scenario.guest.run(f"kill -9 {pid}", check=True)
@@ -142,7 +144,7 @@ def test_its_own_pids_limit(scenario):
 
 
 def test_a_childs_oom_kill_is_told_while_the_main_process_lives(scenario):
-    run(scenario, "lives", ["/bin/sh", "-c", "/bin/leaker; sleep 1000; :"],
+    run(scenario, "lives", ["/bin/sh", "-c", "/bin/leaker & sleep 1000; :"],
         resources="{memory: {max: 32MiB, swap.max: 0}}")
     verdict, _ = stalled(scenario, "lives", "OOM_CHILD", says=("lives on",), never=("was killed by the kernel",))
     assert verdict["confidence"] == "proven" and verdict["victim"]["comm"] == "leaker"
