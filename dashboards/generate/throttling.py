@@ -66,6 +66,7 @@ def bursts():
 
 
 def by_whom():
+    of_units, of_containers = (f"cgwarden_{kind}_throttled_seconds_total" for kind in ("unit", "container"))
     local = q.by_cgroup("cgwarden_cgroup_cpu_throttled_local_seconds_total")
     return [
         Panel(
@@ -84,10 +85,24 @@ def by_whom():
             "runbook.md#throttled",
         ),
         Panel(
-            "Period of cpu.max",
-            "Short periods make short waits and more of them.",
+            "Throttled time by unit and container: the ten largest",
+            "Time per second held back over all cgroups of a systemd unit or of a container of that name.",
+            "percentunit",
+            (
+                (q.top(q.by_unit(of_units, function="rate")), shared.UNIT_NAME),
+                (q.top(q.by_container(of_containers, function="rate")), shared.CONTAINER_NAME),
+            ),
+            "runbook.md#throttled",
+        ),
+        Panel(
+            "Period and burst of cpu.max",
+            "Short periods make short waits and more of them; the burst (cpu.max.burst) is the CPU time that"
+            " may be saved up and used above the quota.",
             "s",
-            ((q.select("cgwarden_cgroup_cpu_max_period_seconds"), "{{cgroup}}"),),
+            (
+                (q.select("cgwarden_cgroup_cpu_max_period_seconds"), "{{cgroup}} period"),
+                (q.select("cgwarden_cgroup_cpu_max_burst_seconds") + " > 0", "{{cgroup}} burst"),
+            ),
             "runbook.md#throttled",
         ),
         Panel(

@@ -15,6 +15,20 @@ RESOURCES = (
 )
 # Of these only the counters matter.
 OTHERS = ("exec sleep 1000", {"cpu.max": "max", "memory.max": "64M"})
+POLICIES = """\
+apiVersion: cgwarden/v1
+kind: Policy
+metadata: {name: unit}
+match: {cgroups: /system.slice/report.service}
+pids: {max: 40}
+---
+apiVersion: cgwarden/v1
+kind: Policy
+metadata: {name: tryout}
+match: {cgroups: /system.slice/report.service}
+mode: plan
+memory: {high: 32MiB}
+"""
 HEALTH = "health: {exec: [/bin/busybox, 'true'], interval: 1s, timeout: 5s}\n"
 
 
@@ -27,8 +41,8 @@ def scenario(guest):
 @pytest.fixture
 def others(guest):
     """A unit of systemd and a container of Kubernetes."""
-    with foreign_cgroups.running(guest, OTHERS, OTHERS):
-        yield
+    with foreign_cgroups.running(guest, OTHERS, OTHERS) as container_again:
+        yield container_again
 
 
 @pytest.fixture
@@ -39,6 +53,7 @@ def prometheus(scenario):
 
 @pytest.mark.either_kernel
 def test_every_expression_has_data_and_the_oom_alert_fires(scenario, others, prometheus):
+    scenario.guest.write_file(f"{scenario.work}/policies/p.yaml", POLICIES)
     scenario.start_agent()
     scenario.add_workload(
         "busy", ["/bin/sh", "-c", "while :; do :; done"], resources=RESOURCES, extra=HEALTH
@@ -56,6 +71,8 @@ def test_every_expression_has_data_and_the_oom_alert_fires(scenario, others, pro
     throttled = 'increase(cgwarden_workload_throttled_seconds_total{workload="busy"}[15s])'
     assert prometheus.value(throttled) > 0
 
+    what_happens_shows(scenario, others, prometheus)
+
     # The counters of a workload are scraped at 0 before its death, so that increase() sees it.
     scenario.add_workload(
         "leaker",
@@ -67,3 +84,26 @@ def test_every_expression_has_data_and_the_oom_alert_fires(scenario, others, pro
     scenario.until(lambda: prometheus.value(alert) == 1, "the alert")
     other = 'ALERTS{alertname=~"WorkloadOOM.*|NodeGlobalOOM|AgentDown", alertname!="WorkloadOOMOwnLimit"}'
     assert prometheus.query(other) == []
+
+
+def what_happens_shows(scenario, container_again, prometheus):
+    """Drift, plans, and the ends of containers: born at 0, so that increase() sees the first."""
+
+    def becomes(value, promql):
+        scenario.until(lambda: prometheus.value(promql) == value, f"{promql} to be {value}")
+
+    becomes(1, 'cgwarden_agent_policy_pending_writes{state="planned"}')
+    becomes(0, 'cgwarden_agent_policy_pending_writes{state="failed"}')
+    assert prometheus.value("cgwarden_agent_policy_drift_found_total") == 0
+    pids = f"{foreign_cgroups.ROOT}{foreign_cgroups.UNIT}/pids.max"
+    scenario.until(lambda: scenario.guest.read_file(pids) == b"40\n", "the policy")
+    scenario.guest.write_file(pids, "41")
+    becomes(1, "cgwarden_agent_policy_drift_repaired_total")
+    assert scenario.guest.read_file(pids) == b"40\n"
+    assert prometheus.value("increase(cgwarden_agent_policy_drift_found_total[10m]) > bool 0") == 1
+
+    assert prometheus.value('sum(cgwarden_container_deaths_total{container="cart"})') == 0
+    container_again()
+    becomes(1, 'cgwarden_container_deaths_total{container="cart", verdict="UNKNOWN"}')
+    becomes(1, 'cgwarden_container_restarts_total{container="cart"}')
+    assert prometheus.value('sum(increase(cgwarden_container_deaths_total{container="cart"}[10m])) > bool 0') == 1
