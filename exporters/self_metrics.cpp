@@ -116,7 +116,7 @@ struct SelfMetrics::Impl {
     return family(prometheus::BuildHistogram(), registry, name).Add({}, buckets);
   }
 
-  static decltype(auto) gauges(prometheus::Registry& registry, std::string_view name) {
+  static prometheus::Family<Gauge>& gauges(prometheus::Registry& registry, std::string_view name) {
     return family(prometheus::BuildGauge(), registry, name);
   }
   static std::array<Collector, kCollectors.size()> make_collectors(prometheus::Registry& registry) {
