@@ -95,14 +95,10 @@ def by_whom():
             "runbook.md#throttled",
         ),
         Panel(
-            "Period and burst of cpu.max",
-            "Short periods make short waits and more of them; the burst (cpu.max.burst) is the CPU time that"
-            " may be saved up and used above the quota.",
+            "Period of cpu.max",
+            "Short periods make short waits and more of them.",
             "s",
-            (
-                (q.select("cgwarden_cgroup_cpu_max_period_seconds"), "{{cgroup}} period"),
-                (q.select("cgwarden_cgroup_cpu_max_burst_seconds") + " > 0", "{{cgroup}} burst"),
-            ),
+            ((q.select("cgwarden_cgroup_cpu_max_period_seconds"), "{{cgroup}}"),),
             "runbook.md#throttled",
         ),
         Panel(
