@@ -104,10 +104,14 @@ def capture(guest, seconds):
         try:
             with foreign_cgroups.running(guest, UNIT, CONTAINER) as container_again:
                 play(scenario, seconds, container_again)
-                return ask(prometheus, seconds)
+                end = float(prometheus.query("time()")[1])
         finally:
             guest.run("echo 1 > /sys/fs/cgroup/backup/cgroup.kill", check=True)
             backup.wait(30)
+        # Prometheus has the processors for the answers.
+        scenario.kill_agent()
+        guest.run("echo 1 > /sys/fs/cgroup/cgwarden.slice/cgroup.kill", check=True)
+        return ask(prometheus, seconds, end)
 
 
 def play(scenario, seconds, container_again):
@@ -127,8 +131,7 @@ def play(scenario, seconds, container_again):
         action()
 
 
-def ask(prometheus, seconds):
-    end = float(prometheus.query("time()")[1])
+def ask(prometheus, seconds, end):
     span = {"start": end - seconds + WARM_UP, "end": end, "step": STEP}
     found = {}
     for path in expressions.dashboard_files():
