@@ -7,6 +7,7 @@ import foreign_cgroups
 from agent_scenario import PORT, Scenario
 from prometheus_in_guest import configuration, expressions, running_prometheus
 
+from harness import HarnessError
 from harness.progress import step
 
 # Seconds between two scrapes, and two points. Emulation is slow: a scrape that takes longer is a gap in every panel.
@@ -154,6 +155,9 @@ def ask(prometheus, seconds, end):
         keys = [key for key, _ in ranges + instants]
         answered = {key: answer["result"] for key, answer in zip(keys, answers)}
         answered["annotations"] = [series for key in marks for series in answered.pop(key)]
+        # Scrapes that all took too long must not become pictures of nothing.
+        if not any(answered.values()):
+            raise HarnessError(f"no query of {path.stem} has an answer: is the machine too busy to scrape?")
         found[path.stem] = {"chosen": chosen, "span": span, "answers": answered}
     return found
 
