@@ -1,5 +1,6 @@
 #include "agent/enforcer.h"
 
+#include <cstddef>
 #include <set>
 #include <string_view>
 
@@ -17,11 +18,18 @@ bool Enforcer::news(const std::string& cgroup, const std::string& file,
   return true;
 }
 
-void Enforcer::apply(const policy::Write& write) {
+void Enforcer::count_drift(const policy::Write& write, DriftWatch::Attempt attempt) {
+  const auto counts = drift_.attempted(write, attempt);
+  metrics_.policy_drift(counts.found, counts.repaired);
+}
+
+bool Enforcer::apply(const policy::Write& write) {
+  using enum DriftWatch::Attempt;
   const auto report = cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);
   if (!report) {
-    if (report.error().kind == ErrorKind::vanished) return;
+    if (report.error().kind == ErrorKind::vanished) return true;
     metrics_.policy_write(false);
+    count_drift(write, failed);
     if (news(write.cgroup, write.file, report.error().sentence())) {
       log::error("policy_write_failed", {{"policy", write.policy},
                                          {"cgroup", write.cgroup},
@@ -29,10 +37,14 @@ void Enforcer::apply(const policy::Write& write) {
                                          {"value", write.new_value},
                                          {"error", report.error().sentence()}});
     }
-    return;
+    return false;
   }
-  if (report->outcome == cgroup::WriteOutcome::unchanged) return;
+  if (report->outcome == cgroup::WriteOutcome::unchanged) {
+    count_drift(write, needless);
+    return true;
+  }
   metrics_.policy_write(true);
+  count_drift(write, report->outcome == cgroup::WriteOutcome::written ? written : adjusted);
   log::event(log::Level::info, "policy_write",
              {{"policy", write.policy},
               {"at", write.position.text()},
@@ -42,19 +54,26 @@ void Enforcer::apply(const policy::Write& write) {
               {"new", report->after}},
              diagnosis::message_id(diagnosis::EventKind::policy_write));
   if (wrote_) wrote_(write, *report);
+  return true;
 }
 
 void Enforcer::enforce(const cgroup::Snapshot& snapshot,
                        const std::vector<policy::Policy>& policies) {
-  const policy::Plan plan = policy::plan(snapshot, policies, [this](std::string_view path) {
+  policy::Plan plan = policy::plan(snapshot, policies, [this](std::string_view path) {
     return may_not_write(path, systemd_running_);
   });
+  drift_.planned(plan);
   std::set<std::pair<std::string, std::string>> current;
+  std::size_t planned = 0;
+  std::size_t failed = 0;
   for (const auto& write : plan.writes) {
     current.emplace(write.cgroup, write.file);
     if (write.mode == policy::Mode::enforce) {
-      apply(write);
-    } else if (news(write.cgroup, write.file, write.new_value)) {
+      if (!apply(write)) ++failed;
+      continue;
+    }
+    ++planned;
+    if (news(write.cgroup, write.file, write.new_value)) {
       log::info("policy_would_write", {{"policy", write.policy},
                                        {"cgroup", write.cgroup},
                                        {"file", write.file},
@@ -62,6 +81,7 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
                                        {"new", write.new_value}});
     }
   }
+  metrics_.policy_pending(planned, failed, plan.skips.size());
   for (const auto& skip : plan.skips) {
     current.emplace(skip.cgroup, skip.file);
     if (news(skip.cgroup, skip.file, skip.reason)) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/drift_watch.h"
 #include "cgroup/control_file.h"
 #include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
@@ -37,7 +38,9 @@ class Enforcer {
   [[nodiscard]] Status apply_all(const policy::Plan& plan);
 
  private:
-  void apply(const policy::Write& write);
+  // False when the knob is still not as the policy wants it.
+  bool apply(const policy::Write& write);
+  void count_drift(const policy::Write& write, DriftWatch::Attempt attempt);
   // True the first time this message stands for this knob.
   bool news(const std::string& cgroup, const std::string& file, const std::string& message);
 
@@ -45,6 +48,7 @@ class Enforcer {
   exporters::SelfMetrics& metrics_;
   bool systemd_running_;
   Wrote wrote_;
+  DriftWatch drift_;
   std::map<std::pair<std::string, std::string>, std::string> said_;
 };
 

@@ -116,7 +116,7 @@ struct SelfMetrics::Impl {
     return family(prometheus::BuildHistogram(), registry, name).Add({}, buckets);
   }
 
-  static decltype(auto) gauges(prometheus::Registry& registry, std::string_view name) {
+  static prometheus::Family<Gauge>& gauges(prometheus::Registry& registry, std::string_view name) {
     return family(prometheus::BuildGauge(), registry, name);
   }
   static std::array<Collector, kCollectors.size()> make_collectors(prometheus::Registry& registry) {
@@ -204,6 +204,13 @@ struct SelfMetrics::Impl {
   prometheus::Family<Counter>& writes = counters(registry, "cgwarden_agent_policy_writes_total");
   Counter& writes_succeeded = writes.Add({{"result", "success"}});
   Counter& writes_failed = writes.Add({{"result", "failure"}});
+  prometheus::Family<Gauge>& pending = gauges(registry, "cgwarden_agent_policy_pending_writes");
+  Gauge& writes_planned = pending.Add({{"state", "planned"}});
+  Gauge& writes_refused = pending.Add({{"state", "failed"}});
+  Gauge& writes_skipped = pending.Add({{"state", "skipped"}});
+  Counter& drift_found = counters(registry, "cgwarden_agent_policy_drift_found_total").Add({});
+  Counter& drift_repaired =
+      counters(registry, "cgwarden_agent_policy_drift_repaired_total").Add({});
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& recorded_samples = counters(registry, "cgwarden_agent_recorder_samples_total").Add({});
   prometheus::Family<Counter>& recorder_drops =
@@ -289,6 +296,17 @@ void SelfMetrics::policy_reload(bool success) {
 
 void SelfMetrics::policy_write(bool success) {
   (success ? impl_->writes_succeeded : impl_->writes_failed).Increment();
+}
+
+void SelfMetrics::policy_pending(std::size_t planned, std::size_t failed, std::size_t skipped) {
+  impl_->writes_planned.Set(static_cast<double>(planned));
+  impl_->writes_refused.Set(static_cast<double>(failed));
+  impl_->writes_skipped.Set(static_cast<double>(skipped));
+}
+
+void SelfMetrics::policy_drift(bool found, bool repaired) {
+  if (found) impl_->drift_found.Increment();
+  if (repaired) impl_->drift_repaired.Increment();
 }
 
 void SelfMetrics::store_error() { impl_->store_errors.Increment(); }

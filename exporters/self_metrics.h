@@ -42,6 +42,11 @@ class SelfMetrics {
   void sampling(Usec interval, std::size_t kept_files, std::string_view discovery);
   void policy_reload(bool success);
   void policy_write(bool success);
+  // Of one tick: the writes that only policies of mode plan want, those that failed, and those that
+  // are left out for a reason.
+  void policy_pending(std::size_t planned, std::size_t failed, std::size_t skipped);
+  // One write of a policy; both false: it repairs nothing.
+  void policy_drift(bool found, bool repaired);
   void store_error();
   // All since the agent's start, but for `bytes`.
   struct Recorded {

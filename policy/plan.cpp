@@ -38,7 +38,12 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
       skip(decision, explain_absence(knob, sample, site.snapshot));
       continue;
     }
-    if (current->text == decision.value.text) continue;
+    if (current->text == decision.value.text) {
+      if (mode == Mode::enforce) {
+        plan.held.push_back({sample.id, std::string(knob.file), current->text});
+      }
+      continue;
+    }
     if (!std::exchange(asked, true) && site.may_not_write) owner = site.may_not_write(sample.path);
     if (owner) {
       skip(decision, *owner);

@@ -36,12 +36,20 @@ struct Skip {
   std::string reason;
 };
 
+// A knob that has the value that an enforced policy wants.
+struct Held {
+  CgroupId id;
+  std::string file;
+  std::string value;  // as the kernel prints it
+};
+
 // Writes stand in kernel-legal order: parents before children; within a cgroup cpu.idle before
 // cpu.weight, a lowered cpu.max.burst before cpu.max before a raised cpu.max.burst, memory.max
 // raised before and lowered after memory.high and so on.
 struct Plan {
   std::vector<Write> writes;
   std::vector<Skip> skips;
+  std::vector<Held> held;            // what is in force and needs no write
   std::vector<Diagnostic> warnings;  // accepted by the kernel but useless or dangerous: high >=
                                      // max, max below current use, matched nothing
   [[nodiscard]] bool empty() const { return writes.empty(); }

@@ -2,7 +2,7 @@
 
 import frame
 import queries as q
-from panels import Panel, events, stat, table, timeline
+from panels import Panel, events, happenings, stat, table, timeline
 
 FILE = "cgwarden-agent.json"
 TICK = "cgwarden_agent_tick_duration_seconds"
@@ -124,21 +124,28 @@ def evidence():
         ("store_errors_total", "store errors"),
         ("kmsg_lost_records_total", "kmsg records"),
         ("oom_trace_lost_events_total", "OOM events"),
+        ("oom_trace_malformed_lines_total", "unreadable OOM events"),
+        ("events_dropped_total", "events not kept"),
     )
     nameless = (
         ("identity_errors_total", "files with names"),
         ("subjects_dropped_total", "units and containers"),
     )
     return [
-        Panel(
+        happenings(
             "Lost evidence",
-            "Failed writes to the store, and records of the kernel log and its OOM events that were"
-            " overwritten before the agent read them. Verdicts are less certain, OOM kills without a cgroup.",
-            "short",
-            tuple(
-                (counter(m, function="increase"), f"{{{{instance}}}} {name}") for m, name in lost
-            ),
+            "Failed writes to the store, records of the kernel log and its OOM events that were overwritten"
+            " before the agent read them or that it cannot parse, and events that the store could not keep."
+            " Verdicts are less certain, OOM kills without a cgroup.",
+            tuple((counter(m, function="increase"), f"{{{{instance}}}} {name}") for m, name in lost),
             "alerts.md#diagnosisevidencelost",
+        ),
+        events(
+            "Events told of",
+            "Kept in the store, sent over D-Bus and logged, by kind; `cgwarden events` shows them.",
+            counter("events_total", "kind", function="increase"),
+            "{{instance}} {{kind}}",
+            "metrics.md#the-agent",
         ),
         timeline(
             "OOM events of the kernel read",
@@ -147,16 +154,61 @@ def evidence():
             "{{instance}}",
             "alerts.md#diagnosisevidencelost",
         ),
-        Panel(
+        timeline(
+            "Units of systemd watched",
+            "Red: systemd tells the agent nothing (there is none, or no D-Bus), and deaths and restarts of units"
+            " are not counted.",
+            gauge("unit_watch_working"),
+            "{{instance}}",
+            "metrics.md#units-and-containers",
+        ),
+        happenings(
             "Without a name or a counter",
             "Files with names of containers, pods and users that are damaged or unreadable, and units and"
             " containers that got no counters of their own because there are too many.",
+            tuple((counter(m, function="increase"), f"{{{{instance}}}} {name}") for m, name in nameless),
+            "metrics.md#the-agent",
+        ),
+    ]
+
+
+def recorder():
+    return [
+        Panel(
+            "Samples recorded",
+            "Samples of cgroups per second that the recorder stores, for `cgwarden top` and `cgwarden replay`.",
             "short",
-            tuple(
-                (counter(m, function="increase"), f"{{{{instance}}}} {name}") for m, name in nameless
+            ((counter("recorder_samples_total"), "{{instance}}"),),
+            "recording.md",
+        ),
+        Panel(
+            "Size of the recording",
+            "Bytes of the recording in the state directory; the oldest day goes when its budget is used up.",
+            "bytes",
+            ((gauge("recorder_bytes"), "{{instance}}"),),
+            "recording.md",
+        ),
+        events(
+            "Samples missing in the recording",
+            "Of cgroups beyond its cap (cap), without room in the ring of the newest minute (ring), or for a"
+            " disk that is full or fails (disk).",
+            counter("recorder_dropped_samples_total", "reason", function="increase"),
+            "{{instance}} {{reason}}",
+            "alerts.md#recordinggaps",
+        ),
+        Panel(
+            "Mean time of a collector's run",
+            "A tier of control files takes one run a tick, or several in a tick of many cgroups.",
+            "s",
+            (
+                (
+                    counter("collector_duration_seconds_total", "collector")
+                    + " / "
+                    + counter("collector_runs_total", "collector"),
+                    "{{instance}} {{collector}}",
+                ),
             ),
             "metrics.md#the-agent",
-            width=8,
         ),
     ]
 
@@ -203,27 +255,32 @@ def sight():
             "{{instance}} {{reason}}",
             "metrics.md#the-agent",
         ),
-        *evidence(),
         table(
             "Discovery",
             "How each agent finds new cgroups. With polling a cgroup that lives shorter than the sampling"
             " interval may not be seen.",
             ((discovery, "agents|none"),),
             "metrics.md#the-agent",
-            width=8,
+            width=12,
         ),
         table(
             "Versions",
             "Which version runs where.",
             ((versions, "agents|none"),),
             "metrics.md#the-agent",
-            width=8,
+            width=12,
         ),
     ]
 
 
 def dashboard():
-    rows = [("At a glance", glance()), ("Cost", cost()), ("What it sees", sight())]
+    rows = [
+        ("At a glance", glance()),
+        ("Cost", cost()),
+        ("What it sees", sight()),
+        ("Evidence", evidence()),
+        ("Recorder", recorder()),
+    ]
     return frame.dashboard(
         "cgwarden-agent",
         "Agent",

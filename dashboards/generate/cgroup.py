@@ -138,7 +138,18 @@ def dashboard():
         ("Processes", processes()),
         (
             "Its workload",
-            [shared.deaths_by_verdict(), shared.restarts_by_reason(), shared.running()],
+            [
+                shared.deaths_by_verdict(),
+                shared.restarts_by_reason(),
+                shared.running(),
+                timeline(
+                    "Healthy",
+                    "Whether the workload's health check passes, where it has one.",
+                    q.select("cgwarden_workload_healthy", q.WORKLOAD),
+                    "{{workload}}",
+                    "policy-reference.md#health-checks",
+                ),
+            ],
         ),
     ]
     return frame.dashboard(

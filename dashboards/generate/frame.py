@@ -58,6 +58,23 @@ def deaths(selector=q.WORKLOAD):
     }
 
 
+def deaths_of_others(verdicts='verdict!="STOPPED"'):
+    """The same of everybody's units and containers."""
+    selector = f"{q.TARGET}, {verdicts}"
+    units = q.rate("cgwarden_unit_deaths_total", selector, "changes")
+    containers = q.rate("cgwarden_container_deaths_total", selector, "changes")
+    labels = ("unit", "container", "pod", "verdict")
+    return {
+        "name": "Deaths of units and containers",
+        "datasource": DATASOURCE,
+        "enable": True,
+        "iconColor": "orange",
+        "expr": q.by(labels, f"{units} or {containers}") + " > 0",
+        "titleFormat": "{{unit}}{{container}}",
+        "textFormat": "{{verdict}}",
+    }
+
+
 def dashboard(uid, title, description, rows, variables=(), annotations=()):
     build = "cgwarden_build_info"
     return {

@@ -59,6 +59,7 @@ def kills():
             "alerts.md#nodeglobaloom",
         ),
         shared.oom_kills_by_workload(),
+        shared.oom_kills_of_others(),
         events(
             "OOM verdicts",
             "Deaths of workloads that were an OOM kill: at the own limit, at an ancestor's, or for want"
@@ -157,5 +158,5 @@ def dashboard():
         "Limits, working set, stalls at memory.high, and who was killed at whose limit.",
         rows,
         [frame.cgroup_variable(), frame.workload_variable()],
-        [frame.deaths(q.WORKLOAD + ', verdict=~"OOM.*"')],
+        [frame.deaths(q.WORKLOAD + ', verdict=~"OOM.*"'), frame.deaths_of_others('verdict=~"OOM.*"')],
     )

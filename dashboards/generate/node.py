@@ -143,7 +143,16 @@ def kills():
         shared.oom_kills_of_the_node(),
         shared.deaths_by_verdict(),
         shared.restarts_by_reason(),
-        shared.running(width=24),
+        shared.deaths_of_others(),
+        shared.restarts_of_others(),
+        events(
+            "Events",
+            "What the agents told of, by kind; `cgwarden events` has the texts.",
+            q.by(("kind",), q.increase("cgwarden_agent_events_total", q.TARGET)),
+            "{{instance}} {{kind}}",
+            "metrics.md#the-agent",
+        ),
+        shared.running(),
     ]
 
 
@@ -160,5 +169,5 @@ def dashboard():
         "What uses a machine, what waits on it, and what died on it.",
         rows,
         [frame.cgroup_variable(), frame.workload_variable()],
-        [frame.deaths()],
+        [frame.deaths(), frame.deaths_of_others()],
     )

@@ -132,8 +132,14 @@ def stat(title, description, unit, expression, docs, states=()):
 
 def events(title, description, expression, legend, docs):
     """How many of something that is rare: only what is more than none is drawn."""
+    return happenings(title, description, ((expression, legend),), docs)
+
+
+def happenings(title, description, targets, docs, width=12):
+    """events() of several expressions, as (expression, legend)."""
     description += " No data: there was none."
-    return Panel(title, description, "short", ((expression + " > 0", legend),), docs, bars=True)
+    found = tuple((f"{expression} > 0", legend) for expression, legend in targets)
+    return Panel(title, description, "short", found, docs, bars=True, width=width)
 
 
 def timeline(title, description, expression, legend, docs, states=STATES, width=12):

@@ -1,12 +1,15 @@
-"""Policy: loads, writes, repairs, and the limits that came of them."""
+"""Policy: loads, writes, drift, what is only planned, and the limits that came of it all."""
 
 import frame
 import queries as q
-from panels import Panel, stat, table
+from panels import Panel, events, stat, table
 
 FILE = "cgwarden-policy.json"
 RELOADS = "cgwarden_agent_policy_reloads_total"
 WRITES = "cgwarden_agent_policy_writes_total"
+PENDING = "cgwarden_agent_policy_pending_writes"
+FOUND = "cgwarden_agent_policy_drift_found_total"
+REPAIRED = "cgwarden_agent_policy_drift_repaired_total"
 LIMITS = (
     ("cpu.max", "cgwarden_cgroup_cpu_max_cores", "short"),
     ("cpu.weight", "cgwarden_cgroup_cpu_weight", "short"),
@@ -20,6 +23,11 @@ LIMITS = (
 def total(metric, result):
     selector = f'{q.TARGET}, result="{result}"'
     return f"sum({q.increase(metric, selector)})"
+
+
+def pending(state):
+    selector = f'{q.TARGET}, state="{state}"'
+    return f"sum({q.select(PENDING, selector)})"
 
 
 def glance():
@@ -47,6 +55,30 @@ def glance():
             total(WRITES, "success"),
             "policy-reference.md",
         ),
+        stat(
+            "Drifted",
+            "Control files that somebody else changed lately, away from their policy.",
+            "short",
+            f"sum({q.increase(FOUND, q.TARGET)})",
+            "alerts.md#policydrift",
+        ),
+        *[
+            stat(title, description, "short", pending(state), docs)
+            for state, title, description, docs in (
+                (
+                    "planned",
+                    "Planned",
+                    "What policies of mode plan would write; `cgwarden policy plan` lists it.",
+                    "policy-reference.md",
+                ),
+                (
+                    "skipped",
+                    "Skipped",
+                    "What policies want and the agent does not write, for a reason that its log tells.",
+                    "policy-reference.md",
+                ),
+            )
+        ],
         *[
             stat(
                 f"With {name}",
@@ -55,7 +87,7 @@ def glance():
                 f"count({q.select(metric, q.CGROUP)})",
                 "policy-reference.md#resources",
             )
-            for name, metric, _ in (LIMITS[0], LIMITS[4], LIMITS[5])
+            for name, metric, _ in LIMITS
         ],
     ]
 
@@ -77,22 +109,43 @@ def history():
             "policy-reference.md",
         ),
         Panel(
-            "Drift: writes against what explains them",
-            "Writes, loads of policies, and starts of workloads. Writes that neither a load nor a new"
-            " cgroup explains are repairs: somebody else changes what the policies set.",
+            "Drift",
+            "Control files that had the value of their policy and were changed by somebody else: how many were"
+            " found, and how many repaired. Steady drift is a fight: find out who writes.",
             "short",
             (
-                (q.by((), q.increase(WRITES, q.TARGET)), "{{instance}} writes"),
-                (q.by((), q.increase(RELOADS, q.TARGET)), "{{instance}} loads"),
-                (q.by((), q.increase("cgwarden_workload_starts_total", q.TARGET)), "{{instance}} starts"),
+                (q.by((), q.increase(FOUND, q.TARGET)), "{{instance}} found"),
+                (q.by((), q.increase(REPAIRED, q.TARGET)), "{{instance}} repaired"),
             ),
+            "alerts.md#policydrift",
+        ),
+        Panel(
+            "Not as the policies want it",
+            "Control files after the last tick: planned (only a policy of mode plan wants it), failed (the kernel"
+            " refused it), skipped (not the agent's to write, or its controller is off).",
+            "short",
+            ((q.by(("state",), q.select(PENDING, q.TARGET)), "{{instance}} {{state}}"),),
+            "alerts.md#policywritefailed",
+        ),
+        events(
+            "Pressure triggers that fired",
+            "PSI triggers of policies (watch.pressure), at most once per window each; `cgwarden events` names"
+            " the cgroup.",
+            q.by(
+                ("resource", "kind"), q.increase("cgwarden_agent_pressure_fired_total", q.TARGET)
+            ),
+            "{{instance}} {{resource}} {{kind}}",
             "policy-reference.md",
         ),
         Panel(
-            "Cgroups",
-            "Cgroups read in the last tick: new ones are given their limits within a tick.",
+            "Cgroups and armed triggers",
+            "Cgroups read in the last tick, new ones are given their limits within a tick; and PSI triggers that"
+            " are armed.",
             "short",
-            ((q.select("cgwarden_agent_cgroups", q.TARGET), "{{instance}}"),),
+            (
+                (q.select("cgwarden_agent_cgroups", q.TARGET), "{{instance}} cgroups"),
+                (q.select("cgwarden_agent_pressure_triggers", q.TARGET), "{{instance}} triggers"),
+            ),
             "metrics.md#the-agent",
         ),
     ]
@@ -111,13 +164,13 @@ def in_force():
 def dashboard():
     rows = [
         ("At a glance", glance()),
-        ("Loads, writes and drift", history()),
+        ("Loads, writes, drift and plan", history()),
         ("What came of the plan", [in_force()]),
     ]
     return frame.dashboard(
         "cgwarden-policy",
         "Policy",
-        "Loads of policies, writes to control files, repairs, and the limits in force.",
+        "Loads of policies, writes to control files, drift, what is planned, and the limits in force.",
         rows,
         [frame.cgroup_variable()],
     )

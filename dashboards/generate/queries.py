@@ -34,6 +34,18 @@ def by_workload(metric, *labels, function="rate"):
     return by(("workload", *labels), rate(metric, WORKLOAD, function))
 
 
+UNIT = ("unit", "uid")
+CONTAINER = ("namespace", "pod", "container", "runtime", "uid")
+
+
+def by_unit(metric, *labels, function="increase", selector=TARGET):
+    return by((*UNIT, *labels), rate(metric, selector, function))
+
+
+def by_container(metric, *labels, function="increase", selector=TARGET):
+    return by((*CONTAINER, *labels), rate(metric, selector, function))
+
+
 def top(expression, count=10):
     return f"topk({count}, {expression})"
 

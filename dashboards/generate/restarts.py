@@ -60,7 +60,7 @@ def day(title, description, metric, labels, docs):
 
 
 def dashboard():
-    others = "From recording rules of rules.yml; the largest twenty of each column. Counters outlive the"
+    others = "Of the last 24 hours, from recording rules of rules.yml; the largest twenty of each column. Counters outlive the"
     rows = [
         ("At a glance", glance()),
         (
@@ -105,17 +105,19 @@ def dashboard():
             ],
         ),
         (
-            "Everybody's units and containers, the last 24 hours",
+            "Everybody's units and containers",
             [
+                shared.deaths_of_others(),
+                shared.restarts_of_others(),
                 shared.in_a_day(
-                    "Units of systemd",
+                    "Units of systemd in a day",
                     others + " unit's cgroups.",
                     "unit_uid",
                     "unit",
                     "metrics.md#units-and-containers",
                 ),
                 shared.in_a_day(
-                    "Containers",
+                    "Containers in a day",
                     others + " container's cgroups: a container of the same name goes on.",
                     "namespace_pod_container_runtime_uid",
                     "container",
@@ -127,8 +129,8 @@ def dashboard():
     return frame.dashboard(
         "cgwarden-restarts",
         "Restarts and verdicts",
-        "Deaths by verdict, restarts by reason, and health of cgwarden's workloads.",
+        "Deaths by verdict, restarts by reason, and health: of workloads, units and containers.",
         rows,
         [frame.workload_variable()],
-        [frame.deaths()],
+        [frame.deaths(), frame.deaths_of_others()],
     )

@@ -1,7 +1,7 @@
 """Panels that stand in more than one dashboard."""
 
 import queries as q
-from panels import Panel, events, table, timeline
+from panels import Panel, events, happenings, table, timeline
 
 
 def throttled_share():
@@ -177,10 +177,61 @@ def oom_kills_of_the_node():
     )
 
 
+UNIT_NAME = "{{unit}} {{uid}}"
+CONTAINER_NAME = "{{namespace}} {{pod}} {{container}}"
+
+
+def deaths_of_others():
+    ended = q.TARGET + ', verdict!="STOPPED"'
+    return happenings(
+        "Deaths of units and containers",
+        "Runs of systemd's services that ended otherwise than asked, and cgroups of containers that ended;"
+        " of the latter only OOM kills are told from all else (UNKNOWN). `cgwarden why NAME` gives the evidence.",
+        (
+            (
+                q.by_unit("cgwarden_unit_deaths_total", "verdict", selector=ended),
+                UNIT_NAME + " {{verdict}}",
+            ),
+            (
+                q.by_container("cgwarden_container_deaths_total", "verdict", selector=ended),
+                CONTAINER_NAME + " {{verdict}}",
+            ),
+        ),
+        "runbook.md",
+    )
+
+
+def restarts_of_others():
+    return happenings(
+        "Restarts of units and containers",
+        "Automatic restarts of services by systemd's Result of the run before, and containers that came"
+        " again under their name.",
+        (
+            (q.by_unit("cgwarden_unit_restarts_total", "reason"), UNIT_NAME + " {{reason}}"),
+            (q.by_container("cgwarden_container_restarts_total"), CONTAINER_NAME),
+        ),
+        "alerts.md#unitcrashlooping",
+    )
+
+
+def oom_kills_of_others():
+    return happenings(
+        "OOM kills of units and containers",
+        "OOM kills over all cgroups that a systemd unit or a container of that name has had.",
+        (
+            (q.by_unit("cgwarden_unit_oom_kills_total"), UNIT_NAME),
+            (q.by_container("cgwarden_container_oom_kills_total"), CONTAINER_NAME),
+        ),
+        "runbook.md#oom_own_limit",
+    )
+
+
 def in_a_day(title, description, level, subject, docs):
     """A table of the counters of units or containers, by the recording rules of rules.yml."""
     columns = (
         ("starts", "starts|short"),
+        ("deaths", "deaths|short"),
+        ("restarts", "restarts|short"),
         ("oom_kills", "OOM kills|short"),
         ("throttled_seconds", "held back by cpu.max|s"),
         ("memory_high_events", "slowed at memory.high|short"),

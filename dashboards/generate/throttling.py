@@ -66,6 +66,7 @@ def bursts():
 
 
 def by_whom():
+    of_units, of_containers = (f"cgwarden_{kind}_throttled_seconds_total" for kind in ("unit", "container"))
     local = q.by_cgroup("cgwarden_cgroup_cpu_throttled_local_seconds_total")
     return [
         Panel(
@@ -81,6 +82,16 @@ def by_whom():
             "Time per second held back over all incarnations of a workload.",
             "percentunit",
             ((q.by_workload("cgwarden_workload_throttled_seconds_total"), "{{workload}}"),),
+            "runbook.md#throttled",
+        ),
+        Panel(
+            "Throttled time by unit and container: the ten largest",
+            "Time per second held back over all cgroups of a systemd unit or of a container of that name.",
+            "percentunit",
+            (
+                (q.top(q.by_unit(of_units, function="rate")), shared.UNIT_NAME),
+                (q.top(q.by_container(of_containers, function="rate")), shared.CONTAINER_NAME),
+            ),
             "runbook.md#throttled",
         ),
         Panel(

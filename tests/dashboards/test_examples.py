@@ -150,6 +150,9 @@ def test_compose_mounts_what_is_there():
     assert set(prometheus["rule_files"]) <= set(mounted)
     (provider,) = documents("grafana/provisioning/dashboards/cgwarden.yaml")[0]["providers"]
     assert f"../../dashboards:{provider['options']['path']}:ro" in services["grafana"]["volumes"]
+    # Grafana takes every JSON file below that directory for a dashboard.
+    found = {path.parent for path in (ROOT / "dashboards").rglob("*.json")}
+    assert found == {ROOT / "dashboards"}
     (datasource,) = documents("grafana/provisioning/datasources/prometheus.yaml")[0]["datasources"]
     assert datasource["url"] == "http://prometheus:9090"
     assert "prometheus" in services

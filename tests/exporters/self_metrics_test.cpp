@@ -62,6 +62,11 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_write(true);
   metrics.policy_write(true);
   metrics.policy_write(false);
+  metrics.policy_pending(9, 1, 1);
+  metrics.policy_pending(3, 2, 4);
+  metrics.policy_drift(true, false);
+  metrics.policy_drift(true, true);
+  metrics.policy_drift(false, false);
   metrics.store_error();
   metrics.recorder({10, 1, 2, 3, 4096});
   metrics.recorder({15, 1, 2, 4, 8192});
@@ -85,6 +90,11 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_last_reload_successful 0\n",
            "cgwarden_agent_policy_writes_total{result=\"success\"} 2\n",
            "cgwarden_agent_policy_writes_total{result=\"failure\"} 1\n",
+           "cgwarden_agent_policy_pending_writes{state=\"planned\"} 3\n",
+           "cgwarden_agent_policy_pending_writes{state=\"failed\"} 2\n",
+           "cgwarden_agent_policy_pending_writes{state=\"skipped\"} 4\n",
+           "cgwarden_agent_policy_drift_found_total 2\n",
+           "cgwarden_agent_policy_drift_repaired_total 1\n",
            "cgwarden_agent_store_errors_total 1\n",
            "cgwarden_agent_recorder_samples_total 15\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"cap\"} 1\n",

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/policy/loading.h"
 
 namespace cgwarden::policy {
@@ -65,6 +67,15 @@ std::vector<std::string> skips(const Plan& made) {
   }
   return out;
 }
+// "inode file value", sorted.
+std::vector<std::string> held(const Plan& made) {
+  std::vector<std::string> out;
+  for (const Held& knob : made.held) {
+    out.push_back(std::to_string(knob.id.value) + " " + knob.file + " " + knob.value);
+  }
+  std::ranges::sort(out);
+  return out;
+}
 std::vector<std::string> warnings(const Plan& made) {
   std::vector<std::string> out;
   for (const Diagnostic& warning : made.warnings) out.push_back(warning.message);
@@ -103,6 +114,15 @@ TEST(PlanTest, EqualValuesAreNotWritten) {
            {policy("p", "/a", "cpu: {max: 500m}\nmemory: {max: 67108900, high: max}\n")});
   EXPECT_TRUE(made.empty());
   EXPECT_THAT(made.skips, IsEmpty());
+  EXPECT_THAT(held(made),
+              ElementsAre("1 cpu.max 50000 100000", "1 memory.high max", "1 memory.max 67108864"));
+}
+
+TEST(PlanTest, WhatAPolicyOfModePlanWantsIsNotHeld) {
+  const auto made =
+      plan(snapshot({fresh("/a", 1)}), {policy("p", "/a", "mode: plan\npids: {max: max}\n")});
+  EXPECT_TRUE(made.empty());
+  EXPECT_THAT(held(made), IsEmpty());
 }
 
 TEST(PlanTest, APeriodLeftBySomebodyElseIsRepaired) {

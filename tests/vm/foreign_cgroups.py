@@ -34,7 +34,7 @@ def make(guest, path, limits):
 
 @contextlib.contextmanager
 def running(guest, unit, container):
-    """Both, each as (shell command, limits), until the block ends."""
+    """Both, each as (shell command, limits), until the block ends. Gives what starts the container again."""
     guest.run(f"echo '+cpu +memory +pids +io' > {ROOT}/cgroup.subtree_control", check=True)
     guest.run(
         f"mkdir -p {TASKS}/{CONTAINER_ID} /var/log/containers && "
@@ -42,16 +42,29 @@ def running(guest, unit, container):
         check=True,
     )
     guest.write_file(f"{TASKS}/{CONTAINER_ID}/config.json", json.dumps(NAMES))
-    processes = []
+    processes = {}
+
+    def start(path, command, limits):
+        make(guest, path, limits)
+        processes[path] = guest.spawn(command, cgroup=f"{ROOT}{path}")
+
+    def end(path):
+        guest.run(f"echo 1 > {ROOT}{path}/cgroup.kill", check=True)
+        processes[path].wait(30)
+
+    def again():
+        """As its runtime does: another cgroup of the same name, whatever became of the first."""
+        end(CONTAINER)
+        guest.run(f"until rmdir {ROOT}{CONTAINER}; do sleep 0.2; done 2>/dev/null", check=True)
+        start(CONTAINER, *container)
+
     try:
-        for path, (command, limits) in ((UNIT, unit), (CONTAINER, container)):
-            make(guest, path, limits)
-            processes.append((path, guest.spawn(command, cgroup=f"{ROOT}{path}")))
-        yield
+        start(UNIT, *unit)
+        start(CONTAINER, *container)
+        yield again
     finally:
-        for path, process in processes:
-            guest.run(f"echo 1 > {ROOT}{path}/cgroup.kill", check=True)
-            process.wait(30)
+        for path in processes:
+            end(path)
         guest.run(
             f"rm -rf {TASKS} /var/log/containers; for t in system.slice kubepods; do "
             f"find {ROOT}/$t -depth -type d -exec rmdir {{}} +; done"

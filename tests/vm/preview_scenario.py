@@ -7,6 +7,7 @@ import foreign_cgroups
 from agent_scenario import PORT, Scenario
 from prometheus_in_guest import configuration, expressions, running_prometheus
 
+from harness import HarnessError
 from harness.progress import step
 
 # Seconds between two scrapes, and two points. Emulation is slow: a scrape that takes longer is a gap in every panel.
@@ -75,12 +76,19 @@ match: {cgroups: /backup}
 cpu: {weight: 20, max: 400m}
 memory: {high: 64MiB, max: 96MiB}
 pids: {max: 32}
+---
+apiVersion: cgwarden/v1
+kind: Policy
+metadata: {name: tryout}
+match: {cgroups: [/backup, "/cgwarden.slice/*.scope/payload"]}
+mode: plan
+memory: {high: 48MiB}
 """
 # Reads the guest's own disk, in a cgroup of somebody else.
 BACKUP = "while :; do dd if=/dev/vda of=/dev/null bs=64k count=40 iflag=direct; sleep 1; done 2>/dev/null"
 # A unit that is throttled, and a container of a pod that is killed at its limit again and again.
 UNIT = ("while :; do :; done", {"cpu.max": "10000 100000"})
-CONTAINER = ("while :; do sleep 25; tail /dev/zero; done", {"memory.max": "24M", "memory.swap.max": "0"})
+CONTAINER = ("while :; do sleep 25; tail /dev/zero; done", {"memory.max": "24M", "memory.swap.max": "0", "memory.oom.group": "1"})
 DRIFT = "echo 20 > /sys/fs/cgroup/backup/pids.max"
 
 
@@ -95,20 +103,27 @@ def capture(guest, seconds):
             scenario.add_workload(name, command, resources=resources, extra=extra)
         backup = guest.spawn(BACKUP, cgroup="/sys/fs/cgroup/backup")
         try:
-            with foreign_cgroups.running(guest, UNIT, CONTAINER):
-                play(scenario, seconds)
-                return ask(prometheus, seconds)
+            with foreign_cgroups.running(guest, UNIT, CONTAINER) as container_again:
+                play(scenario, seconds, container_again)
+                end = float(prometheus.query("time()")[1])
         finally:
             guest.run("echo 1 > /sys/fs/cgroup/backup/cgroup.kill", check=True)
             backup.wait(30)
+        # Prometheus has the processors for the answers.
+        scenario.kill_agent()
+        guest.run("echo 1 > /sys/fs/cgroup/cgwarden.slice/cgroup.kill", check=True)
+        return ask(prometheus, seconds, end)
 
 
-def play(scenario, seconds):
+def play(scenario, seconds, container_again):
     begun = time.monotonic()
     events = [
         (0.2, "a policy", lambda: scenario.guest.write_file(f"{scenario.work}/policies/backups.yaml", POLICY)),
+        (0.4, "a container again", container_again),
         (0.5, "drift", lambda: scenario.guest.run(DRIFT, check=True)),
+        (0.6, "a container again", container_again),
         (0.7, "drift", lambda: scenario.guest.run(DRIFT, check=True)),
+        (0.8, "a container again", container_again),
         (1.0, "the end", lambda: None),
     ]
     for share, what, action in events:
@@ -117,8 +132,7 @@ def play(scenario, seconds):
         action()
 
 
-def ask(prometheus, seconds):
-    end = float(prometheus.query("time()")[1])
+def ask(prometheus, seconds, end):
     span = {"start": end - seconds + WARM_UP, "end": end, "step": STEP}
     found = {}
     for path in expressions.dashboard_files():
@@ -134,15 +148,17 @@ def ask(prometheus, seconds):
             for target in panel["targets"]:
                 asked = (instants if target["instant"] else ranges, f"{panel['id']}{target['refId']}")
                 asked[0].append((asked[1], fill(target["expr"])))
-        ranges += [("annotations", fill(a["expr"])) for a in dashboard["annotations"]["list"]]
+        marks = [f"annotations{i}" for i, _ in enumerate(dashboard["annotations"]["list"])]
+        ranges += [(key, fill(a["expr"])) for key, a in zip(marks, dashboard["annotations"]["list"])]
         answers = prometheus.api_many("query_range", [{"query": q, **span} for _, q in ranges])
         answers += prometheus.api_many("query", [{"query": q, "time": end} for _, q in instants])
         keys = [key for key, _ in ranges + instants]
-        found[path.stem] = {
-            "chosen": chosen,
-            "span": span,
-            "answers": {key: answer["result"] for key, answer in zip(keys, answers)},
-        }
+        answered = {key: answer["result"] for key, answer in zip(keys, answers)}
+        answered["annotations"] = [series for key in marks for series in answered.pop(key)]
+        # Scrapes that all took too long must not become pictures of nothing.
+        if not any(answered.values()):
+            raise HarnessError(f"no query of {path.stem} has an answer: is the machine too busy to scrape?")
+        found[path.stem] = {"chosen": chosen, "span": span, "answers": answered}
     return found
 
 

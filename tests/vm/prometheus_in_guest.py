@@ -74,7 +74,7 @@ class Prometheus:
         urls = [f"{self.base}/api/v1/{path}?{urllib.parse.urlencode(asked)}" for asked in questions]
         self.guest.write_file(self.QUESTIONS, "".join(f'url = "{url}"\n' for url in urls))
         command = ["curl", "--silent", "--show-error", "--config", self.QUESTIONS]
-        text = self.guest.run(command, check=True).text
+        text = self.guest.run(command, check=True, timeout=600).text
         decoder, answers = json.JSONDecoder(), []
         while text:
             answer, end = decoder.raw_decode(text)

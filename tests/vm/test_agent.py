@@ -507,6 +507,36 @@ def test_policy_is_applied_held_and_never_rewritten(scenario):
     # The line follows the write.
     scenario.until(lambda: writes("cpu.weight") == 2, "the line of the repair")
     assert writes("cpu.max") == 1, scenario.log()
+    metrics = scenario.metrics()
+    assert metrics["cgwarden_agent_policy_drift_found_total"] == 1
+    assert metrics["cgwarden_agent_policy_drift_repaired_total"] == 1
+
+
+def test_what_a_plan_would_write_and_what_cannot_be_repaired_is_counted(scenario):
+    """A policy of mode plan writes nothing; one that wants a controller that is off is skipped."""
+    head = "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: %s}\n"
+    tried = head % "tried" + "match: {cgroups: /tried}\nmode: plan\npids: {max: 20}\nmemory: {high: 32MiB}\n"
+    inside = head % "inside" + "match: {cgroups: /tried/inside}\npids: {max: 20}\n"
+    scenario.guest.write_file(f"{scenario.work}/policies/tried.yaml", tried)
+    scenario.guest.write_file(f"{scenario.work}/policies/inside.yaml", inside)
+    root = "/sys/fs/cgroup"
+    scenario.guest.run(f"echo '+memory +pids' > {root}/cgroup.subtree_control && mkdir -p {root}/tried/inside", check=True)
+
+    def pending():
+        series = scenario.metrics()
+        states = ("planned", "skipped", "failed")
+        return tuple(series[f'cgwarden_agent_policy_pending_writes{{state="{state}"}}'] for state in states)
+
+    try:
+        scenario.start_agent()
+        scenario.until(lambda: pending() == (2, 1, 0), "two planned writes and a skipped one")
+        assert scenario.guest.read_file(f"{root}/tried/pids.max").decode().strip() == "max"
+        assert scenario.metrics()["cgwarden_agent_policy_drift_found_total"] == 0
+        scenario.guest.run(f"rmdir {root}/tried/inside", check=True)
+        scenario.guest.write_file(f"{root}/tried/pids.max", "20")
+        scenario.until(lambda: pending() == (1, 0, 0), "what is left to write")
+    finally:
+        scenario.guest.run(f"rmdir {root}/tried/inside; rmdir {root}/tried")
 
 
 @pytest.mark.either_kernel
