@@ -22,17 +22,17 @@ namespace {
 using testing::HasSubstr;
 using Values = std::map<std::string, sdbus::Variant>;
 
-constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
-constexpr const char* kService = "org.freedesktop.systemd1.Service";
-constexpr const char* kWeb = "/org/freedesktop/systemd1/unit/web_2eservice";
+constexpr const char* kUnitInterface = "org.freedesktop.systemd1.Unit";
+constexpr const char* kServiceInterface = "org.freedesktop.systemd1.Service";
+constexpr const char* kWebUnit = "/org/freedesktop/systemd1/unit/web_2eservice";
 // Long after everything that the watch has seen so far.
 constexpr std::uint64_t kLater = std::uint64_t{1} << 60;
 
 // The manager of services, as far as the watch asks for it; sdbus-c++ answers in a thread of its
 // own.
-class FakeSystemd {
+class SystemdOfUnits {
  public:
-  explicit FakeSystemd(bool subscribes = true)
+  explicit SystemdOfUnits(bool subscribes = true)
       : connection_(sdbus::createSystemBusConnection(kSystemdService)) {
     manager_ = sdbus::createObject(*connection_, kSystemdPath);
     manager_->registerMethod("Subscribe")
@@ -42,16 +42,16 @@ class FakeSystemd {
           if (!subscribes) throw sdbus::Error("org.freedesktop.DBus.Error.AccessDenied", "not you");
         });
     manager_->finishRegistration();
-    unit_ = sdbus::createObject(*connection_, kWeb);
+    unit_ = sdbus::createObject(*connection_, kWebUnit);
     connection_->enterEventLoopAsync();
   }
-  ~FakeSystemd() {
+  ~SystemdOfUnits() {
     connection_->leaveEventLoop();
     unit_.reset();
     manager_.reset();
   }
-  FakeSystemd(const FakeSystemd&) = delete;
-  FakeSystemd& operator=(const FakeSystemd&) = delete;
+  SystemdOfUnits(const SystemdOfUnits&) = delete;
+  SystemdOfUnits& operator=(const SystemdOfUnits&) = delete;
 
   [[nodiscard]] int subscribed() const { return subscribed_; }
 
@@ -63,15 +63,16 @@ class FakeSystemd {
   void removed() {
     manager_->emitSignal("UnitRemoved")
         .onInterface(kSystemdManager)
-        .withArguments(std::string("web.service"), sdbus::ObjectPath(kWeb));
+        .withArguments(std::string("web.service"), sdbus::ObjectPath(kWebUnit));
   }
   // One run of web.service from its start to its end with exit code `status`.
   void run_and_end(std::uint8_t invocation, std::uint64_t started, std::int32_t status,
                    std::uint32_t restarts) {
-    changed(kService, service(0, 0, 0, restarts));
-    changed(kUnit, unit("active", "running", invocation, started, started, 0));
-    changed(kService, service(CLD_EXITED, status, started + 100, restarts));
-    changed(kUnit, unit("failed", "failed", invocation, started, started + 101, started + 100));
+    changed(kServiceInterface, service(0, 0, 0, restarts));
+    changed(kUnitInterface, unit("active", "running", invocation, started, started, 0));
+    changed(kServiceInterface, service(CLD_EXITED, status, started + 100, restarts));
+    changed(kUnitInterface,
+            unit("failed", "failed", invocation, started, started + 101, started + 100));
   }
 
  private:
@@ -146,7 +147,7 @@ class UnitWatchTest : public testing::Test {
 
 TEST_F(UnitWatchTest, TellsOfAnEndAndARestart) {
   const PrivateBus bus;
-  FakeSystemd systemd;
+  SystemdOfUnits systemd;
   start();
   run_until([&] { return is_live(); });
   EXPECT_EQ(systemd.subscribed(), 1);
@@ -166,12 +167,13 @@ TEST_F(UnitWatchTest, TellsOfAnEndAndARestart) {
 
 TEST_F(UnitWatchTest, AHostileSignalIsNoUnit) {
   const PrivateBus bus;
-  FakeSystemd systemd;
+  SystemdOfUnits systemd;
   start();
   run_until([&] { return is_live(); });
   // Types that systemd does not send; then a proper end.
-  systemd.changed(kUnit, {{"ActiveState", std::uint32_t{7}}, {"InvocationID", std::string("x")}});
-  systemd.changed(kService, {{"NRestarts", std::string("many")}, {"ExecMainCode", 1.5}});
+  systemd.changed(kUnitInterface,
+                  {{"ActiveState", std::uint32_t{7}}, {"InvocationID", std::string("x")}});
+  systemd.changed(kServiceInterface, {{"NRestarts", std::string("many")}, {"ExecMainCode", 1.5}});
   systemd.removed();
   systemd.run_and_end(1, kLater, 5, 0);
   run_until([&] { return !ends_.empty(); });
@@ -180,13 +182,13 @@ TEST_F(UnitWatchTest, AHostileSignalIsNoUnit) {
 
 TEST_F(UnitWatchTest, SubscribesAgainToANewSystemd) {
   const PrivateBus bus;
-  auto systemd = std::make_unique<FakeSystemd>();
+  auto systemd = std::make_unique<SystemdOfUnits>();
   start();
   run_until([&] { return is_live(); });
   systemd.reset();
   run_until([&] { return !is_live(); });
   EXPECT_FALSE(works_by_metrics());
-  systemd = std::make_unique<FakeSystemd>();
+  systemd = std::make_unique<SystemdOfUnits>();
   run_until([&] { return is_live() && systemd->subscribed() > 0; });
   systemd->run_and_end(1, kLater, 6, 0);
   run_until([&] { return !ends_.empty(); });
@@ -195,7 +197,7 @@ TEST_F(UnitWatchTest, SubscribesAgainToANewSystemd) {
 
 TEST_F(UnitWatchTest, ARefusalIsSaid) {
   const PrivateBus bus;
-  FakeSystemd systemd(false);
+  SystemdOfUnits systemd(false);
   start();
   run_until([&] { return systemd.subscribed() > 1; });
   EXPECT_EQ(watch_->source().state, SourceState::off);
@@ -205,7 +207,7 @@ TEST_F(UnitWatchTest, ARefusalIsSaid) {
 
 TEST_F(UnitWatchTest, ABusThatDiesIsSaid) {
   PrivateBus bus;
-  FakeSystemd systemd;
+  SystemdOfUnits systemd;
   start();
   run_until([&] { return is_live(); });
   bus.kill();
@@ -229,7 +231,7 @@ TEST_F(UnitWatchTest, ABusThatNeverAnswersDoesNotHoldUpTheLoop) {
   }
   // A bus that is well again is used.
   const PrivateBus bus;
-  FakeSystemd systemd;
+  SystemdOfUnits systemd;
   run_until([&] { return is_live(); });
 }
 
@@ -241,7 +243,7 @@ TEST_F(UnitWatchTest, NoBusIsSaidAndWaitedFor) {
   start();
   EXPECT_EQ(watch_->source().state, SourceState::off);
   const PrivateBus bus;
-  FakeSystemd systemd;
+  SystemdOfUnits systemd;
   run_until([&] { return is_live(); });
 }
 

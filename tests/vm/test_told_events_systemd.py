@@ -23,7 +23,8 @@ def bus_policy(guest):
 @pytest.fixture
 def top(guest):
     """A cgroup that is nobody's, with the memory controller."""
-    guest.run(f"mkdir {TOP} && echo +memory +cpu > {TOP}/cgroup.subtree_control", check=True)
+    guest.run("echo +memory +cpu > /sys/fs/cgroup/cgroup.subtree_control && "
+              f"mkdir {TOP} && echo +memory +cpu > {TOP}/cgroup.subtree_control", check=True)
     yield TOP
     guest.run(f"for c in $(find {TOP} -type d); do echo 1 > $c/cgroup.kill; done; "
               f"for i in $(seq 50); do find {TOP} -depth -type d -exec rmdir {{}} + 2>/dev/null; [ -d {TOP} ] || break; "
