@@ -48,7 +48,7 @@ class PressureWatchTest : public testing::Test {
         [](const PressureWatch::Fired&) {});
   }
   cgroup::Tree open_tree() {
-    auto tree = cgroup::Tree::open(directory_.path());
+    auto tree = cgroup::Tree::open(directory_.path(), false);
     EXPECT_TRUE(tree) << tree.error().sentence();
     return *std::move(tree);
   }
