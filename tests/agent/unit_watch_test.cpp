@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "agent/systemd_manager.h"
@@ -43,10 +44,16 @@ class SystemdOfUnits {
         });
     manager_->finishRegistration();
     unit_ = sdbus::createObject(*connection_, kWebUnit);
-    connection_->enterEventLoopAsync();
+    thread_ = std::thread([this] {
+      try {
+        connection_->enterEventLoop();
+      } catch (const sdbus::Error&) {  // the bus was killed
+      }
+    });
   }
   ~SystemdOfUnits() {
     connection_->leaveEventLoop();
+    thread_.join();
     unit_.reset();
     manager_.reset();
   }
@@ -101,6 +108,7 @@ class SystemdOfUnits {
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<sdbus::IObject> manager_;
   std::unique_ptr<sdbus::IObject> unit_;
+  std::thread thread_;
 };
 
 class UnitWatchTest : public testing::Test {

@@ -76,7 +76,8 @@ def test_an_oom_kill_is_one_signal_with_its_fields(guest, bus_policy, top):
         assert event["when"]["boottime_usec"] > 0 and event["when"]["wall_usec"] > event["when"]["boottime_usec"]
         numbers = event["numbers"]
         assert numbers["attributed"] == 1 and numbers["victims"] == 1
-        assert 1 << 20 < numbers["rss_bytes"] <= 8 << 20
+        # Pages of its program, which others may pay for, and all of its own, which fill the limit.
+        assert 6 << 20 < numbers["rss_bytes"] < 24 << 20
         assert re.search(r"killed \d+ \(tail\)", event["text"])
         # The store has the same one.
         (stored,) = [json.loads(line) for line in agent.cli(*kills, check=True).stdout.decode().splitlines()]
