@@ -96,7 +96,7 @@ def documented():
 
 def test_entries_of_the_journal_have_the_fields_that_are_documented(guest, bus_policy, top):
     with Scenario(guest, bus=True) as scenario:
-        guest.run(f"mkdir {top}/still {top}/busy {top}/tight", check=True)
+        guest.run(f"mkdir {top}/still {top}/busy", check=True)
         guest.write_file(f"{top}/busy/cpu.max", "5000 100000")
         guest.write_file(f"{scenario.work}/policies/told.yaml", """apiVersion: cgwarden/v1
 kind: Policy
@@ -118,9 +118,6 @@ memory: {high: 64MiB}
             scenario.add_workload("short", ["/bin/sh", "-c", "sleep 1; exit 4"])
             oom_kill(guest, f"{top}/eater")
             busy = [guest.spawn(["sh", "-c", "while :; do :; done"], cgroup=f"{top}/busy") for _ in range(2)]
-            guest.run(f"echo 8M > {top}/tight/memory.max && echo 0 > {top}/tight/memory.swap.max", check=True)
-            stuck = guest.spawn(["sh", "-c", "echo -1000 > /proc/self/oom_score_adj; exec tail /dev/zero"],
-                                cgroup=f"{top}/tight")
             still = guest.spawn(["sleep", "1000"], cgroup=f"{top}/still")
             scenario.until(lambda: scenario.metrics().get("cgwarden_agent_unit_watch_working") == 1, "systemd's units")
             guest.run(["systemctl", "start", "told-end.service"], check=True)
@@ -131,10 +128,12 @@ memory: {high: 64MiB}
             guest.write_file(f"{top}/still/cgroup.freeze", "1")
             scenario.until(lambda: entries(ids["cgroup_frozen"]), "it frozen")
             guest.write_file(f"{top}/still/cgroup.freeze", "0")
-            caused = set(rows) - {(ids["container_died"], "container_died"), (ids["agent_stopped"], "agent_stopped")}
+            # A limit without a victim floods the journal with the kernel's own lines (test_events.py has it).
+            caused = {(message_id, event) for message_id, event in rows
+                      if event not in ("container_died", "oom_no_victim", "agent_stopped")}
             for message_id, event in sorted(caused):
                 scenario.until(lambda: any(entry["CGWARDEN_EVENT"] == event for entry in entries(message_id)), event, 120)
-            for process in (*busy, stuck, still):
+            for process in (*busy, still):
                 process.kill(9)
                 process.wait(60)
         finally:
