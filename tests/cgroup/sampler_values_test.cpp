@@ -140,8 +140,8 @@ TEST_F(SamplerValuesTest, UserAndSystemTimeRiseFromOneWayOfReadingToTheOther) {
   EXPECT_EQ(read.system_usec, 99999U);
 }
 
-// A cgroup that the walk still saw and that is read from its files before its portion comes: because
-// it is new, or became empty. What the walk tells of it is of before.
+// A cgroup that the walk still saw and that is read from its files before its portion comes:
+// because it is new, or became empty. What the walk tells of it is of before.
 TEST_F(SamplerValuesTest, AnOlderValueDoesNotTakeThePlaceOfWhatAFileSaidSince) {
   fixture_.add("/c", control_files());
   CgroupValues& values = tell("/c", kValuesMemory | kValuesPids | kValuesEvents);
