@@ -13,6 +13,7 @@
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
 #include "agent/event_recorder.h"
+#include "agent/event_sources.h"
 #include "agent/foreign_deaths.h"
 #include "agent/freeze_watch.h"
 #include "agent/good_policies.h"
@@ -75,6 +76,10 @@ class Daemon final : public Control, private SupervisorListener {
   Status load_policy_directory();
   Status load_first_policies();
   void policies_refused(const Error& error);
+  // daemon_sources.cpp. What listens, by way of the rows of kEventSources.
+  void open_watches();
+  void open_unit_watch();
+  void publish_sources();
   void watch_directories();
   void directories_changed();
   void launch_new_workloads();
@@ -168,6 +173,8 @@ class Daemon final : public Control, private SupervisorListener {
   EventLoop::Watch directories_watch_;
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
+  EventSources sources_;
+  bool said_sources_ = false;
   std::uint64_t ticks_ = 0;
 };
 

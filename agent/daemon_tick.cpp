@@ -1,5 +1,6 @@
 // Daemon: what happens once per interval, and at a death.
 #include <algorithm>
+#include <csignal>
 #include <functional>
 #include <limits>
 #include <set>
@@ -81,6 +82,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   }
   // Before anybody can scrape them: a counter that falls with the agent is worse than a late one.
   if (subjects_.due(taken)) save_subjects();
+  publish_sources();
   supervisor_->forget_finished();
   supervisor_->measure_uppers();
   publish(snapshot);

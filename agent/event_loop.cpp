@@ -121,6 +121,7 @@ Status EventLoop::run() {
       (*handler)(event.events);
     }
   }
+  running_ = true;  // for a next call
   return {};
 }
 

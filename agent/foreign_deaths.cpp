@@ -93,8 +93,8 @@ void ForeignDeaths::drain() {
   const auto exits = connector_.drain();
   if (!exits) {
     watch_ = {};
-    log::warning("process_connector_off",
-                 {{"error", exits.error().sentence()}, {"effect", kForeignEffect}});
+    fault_ = exits.error().sentence();
+    log::warning("process_connector_off", {{"error", fault_}, {"effect", kForeignEffect}});
     return;
   }
   for (const auto& exit : *exits) ended(exit);
@@ -102,6 +102,11 @@ void ForeignDeaths::drain() {
   log::warning("process_connector_overrun",
                {{"times", std::to_string(connector_.overruns() - overruns_)}});
   overruns_ = connector_.overruns();
+}
+
+SourceReport ForeignDeaths::source() const {
+  if (!fault_.empty()) return {SourceState::off, fault_};
+  return {SourceState::live, ""};
 }
 
 void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {

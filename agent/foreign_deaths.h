@@ -10,6 +10,7 @@
 #include "identity/identity_book.h"
 
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "base/clock.h"
 #include "cgroup/process_connector.h"
 #include "cgroup/snapshot.h"
@@ -31,6 +32,8 @@ class ForeignDeaths {
   [[nodiscard]] static Result<std::unique_ptr<ForeignDeaths>> start(EventLoop& loop,
                                                                     const cgroup::Tree& tree,
                                                                     const Clock& clock, Told told);
+  // How it goes, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
   // Every tick.
   void observe(const cgroup::Snapshot& snapshot, const identity::Table& identities);
 
@@ -61,6 +64,7 @@ class ForeignDeaths {
   cgroup::ProcessConnector connector_;
   Told told_;
   std::uint64_t overruns_ = 0;
+  std::string fault_;  // why it was given up; empty while it works
   std::uint64_t round_ = 0;
   std::map<CgroupId, Track> tracks_;
   std::map<pid_t, CgroupId> mains_;

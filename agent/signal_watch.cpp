@@ -50,15 +50,20 @@ Result<std::unique_ptr<SignalWatch>> SignalWatch::start(EventLoop& loop, const c
 void SignalWatch::follow_processors() {
   const auto opened = trace_.follow_processors();
   const Usec now = clock_->now().boottime;
+  fault_ = opened ? std::string() : opened.error().sentence();
   if (!opened) {
     book_.lose(now, 1);
-    log::warning("signal_trace_partial",
-                 {{"error", opened.error().sentence()}, {"effect", kEffect}});
+    log::warning("signal_trace_partial", {{"error", fault_}, {"effect", kEffect}});
   } else if (*opened > 0) {
     // What it ran before that was not seen.
     book_.lose(now, 1);
     log::info("signal_trace_processors", {{"opened", std::to_string(*opened)}});
   }
+}
+
+SourceReport SignalWatch::source() const {
+  if (!fault_.empty()) return {SourceState::limited, fault_};
+  return {SourceState::live, "on " + std::to_string(trace_.processors()) + " processors"};
 }
 
 void SignalWatch::named(const cgroup::ProcessNamed& name) {

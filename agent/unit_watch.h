@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "agent/unit_tracker.h"
 #include "base/clock.h"
 #include "exporters/self_metrics.h"
@@ -11,16 +12,25 @@
 namespace cgwarden::agent {
 
 // The ends and restarts of the services of the system's systemd, as it tells of them on the bus. A
-// bus or a systemd that goes away is waited for; nothing blocks the loop but the connecting.
+// bus or a systemd that goes away is waited for, and so is one that hangs; nothing blocks the loop,
+// the connecting neither.
 class UnitWatch {
  public:
   using Told = std::function<void(const UnitTracker::News& news)>;
-  // All must outlive it. Without a bus or systemd it says so, and tries again every 5 s.
+  struct Times {
+    // Of the bus to answer Hello, and of each call: a busy systemd takes seconds.
+    Usec answer{10'000'000};
+    Usec retry{5'000'000};
+  };
+  // All must outlive it. Without a bus or systemd it says so, and tries again.
   [[nodiscard]] static std::unique_ptr<UnitWatch> start(EventLoop& loop, const Clock& clock,
-                                                        exporters::SelfMetrics& metrics, Told told);
+                                                        exporters::SelfMetrics& metrics, Told told,
+                                                        Times times);
   UnitWatch(const UnitWatch&) = delete;
   UnitWatch& operator=(const UnitWatch&) = delete;
   ~UnitWatch();
+  // How it goes, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
 
  private:
   struct Impl;

@@ -131,6 +131,15 @@ struct SelfMetrics::Impl {
     }
     return made;
   }
+  static std::array<Gauge*, kEventSourceNames.size()> make_event_sources(
+      prometheus::Registry& registry) {
+    auto& sources = gauges(registry, "cgwarden_agent_event_source_working");
+    std::array<Gauge*, kEventSourceNames.size()> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made.at(i) = &sources.Add({{"source", std::string(kEventSourceNames.at(i))}});
+    }
+    return made;
+  }
   // Of the files that are read: of no group, and of `groups`.
   void add_read_errors(cgroup::FileGroups groups) {
     for (std::size_t i = 0; i < read_errors.size(); ++i) {
@@ -237,6 +246,7 @@ struct SelfMetrics::Impl {
   std::array<Counter*, kPressureResources.size() * kPressureLines.size()> pressure_fired =
       make_fired(registry);
   Gauge& unit_watch_working = gauge(registry, "cgwarden_agent_unit_watch_working");
+  std::array<Gauge*, kEventSourceNames.size()> event_sources = make_event_sources(registry);
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -378,6 +388,13 @@ void SelfMetrics::pressure_fired(std::string_view resource, std::string_view lin
 }
 
 void SelfMetrics::unit_watch(bool works) { impl_->unit_watch_working.Set(works ? 1 : 0); }
+
+void SelfMetrics::event_source(std::string_view source, bool whole) {
+  const auto* const at = std::ranges::find(kEventSourceNames, source);
+  if (at == kEventSourceNames.end()) return;
+  impl_->event_sources.at(static_cast<std::size_t>(at - kEventSourceNames.begin()))
+      ->Set(whole ? 1 : 0);
+}
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {
   impl_->scrape_duration.Observe(in_seconds(duration));
