@@ -59,6 +59,8 @@ Daemon::Daemon(Options options, cgroup::Tree tree, diagnosis::StoreWriter store)
     : options_(std::move(options)),
       tree_(std::move(tree)),
       store_(std::move(store)),
+      stall_watch_([this](std::string_view path) { return read_stall_cgroup(tree_, clock_, path); }),
+      foreign_stalls_(tree_, clock_),
       good_policies_(options_.state_dir) {}
 
 Daemon::~Daemon() = default;
@@ -133,6 +135,9 @@ Status Daemon::open_runtime() {
       *loop_, tree_, clock_,
       [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
         foreign_died(subject, std::move(evidence));
+      },
+      [this](const identity::Subject& subject, CgroupId cgroup, Usec started) {
+        return subjects_.run_of(subject, cgroup, started, clock_.now());
       });
   if (foreign) foreign_deaths_ = *std::move(foreign);
   open_bus();

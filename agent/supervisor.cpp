@@ -259,6 +259,8 @@ std::vector<Supervisor::Running> Supervisor::running() const {
                     .incarnation = managed->note.incarnation,
                     .payload = managed->payload,
                     .main_pid = managed->status ? managed->status->main_pid : -1,
+                    .started = managed->status ? std::optional(managed->status->started)
+                                               : std::nullopt,
                     .workload = &managed->workload});
   }
   return list;
