@@ -152,8 +152,8 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
                                        .cgroup = running.payload,
                                        .born = running.started},
                                       now, snapshot, look_at(running, *payload, now));
-    if (auto throttled = throttle_watch_.observe(running.name, running.incarnation, snapshot,
-                                                 running.payload)) {
+    if (auto throttled =
+            throttle_watch_.observe(running.name, running.incarnation, snapshot, running.payload)) {
       found.push_back(std::move(*throttled));
     }
     for (auto& verdict : found) {

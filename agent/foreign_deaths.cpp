@@ -11,7 +11,6 @@
 #include "agent/process_lookup.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "agent/foreign_limits.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "launcher/oom_watch.h"
@@ -205,7 +204,8 @@ void ForeignDeaths::outlive(Track& track, const cgroup::Sample& sample, TimePoin
   track.evidence.outlived = now;
 }
 
-// Those whose processes are in cgroups of their own are looked at again and again: each in its turn.
+// Those whose processes are in cgroups of their own are looked at again and again: each in its
+// turn.
 void ForeignDeaths::begin_some(const Fresh& fresh) {
   auto at = std::ranges::upper_bound(fresh, begun_, {},
                                      [](const auto& each) { return each.first->path; });

@@ -7,7 +7,6 @@
 #include "identity/subject.h"
 
 #include "base/limits.h"
-#include "agent/foreign_limits.h"
 #include "cgroup/format.h"
 #include "diagnosis/death_case.h"
 
@@ -70,9 +69,9 @@ bool ForeignStalls::has_io_limit(const cgroup::Sample& sample, Usec now) {
 }
 
 void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* before, Usec now) {
-  const bool held = has_high(sample) &&
-                    rise_of_events(before, sample, &cgroup::MemoryEvents::high) > 0 &&
-                    waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent);
+  const bool held =
+      has_high(sample) && rise_of_events(before, sample, &cgroup::MemoryEvents::high) > 0 &&
+      waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent);
   const bool wedged = rise_of_events(before, sample, &cgroup::MemoryEvents::oom) > 0;
   const bool io = waits(sample.io_pressure, &cgroup::Pressure::some, kIoPercent);
   if (!held && !wedged && !io) return;
@@ -127,11 +126,11 @@ std::vector<diagnosis::Verdict> ForeignStalls::observe(const cgroup::Snapshot& s
       process.over_high = held_over_high(*tree_, suspect.path);
     }
     const std::string name = subject != nullptr ? subject->name : suspect.path;
-    for (auto& verdict : watch_.observe(
-             {.name = name,
-              .incarnation = incarnation_of(id),
-              .cgroup = suspect.path,
-              .key = suspect.path}, taken, snapshot, process)) {
+    for (auto& verdict : watch_.observe({.name = name,
+                                         .incarnation = incarnation_of(id),
+                                         .cgroup = suspect.path,
+                                         .key = suspect.path},
+                                        taken, snapshot, process)) {
       if (subject != nullptr) verdict.workload = to_key(*subject);
       found.push_back(std::move(verdict));
     }

@@ -19,8 +19,8 @@ namespace cgwarden::agent {
 // Stalls of cgroups that are nobody's workload: held back at their own memory.high, waiting for
 // what io.max lets through, out of memory with nobody to kill. A verdict is of the systemd unit or
 // named container that the cgroup is or is in, by its key in the store; of any other cgroup by its
-// path. Two snapshots tell who may be stalled; only those are looked at, limits::kForeignStalls at a
-// time. On the loop's thread.
+// path. Two snapshots tell who may be stalled; only those are looked at, limits::kForeignStalls at
+// a time. On the loop's thread.
 class ForeignStalls {
  public:
   // Of the run in this cgroup; 0: not counted.

@@ -30,9 +30,9 @@ struct RunningNow {
 [[nodiscard]] RunningNow look_now(const WorkloadFiles& files, const std::string& cgroup_root);
 
 // The stall of now: as the agent stored it when that is fresh (frozen and stopped ones also have to
-// show in the kernel), else from a second look some 1.5 s after the first, taken only when it was throttled before and when that is wanted. nullopt when
-// there is none; one that is over is then in now.past_stall. Without a readable cgroup the stored
-// one stands.
+// show in the kernel), else from a second look some 1.5 s after the first, taken only when it was
+// throttled before and when that is wanted. nullopt when there is none; one that is over is then in
+// now.past_stall. Without a readable cgroup the stored one stands.
 [[nodiscard]] std::optional<diagnosis::Verdict> stall_of(const WorkloadFiles& files,
                                                          RunningNow& now, const History& history,
                                                          const std::string& cgroup_root,

@@ -65,8 +65,7 @@ class StallFiles {
 }  // namespace
 
 std::optional<diagnosis::StallCgroup> read_stall_cgroup(const cgroup::Tree& tree,
-                                                        const Clock& clock,
-                                                        std::string_view path) {
+                                                        const Clock& clock, std::string_view path) {
   auto directory = tree.open_cgroup(path);
   if (!directory) return std::nullopt;
   const StallFiles files(std::move(*directory));

@@ -195,8 +195,7 @@ void StallWatch::report(Track& track, std::vector<diagnosis::Verdict> stalls, Ti
 void StallWatch::child_killed(Track& track, const diagnosis::StallEvidence& now,
                               std::vector<diagnosis::Verdict>& found) {
   const Moment& last = track.window.back();
-  if (!last.counts.empty() &&
-      kills_between(last.counts.front(), now.cgroups.front().after) > 0) {
+  if (!last.counts.empty() && kills_between(last.counts.front(), now.cgroups.front().after) > 0) {
     // Of several in a row one story.
     if (!track.before_kill) track.before_kill = last;
     track.kill_seen = now.to.boottime;

@@ -53,9 +53,9 @@ class SubjectBook {
 
   [[nodiscard]] std::vector<exporters::SubjectCounters> all() const;
 
-  // The number of the run of `subject` that began with this cgroup and main process (boottime of its
-  // start): the next one, or what it was counted as before, also by an earlier agent of this boot.
-  // 1 where there is no room for it.
+  // The number of the run of `subject` that began with this cgroup and main process (boottime of
+  // its start): the next one, or what it was counted as before, also by an earlier agent of this
+  // boot. 1 where there is no room for it.
   [[nodiscard]] unsigned run_of(const identity::Subject& subject, CgroupId cgroup, Usec started,
                                 TimePoint now);
   // A run of it ended. One that was never seen gets counters where there is room.

@@ -16,8 +16,8 @@
 namespace cgwarden::agent {
 
 // Follows cpu.stat of each workload and of the cgroups above it over a sliding window and gives a
-// verdict while it is throttled, by its own cpu.max or, if that is not it, by the nearest above; one
-// with `over` when it is not any more. Pure but for its memory.
+// verdict while it is throttled, by its own cpu.max or, if that is not it, by the nearest above;
+// one with `over` when it is not any more. Pure but for its memory.
 class ThrottleWatch {
  public:
   // Long enough for 150 periods of 100 ms, short enough to be "now".

@@ -67,8 +67,7 @@ void bind_limits(std::map<std::string, Limits>& above, WebPageHistory& history) 
     std::ranges::stable_sort(limits, {}, [](const auto& limit) { return limit.first; });
     std::size_t next = 0;
     for (std::size_t i = 0; i < history.wall_usec.size(); ++i) {
-      while (next < limits.size() &&
-             limits[next].first.count() <= history.wall_usec[i]) {
+      while (next < limits.size() && limits[next].first.count() <= history.wall_usec[i]) {
         ++next;
       }
       const auto limit = next > 0 ? limits[next - 1].second : std::nullopt;

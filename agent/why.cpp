@@ -12,7 +12,6 @@
 #include "agent/workload_view.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "agent/foreign_limits.h"
 #include "base/text.h"
 #include "diagnosis/diagnose.h"
 #include "policy/workload.h"

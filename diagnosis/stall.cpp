@@ -9,7 +9,7 @@
 namespace cgwarden::diagnosis {
 
 std::vector<Verdict> diagnose_stalls(const StallEvidence& evidence) {
-  static constexpr std::array kRules{stalls::frozen, stalls::stopped_by_signal,
+  static constexpr std::array kRules{stalls::frozen,        stalls::stopped_by_signal,
                                      stalls::oom_no_victim, stalls::memory_high,
                                      stalls::io_throttled,  stalls::pids_limit};
   std::vector<Verdict> found;
@@ -48,8 +48,8 @@ std::optional<Usec> watched(const StallCgroup& cgroup) {
 }
 
 std::optional<Usec> waited(const StallCgroup& cgroup,
-                           std::optional<cgroup::Pressure> StallCgroup::Flow::*file,
-                           std::optional<cgroup::PressureLine> cgroup::Pressure::*line) {
+                           std::optional<cgroup::Pressure> StallCgroup::Flow::* file,
+                           std::optional<cgroup::PressureLine> cgroup::Pressure::* line) {
   if (!watched(cgroup)) return std::nullopt;
   const auto& before = (*cgroup.flow_before).*file;
   const auto& after = (*cgroup.flow_after).*file;

@@ -94,9 +94,9 @@ namespace stalls {
 [[nodiscard]] std::optional<Usec> watched(const StallCgroup& cgroup);
 
 // Time that tasks of the cgroup waited between two readings, `some` or `full` of a pressure file.
-[[nodiscard]] std::optional<Usec> waited(const StallCgroup& cgroup,
-                                         std::optional<cgroup::Pressure> StallCgroup::Flow::*file,
-                                         std::optional<cgroup::PressureLine> cgroup::Pressure::*line);
+[[nodiscard]] std::optional<Usec> waited(
+    const StallCgroup& cgroup, std::optional<cgroup::Pressure> StallCgroup::Flow::* file,
+    std::optional<cgroup::PressureLine> cgroup::Pressure::* line);
 
 }  // namespace stalls
 }  // namespace cgwarden::diagnosis

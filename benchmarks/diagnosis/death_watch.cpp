@@ -1,7 +1,7 @@
-// death_watch DEATHS WORK -- AGENT...: starts the agent, lets workloads die one after the other, half
-// by SIGKILL and half at their memory.max, and prints for each "KIND MICROSECONDS" from its death to
-// the line in which the agent tells of the stored verdict. WORK is a scenario of tests/vm, without an
-// agent. Of a kill the time begins before kill(2), of an OOM when the shim saw the end.
+// death_watch DEATHS WORK -- AGENT...: starts the agent, lets workloads die one after the other,
+// half by SIGKILL and half at their memory.max, and prints for each "KIND MICROSECONDS" from its
+// death to the line in which the agent tells of the stored verdict. WORK is a scenario of tests/vm,
+// without an agent. Of a kill the time begins before kill(2), of an OOM when the shim saw the end.
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -100,8 +100,8 @@ void add_workload(const std::string& work, const std::string& name, bool leaks) 
   const std::string path = work + "/workloads/" + name + ".yaml";
   {
     std::ofstream file(path + ".new");
-    file << "apiVersion: cgwarden/v1\nkind: Workload\nmetadata: {name: " << name << "}\nrootfs: "
-         << work << "/rootfs\n"
+    file << "apiVersion: cgwarden/v1\nkind: Workload\nmetadata: {name: " << name
+         << "}\nrootfs: " << work << "/rootfs\n"
          << (leaks ? "command: [/bin/leaker]\nresources: {memory: {max: 8MiB, swap.max: 0}}\n"
                    : "command: [/bin/sleep, \"1000\"]\n");
   }

@@ -1,7 +1,8 @@
 // why_benchmark CGWARDEN DIR [RUNS [MEGABYTES]]: `cgwarden why NAME` from a store of 1 GB that the
-// real writer wrote, a process each time, of a workload and of a systemd unit; against the floor, the
-// same program doing nothing (`cgwarden version`). Also how long a verdict takes to be on the disk.
-// Fails when `why` misses its bar. DIR should be on the disk that counts and is left as it was.
+// real writer wrote, a process each time, of a workload and of a systemd unit; against the floor,
+// the same program doing nothing (`cgwarden version`). Also how long a verdict takes to be on the
+// disk. Fails when `why` misses its bar. DIR should be on the disk that counts and is left as it
+// was.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "benchmarks/diagnosis/percentile.h"
+
 #include "diagnosis/store.h"
 
 namespace {
@@ -73,9 +75,8 @@ std::uint64_t fill(StoreWriter& store, const std::string& path, std::uint64_t by
   for (unsigned incarnation = 1; size < bytes && incarnation <= 1000; ++incarnation) {
     std::vector<Verdict> batch;
     for (std::size_t name = 0; name < names; ++name) {
-      batch.push_back(name == 0
-                          ? death("unit:/web.service", incarnation)
-                          : death("web" + std::to_string(name), incarnation));
+      batch.push_back(name == 0 ? death("unit:/web.service", incarnation)
+                                : death("web" + std::to_string(name), incarnation));
     }
     need(store.put(batch, {}).has_value(), "write the store");
     verdicts += batch.size();

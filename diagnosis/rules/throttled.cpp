@@ -81,9 +81,9 @@ void advise(const ThrottleEvidence& evidence, const Figures& figures, Verdict& v
   const double used =
       static_cast<double>(*figures.usage_usec) / static_cast<double>(figures.elapsed_usec);
   const auto quota_usec = std::get<Usec>(evidence.cpu_max->quota).count();
-  verdict.contributing.push_back(fmt::format(
-      "{} used {:.2f} cores on average of the {:.2f} that cpu.max allows",
-      evidence.below.empty() ? "it" : "all in " + evidence.cgroup, used, quota));
+  verdict.contributing.push_back(
+      fmt::format("{} used {:.2f} cores on average of the {:.2f} that cpu.max allows",
+                  evidence.below.empty() ? "it" : "all in " + evidence.cgroup, used, quota));
   const bool bursting = evidence.cpu_max_burst && evidence.cpu_max_burst->count() >= quota_usec;
   const std::uint64_t enough = sufficient_quota(figures, *evidence.cpu_max);
   verdict.advice.push_back(fmt::format(

@@ -75,8 +75,10 @@ std::optional<AtLimit> binding(const StallEvidence& evidence) {
         if (!limit || is_max(*limit)) continue;
         const auto rose = rise_of_device(cgroup, device, kind.counter);
         if (!rose) continue;
-        AtLimit one{&cgroup, &device, &kind, std::get<std::uint64_t>(*limit), *rose,
-                    static_cast<double>(*rose) * 1e6 / static_cast<double>(elapsed->count())};
+        AtLimit one{
+            &cgroup, &device,
+            &kind,   std::get<std::uint64_t>(*limit),
+            *rose,   static_cast<double>(*rose) * 1e6 / static_cast<double>(elapsed->count())};
         if (one.limit == 0 || one.share() < kAtLimit) continue;
         if (!found || one.share() > found->share() + 0.02) found = one;
       }

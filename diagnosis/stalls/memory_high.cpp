@@ -81,8 +81,8 @@ std::optional<Verdict> memory_high(const StallEvidence& evidence) {
   const auto found = over_high(evidence);
   if (!found) return std::nullopt;
   const StallCgroup& limit = *found->cgroup;
-  const auto kills = rise(limit.before.memory_events_local->oom_kill,
-                          limit.after.memory_events_local->oom_kill);
+  const auto kills =
+      rise(limit.before.memory_events_local->oom_kill, limit.after.memory_events_local->oom_kill);
   if (kills != 0U) return std::nullopt;
   const Waits waits = most_of_the_time(payload);
   if (waits == Waits::no) return std::nullopt;
@@ -97,11 +97,11 @@ std::optional<Verdict> memory_high(const StallEvidence& evidence) {
       own ? "it" : "that cgroup", human_bytes(*limit.memory_current));
   const auto lost = waited(payload, &StallCgroup::Flow::memory_pressure, &cgroup::Pressure::full);
   if (lost) {
-    verdict.answer += fmt::format("; {} of {} lost", human_duration(*lost),
-                                  human_duration(*watched(payload)));
+    verdict.answer +=
+        fmt::format("; {} of {} lost", human_duration(*lost), human_duration(*watched(payload)));
   }
-  verdict.evidence.push_back({"memory.events.local", limit.path,
-                              fmt::format("high +{}, oom_kill +0", found->events)});
+  verdict.evidence.push_back(
+      {"memory.events.local", limit.path, fmt::format("high +{}, oom_kill +0", found->events)});
   verdict.evidence.push_back(
       {"memory.current", limit.path, std::to_string(limit.memory_current->value)});
   quote_pressure(payload, verdict);

@@ -22,8 +22,7 @@ class ThrottleWatchTest : public testing::Test {
     sample.path = "/cgwarden.slice/web.scope/payload";
     sample.cpu_stat = stat_;
     sample.cpu_max = cgroup::CpuMax{Usec(20000), Usec(100000)};
-    return watch_.observe("web", 1,
-                          cgroup::Snapshot(TimePoint{Usec(now_), Usec(now_)}, {sample}),
+    return watch_.observe("web", 1, cgroup::Snapshot(TimePoint{Usec(now_), Usec(now_)}, {sample}),
                           sample.path);
   }
   // One second of a quota above that is used up by all below it, while the workload has none and

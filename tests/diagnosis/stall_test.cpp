@@ -152,12 +152,8 @@ Living at_io_limit(std::size_t place) {
   for (auto& cgroup : living.evidence.cgroups) {
     cgroup.flow_before.emplace();
     cgroup.flow_before->at.boottime = Usec{10'000'000};
-    cgroup.flow_before->io_stat = {{.major = 253,
-                                    .minor = 0,
-                                    .rbytes = 5U << 20,
-                                    .wbytes = 7,
-                                    .rios = 5,
-                                    .wios = 1}};
+    cgroup.flow_before->io_stat = {
+        {.major = 253, .minor = 0, .rbytes = 5U << 20, .wbytes = 7, .rios = 5, .wios = 1}};
     cgroup.flow_before->io_pressure.emplace();
     cgroup.flow_before->io_pressure->some = cgroup::PressureLine{};
     cgroup.flow_before->io_pressure->full = cgroup::PressureLine{};

@@ -119,7 +119,8 @@ TEST(ThrottledTest, AQuotaAboveIsNamedAndAdvised) {
   ASSERT_TRUE(verdict);
   EXPECT_EQ(verdict->limit->cgroup, "/cgwarden.slice");
   EXPECT_THAT(verdict->answer, HasSubstr("server is throttled by /cgwarden.slice above it: 82 %"));
-  EXPECT_THAT(testing::joined(verdict->advice), HasSubstr("of /cgwarden.slice would have sufficed"));
+  EXPECT_THAT(testing::joined(verdict->advice),
+              HasSubstr("of /cgwarden.slice would have sufficed"));
   EXPECT_THAT(as_past(*verdict).answer, HasSubstr("server was throttled until 2026-11-24"));
   // It did not want to run meanwhile.
   evidence.waited = Usec{100'000};
