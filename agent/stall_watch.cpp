@@ -163,6 +163,11 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
     set_before(evidence, track.window.front());
     set_flows_before(evidence, track);
     report(track, diagnosis::diagnose_stalls(evidence), now, found);
+    // What those above a new payload had counted is known from the first look on.
+    auto& oldest = track.window.front().counts;
+    for (std::size_t i = oldest.size(); i < evidence.cgroups.size(); ++i) {
+      oldest.push_back(evidence.cgroups[i].after);
+    }
   }
   track.window.push_back(moment_of(evidence));
   return found;

@@ -17,6 +17,7 @@ constexpr Usec kLeastWatched{3'000'000};
 constexpr std::uint64_t kLeastIoPercent = 25;
 // The kernel lets requests through in slices of 100 ms: short of the limit by the last one or two.
 constexpr double kAtLimit = 0.85;
+constexpr std::uint64_t kSlicesPerSecond = 10;
 
 using cgroup::IoMax;
 using cgroup::IoStat;
@@ -42,7 +43,12 @@ struct AtLimit {
   std::uint64_t limit = 0;
   std::uint64_t rise = 0;
   double rate = 0;  // of bytes or requests in a second
-  [[nodiscard]] double share() const { return rate / static_cast<double>(limit); }
+  [[nodiscard]] double share() const { return rate / static_cast<double>(let_through()); }
+  // Of requests the kernel lets whole ones through in a slice: 16 a second are one in each.
+  [[nodiscard]] std::uint64_t let_through() const {
+    if (kind->bytes || limit < kSlicesPerSecond) return limit;
+    return limit / kSlicesPerSecond * kSlicesPerSecond;
+  }
 };
 
 const IoStat* of_device(const std::optional<std::vector<IoStat>>& stats, const IoMax& device) {

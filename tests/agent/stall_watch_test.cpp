@@ -164,6 +164,18 @@ TEST_F(StallWatchTest, AnAncestorsPidsLimitIsNamedByItsLocalCounter) {
   EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
 }
 
+TEST_F(StallWatchTest, ALimitAboveANewPayloadIsNamedFromItsFirstLookOn) {
+  born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
+  top.pids_max = LimitOf<std::uint64_t>(20U);
+  top.pids_events_local = cgroup::PidsEvents{.max = 4};
+  payload.pids_events_local = cgroup::PidsEvents{.max = 0};
+  EXPECT_TRUE(tick(10).empty());
+  top.pids_events_local->max = 6;
+  const auto told = tick(11);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].limit->cgroup, "/s");
+}
+
 TEST_F(StallWatchTest, OneThatDoesWellIsNotReadAgain) {
   for (std::uint64_t second = 10; second < 30; ++second) EXPECT_TRUE(tick(second).empty());
   const int before = reads;

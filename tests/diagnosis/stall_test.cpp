@@ -194,6 +194,12 @@ TEST(StallTest, ARequestLimitIsOneToo) {
   living.at(0).io_max->front().rbps = LimitOf<std::uint64_t>(Max{});
   living.at(0).io_max->front().riops = LimitOf<std::uint64_t>(2U);
   EXPECT_THAT(living.only().answer, HasSubstr("reads 2 requests a second"));
+  // One in each slice of 100 ms is all that the kernel lets through of 16.
+  living.at(0).io_max->front().riops = LimitOf<std::uint64_t>(16U);
+  living.at(0).flow_after->io_stat->front().rios = 105;
+  EXPECT_THAT(living.only().answer, HasSubstr("reads 10 requests a second"));
+  living.at(0).flow_after->io_stat->front().rios = 85;
+  living.nothing();
 }
 
 TEST(StallTest, TheIoMaxOfOneAboveIsNamed) {

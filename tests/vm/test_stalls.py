@@ -94,7 +94,12 @@ def test_waiting_for_the_io_max_of_the_slice(scenario, disk):
 def test_throttled_by_the_cpu_max_of_the_slice(scenario):
     run(scenario, "spins", ["/bin/sh", "-c", "while :; do :; done"])
     run(scenario, "idles")
-    # Enough for the agent's own look at things: the agent is not in the slice.
+    pressure = f"{scenario.payload('idles')}/cpu.pressure"
+    # Its start waits for a processor too.
+    scenario.until(
+        lambda: scenario.guest.run(f"a=$(head -1 {pressure} | sed 's/.*=//'); sleep 3; "
+                                   f"[ $a = $(head -1 {pressure} | sed 's/.*=//') ]").returncode == 0,
+        "it to be idle")
     scenario.guest.write_file(f"{SLICE}/cpu.max", "10000 100000")
     try:
         verdict, text = stalled(scenario, "spins", "THROTTLED", limit=("/cgwarden.slice", "cpu.max"))
