@@ -67,22 +67,29 @@ Verdict death(const std::string& name, unsigned incarnation) {
   return verdict;
 }
 
+constexpr unsigned kOfMost = 50;     // verdicts of a name
+constexpr unsigned kOfAsked = 1000;  // of those that are asked about: the most that are kept
+constexpr std::uint64_t kVerdictBytes = 5500;
+
 // Names take turns, as they do on a node: rows of one are all over the file.
 std::uint64_t fill(StoreWriter& store, const std::string& path, std::uint64_t bytes,
                    std::size_t& verdicts) {
-  const std::size_t names = std::max<std::size_t>(2, bytes / 3'000'000);
-  std::uint64_t size = 0;
-  for (unsigned incarnation = 1; size < bytes && incarnation <= 1000; ++incarnation) {
+  const std::uint64_t asked = std::uint64_t{2} * kOfAsked * kVerdictBytes;
+  const std::size_t names = bytes > asked ? (bytes - asked) / (kOfMost * kVerdictBytes) : 0;
+  constexpr unsigned kTogether = kOfAsked / kOfMost;
+  for (unsigned turn = 0; turn < kOfMost; ++turn) {
     std::vector<Verdict> batch;
     for (std::size_t name = 0; name < names; ++name) {
-      batch.push_back(name == 0 ? death("unit:/web.service", incarnation)
-                                : death("web" + std::to_string(name), incarnation));
+      batch.push_back(death("other" + std::to_string(name), turn + 1));
+    }
+    for (unsigned i = 1; i <= kTogether; ++i) {
+      batch.push_back(death("unit:/web.service", turn * kTogether + i));
+      batch.push_back(death("web1", turn * kTogether + i));
     }
     need(store.put(batch, {}).has_value(), "write the store");
     verdicts += batch.size();
-    size = fs::file_size(path);
   }
-  return size;
+  return fs::file_size(path);
 }
 
 // One process, from before it exists to its end.
