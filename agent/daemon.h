@@ -15,6 +15,7 @@
 #include "agent/event_recorder.h"
 #include "agent/event_sources.h"
 #include "agent/foreign_deaths.h"
+#include "agent/foreign_stalls.h"
 #include "agent/freeze_watch.h"
 #include "agent/good_policies.h"
 #include "agent/identification.h"
@@ -88,9 +89,11 @@ class Daemon final : public Control, private SupervisorListener {
   // every scraper has seen.
   void prepare_tick();
   void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
-  [[nodiscard]] StallWatch::Process look_at(pid_t main_pid, const cgroup::Sample& payload,
-                                            TimePoint now);
+  [[nodiscard]] StallWatch::Process look_at(const Supervisor::Running& running,
+                                            const cgroup::Sample& payload, TimePoint now);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
+  void observe_foreign_stalls(const cgroup::Snapshot& snapshot);
+  void store_stalls(const std::vector<diagnosis::Verdict>& stalls);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
   void count_kernel(const std::string& name, const KernelCounts& counts);
@@ -145,6 +148,8 @@ class Daemon final : public Control, private SupervisorListener {
   SubjectBook subjects_;
   ThrottleWatch throttle_watch_;
   StallWatch stall_watch_;
+  ForeignStalls foreign_stalls_;
+  std::map<std::string, unsigned> paused_;  // workloads that we froze, and in which incarnation
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;
   std::optional<KernelLog> kernel_log_;

@@ -20,7 +20,12 @@ Status Daemon::kill(const std::string& name, int signal, const std::string& reas
 }
 
 Status Daemon::pause(const std::string& name, bool paused) {
-  return supervisor_->pause(name, paused);
+  CGW_TRY(supervisor_->pause(name, paused));
+  paused_.erase(name);
+  for (const auto& running : supervisor_->running()) {
+    if (paused && running.name == name) paused_[name] = running.incarnation;
+  }
+  return {};
 }
 
 void Daemon::remove(const std::string& name, bool force, const std::string& reason, Done done) {

@@ -41,6 +41,9 @@ void Daemon::open_watches() {
       *loop_, tree_, clock_,
       [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
         foreign_died(subject, std::move(evidence));
+      },
+      [this](const identity::Subject& subject, CgroupId cgroup, Usec started) {
+        return subjects_.run_of(subject, cgroup, started, clock_.now());
       });
   if (foreign) {
     foreign_deaths_ = *std::move(foreign);

@@ -70,6 +70,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
   if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
   store_foreign_verdicts();
+  observe_foreign_stalls(*snapshot);
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   record(*snapshot);
   last_snapshot_ = snapshot;
@@ -115,9 +116,20 @@ std::vector<policy::Policy> Daemon::effective_policies() const {
 }
 
 // What the counters of a living workload do not say.
-StallWatch::Process Daemon::look_at(pid_t main_pid, const cgroup::Sample& payload, TimePoint now) {
+StallWatch::Process Daemon::look_at(const Supervisor::Running& running,
+                                    const cgroup::Sample& payload, TimePoint now) {
   StallWatch::Process process;
+  const pid_t main_pid = running.main_pid;
   process.main_pid = main_pid;
+  process.devices = *identification_.device_names();
+  const auto paused = paused_.find(running.name);
+  if (paused != paused_.end() && paused->second == running.incarnation) {
+    process.frozen_by = "cgwarden, as asked by `cgwarden pause`";
+  }
+  const auto& memory = payload.memory_pressure;
+  if (memory && memory->full && memory->full->avg10 >= StallWatch::kSignPercent) {
+    process.over_high = held_over_high(tree_, payload.path);
+  }
   if (main_pid <= 0) return process;
   process.state = state_of_process(main_pid);
   if (process.state == 'T' && senders_) {
@@ -137,20 +149,43 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
     const cgroup::Sample* payload = snapshot.find(running.payload);
     if (payload == nullptr) continue;
     count_kernel(running.name, counts_of(*payload));
-    auto found = stall_watch_.observe(running.name, running.incarnation, now, snapshot,
-                                      running.payload, look_at(running.main_pid, *payload, now));
+    auto found = stall_watch_.observe({.name = running.name,
+                                       .incarnation = running.incarnation,
+                                       .cgroup = running.payload,
+                                       .born = running.started},
+                                      now, snapshot, look_at(running, *payload, now));
     if (auto throttled =
-            throttle_watch_.observe(running.name, running.incarnation, now, *payload)) {
+            throttle_watch_.observe(running.name, running.incarnation, snapshot, running.payload)) {
       found.push_back(std::move(*throttled));
     }
     for (auto& verdict : found) {
-      log::warning("workload_stalled", {{"workload", running.name},
-                                        {"verdict", std::string(to_string(verdict.verdict))},
-                                        {"answer", verdict.answer}});
+      log::event(verdict.over ? log::Level::info : log::Level::warning,
+                 verdict.over ? "workload_goes_on" : "workload_stalled",
+                 {{"workload", running.name},
+                  {"verdict", std::string(to_string(verdict.verdict))},
+                  {"answer", verdict.answer}});
       stalls.push_back(std::move(verdict));
     }
   }
-  // However many at once, the loop waits for the disk once.
+  store_stalls(stalls);
+}
+
+void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
+  const auto stalls = foreign_stalls_.observe(
+      snapshot, last_snapshot_.get(), *identification_.table(), *identification_.device_names(),
+      [this](CgroupId id) { return foreign_deaths_ ? foreign_deaths_->incarnation_of(id) : 0U; });
+  for (const auto& verdict : stalls) {
+    log::event(verdict.over ? log::Level::info : log::Level::warning,
+               verdict.over ? "foreign_goes_on" : "foreign_stalled",
+               {{"name", verdict.workload},
+                {"verdict", std::string(to_string(verdict.verdict))},
+                {"answer", verdict.answer}});
+  }
+  store_stalls(stalls);
+}
+
+// However many at once, the loop waits for the disk once.
+void Daemon::store_stalls(const std::vector<diagnosis::Verdict>& stalls) {
   if (const Status stored = store_.put(stalls, {}); !stored) {
     self_metrics_.store_error();
     log::error("verdicts_not_stored", {{"error", stored.error().sentence()}});

@@ -63,12 +63,17 @@ std::optional<Usec> started(pid_t pid) {
 }  // namespace
 
 ForeignDeaths::ForeignDeaths(const cgroup::Tree& tree, const Clock& clock,
-                             cgroup::ProcessConnector connector, Told told)
-    : tree_(&tree), clock_(&clock), connector_(std::move(connector)), told_(std::move(told)) {}
+                             cgroup::ProcessConnector connector, Told told, Count count)
+    : tree_(&tree),
+      clock_(&clock),
+      connector_(std::move(connector)),
+      told_(std::move(told)),
+      count_(std::move(count)) {}
 
 Result<std::unique_ptr<ForeignDeaths>> ForeignDeaths::start(EventLoop& loop,
                                                             const cgroup::Tree& tree,
-                                                            const Clock& clock, Told told) {
+                                                            const Clock& clock, Told told,
+                                                            Count count) {
   const auto failed = [](const Error& error) {
     log::warning("process_connector_off",
                  {{"error", error.sentence()}, {"effect", kForeignEffect}});
@@ -81,7 +86,7 @@ Result<std::unique_ptr<ForeignDeaths>> ForeignDeaths::start(EventLoop& loop,
   auto connector = cgroup::ProcessConnector::open();
   if (!connector) return failed(connector.error());
   std::unique_ptr<ForeignDeaths> deaths(
-      new ForeignDeaths(tree, clock, std::move(*connector), std::move(told)));
+      new ForeignDeaths(tree, clock, std::move(*connector), std::move(told), std::move(count)));
   auto* self = deaths.get();
   auto watch = loop.add(self->connector_.fd(), EPOLLIN, [self](std::uint32_t) { self->drain(); });
   if (!watch) return failed(watch.error());
@@ -181,7 +186,7 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
   if (track.evidence.cgroups.front().id != sample.id) return;
   if (sample.memory_events) track.seen_kills = sample.memory_events->oom_kill;
   track.evidence.workload = subject.name;
-  track.evidence.incarnation = ++incarnations_[subject];
+  track.evidence.incarnation = count_(subject, sample.id, track.evidence.started.boottime);
   track.round = round_;
   mains_[track.main_pid] = sample.id;
   tracks_.emplace(sample.id, std::move(track));
@@ -204,9 +209,23 @@ void ForeignDeaths::outlive(Track& track, const cgroup::Sample& sample, TimePoin
   track.evidence.outlived = now;
 }
 
+// Those whose processes are in cgroups of their own are looked at again and again: each in its
+// turn.
+void ForeignDeaths::begin_some(const Fresh& fresh) {
+  auto at = std::ranges::upper_bound(fresh, begun_, {},
+                                     [](const auto& each) { return each.first->path; });
+  const std::size_t most = std::min(fresh.size(), limits::kForeignBegun);
+  for (std::size_t i = 0; i < most && tracks_.size() < limits::kSubjects; ++i, ++at) {
+    if (at == fresh.end()) at = fresh.begin();
+    begun_ = at->first->path;
+    begin(*at->first, *at->second);
+  }
+}
+
 void ForeignDeaths::observe(const cgroup::Snapshot& snapshot, const identity::Table& identities) {
   drain();
   ++round_;
+  Fresh fresh;
   for (const auto& sample : snapshot.samples()) {
     const identity::Known* known = identities.find(sample.id);
     if (known == nullptr || !known->subject) continue;
@@ -214,10 +233,11 @@ void ForeignDeaths::observe(const cgroup::Snapshot& snapshot, const identity::Ta
     if (track != tracks_.end()) {
       track->second.round = round_;
       outlive(track->second, sample, snapshot.taken());
-    } else if (tracks_.size() < limits::kSubjects) {
-      begin(sample, *known->subject);
+    } else {
+      fresh.emplace_back(&sample, &*known->subject);
     }
   }
+  begin_some(fresh);
   settle(clock_->now());
 }
 

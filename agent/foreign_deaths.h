@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "identity/identity_book.h"
@@ -27,14 +28,22 @@ class ForeignDeaths {
   // One that ended with code 0 is not told.
   using Told = std::function<void(const identity::Subject&, diagnosis::DeathEvidence)>;
 
+  // Counts the runs of a subject: the next number, or that of this very run (its cgroup, and when
+  // its main process began) counted before, also by an earlier agent.
+  using Count = std::function<unsigned(const identity::Subject&, CgroupId, Usec started)>;
+
   // Fails where the process connector cannot be used, having said so in the log: no deaths of
   // others are then told.
   [[nodiscard]] static Result<std::unique_ptr<ForeignDeaths>> start(EventLoop& loop,
                                                                     const cgroup::Tree& tree,
-                                                                    const Clock& clock, Told told);
-  // How it goes, for `cgwarden doctor`.
-  [[nodiscard]] SourceReport source() const;
-  // Every tick.
+                                                                    const Clock& clock, Told told,
+                                                                    Count count);
+  // Of the run that is watched in this cgroup; 0: none is.
+  [[nodiscard]] unsigned incarnation_of(CgroupId id) const {
+    const auto track = tracks_.find(id);
+    return track != tracks_.end() ? track->second.evidence.incarnation : 0;
+  }
+  // Every tick. Of those not watched yet it takes up to limits::kForeignBegun.
   void observe(const cgroup::Snapshot& snapshot, const identity::Table& identities);
 
  private:
@@ -49,9 +58,11 @@ class ForeignDeaths {
     std::uint64_t round = 0;
   };
   ForeignDeaths(const cgroup::Tree& tree, const Clock& clock, cgroup::ProcessConnector connector,
-                Told told);
+                Told told, Count count);
   void drain();
   void ended(const cgroup::ProcessExit& exit);
+  using Fresh = std::vector<std::pair<const cgroup::Sample*, const identity::Subject*>>;
+  void begin_some(const Fresh& fresh);
   void begin(const cgroup::Sample& sample, const identity::Subject& subject);
   // Takes the oldest process for the main one; false: there is none.
   bool find_main(Track& track);
@@ -63,12 +74,13 @@ class ForeignDeaths {
   const Clock* clock_;
   cgroup::ProcessConnector connector_;
   Told told_;
+  Count count_;
   std::uint64_t overruns_ = 0;
   std::string fault_;  // why it was given up; empty while it works
   std::uint64_t round_ = 0;
   std::map<CgroupId, Track> tracks_;
   std::map<pid_t, CgroupId> mains_;
-  std::map<identity::Subject, unsigned> incarnations_;
+  std::string begun_;  // the path of the last one that was looked at
   EventLoop::Watch watch_;
 };
 

@@ -24,6 +24,9 @@ class Identification {
   // but could not be read, were damaged, or did not answer.
   std::size_t observe(const cgroup::Snapshot& snapshot, TimePoint now);
   [[nodiscard]] std::shared_ptr<const identity::Table> table() { return book_.table(); }
+  [[nodiscard]] std::shared_ptr<const identity::DeviceNames> device_names() const {
+    return devices_.names();
+  }
   void show_in(exporters::View& view);
 
  private:

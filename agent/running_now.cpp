@@ -31,19 +31,24 @@ constexpr std::uint64_t kPeriodsOfALook = 15;
 constexpr Usec kShortestLook{1'500'000};
 constexpr Usec kLongestLook{5'000'000};
 
-// The stall of this incarnation that the agent saw last. Incarnations are counted from 1 again
-// after a reboot.
-const diagnosis::Verdict* stored_stall(const launcher::RunningStatus& status,
-                                       const History& history) {
-  const auto stored = std::ranges::find_if(history.stalls, [&](const auto& stall) {
-    return stall.incarnation == status.incarnation && stall.when.wall >= status.started.wall;
-  });
-  return stored == history.stalls.end() ? nullptr : &*stored;
+using diagnosis::VerdictClass;
+
+// The stalls of this incarnation that the agent saw, newest first. Incarnations are counted from 1
+// again after a reboot.
+std::vector<const diagnosis::Verdict*> stored_stalls(const launcher::RunningStatus& status,
+                                                     const History& history) {
+  std::vector<const diagnosis::Verdict*> stored;
+  for (const auto& stall : history.stalls) {
+    if (stall.incarnation == status.incarnation && stall.when.wall >= status.started.wall) {
+      stored.push_back(&stall);
+    }
+  }
+  return stored;
 }
 
-bool is_current(const diagnosis::Verdict& stall, TimePoint now) {
-  const Usec told = diagnosis::is_event(stall.verdict) ? kEventTold : kRenewed;
-  return stall.when.wall + told >= now.wall;
+// What one look at the kernel shows: a stored one is not trusted without it.
+bool is_visible(VerdictClass verdict) {
+  return verdict == VerdictClass::frozen || verdict == VerdictClass::stopped_by_signal;
 }
 
 bool was_ever_throttled(const cgroup::Sample& payload) {
@@ -134,6 +139,12 @@ std::string headline(const RunningNow& now) {
 
 }  // namespace
 
+bool is_current_stall(const diagnosis::Verdict& stall, TimePoint now) {
+  if (stall.over) return false;
+  const Usec told = diagnosis::is_event(stall.verdict) ? kEventTold : kRenewed;
+  return stall.when.wall + told >= now.wall;
+}
+
 RunningNow look_now(const WorkloadFiles& files, const std::string& cgroup_root) {
   RunningNow now;
   now.summary = summary_of(files);
@@ -148,15 +159,21 @@ std::optional<diagnosis::Verdict> stall_of(const WorkloadFiles& files, RunningNo
                                            const History& history, const std::string& cgroup_root,
                                            bool may_look_again) {
   if (!files.status) return std::nullopt;
-  const diagnosis::Verdict* stored = stored_stall(*files.status, history);
-  if (stored != nullptr && is_current(*stored, SystemClock().now())) return *stored;
+  const auto stalls = stored_stalls(*files.status, history);
+  const diagnosis::Verdict* stored = stalls.empty() ? nullptr : stalls.front();
   const auto tree = open_tree(cgroup_root);
   if (!now.payload || !tree) {
     // Nothing tells that it is over.
     return stored != nullptr ? std::optional(*stored) : std::nullopt;
   }
-  if (auto still = standing_still(*files.status, now, *tree)) return still;
-  if (stored != nullptr && stored->verdict != diagnosis::VerdictClass::throttled) {
+  const auto still = standing_still(*files.status, now, *tree);
+  for (const auto* stall : stalls) {
+    if (!is_current_stall(*stall, SystemClock().now())) continue;
+    // As it was stored: that one knows who did it.
+    if (!is_visible(stall->verdict) || (still && still->verdict == stall->verdict)) return *stall;
+  }
+  if (still) return still;
+  if (stored != nullptr && (stored->over || stored->verdict != VerdictClass::throttled)) {
     now.past_stall = diagnosis::as_past(*stored);
   }
   if (!may_look_again || !was_ever_throttled(*now.payload)) return std::nullopt;

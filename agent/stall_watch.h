@@ -4,17 +4,24 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "agent/stall_reading.h"
 #include "base/clock.h"
 #include "cgroup/snapshot.h"
 #include "diagnosis/stall.h"
 
 namespace cgwarden::agent {
 
-// Follows each living workload over a sliding window and gives a verdict while it stalls in another
-// way than by its quota (ThrottleWatch), and one for each OOM kill of a child that its main process
-// outlived. Pure but for its memory.
+// Follows living workloads, or cgroups of others, over a sliding window and gives a verdict while
+// one stalls in another way than by its quota (ThrottleWatch), one with `over` when it goes on, and
+// one for each OOM kill of a child that its main process outlived.
+//
+// A snapshot has files of different ages. It only shows signs, that something was counted or that
+// tasks wait; then, and for the first time, the files are read at once (ReadStall). Without a sign
+// no counter of events has moved, and what was read last still holds. Memory and this reading are
+// all that it has.
 class StallWatch {
  public:
   // Long enough for several ticks, short enough to be "now".
@@ -23,42 +30,80 @@ class StallWatch {
   static constexpr Usec kReportInterval{5'000'000};
   // An OOM-killed main process shows as dead long before.
   static constexpr Usec kOutlived{2'000'000};
+  // Share of time in which tasks wait, from which on it is looked at closely.
+  static constexpr double kSignPercent = 10.0;
 
+  struct Watched {
+    std::string name;
+    unsigned incarnation = 0;
+    std::string cgroup;  // the payload
+    // When this cgroup was made, with all counters 0; absent: it was there before.
+    std::optional<TimePoint> born = {};
+    std::string key = {};  // what tells it from others, where the name does not; empty: the name
+  };
   struct Process {
     pid_t main_pid = -1;
-    std::optional<char> state;  // of /proc/PID/stat
-    diagnosis::SignalEvidence signals;
-    std::vector<diagnosis::OomRecord> oom_records;
+    std::optional<char> state = {};  // of /proc/PID/stat
+    diagnosis::SignalEvidence signals = {};
+    std::vector<diagnosis::OomRecord> oom_records = {};
+    std::optional<std::size_t> over_high = {};
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> devices = {};
+    std::string frozen_by = {};
   };
 
-  // A new incarnation, or an end.
-  void forget(const std::string& workload) { tracks_.erase(workload); }
-  // One tick of the workload whose payload cgroup is `payload`, with its ancestors of `snapshot`.
-  [[nodiscard]] std::vector<diagnosis::Verdict> observe(const std::string& workload,
-                                                        unsigned incarnation, TimePoint now,
+  explicit StallWatch(ReadStall read) : read_(std::move(read)) {}
+
+  // A new incarnation, or an end; by its key.
+  void forget(const std::string& key) { tracks_.erase(key); }
+  // One tick of the workload with its ancestors of `snapshot`.
+  [[nodiscard]] std::vector<diagnosis::Verdict> observe(const Watched& watched, TimePoint now,
                                                         const cgroup::Snapshot& snapshot,
-                                                        const std::string& payload,
                                                         const Process& process);
 
  private:
+  using Counts = diagnosis::StallCgroup::Counts;
+  using Flow = diagnosis::StallCgroup::Flow;
+  // Both as StallEvidence::cgroups.
   struct Moment {
     TimePoint at;
-    std::vector<diagnosis::StallCgroup::Counts> counts;  // as StallEvidence::cgroups
+    std::vector<Counts> counts;
+    std::vector<std::optional<Flow>> flows;  // empty: nobody looked
+  };
+  // What a snapshot shows of a cgroup and those above it.
+  struct Signs {
+    std::optional<cgroup::MemoryEvents> memory_events;
+    std::vector<cgroup::Count> pids_events;
+    bool operator==(const Signs&) const = default;
   };
   struct Told {
     TimePoint from;
     Usec last{0};
+    diagnosis::Verdict newest;
   };
   struct Track {
     CgroupId id;
+    std::optional<Signs> signs;
+    Usec sign_seen{0};
     std::deque<Moment> window;
     std::map<diagnosis::VerdictClass, Told> told;
     // When an OOM kill was counted that the main process may not outlive.
     std::optional<Moment> before_kill;
     Usec kill_seen{0};
   };
-  void child_killed(Track& track, const diagnosis::StallEvidence& now,
-                    std::vector<diagnosis::Verdict>& found);
+  static Signs signs_of(const std::vector<const cgroup::Sample*>& chain);
+  static bool shows_sign(const Track& track, const Signs& signs, const cgroup::Sample& payload,
+                         const Process& process);
+  static Moment moment_of(const diagnosis::StallEvidence& evidence);
+  static void set_before(diagnosis::StallEvidence& evidence, const Moment& before);
+  static void set_flows_before(diagnosis::StallEvidence& evidence, const Track& track);
+  static void report(Track& track, std::vector<diagnosis::Verdict> stalls, TimePoint now,
+                     std::vector<diagnosis::Verdict>& found);
+  static void child_killed(Track& track, const diagnosis::StallEvidence& now,
+                           std::vector<diagnosis::Verdict>& found);
+  [[nodiscard]] bool look(const std::vector<const cgroup::Sample*>& chain,
+                          diagnosis::StallEvidence& evidence) const;
+
+  ReadStall read_;
   std::map<std::string, Track> tracks_;
 };
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kSightSeconds = 3600;
 constexpr Usec kUrgent{1'000'000};
 
-constexpr std::array<std::string_view, 12> kPlainNames{"starts",
+constexpr std::array<std::string_view, 16> kPlainNames{"starts",
                                                        "oom_kills",
                                                        "throttled_usec",
                                                        "memory_high_events",
@@ -27,7 +27,11 @@ constexpr std::array<std::string_view, 12> kPlainNames{"starts",
                                                        "seen/oom_groups",
                                                        "seen/throttled_usec",
                                                        "seen/memory_high_events",
-                                                       "seen/wall_seconds"};
+                                                       "seen/wall_seconds",
+                                                       "run/number",
+                                                       "run/boot",
+                                                       "run/cgroup",
+                                                       "run/started_usec"};
 
 void grow(std::uint64_t& total, std::uint64_t& seen, const cgroup::Count& now) {
   if (!now || *now <= seen) return;
@@ -70,7 +74,11 @@ SubjectBook::Values SubjectBook::values_of(Entry& entry) {
                 &entry.seen.oom.groups,
                 &entry.seen.throttled_usec,
                 &entry.seen.high,
-                &entry.last_seen};
+                &entry.last_seen,
+                &entry.run.number,
+                &entry.run.boot,
+                &entry.run.cgroup,
+                &entry.run.started_usec};
   auto* at = values.begin() + kPlainValues;
   for (auto& value : counters.deaths) *at++ = &value;
   for (auto& value : counters.restarts) *at++ = &value;
@@ -87,6 +95,20 @@ SubjectBook::Entry* SubjectBook::entry_of(const identity::Subject& subject, Time
   }
   found->second.last_seen = std::max(found->second.last_seen, seconds(now));
   return &found->second;
+}
+
+unsigned SubjectBook::run_of(const identity::Subject& subject, CgroupId cgroup, Usec started,
+                             TimePoint now) {
+  Entry* entry = entry_of(subject, now);
+  if (entry == nullptr) return 1;
+  Run& run = entry->run;
+  if (run.boot != boot_ || run.cgroup != cgroup.value || run.started_usec != started.count()) {
+    run = {.number = run.number + 1,
+           .boot = boot_,
+           .cgroup = cgroup.value,
+           .started_usec = started.count()};
+  }
+  return static_cast<unsigned>(run.number);
 }
 
 void SubjectBook::died(const identity::Subject& subject, diagnosis::VerdictClass verdict,

@@ -53,13 +53,18 @@ class SubjectBook {
 
   [[nodiscard]] std::vector<exporters::SubjectCounters> all() const;
 
+  // The number of the run of `subject` that began with this cgroup and main process (boottime of
+  // its start): the next one, or what it was counted as before, also by an earlier agent of this
+  // boot. 1 where there is no room for it.
+  [[nodiscard]] unsigned run_of(const identity::Subject& subject, CgroupId cgroup, Usec started,
+                                TimePoint now);
   // A run of it ended. One that was never seen gets counters where there is room.
   void died(const identity::Subject& subject, diagnosis::VerdictClass verdict, TimePoint now);
   // systemd started a unit again; `result`: how its run before ended (kUnitResults).
   void restarted(const identity::Subject& unit, std::string_view result, TimePoint now);
 
  private:
-  static constexpr std::size_t kPlainValues = 12;
+  static constexpr std::size_t kPlainValues = 16;
   static constexpr std::size_t kValues =
       kPlainValues + exporters::kVerdictClasses + exporters::kUnitResults.size();
   // Names in the store of what values_of() gives, in its order.
@@ -73,9 +78,17 @@ class SubjectBook {
     std::uint64_t throttled_usec = 0;
     std::uint64_t high = 0;
   };
+  // The newest run and its number.
+  struct Run {
+    std::uint64_t number = 0;
+    std::uint64_t boot = 0;
+    std::uint64_t cgroup = 0;
+    std::uint64_t started_usec = 0;
+  };
   struct Entry {
     exporters::SubjectCounters counters;
     Seen seen;
+    Run run;
     std::uint64_t last_seen = 0;                 // wall seconds
     std::uint64_t round = 0;                     // of observe() in which it was seen last
     std::array<std::uint64_t, kValues> saved{};  // what the store has of values_of()

@@ -271,11 +271,13 @@ std::vector<Supervisor::Running> Supervisor::running() const {
     if (managed->state != WorkloadState::running && managed->state != WorkloadState::stopping) {
       continue;
     }
-    list.push_back({.name = name,
-                    .incarnation = managed->note.incarnation,
-                    .payload = managed->payload,
-                    .main_pid = managed->status ? managed->status->main_pid : -1,
-                    .workload = &managed->workload});
+    list.push_back(
+        {.name = name,
+         .incarnation = managed->note.incarnation,
+         .payload = managed->payload,
+         .main_pid = managed->status ? managed->status->main_pid : -1,
+         .started = managed->status ? std::optional(managed->status->started) : std::nullopt,
+         .workload = &managed->workload});
   }
   return list;
 }

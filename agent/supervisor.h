@@ -123,8 +123,9 @@ class Supervisor {
   struct Running {
     std::string name;
     unsigned incarnation = 0;
-    std::string payload;  // cgroup path
-    pid_t main_pid = -1;  // host pid of the command
+    std::string payload;                    // cgroup path
+    pid_t main_pid = -1;                    // host pid of the command
+    std::optional<TimePoint> started = {};  // its payload was made then
     const policy::Workload* workload = nullptr;
   };
   [[nodiscard]] std::vector<Running> running() const;

@@ -4,16 +4,20 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "cgroup/samples.h"
+#include "cgroup/snapshot.h"
 #include "diagnosis/evidence.h"
 #include "diagnosis/verdict.h"
 
 namespace cgwarden::agent {
 
-// Follows cpu.stat of each workload over a sliding window and gives a verdict while it is
-// throttled. Pure but for its memory.
+// Follows cpu.stat of each workload and of the cgroups above it over a sliding window and gives a
+// verdict while it is throttled, by its own cpu.max or, if that is not it, by the nearest above;
+// one with `over` when it is not any more. Pure but for its memory.
 class ThrottleWatch {
  public:
   // Long enough for 150 periods of 100 ms, short enough to be "now".
@@ -23,23 +27,37 @@ class ThrottleWatch {
 
   // A new incarnation, or an end.
   void forget(const std::string& workload);
-  // One sample of the payload cgroup. The verdict's `from` stays that of the stall's beginning as
-  // long as it lasts.
+  // One tick of the workload whose payload cgroup is `payload`. The verdict's `from` stays that of
+  // the stall's beginning as long as it lasts.
   [[nodiscard]] std::optional<diagnosis::Verdict> observe(const std::string& workload,
-                                                          unsigned incarnation, TimePoint now,
-                                                          const cgroup::Sample& payload);
+                                                          unsigned incarnation,
+                                                          const cgroup::Snapshot& snapshot,
+                                                          std::string_view payload);
 
  private:
+  struct Level {
+    CgroupId id;
+    cgroup::CpuStat cpu_stat;
+  };
   struct Moment {
     TimePoint at;
-    cgroup::CpuStat cpu_stat;
+    std::vector<Level> levels;  // payload first
+    cgroup::Count waited_usec;  // the payload's cpu.pressure `some`
   };
   struct Track {
     CgroupId id;
     std::deque<Moment> window;
     std::optional<Moment> stall_start;
+    std::string stalled_by;  // the cgroup whose cpu.max it is
     std::optional<Usec> last_report;
+    std::optional<diagnosis::Verdict> newest;
   };
+  using Chain = std::vector<const cgroup::Sample*>;
+  static std::optional<diagnosis::Verdict> judge(const diagnosis::ThrottleEvidence& whose,
+                                                 const Chain& chain, std::size_t level,
+                                                 const Moment& before, const Moment& after);
+  static std::optional<diagnosis::Verdict> ended(Track& track);
+
   std::map<std::string, Track> tracks_;
 };
 

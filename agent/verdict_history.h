@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/units.h"
 #include "diagnosis/verdict.h"
@@ -21,13 +22,15 @@ struct History {
   [[nodiscard]] bool has_death(unsigned incarnation, Usec ended_wall) const;
 };
 
-// No store yet is an empty history; an unreadable one is an error.
+// The newest `most` verdicts. No store yet is an empty history; an unreadable one is an error.
 [[nodiscard]] Result<History> read_history(const std::string& store_path,
-                                           const std::string& workload);
+                                           const std::string& workload,
+                                           std::size_t most = limits::kVerdictsPerWorkload);
 
 // The same of a systemd unit or a container by its name ("ssh.service", "nginx"), its pod's, or its
-// whole key in the store; of several that are called so, the one that died last.
+// whole key in the store, and of another cgroup by its path; of several that are called so, the one
+// to which something happened last.
 [[nodiscard]] Result<History> read_subject_history(const std::string& store_path,
-                                                   const std::string& name);
+                                                   const std::string& name, std::size_t most);
 
 }  // namespace cgwarden::agent

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -44,6 +45,35 @@ void append(const diagnosis::Series& series, WebPageHistory& history) {
     history.throttled_ratio.push_back(share(series.rate(kThrottled, i), series.rate(kPeriods, i)));
     history.memory_bytes.push_back(bytes(series.value(kMemory, i)));
     history.memory_max_bytes.push_back(bytes(series.value(kMemoryMax, i)));
+  }
+}
+
+// memory.max of one cgroup above, as it was at each time.
+using Limits = std::vector<std::pair<Usec, std::optional<double>>>;
+
+bool is_above(const std::string& path, const std::string& cgroup) {
+  return path == "/" || cgroup.starts_with(path + "/");
+}
+
+void collect(const diagnosis::Series& series, Limits& limits) {
+  for (std::size_t i = 0; i < series.times.size(); ++i) {
+    limits.emplace_back(series.times[i], bytes(series.value(kMemoryMax, i)));
+  }
+}
+
+// The smallest memory.max from a cgroup to the root is the one that will be hit.
+void bind_limits(std::map<std::string, Limits>& above, WebPageHistory& history) {
+  for (auto& [path, limits] : above) {
+    std::ranges::stable_sort(limits, {}, [](const auto& limit) { return limit.first; });
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < history.wall_usec.size(); ++i) {
+      while (next < limits.size() && limits[next].first.count() <= history.wall_usec[i]) {
+        ++next;
+      }
+      const auto limit = next > 0 ? limits[next - 1].second : std::nullopt;
+      auto& binding = history.memory_max_bytes[i];
+      if (limit && (!binding || *limit < *binding)) binding = limit;
+    }
   }
 }
 
@@ -109,9 +139,17 @@ Result<WebPageHistory> WebPageData::history(const std::string& cgroup, Usec sinc
   const diagnosis::TimeRange range{since_wall, Usec(std::numeric_limits<std::int64_t>::max())};
   // In one pass, however many lives it had.
   std::vector<std::pair<diagnosis::RecordedCgroup, diagnosis::Series>> lives;
+  std::map<std::string, Limits> above;
   CGW_TRY(recording.each(
-      range, kFields, [&](const diagnosis::RecordedCgroup& life) { return life.path == cgroup; },
+      range, kFields,
+      [&](const diagnosis::RecordedCgroup& life) {
+        return life.path == cgroup || is_above(life.path, cgroup);
+      },
       [&](const diagnosis::RecordedCgroup& life, const diagnosis::Series& piece) {
+        if (life.path != cgroup) {
+          collect(piece, above[life.path]);
+          return true;
+        }
         const auto known =
             std::ranges::find_if(lives, [&](const auto& each) { return each.first.same(life); });
         if (known == lives.end()) {
@@ -128,6 +166,7 @@ Result<WebPageHistory> WebPageData::history(const std::string& cgroup, Usec sinc
     return fail(Error{ErrorKind::vanished, 0, "read the recording of", cgroup,
                       "nothing was recorded of it in that time"});
   }
+  bind_limits(above, history);
   thin_out(history);
   return history;
 }

@@ -10,6 +10,8 @@
 #include "agent/why_target.h"
 #include "agent/workload_files.h"
 #include "agent/workload_view.h"
+#include "base/clock.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "diagnosis/diagnose.h"
 #include "policy/workload.h"
@@ -78,13 +80,26 @@ void leave_out(History& history, std::optional<Usec> since_wall) {
   }
 }
 
+// Whoever asks for one start may mean one of long ago.
+std::size_t most_of(const WhyQuestion& question) {
+  return question.incarnation ? limits::kVerdictsPerWorkload : limits::kVerdictsExplained;
+}
+
 // A unit or a container, which is nobody's workload.
 Result<WhyAnswer> of_foreign(WhyAnswer answer, const Options& where, const WhyQuestion& question) {
-  CGW_ASSIGN(auto history, read_subject_history(store_path(where), answer.name));
+  CGW_ASSIGN(auto history, read_subject_history(store_path(where), answer.name, most_of(question)));
   if (history.empty()) return fail(nothing_known(question.name));
   leave_out(history, question.since_wall);
   if (question.incarnation)
     return of_incarnation(std::move(answer), history, *question.incarnation);
+  for (const auto& stall : history.stalls) {
+    if (!is_current_stall(stall, SystemClock().now())) continue;
+    // Of one that has died since nothing holds.
+    if (!history.deaths.empty() && history.deaths.front().when.wall > stall.when.wall) break;
+    answer.verdict = stall;
+    answer.earlier = std::move(history.deaths);
+    return answer;
+  }
   if (!history.deaths.empty()) return of_death(std::move(answer), std::move(history));
   if (!history.stalls.empty()) answer.verdict = diagnosis::as_past(history.stalls.front());
   return answer;
@@ -103,7 +118,7 @@ Result<WhyAnswer> why(const Options& where, const WhyQuestion& question) {
   if (!policy::valid_workload_name(answer.name)) {
     return of_foreign(std::move(answer), where, question);
   }
-  auto history = read_history(store_path(where), answer.name);
+  auto history = read_history(store_path(where), answer.name, most_of(question));
   const auto files = read_workload_files(where.runtime_dir, answer.name);
   if (!files && files.error().kind != ErrorKind::vanished) return fail(files.error());
   if (!history) {

@@ -169,9 +169,19 @@ inline constexpr std::size_t kSubjects = 5000;
 inline constexpr std::size_t kSubjectsOfUsers = 500;
 inline constexpr std::uint64_t kSubjectSeconds = 24U * 3600U;
 
+// Cgroups of others that may be stalled, some fifteen files each of them and of those above it at
+// every tick, 100 us: more than this at once is a node that stands still, and its own story.
+inline constexpr std::size_t kForeignStalls = 64;
+// Cgroups whose first death would be told, looked at in one tick: some 20 us each. A node has a
+// hundred; of ten thousand the last is known after a minute, and the loop is never away for long.
+inline constexpr std::size_t kForeignBegun = 200;
+
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.
 inline constexpr std::size_t kVerdictsPerWorkload = 1000;
+// Of these, what `why` reads to answer, half a millisecond each on a busy node: its answer is of the
+// newest, and of those before it a trend and five lines are told.
+inline constexpr std::size_t kVerdictsExplained = 100;
 
 // Samples of one cgroup stored together: a minute is 60, at the fastest tick 600; more only while
 // the disk is slower than that.

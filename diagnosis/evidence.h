@@ -107,7 +107,9 @@ struct DeathEvidence {
 struct ThrottleEvidence {
   std::string workload;
   unsigned incarnation = 0;
-  std::string cgroup;
+  std::string cgroup;               // whose cpu.stat and cpu.max these are
+  std::string below = {};           // the workload's own, when `cgroup` is one above it; else empty
+  std::optional<Usec> waited = {};  // tasks of the workload's own waited: its cpu.pressure `some`
   TimePoint from;
   TimePoint to;
   cgroup::CpuStat before;

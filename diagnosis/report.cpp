@@ -92,7 +92,8 @@ void facts(Page& page, const Verdict& verdict) {
   page.field(verdict.death ? "Died" : "Seen",
              fmt::format("{}, {} {}", format_wall_utc(verdict.when.wall),
                          verdict.death ? "after" : "for", human_duration(ran)));
-  page.field("Incarnation", std::to_string(verdict.incarnation));
+  // Of a cgroup whose runs nobody counts there is none.
+  if (verdict.incarnation > 0) page.field("Incarnation", std::to_string(verdict.incarnation));
   if (verdict.actor) {
     page.field("By", verdict.actor->pid
                          ? fmt::format("{} (pid {})", verdict.actor->what, *verdict.actor->pid)

@@ -33,6 +33,7 @@ constexpr std::array kNames{
     std::pair{VerdictClass::oom_child, std::string_view("OOM_CHILD")},
     std::pair{VerdictClass::stalled_oom_no_victim, std::string_view("STALLED_OOM_NO_VICTIM")},
     std::pair{VerdictClass::stalled_memory_high, std::string_view("STALLED_MEMORY_HIGH")},
+    std::pair{VerdictClass::stalled_io_throttled, std::string_view("STALLED_IO_THROTTLED")},
     std::pair{VerdictClass::pids_limit, std::string_view("PIDS_LIMIT")},
     std::pair{VerdictClass::frozen, std::string_view("FROZEN")},
     std::pair{VerdictClass::stopped_by_signal, std::string_view("STOPPED_BY_SIGNAL")},
@@ -70,6 +71,7 @@ bool is_of_death(VerdictClass verdict) {
     case VerdictClass::oom_child:
     case VerdictClass::stalled_oom_no_victim:
     case VerdictClass::stalled_memory_high:
+    case VerdictClass::stalled_io_throttled:
     case VerdictClass::pids_limit:
     case VerdictClass::frozen:
     case VerdictClass::stopped_by_signal:

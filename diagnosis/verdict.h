@@ -43,6 +43,7 @@ enum class VerdictClass {
   oom_child,              // a child process was OOM-killed
   stalled_oom_no_victim,  // out of memory, and nothing may be killed
   stalled_memory_high,    // held back at memory.high
+  stalled_io_throttled,   // waits for what io.max lets through
   pids_limit,             // it cannot fork
   frozen,                 // by cgroup.freeze
   stopped_by_signal,      // SIGSTOP
@@ -101,6 +102,7 @@ struct Verdict {
   bool death = true;   // false: a stall of a living workload
   TimePoint from;      // start of the incarnation, or of the stall
   TimePoint when;      // of the death, or of the last observation
+  bool over = false;   // a stall that was seen to end; `when`: it still held
   std::string answer;  // one sentence: the first line of `why`
   std::optional<Actor> actor;
   std::optional<LimitHit> limit;

@@ -80,6 +80,7 @@ Verdict verdict_of(const Json& object) {
   verdict.death = object.at("death").get<bool>();
   verdict.from = time_of(object.at("from"));
   verdict.when = time_of(object.at("when"));
+  verdict.over = object.value("over", false);
   verdict.answer = object.at("answer").get<std::string>();
   read_optional_parts(object, verdict);
   for (const auto& item : object.at("evidence")) {
@@ -117,6 +118,7 @@ std::string to_json(const Verdict& verdict) {
               {"evidence_lost", verdict.evidence_lost},
               {"advice", verdict.advice},
               {"stderr_tail", verdict.stderr_tail}};
+  if (verdict.over) object["over"] = true;
   if (verdict.actor) object["actor"] = actor_object(*verdict.actor);
   if (verdict.limit) {
     object["limit"] = {{"cgroup", verdict.limit->cgroup},

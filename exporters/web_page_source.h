@@ -20,7 +20,7 @@ struct WebPageHistory {
   Column cpu_cores;         // CPU seconds per second
   Column throttled_ratio;   // share of the periods, 0..1
   Column memory_bytes;      // memory.current
-  Column memory_max_bytes;  // memory.max; absent: no limit
+  Column memory_max_bytes;  // the smallest memory.max from it to the root; absent: no limit
 };
 
 // What the web page asks of the agent beside the published View. Called from the HTTP threads, also

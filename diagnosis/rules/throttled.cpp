@@ -57,6 +57,20 @@ bool has_quota(const ThrottleEvidence& evidence) {
          evidence.cpu_max->period.count() > 0;
 }
 
+// What a throttled period would have needed: its quota is gone, and while it is throttled each
+// processor could have run it at most. An average over all periods would be too small for bursts.
+std::uint64_t sufficient_quota(const Figures& figures, const cgroup::CpuMax& max) {
+  const std::uint64_t quota = std::get<Usec>(max.quota).count();
+  return quota + (figures.lost_usec + figures.throttled - 1) / figures.throttled;
+}
+
+// A limit above is only felt by who wants to run meanwhile.
+bool is_felt(const ThrottleEvidence& evidence, const Figures& figures) {
+  if (evidence.below.empty()) return true;
+  return evidence.waited &&
+         evidence.waited->count() * 100 >= figures.elapsed_usec * rules::kMinLostPercent;
+}
+
 void advise(const ThrottleEvidence& evidence, const Figures& figures, Verdict& verdict) {
   if (!has_quota(evidence) || !figures.usage_usec) {
     verdict.advice.push_back(
@@ -67,18 +81,17 @@ void advise(const ThrottleEvidence& evidence, const Figures& figures, Verdict& v
   const double used =
       static_cast<double>(*figures.usage_usec) / static_cast<double>(figures.elapsed_usec);
   const auto quota_usec = std::get<Usec>(evidence.cpu_max->quota).count();
-  verdict.contributing.push_back(fmt::format(
-      "it used {:.2f} cores on average of the {:.2f} that cpu.max allows", used, quota));
+  verdict.contributing.push_back(
+      fmt::format("{} used {:.2f} cores on average of the {:.2f} that cpu.max allows",
+                  evidence.below.empty() ? "it" : "all in " + evidence.cgroup, used, quota));
   const bool bursting = evidence.cpu_max_burst && evidence.cpu_max_burst->count() >= quota_usec;
-  // While throttled a processor's share could have run one processor at most.
-  const auto enough =
-      static_cast<std::uint64_t>((static_cast<double>(*figures.usage_usec + figures.lost_usec)) /
-                                 static_cast<double>(figures.elapsed_usec) *
-                                 static_cast<double>(evidence.cpu_max->period.count()));
+  const std::uint64_t enough = sufficient_quota(figures, *evidence.cpu_max);
   verdict.advice.push_back(fmt::format(
-      "cpu.max = {} {} ({:.2f} cores) would have sufficed: all that it ran and all that it lost.",
+      "cpu.max = {} {} ({:.2f} cores){} would have sufficed: all that a throttled period ran, and "
+      "all that it lost.",
       enough, evidence.cpu_max->period.count(),
-      static_cast<double>(enough) / static_cast<double>(evidence.cpu_max->period.count())));
+      static_cast<double>(enough) / static_cast<double>(evidence.cpu_max->period.count()),
+      evidence.below.empty() ? "" : " of " + evidence.cgroup));
   if (used < 0.9 * quota && !bursting) {
     verdict.advice.push_back(
         fmt::format("Its average need is below the quota; the bursts are what is throttled. Set "
@@ -99,7 +112,7 @@ void advise(const ThrottleEvidence& evidence, const Figures& figures, Verdict& v
 
 std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence) {
   const auto figures = figures_of(evidence);
-  if (!figures || !is_stall(*figures)) return std::nullopt;
+  if (!figures || !is_stall(*figures) || !is_felt(evidence, *figures)) return std::nullopt;
   Verdict verdict;
   verdict.workload = evidence.workload;
   verdict.incarnation = evidence.incarnation;
@@ -118,8 +131,9 @@ std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence) {
                         cores(*evidence.cpu_max));
   }
   verdict.answer = fmt::format(
-      "{}{}: {:.0f} % of periods ({} of {}) in {}, {} of run time lost{}", evidence.workload,
-      kIsThrottled, figures->share(), figures->throttled, figures->periods,
+      "{}{}{}: {:.0f} % of periods ({} of {}) in {}, {} of run time lost{}", evidence.workload,
+      kIsThrottled, evidence.below.empty() ? "" : " by " + evidence.cgroup + " above it",
+      figures->share(), figures->throttled, figures->periods,
       human_duration(Usec(figures->elapsed_usec)), human_duration(Usec(figures->lost_usec)), under);
   verdict.evidence.push_back(
       {"cpu.stat", evidence.cgroup,
@@ -135,10 +149,12 @@ std::optional<Verdict> diagnose_throttling(const ThrottleEvidence& evidence) {
         {"cpu.max.burst", evidence.cgroup, std::to_string(evidence.cpu_max_burst->count())});
   }
   if (evidence.cpu_pressure && evidence.cpu_pressure->some) {
+    const std::string waited =
+        evidence.waited ? fmt::format(" total +{}", evidence.waited->count()) : "";
     verdict.evidence.push_back(
-        {"cpu.pressure", evidence.cgroup,
-         fmt::format("some avg10={:.2f} avg60={:.2f}", evidence.cpu_pressure->some->avg10,
-                     evidence.cpu_pressure->some->avg60)});
+        {"cpu.pressure", evidence.below.empty() ? evidence.cgroup : evidence.below,
+         fmt::format("some avg10={:.2f} avg60={:.2f}{}", evidence.cpu_pressure->some->avg10,
+                     evidence.cpu_pressure->some->avg60, waited)});
   }
   advise(evidence, *figures, verdict);
   return verdict;

@@ -8,7 +8,9 @@ std::optional<Verdict> frozen(const StallEvidence& evidence) {
   const StallCgroup& payload = evidence.cgroups.front();
   if (payload.frozen != true) return std::nullopt;
   Verdict verdict = begin(evidence, VerdictClass::frozen, Confidence::proven);
-  verdict.actor = Actor{std::nullopt, "who wrote 1 to cgroup.freeze"};
+  verdict.actor =
+      Actor{std::nullopt, evidence.frozen_by.empty() ? "who wrote 1 to cgroup.freeze (not recorded)"
+                                                     : evidence.frozen_by};
   const StallCgroup* by = nullptr;
   for (const auto& cgroup : evidence.cgroups) {
     if (cgroup.freeze == true) by = &cgroup;

@@ -24,15 +24,38 @@ cgroup::Sample sample(const std::string& path, std::uint64_t id) {
 
 class StallWatchTest : public ::testing::Test {
  protected:
-  // One tick at this second.
+  // One tick at this second; the kernel shows `kernel_*` where it differs from the snapshot.
   std::vector<diagnosis::Verdict> tick(std::uint64_t second) {
     const TimePoint now{Usec(second * 1'000'000), Usec(second * 1'000'000 + 1'000'000'000)};
-    return watch.observe("web", 1, now, cgroup::Snapshot(now, {top, payload}), kPayload, process);
+    now_ = now;
+    return watch.observe({.name = "web", .incarnation = 1, .cgroup = kPayload, .born = born}, now,
+                         cgroup::Snapshot(now, {top, payload}), process);
   }
-  StallWatch watch;
+  std::optional<diagnosis::StallCgroup> read(std::string_view path) {
+    ++reads;
+    const cgroup::Sample& sample =
+        path == kPayload ? kernel_payload.value_or(payload) : kernel_top.value_or(top);
+    auto cgroup = stall_cgroup_of(sample);
+    cgroup.flow_after.emplace();
+    cgroup.flow_after->at = now_;
+    cgroup.flow_after->io_stat = sample.io_stat;
+    cgroup.flow_after->io_pressure = sample.io_pressure;
+    cgroup.flow_after->memory_pressure = sample.memory_pressure;
+    return cgroup;
+  }
+  StallWatch watch{[this](std::string_view path) { return read(path); }};
   cgroup::Sample top = sample("/s", 1);
   cgroup::Sample payload = sample(kPayload, 7);
-  StallWatch::Process process{.main_pid = 40, .state = 'S', .signals = {}, .oom_records = {}};
+  std::optional<cgroup::Sample> kernel_top;
+  std::optional<cgroup::Sample> kernel_payload;
+  std::optional<TimePoint> born;
+  StallWatch::Process process{.main_pid = 40, .state = 'S'};
+  int reads = 0;
+  std::uint64_t waited_ = 0;
+  std::uint64_t read_ = 0;
+
+ private:
+  TimePoint now_;
 };
 
 TEST_F(StallWatchTest, AStallKeepsItsBeginningAndIsToldNowAndThen) {
@@ -45,10 +68,16 @@ TEST_F(StallWatchTest, AStallKeepsItsBeginningAndIsToldNowAndThen) {
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(again[0].from.wall, first[0].from.wall);
   payload.cgroup_events->frozen = false;
-  EXPECT_TRUE(tick(18).empty());
+  const auto over = tick(18);
+  ASSERT_EQ(over.size(), 1U);
+  EXPECT_TRUE(over[0].over);
+  EXPECT_EQ(over[0].from.wall, first[0].from.wall);
+  EXPECT_EQ(over[0].when.wall, again[0].when.wall);
+  EXPECT_TRUE(tick(19).empty());
   payload.cgroup_events->frozen = true;
   const auto anew = tick(40);
   ASSERT_EQ(anew.size(), 1U);
+  EXPECT_FALSE(anew[0].over);
   EXPECT_NE(anew[0].from.wall, first[0].from.wall);
 }
 
@@ -78,6 +107,106 @@ TEST_F(StallWatchTest, AnotherCgroupsCountersAreNotCompared) {
   payload.memory_events->oom_kill = 5;
   EXPECT_TRUE(tick(11).empty());
   EXPECT_TRUE(tick(20).empty());
+}
+
+// The tier of memory.events.local is ten seconds, that of memory.events one.
+TEST_F(StallWatchTest, CountersOfDifferentAgesMakeNoStallUp) {
+  EXPECT_TRUE(tick(10).empty());
+  for (std::uint64_t kill = 1; kill <= 6; ++kill) {
+    // Each OOM killed somebody; the sample's local counters stay as they were.
+    payload.memory_events->oom = kill;
+    payload.memory_events->oom_kill = kill;
+    kernel_payload = payload;
+    kernel_payload->memory_events_local = payload.memory_events;
+    for (const auto& verdict : tick(10 + kill)) {
+      EXPECT_EQ(verdict.verdict, diagnosis::VerdictClass::oom_child) << verdict.answer;
+    }
+  }
+  payload = *kernel_payload;
+  for (std::uint64_t second = 17; second < 30; ++second) {
+    for (const auto& verdict : tick(second)) {
+      EXPECT_EQ(verdict.verdict, diagnosis::VerdictClass::oom_child) << verdict.answer;
+    }
+  }
+}
+
+TEST_F(StallWatchTest, WhatANewPayloadCountedBeforeTheFirstTickCounts) {
+  payload.pids_max = LimitOf<std::uint64_t>(6U);
+  payload.pids_events = cgroup::PidsEvents{.max = 3};
+  EXPECT_TRUE(tick(10).empty());  // nobody knows since when
+  watch.forget("web");
+  born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
+  const auto told = tick(10);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::pids_limit);
+  EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
+}
+
+// No file of every tick shows it, and pids.events.local is not sampled: it is read for who may need
+// it.
+TEST_F(StallWatchTest, AnAncestorsPidsLimitIsNamedByItsLocalCounter) {
+  const auto kernel = [&](std::uint64_t refused) {
+    kernel_top = top;
+    kernel_top->pids_events_local = cgroup::PidsEvents{.max = refused};
+    kernel_payload = payload;
+    kernel_payload->pids_events_local = cgroup::PidsEvents{.max = 0};
+  };
+  top.pids_max = LimitOf<std::uint64_t>(20U);
+  top.pids_events = cgroup::PidsEvents{.max = 4};
+  payload.pids_events = cgroup::PidsEvents{.max = 0};
+  kernel(4);
+  for (std::uint64_t second = 10; second < 40; ++second) EXPECT_TRUE(tick(second).empty());
+  top.pids_events->max = 7;
+  kernel(7);
+  const auto told = tick(40);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].limit->cgroup, "/s");
+  EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
+}
+
+TEST_F(StallWatchTest, ALimitAboveANewPayloadIsNamedFromItsFirstLookOn) {
+  born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
+  top.pids_max = LimitOf<std::uint64_t>(20U);
+  top.pids_events_local = cgroup::PidsEvents{.max = 4};
+  payload.pids_events_local = cgroup::PidsEvents{.max = 0};
+  EXPECT_TRUE(tick(10).empty());
+  top.pids_events_local->max = 6;
+  const auto told = tick(11);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].limit->cgroup, "/s");
+}
+
+TEST_F(StallWatchTest, OneThatDoesWellIsNotReadAgain) {
+  for (std::uint64_t second = 10; second < 30; ++second) EXPECT_TRUE(tick(second).empty());
+  const int before = reads;
+  for (std::uint64_t second = 30; second < 60; ++second) EXPECT_TRUE(tick(second).empty());
+  EXPECT_EQ(reads, before);
+}
+
+TEST_F(StallWatchTest, WaitingForIoMaxIsToldWithinSecondsAndThenOver) {
+  const auto waits = [&](std::uint64_t second, double percent) {
+    payload.io_pressure.emplace();
+    payload.io_pressure->some = cgroup::PressureLine{.avg10 = percent, .total_usec = waited_};
+    payload.io_stat = {{.major = 253, .minor = 0, .rbytes = read_, .wbytes = 0}};
+    payload.io_max = {{.major = 253, .minor = 0, .rbps = LimitOf<std::uint64_t>(1U << 20)}};
+    return tick(second);
+  };
+  for (std::uint64_t second = 10; second < 30; ++second) EXPECT_TRUE(waits(second, 0).empty());
+  std::vector<diagnosis::Verdict> told;
+  std::uint64_t second = 30;
+  for (; second < 40 && told.empty(); ++second) {
+    waited_ += 950'000;
+    read_ += 1U << 20;
+    told = waits(second, 40.0);
+  }
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_LE(second, 36U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::stalled_io_throttled);
+  bool over = false;
+  for (; second < 60; ++second) {
+    for (const auto& verdict : waits(second, 5.0)) over = over || verdict.over;
+  }
+  EXPECT_TRUE(over);
 }
 
 TEST(ProcessLookupTest, TheStateIsBehindTheName) {

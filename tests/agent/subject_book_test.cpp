@@ -329,6 +329,29 @@ TEST_F(SubjectBookTest, DeathsAndRestartsGoOnWithTheNextAgent) {
   EXPECT_EQ(counters.starts, 1U);
 }
 
+TEST_F(SubjectBookTest, RunsAreCountedOnOverAgentsAndBoots) {
+  const identity::Subject web{.kind = identity::Subject::Kind::unit, .name = "web.service"};
+  const auto now = at_second(1000);
+  auto disk = store();
+  SubjectBook book(7);
+  EXPECT_EQ(book.run_of(web, CgroupId{5}, Usec{100}, now), 1U);
+  EXPECT_EQ(book.run_of(web, CgroupId{5}, Usec{100}, now), 1U);
+  EXPECT_EQ(book.run_of(web, CgroupId{6}, Usec{200}, now), 2U);
+  ASSERT_TRUE(book.save(disk, now));
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(disk));
+  EXPECT_EQ(next.run_of(web, CgroupId{6}, Usec{200}, now), 2U);  // it goes on
+  // Its cgroup stayed, and systemd started it anew.
+  EXPECT_EQ(next.run_of(web, CgroupId{6}, Usec{300}, now), 3U);
+  ASSERT_TRUE(next.save(disk, now));
+  SubjectBook rebooted(8);
+  ASSERT_TRUE(rebooted.load(disk));
+  EXPECT_EQ(rebooted.run_of(web, CgroupId{6}, Usec{300}, now), 4U);
+  // Forgotten with the rest of it.
+  ASSERT_TRUE(rebooted.save(disk, at_second(1000 + 2 * kDay)));
+  EXPECT_EQ(rebooted.run_of(web, CgroupId{9}, Usec{1}, at_second(1000 + 2 * kDay)), 1U);
+}
+
 TEST_F(SubjectBookTest, AContainerThatComesAgainWasRestarted) {
   const std::string path = "/system.slice/docker-" + std::string(64, 'a') + ".scope";
   SubjectBook book(7);

@@ -96,21 +96,141 @@ TEST(StallTest, HeldBackAtMemoryHigh) {
   living.at(0).memory_high = LimitOf<Bytes>(kLimit);
   living.at(0).memory_current = Bytes{65U << 20};
   living.at(0).after.memory_events_local->high = 400;
-  living.at(0).memory_pressure.emplace();
-  living.at(0).memory_pressure->full.emplace();
-  living.at(0).memory_pressure->full->avg10 = 97.0;
+  auto& flow = living.at(0).flow_after.emplace();
+  flow.memory_pressure.emplace();
+  flow.memory_pressure->full.emplace();
+  flow.memory_pressure->full->avg10 = 97.0;
   const auto verdict = living.only();
   EXPECT_EQ(verdict.verdict, VerdictClass::stalled_memory_high);
   EXPECT_EQ(verdict.confidence, Confidence::proven);
   EXPECT_THAT(verdict.answer, HasSubstr("memory.high = 64.0 MiB"));
   EXPECT_EQ(verdict.limit->file, "memory.high");
   // Reclaim that costs little is what memory.high is for.
-  living.at(0).memory_pressure->full->avg10 = 3.0;
+  living.at(0).flow_after->memory_pressure->full->avg10 = 3.0;
   living.nothing();
-  living.at(0).memory_pressure.reset();
+  // What was counted between two readings is worth more than an average.
+  living.at(0).flow_after->at.boottime = Usec{20'000'000};
+  living.at(0).flow_after->memory_pressure->full->total_usec = 9'500'000;
+  living.at(0).flow_after->pgscan = 40;
+  living.at(0).flow_before = living.at(0).flow_after;
+  living.at(0).flow_before->at.boottime = Usec{10'000'000};
+  living.at(0).flow_before->memory_pressure->full->total_usec = 0;
+  living.evidence.over_high = 2;
+  const auto lost = living.only();
+  EXPECT_THAT(lost.answer, HasSubstr("9.50 s of 10.00 s lost"));
+  EXPECT_THAT(all_text(lost), HasSubstr("2 in mem_cgroup_handle_over_high"));
+  EXPECT_THAT(all_text(lost), HasSubstr("systemd-oomd"));
+  living.at(0).flow_after->pgscan = 41;
+  EXPECT_THAT(all_text(living.only()), ::testing::Not(HasSubstr("systemd-oomd")));
+  living.at(0).flow_before.reset();
+  living.at(0).flow_after.reset();
   EXPECT_EQ(living.only().confidence, Confidence::likely);
   living.at(0).memory_current = Bytes{63U << 20};
   living.nothing();
+}
+
+TEST(StallTest, HeldBackAtTheMemoryHighOfOneAbove) {
+  Living living;
+  living.at(2).memory_high = LimitOf<Bytes>(kLimit);
+  living.at(2).memory_current = Bytes{65U << 20};
+  living.at(2).after.memory_events_local->high = 400;
+  auto& flow = living.at(0).flow_after.emplace();
+  flow.memory_pressure.emplace();
+  flow.memory_pressure->full.emplace();
+  flow.memory_pressure->full->avg10 = 97.0;
+  const auto verdict = living.only();
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+  EXPECT_THAT(verdict.answer, HasSubstr("of " + kSlice + " above it"));
+  // The slice's limit holds back its neighbour, and not it.
+  living.at(0).flow_after->memory_pressure->full->avg10 = 0.0;
+  living.nothing();
+}
+
+// Ten seconds of which it waited nine, at 1 MiB/s read from a device of 1 MiB/s.
+Living at_io_limit(std::size_t place) {
+  Living living;
+  for (auto& cgroup : living.evidence.cgroups) {
+    cgroup.flow_before.emplace();
+    cgroup.flow_before->at.boottime = Usec{10'000'000};
+    cgroup.flow_before->io_stat = {
+        {.major = 253, .minor = 0, .rbytes = 5U << 20, .wbytes = 7, .rios = 5, .wios = 1}};
+    cgroup.flow_before->io_pressure.emplace();
+    cgroup.flow_before->io_pressure->some = cgroup::PressureLine{};
+    cgroup.flow_before->io_pressure->full = cgroup::PressureLine{};
+    cgroup.flow_after = cgroup.flow_before;
+    cgroup.flow_after->at.boottime = Usec{20'000'000};
+    cgroup.flow_after->io_stat->front().rbytes = 15U << 20;
+    cgroup.flow_after->io_stat->front().rios = 25;
+    cgroup.flow_after->io_pressure->some->total_usec = 9'000'000;
+    cgroup.flow_after->io_pressure->full->total_usec = 8'000'000;
+  }
+  living.at(place).io_max = {{.major = 253,
+                              .minor = 0,
+                              .rbps = LimitOf<std::uint64_t>(1U << 20),
+                              .wbps = LimitOf<std::uint64_t>(Max{}),
+                              .riops = LimitOf<std::uint64_t>(Max{}),
+                              .wiops = LimitOf<std::uint64_t>(Max{})}};
+  living.evidence.devices[{253, 0}] = "vda";
+  return living;
+}
+
+TEST(StallTest, WaitingForWhatIoMaxLetsThrough) {
+  Living living = at_io_limit(0);
+  const auto verdict = living.only();
+  EXPECT_EQ(verdict.verdict, VerdictClass::stalled_io_throttled);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);
+  EXPECT_EQ(verdict.limit->cgroup, kPayload);
+  EXPECT_EQ(verdict.limit->file, "io.max");
+  EXPECT_EQ(verdict.limit->value, "253:0 rbps=1048576 wbps=max riops=max wiops=max");
+  for (const auto* words : {"vda (253:0)", "reads 1.0 MiB a second", "rbps=1048576",
+                            "9.00 s of 10.00 s lost waiting"}) {
+    EXPECT_THAT(verdict.answer, HasSubstr(words));
+  }
+  EXPECT_THAT(all_text(verdict), HasSubstr("none of its processes got on"));
+}
+
+TEST(StallTest, ARequestLimitIsOneToo) {
+  Living living = at_io_limit(0);
+  living.at(0).io_max->front().rbps = LimitOf<std::uint64_t>(Max{});
+  living.at(0).io_max->front().riops = LimitOf<std::uint64_t>(2U);
+  EXPECT_THAT(living.only().answer, HasSubstr("reads 2 requests a second"));
+  // One in each slice of 100 ms is all that the kernel lets through of 16.
+  living.at(0).io_max->front().riops = LimitOf<std::uint64_t>(16U);
+  living.at(0).flow_after->io_stat->front().rios = 105;
+  EXPECT_THAT(living.only().answer, HasSubstr("reads 10 requests a second"));
+  living.at(0).flow_after->io_stat->front().rios = 85;
+  living.nothing();
+}
+
+TEST(StallTest, TheIoMaxOfOneAboveIsNamed) {
+  const auto verdict = at_io_limit(2).only();
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+  EXPECT_THAT(verdict.answer, HasSubstr("io.max of " + kSlice + " above it"));
+}
+
+TEST(StallTest, WhatLooksLikeAnIoLimitAndIsNone) {
+  // Far from its limit: the disk is slow.
+  Living slow = at_io_limit(0);
+  slow.at(0).flow_after->io_stat->front().rbytes = 10U << 20;
+  slow.nothing();
+  // At its limit, and nobody minds.
+  Living content = at_io_limit(0);
+  content.at(0).flow_after->io_pressure->some->total_usec = 2'000'000;
+  content.nothing();
+  // Another device has the limit.
+  Living other = at_io_limit(0);
+  other.at(0).io_max->front().minor = 16;
+  other.nothing();
+  // A burst that was watched for a second.
+  Living brief = at_io_limit(0);
+  for (auto& cgroup : brief.evidence.cgroups) {
+    cgroup.flow_before->at.boottime = Usec{19'000'000};
+  }
+  brief.nothing();
+  // One moment alone tells no rate.
+  Living once = at_io_limit(0);
+  once.at(0).flow_before.reset();
+  once.nothing();
 }
 
 TEST(StallTest, ItsOwnPidsLimitOnBothKernels) {
@@ -153,6 +273,9 @@ TEST(StallTest, FrozenByItselfOrFromAbove) {
   living.at(0).frozen = true;
   living.at(0).freeze = true;
   EXPECT_THAT(living.only().answer, HasSubstr("cgroup.freeze of its cgroup is 1"));
+  EXPECT_THAT(living.only().actor->what, HasSubstr("not recorded"));
+  living.evidence.frozen_by = "cgwarden";
+  EXPECT_EQ(living.only().actor->what, "cgwarden");
   living.at(0).freeze = false;
   living.at(2).freeze = true;
   const auto verdict = living.only();

@@ -99,6 +99,36 @@ TEST(ThrottledTest, AQuotaThatWasNotSeenIsNotNamed) {
   }
 }
 
+TEST(ThrottledTest, TheQuotaThatWouldHaveSufficedIsOfAThrottledPeriod) {
+  // 9.1 s lost in 123 throttled periods: 73.98 ms each, beside the 20 ms that ran.
+  const auto steady = diagnose_throttling(window(150, 123, 9'100'000));
+  EXPECT_THAT(testing::joined(steady->advice), HasSubstr("cpu.max = 93984 100000 (0.94 cores)"));
+  // On average far below its quota: the average of all periods would advise less than it has.
+  auto bursty = window(150, 50, 1'000'000);
+  bursty.after.usage_usec = *bursty.before.usage_usec + 1'200'000;
+  EXPECT_THAT(testing::joined(diagnose_throttling(bursty)->advice),
+              HasSubstr("cpu.max = 40000 100000"));
+}
+
+TEST(ThrottledTest, AQuotaAboveIsNamedAndAdvised) {
+  auto evidence = window(150, 123, 9'100'000);
+  evidence.below = evidence.cgroup;
+  evidence.cgroup = "/cgwarden.slice";
+  evidence.waited = Usec{10'000'000};
+  const auto verdict = diagnose_throttling(evidence);
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->limit->cgroup, "/cgwarden.slice");
+  EXPECT_THAT(verdict->answer, HasSubstr("server is throttled by /cgwarden.slice above it: 82 %"));
+  EXPECT_THAT(testing::joined(verdict->advice),
+              HasSubstr("of /cgwarden.slice would have sufficed"));
+  EXPECT_THAT(as_past(*verdict).answer, HasSubstr("server was throttled until 2026-11-24"));
+  // It did not want to run meanwhile.
+  evidence.waited = Usec{100'000};
+  EXPECT_FALSE(diagnose_throttling(evidence));
+  evidence.waited.reset();
+  EXPECT_FALSE(diagnose_throttling(evidence));
+}
+
 TEST(ThrottledTest, BurstIsAdvisedOnlyBelowTheQuota) {
   auto bursty = window(150, 123, 9'100'000);
   bursty.after.usage_usec = *bursty.before.usage_usec + 1'500'000;  // 0.10 of 0.20 cores

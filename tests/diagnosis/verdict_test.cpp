@@ -20,6 +20,7 @@ Verdict full() {
   verdict.death = false;
   verdict.from = {Usec(1), Usec(UINT64_MAX)};
   verdict.when = {Usec(3), Usec(4)};
+  verdict.over = true;
   verdict.answer = "an \"answer\"\n\\";
   verdict.actor = Actor{5, "the kernel's OOM killer"};
   verdict.limit = LimitHit{"/a", "memory.max", "67108864"};
@@ -59,6 +60,7 @@ TEST(VerdictJsonTest, EveryFieldComesBack) {
   EXPECT_EQ(again->subject, Subject::cgroup);
   EXPECT_FALSE(again->death);
   EXPECT_EQ(again->from.wall.count(), UINT64_MAX);
+  EXPECT_TRUE(again->over);
   EXPECT_EQ(again->actor->pid, 5);
   EXPECT_EQ(again->limit->value, "67108864");
   EXPECT_EQ(again->victim->rss, Bytes{9});
@@ -71,6 +73,7 @@ TEST(VerdictJsonTest, AbsentStaysAbsent) {
   verdict.victim = Victim{7, "", std::nullopt};
   const auto again = parse_verdict(to_json(verdict), "store");
   ASSERT_TRUE(again);
+  EXPECT_FALSE(again->over);
   EXPECT_FALSE(again->actor);
   EXPECT_FALSE(again->limit);
   EXPECT_FALSE(again->victim->rss);

@@ -122,8 +122,11 @@ def test_frozen_from_outside(scenario):
     run(scenario, "ice", ["/bin/sleep", "1000"])
     freeze = f"{scenario.payload('ice')}/cgroup.freeze"
     scenario.guest.run(f"echo 1 > {freeze}", check=True)
-    verdict, _ = stalled(scenario, "ice", "FROZEN", says=("cgroup.freeze",))
+    verdict, text = stalled(scenario, "ice", "FROZEN", says=("cgroup.freeze",))
     assert verdict["confidence"] == "proven"
+    assert verdict["limit"] == {
+        "cgroup": "/cgwarden.slice/ice.scope/payload", "file": "cgroup.freeze", "value": "1"}
+    assert "not recorded" in verdict["actor"]["what"], text
     scenario.guest.run(f"echo 0 > {freeze}", check=True)
 
 
@@ -148,12 +151,15 @@ def test_a_childs_oom_kill_is_told_while_the_main_process_lives(scenario):
         resources="{memory: {max: 32MiB, swap.max: 0}}")
     verdict, _ = stalled(scenario, "lives", "OOM_CHILD", says=("lives on",), never=("was killed by the kernel",))
     assert verdict["confidence"] == "proven" and verdict["victim"]["comm"] == "leaker"
+    assert verdict["limit"] == {
+        "cgroup": "/cgwarden.slice/lives.scope/payload", "file": "memory.max", "value": str(32 << 20)}
 
 
 def test_held_back_at_memory_high(scenario):
     run(scenario, "held", ["/bin/leaker"], resources="{memory: {high: 16MiB, max: 512MiB, swap.max: 0}}")
     verdict, _ = stalled(scenario, "held", "STALLED_MEMORY_HIGH", says=("memory.high",), never=NO_OOM)
-    assert verdict["limit"]["file"] == "memory.high"
+    assert verdict["limit"] == {
+        "cgroup": "/cgwarden.slice/held.scope/payload", "file": "memory.high", "value": str(16 << 20)}
     scenario.guest.run(f"echo 1 > {SLICE}/held.scope/cgroup.kill", check=True)
 
 
