@@ -35,7 +35,8 @@ enum class OomConstraint { memcg, global, manual };
 struct OomRecord {
   OomConstraint constraint = OomConstraint::memcg;
   std::string oom_memcg;   // path of the cgroup whose limit was hit; empty for global
-  std::string task_memcg;  // the victim's cgroup
+  std::string task_memcg;  // the victim's cgroup, or one above it where the log had no room
+  bool limit_cut = false;  // so too oom_memcg: the limit is that of a cgroup below it
   std::string victim_comm;
   pid_t victim_pid = -1;  // in the init pid namespace
   std::optional<std::uint64_t> uid;
@@ -100,7 +101,16 @@ class OomLogReader {
   std::optional<KmsgGap> gap_;
   std::uint64_t lost_ = 0;
   Dump dump_;
+  // The limit of the kill before, with which a group may go.
+  struct Reached {
+    std::string oom_memcg;
+    bool limit_cut = false;
+    std::optional<Bytes> usage;
+    std::optional<Bytes> limit;
+  };
+  Reached last_;
   std::string group_line_;  // "Tasks in ... memory.oom.group set", while its kills follow
+  Reached group_limit_;     // that they died at, if the dump told
 };
 
 }  // namespace cgwarden::diagnosis

@@ -116,7 +116,7 @@ std::optional<Verdict> nested_limit_oom(const DeathCase& death) {
   if (death.oom.cause != OomCause::nested_limit) return std::nullopt;
   Verdict verdict = begin_oom(death, VerdictClass::oom_nested_limit);
   const OomRecord* record = death.oom.record;
-  const bool named = record != nullptr && !record->oom_memcg.empty();
+  const bool named = record != nullptr && !record->oom_memcg.empty() && !record->limit_cut;
   const std::string where = named ? record->oom_memcg : "a cgroup below " + death.payload->path;
   if (named) {
     verdict.limit = LimitHit{where, "memory.max", ""};

@@ -24,8 +24,8 @@ def matrix(machine_slot):
         run = Run(scenario)
         for batch in CHOSEN:
             run.batch(batch.cases, getattr(run, batch.around) if batch.around else None)
+            results.write(guest.kernel, run.found.values())
         run.close()
-    results.write(guest.kernel, run.found.values())
     return run.found
 
 

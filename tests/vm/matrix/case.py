@@ -48,5 +48,5 @@ def shell(script):
 
 OPEN = "touch {gate}"
 NO_OOM = ("was killed by the kernel's OOM killer", "OOM killer was at work", "own limit memory.max")
-NO_USER = ("sent by pid", "in user space", "cgroup.kill")
+NO_USER = (", sent by pid", "in user space", "wrote to cgroup.kill")
 SMALL = "{memory: {max: 32MiB, swap.max: 0}}"

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -55,10 +56,11 @@ int fill(const char* path, const char* mebibytes) {
   const int fd = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return failed(path);
   const std::string block(kMebibyte, 'x');
-  for (auto left = std::strtoul(mebibytes, nullptr, 10); left > 0; --left) {
-    if (::write(fd, block.data(), block.size()) != static_cast<ssize_t>(block.size())) {
-      return failed(path);
-    }
+  for (auto left = std::strtoul(mebibytes, nullptr, 10) * kMebibyte; left > 0;) {
+    // Up to a limit it writes a part; what comes after it fails.
+    const ssize_t written = ::write(fd, block.data(), std::min(left, block.size()));
+    if (written < 0) return failed(path);
+    left -= static_cast<std::size_t>(written);
   }
   ::close(fd);
   return 0;

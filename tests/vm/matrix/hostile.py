@@ -40,11 +40,12 @@ INNER = (
 def nested(name, story, parts, **more):
     path = "/".join(parts)
     quoted = shlex.quote(path).replace("{", "{{").replace("}", "}}")
-    return Case(name, story, gated("eat", "64"), "OOM_NESTED_LIMIT", limit=("{payload}/" + path, "memory.max"),
-                deed=INNER % (quoted, quoted, " ".join(map(shlex.quote, parts))), never=(*NO_USER, *NOT_OWN), **more)
+    more.setdefault("limit", ("{payload}/" + path, "memory.max"))
+    more.setdefault("never", (*NO_USER, *NOT_OWN))
+    return Case(name, story, gated("eat", "64"), "OOM_NESTED_LIMIT", deed=INNER % (quoted, quoted, " ".join(map(shlex.quote, parts))), **more)
 
 
-# 100 of them in a row are over 1 KiB, at which a line of the log is cut in two.
+# Over 1 KiB, and of what it writes in one piece the log has no more than that.
 LONG = tuple(f"{level}-" + "long-name-" * 22 for level in range(5))
 
 FORGED = [
@@ -61,7 +62,8 @@ NAMES = [
     own("name-line", "its name has a line feed in it", deed("named", "a\nKilled proc", "eat", "64"), never=(*NO_USER, "`a\n")),
     nested("cgroup-pid", "its cgroup's name holds ,task_memcg=/x,task=y,pid=1", ("a,task_memcg=,task=y,pid=1",)),
     nested("cgroup-escape", "its cgroup's name holds what looks like an escape", ("b\\x0aKilled process 1",)),
-    nested("cgroup-long", "its cgroup's path is over 1 KiB", LONG),
+    nested("cgroup-long", "its cgroup's path is over 1 KiB", LONG, limit=None,
+           says=("a cgroup below {payload}",), never=(*NO_USER, *NOT_OWN, "Limit  ")),
 ]
 
 # The agent stands still meanwhile, and the log has gone over what it had to read.
@@ -87,8 +89,8 @@ OUTAGE = [
 ]
 
 
-def unit(name, story, command, expected, *, limits=(("memory.max", "32M"), ("memory.swap.max", "0")), file="", **more):
-    return Case(name, story, command, expected, foreign=f"/system.slice/{name}.service", limits=limits,
+def unit(name, story, command, expected, confidence=("proven",), *, limits=(("memory.max", "32M"), ("memory.swap.max", "0")), file="", **more):
+    return Case(name, story, command, expected, confidence, foreign=f"/system.slice/{name}.service", limits=limits,
                 limit=("{payload}", file) if file else None, **more)
 
 

@@ -62,10 +62,10 @@ SECOND = [
          shell("[ -e /tmp/again.ran ] && exit 5; touch /tmp/again.ran; exec deed eat 64"), "EXITED", resources=SMALL,
          extra="restart: {policy: on-failure, backoff: 300ms, maxRestarts: 1}\n", incarnation=2,
          says=("exit code 5",), never=(*NO_OOM, *NO_USER)),
-    above("oom-above-group", "memory.oom.group of the cgroup above it: a neighbour takes it along", deed("stay"),
+    above("oom-above-group", "memory.oom.group of the cgroup above it: a neighbour takes it along, and who watched it", deed("stay"),
           LIMIT_SCOPE + "echo 1 > {scope}/memory.oom.group; mkdir {scope}/neighbour; "
           "(echo 0 > {scope}/neighbour/cgroup.procs; exec {deed} eat 96 >/dev/null 2>&1 </dev/null) & ",
-          subject="cgroup", says=("memory.oom.group",)),
+          confidence=("likely",), says=("memory.oom.group", "ended without recording an exit status")),
 ]
 
 THIRD = [
@@ -75,7 +75,7 @@ THIRD = [
               "echo 24M > {payload}/inner/memory.max; touch {gate}",
          limit=("{payload}/inner", "memory.max"), says=("inner",), never=(*NO_USER, *NOT_OWN)),
     own("oom-init", "its own limit, and the victim is PID 1 of its pid namespace", gated("eat", "64"),
-        deed="echo 1000 > /proc/{init}/oom_score_adj; touch {gate}", subject="main", confidence=("likely", "strong", "proven"),
+        deed="echo -900 > /proc/{pid}/oom_score_adj; echo 1000 > /proc/{init}/oom_score_adj; touch {gate}", subject="main", confidence=("likely", "strong", "proven"),
         says=("PID 1",)),
     Case("meanwhile-137", "ends with 137 by itself, while another is OOM-killed", gated("exit", "137"), "EXITED",
          says=("exit code 137",), never=(*NO_OOM, *NO_USER), deed=OPEN, exit_code_lies=True),

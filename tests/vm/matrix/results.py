@@ -20,6 +20,8 @@ def write(kernel, found):
             "verdict": verdict.get("class", "none"),
             "confidence": verdict.get("confidence", "none"),
             "right": not one.faults(),
+            "faults": one.faults(),
+            "text": one.text,
             "peers": {name: rule(one.case, one) for name, rule in PEERS.items()},
         }
     Path(DIRECTORY).mkdir(parents=True, exist_ok=True)

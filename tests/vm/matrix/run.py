@@ -85,7 +85,7 @@ class Run:
         processes = [self.start(case) for case in cases]
         for case in cases:
             self.found[case.name] = Found(case, self.cgroup(case))
-        self.wait_known([case for case in cases if case.foreign])
+        self.wait_known([case for case in cases if case.foreign or case.lives])
         deeds = "".join(f"( {self.script(case)} ) &\n" for case in cases if case.deed)
         do = lambda: self.guest.run(deeds + "wait", timeout=DEADLINE)  # noqa: E731
         around(do, cases) if around else do()
@@ -137,15 +137,15 @@ class Run:
         return case.deed.replace("{await_kill}", AWAIT_KILL).format(**known)
 
     def wait_known(self, cases):
-        """Units are the agent's business from the tick on that finds their main process."""
+        """Units are the agent's business from the tick on that finds their main process, and stalls begin after a sample."""
         if not cases:
             return
 
         def known():
             listed = self.scenario.identities()
-            return all(case.foreign.replace("\\", "\\\\") in listed for case in cases)
+            return all(self.cgroup(case).replace("\\", "\\\\") in listed for case in cases)
 
-        self.scenario.until(known, "the units to be known")
+        self.scenario.until(known, "the cgroups to be known", DEADLINE)
         ticks = self.scenario.metrics()[TICKS]
         self.scenario.until(lambda: self.scenario.metrics()[TICKS] >= ticks + 2, "two more ticks")
 
@@ -181,7 +181,7 @@ class Run:
         killed, kubelet = peers.killed_pids(texts), peers.kubelet_events(texts)
         for case, document, text in zip(cases, answers[::2], answers[1::2], strict=True):
             found = self.found[case.name]
-            found.text = text
+            found.text = text.partition("\nBefore that\n")[0]
             try:
                 found.verdict = json.loads(document)["verdict"]
             except ValueError:

@@ -5,9 +5,9 @@ from matrix.case import NO_OOM, OPEN, SMALL, Case, deed, gated, shell
 DEATH = "was killed by the kernel"
 
 
-def stall(name, story, command, expected, **more):
+def stall(name, story, command, expected, confidence=("proven",), **more):
     more.setdefault("never", NO_OOM)
-    return Case(name, story, command, expected, lives=True, subject=more.pop("subject", "cgroup"), **more)
+    return Case(name, story, command, expected, confidence, lives=True, subject=more.pop("subject", "cgroup"), **more)
 
 
 FIRST = [
@@ -19,15 +19,15 @@ FIRST = [
           says=("SIGSTOP",)),
     stall("throttled", "cpu.max", deed("spin"), "THROTTLED", resources="{cpu: {max: 20ms/100ms}}",
           limit=("{payload}", "cpu.max"), says=("nr_throttled",)),
-    stall("pids-own", "its own pids.max", deed("fork", "12"), "PIDS_LIMIT", resources="{pids: {max: 6}}",
+    stall("pids-own", "its own pids.max", gated("fork", "12"), "PIDS_LIMIT", resources="{pids: {max: 6}}", deed=OPEN,
           limit=("{payload}", "pids.max"), says=("pids.max = 6",)),
     # 6.12 counts where the limit is and no longer who wanted to fork.
     stall("pids-above", "pids.max of the cgroup above it", gated("fork", "12"), "PIDS_LIMIT", ("likely", "strong", "proven"),
           deed="echo 6 > {scope}/pids.max; " + OPEN, limit=("{scope}", "pids.max"), says=("{scope} above it",)),
     stall("memory-high", "memory.high", deed("eat", "300"), "STALLED_MEMORY_HIGH",
           resources="{memory: {high: 16MiB, max: 512MiB, swap.max: 0}}", limit=("{payload}", "memory.high")),
-    stall("child-oom", "a child is OOM-killed, and it lives on", shell("deed eat 64; sleep 1000; :"), "OOM_CHILD",
-          resources=SMALL, subject="child", says=("lives on",), never=(DEATH,)),
+    stall("child-oom", "a child is OOM-killed, and it lives on", shell("deed after GATE eat 64; sleep 1000; :"), "OOM_CHILD",
+          resources=SMALL, deed=OPEN, subject="child", says=("lives on",), never=(DEATH,)),
 ]
 
 # It floods the kernel log.
