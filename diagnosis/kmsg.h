@@ -45,6 +45,8 @@ struct OomRecord {
   std::optional<Bytes> shmem_rss;
   std::optional<Bytes> usage;  // "memory: usage NkB, limit NkB" of the dump before it
   std::optional<Bytes> limit;
+  std::optional<Bytes> swap_usage;  // the same of "swap: usage NkB, limit NkB"
+  std::optional<Bytes> swap_limit;
   Usec boottime{0};                // of the "oom-kill:" or "Killed process" line
   std::uint64_t sequence = 0;      // same line
   std::vector<std::string> lines;  // the kernel's own lines, as quoted evidence
@@ -88,6 +90,8 @@ class OomLogReader {
     bool manual = false;  // asked for by sysrq-f (order=-1)
     std::optional<Bytes> usage;
     std::optional<Bytes> limit;
+    std::optional<Bytes> swap_usage;
+    std::optional<Bytes> swap_limit;
     std::string oom_kill;        // text of its "oom-kill:" line, continuations joined
     bool oom_kill_open = false;  // the record before was (a part of) that line
     std::vector<std::string> lines;

@@ -152,6 +152,10 @@ void OomLogReader::take(const KmsgRecord& record) {
     dump_.usage = kibibytes_after(text, "usage ");
     dump_.limit = kibibytes_after(text, "limit ");
     dump_.lines.push_back(text);
+  } else if (text.starts_with("swap: usage ")) {
+    if (dump_.swap_usage) return;
+    dump_.swap_usage = kibibytes_after(text, "usage ");
+    dump_.swap_limit = kibibytes_after(text, "limit ");
   } else if (text.starts_with(kOomKill)) {
     dump_.oom_kill = text;
     dump_.oom_kill_open = true;
@@ -171,6 +175,8 @@ std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
   if (!dump_.oom_kill.empty() && read_oom_kill(dump_.oom_kill, kill)) {
     kill.usage = dump_.usage;
     kill.limit = dump_.limit;
+    kill.swap_usage = dump_.swap_usage;
+    kill.swap_limit = dump_.swap_limit;
     kill.lines = std::move(dump_.lines);
     kill.lines.push_back(std::move(dump_.oom_kill));
     if (dump_.manual) kill.constraint = OomConstraint::manual;

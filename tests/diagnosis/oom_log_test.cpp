@@ -210,6 +210,7 @@ TEST_F(OomLogTest, TheSameProcessAndItsGroup) {
 TEST_F(OomLogTest, AGroupDiesAtTheLimitOfItsFirstVictim) {
   invoked();
   say("memory: usage 49152kB, limit 49152kB, failcnt 22");
+  say("swap: usage 8192kB, limit 16384kB, failcnt 0");
   say(memcg_line("/w", "/w/neighbour", "t", 5));
   killed(5, "t");
   say("Tasks in /w are going to be killed due to memory.oom.group set");
@@ -220,6 +221,8 @@ TEST_F(OomLogTest, AGroupDiesAtTheLimitOfItsFirstVictim) {
   say("Tasks in /x are going to be killed due to memory.oom.group set");
   killed(8, "y");
   ASSERT_EQ(kills_.size(), 5U);
+  EXPECT_EQ(kills_[0].swap_usage, Bytes{8192U * 1024U});
+  EXPECT_EQ(kills_[0].swap_limit, Bytes{16384U * 1024U});
   EXPECT_EQ(kills_[2].victim_pid, 6);
   EXPECT_EQ(kills_[2].oom_memcg, "/w");
   EXPECT_EQ(kills_[2].limit, Bytes{49152U * 1024U});

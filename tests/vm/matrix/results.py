@@ -13,7 +13,9 @@ DIRECTORY = os.environ.get("CGWARDEN_MATRIX_RESULTS")
 def write(kernel, found):
     if not DIRECTORY:
         return
-    rows = {}
+    file = Path(DIRECTORY) / f"{kernel}.json"
+    # Batches can be run one after the other.
+    rows = json.loads(file.read_text()) if file.exists() else {}
     for one in found:
         verdict = one.verdict or {}
         rows[one.case.name] = {
@@ -24,5 +26,5 @@ def write(kernel, found):
             "text": one.text,
             "peers": {name: rule(one.case, one) for name, rule in PEERS.items()},
         }
-    Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
-    (Path(DIRECTORY) / f"{kernel}.json").write_text(json.dumps(rows, indent=1))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(rows, indent=1))

@@ -209,7 +209,7 @@ class Run:
             head, _, text = line.partition(";")
             fields = head.split(",")
             if len(fields) >= 4 and fields[1].isdigit():
-                self.records[int(fields[1])] = text
+                self.records[int(fields[1])] = re.sub(r"\\x([0-9a-f]{2})", lambda hit: chr(int(hit[1], 16)), text)
 
     def clean(self, cases, processes):
         for case, process in zip(cases, processes, strict=True):
