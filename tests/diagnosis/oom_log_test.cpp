@@ -294,12 +294,11 @@ TEST_F(OomLogTest, AVictimOutsideOfItsLimitIsNoPath) {
 
 TEST_F(OomLogTest, JoinsALineThatCameInParts) {
   std::string path = "/x,uid=0";
-  for (int i = 0; i < 12; ++i) path += "/" + std::string(100, 'a');
+  for (int i = 0; i < 9; ++i) path += "/" + std::string(100, 'a');
   const std::string line = memcg_line(path, path, "t", 5);
   say(line.substr(0, 1000));
   say("something a process wrote", 14);
-  say(line.substr(1000, 1000), 4, true);
-  say(line.substr(2000), 4, true);
+  say(line.substr(1000), 4, true);
   killed(5, "t");
   ASSERT_EQ(kills_.size(), 1U);
   EXPECT_EQ(kills_[0].task_memcg, path);
