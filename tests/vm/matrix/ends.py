@@ -1,6 +1,6 @@
 """Deaths without the OOM killer."""
 
-from matrix.case import NO_OOM, NO_USER, OPEN, Case, deed, gated, shell
+from matrix.case import NO_OOM, NO_USER, OPEN, Case, deed, shell
 
 NEVER = (*NO_OOM, *NO_USER)
 
@@ -95,6 +95,3 @@ KILLS = [
          deed="exec 4<{tmp}/pipe.fifo; sleep 0.3; exec 4<&-; " + OPEN),
 ]
 
-FIRST = [*EXITS, *FAULTS]
-SECOND = KILLS
-_ = gated
