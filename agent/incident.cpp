@@ -154,6 +154,8 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
   evidence.main_exit = exit_of(record.wait);
   evidence.init_exit = exit_of(record.init_wait);
   if (record.pid > 0 && record.pid != record.main_pid) evidence.init_pid = record.pid;
+  // Each workload has a pid namespace, and without the built-in init nobody else is its PID 1.
+  evidence.main_is_pid1 = record.pid > 0 && record.pid == record.main_pid;
   if (record.launch_error) {
     evidence.launch_failure = diagnosis::LaunchFailure{
         record.launch_error->stage, record.launch_error->errno_value, record.launch_error->text};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "cgroup/tree.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -72,6 +74,10 @@ Supervisor::End Supervisor::end_of(Managed& managed) {
     if (managed.status) {
       record.pid = managed.status->pid;
       record.main_pid = managed.status->main_pid;
+    }
+    // Where it ran is known, and the kernel log may tell of a limit there.
+    for (std::string_view at = managed.payload; !at.empty(); at = cgroup::parent_path(at)) {
+      record.cgroups.emplace_back().path = at;
     }
     end.lost.push_back(files ? kNoRecord
                              : "the shim's record is unreadable: " + files.error().sentence());

@@ -79,6 +79,7 @@ struct DeathEvidence {
   std::optional<MainExit> main_exit;  // absent: nobody saw the status
   std::optional<MainExit> init_exit;  // of a built-in init, when there was one
   pid_t init_pid = -1;                // host pid of the built-in init; -1: there was none
+  bool main_is_pid1 = false;          // of the pid namespace that it was launched into
   pid_t agent_pid = -1;               // that may have signalled it; -1: not known
   SignalEvidence signals;             // sent to main and init during the run
   std::optional<LaunchFailure> launch_failure;

@@ -35,7 +35,8 @@ enum class OomConstraint { memcg, global, manual };
 struct OomRecord {
   OomConstraint constraint = OomConstraint::memcg;
   std::string oom_memcg;   // path of the cgroup whose limit was hit; empty for global
-  std::string task_memcg;  // the victim's cgroup
+  std::string task_memcg;  // the victim's cgroup, or one above it where the log had no room
+  bool limit_cut = false;  // so too oom_memcg: the limit is that of a cgroup below it
   std::string victim_comm;
   pid_t victim_pid = -1;  // in the init pid namespace
   std::optional<std::uint64_t> uid;
@@ -44,6 +45,8 @@ struct OomRecord {
   std::optional<Bytes> shmem_rss;
   std::optional<Bytes> usage;  // "memory: usage NkB, limit NkB" of the dump before it
   std::optional<Bytes> limit;
+  std::optional<Bytes> swap_usage;  // the same of "swap: usage NkB, limit NkB"
+  std::optional<Bytes> swap_limit;
   Usec boottime{0};                // of the "oom-kill:" or "Killed process" line
   std::uint64_t sequence = 0;      // same line
   std::vector<std::string> lines;  // the kernel's own lines, as quoted evidence
@@ -87,6 +90,8 @@ class OomLogReader {
     bool manual = false;  // asked for by sysrq-f (order=-1)
     std::optional<Bytes> usage;
     std::optional<Bytes> limit;
+    std::optional<Bytes> swap_usage;
+    std::optional<Bytes> swap_limit;
     std::string oom_kill;        // text of its "oom-kill:" line, continuations joined
     bool oom_kill_open = false;  // the record before was (a part of) that line
     std::vector<std::string> lines;
@@ -100,7 +105,16 @@ class OomLogReader {
   std::optional<KmsgGap> gap_;
   std::uint64_t lost_ = 0;
   Dump dump_;
+  // The limit of the kill before, with which a group may go.
+  struct Reached {
+    std::string oom_memcg;
+    bool limit_cut = false;
+    std::optional<Bytes> usage;
+    std::optional<Bytes> limit;
+  };
+  Reached last_;
   std::string group_line_;  // "Tasks in ... memory.oom.group set", while its kills follow
+  Reached group_limit_;     // that they died at, if the dump told
 };
 
 }  // namespace cgwarden::diagnosis

@@ -20,6 +20,10 @@ Finding by_log(const DeathCase& death, const OomRecord& record) {
   if (record.constraint == OomConstraint::manual) return {OomCause::manual};
   if (record.constraint == OomConstraint::global) return {OomCause::machine};
   if (record.oom_memcg.empty() || death.payload == nullptr) return {};
+  if (record.limit_cut) {
+    const bool below = path_is_at_or_below(record.oom_memcg, death.payload->path);
+    return below ? Finding{OomCause::nested_limit} : Finding{};
+  }
   if (record.oom_memcg == death.payload->path) return {OomCause::own_limit};
   if (path_is_at_or_below(record.oom_memcg, death.payload->path)) return {OomCause::nested_limit};
   for (const auto& cgroup : death.evidence.cgroups) {

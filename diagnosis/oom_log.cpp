@@ -62,6 +62,18 @@ bool read_killed(std::string_view text, OomRecord& record) {
   return true;
 }
 
+// A record of the log holds about 1000 bytes, the kernel's prefix taken off (976 of 6.1, 1021 of
+// 6.12), and a path is written in one piece: of a longer one the end is missing, and what is there
+// may be the name of another cgroup.
+constexpr std::size_t kWholePath = 960;
+
+// Did it have to be cut to what is certain?
+bool make_certain(std::string& path) {
+  if (path.size() < kWholePath) return false;
+  path.resize(path.rfind('/'));
+  return true;
+}
+
 bool below_or_at(std::string_view path, std::string_view top) {
   if (!path.starts_with(top)) return false;
   return path.size() == top.size() || top.ends_with('/') || path[top.size()] == '/';
@@ -90,6 +102,8 @@ void read_paths(std::string_view text, OomRecord& record) {
     record.oom_memcg.clear();
     record.task_memcg.clear();
   }
+  record.limit_cut = make_certain(record.oom_memcg);
+  make_certain(record.task_memcg);
 }
 
 // "oom-kill:constraint=C,...,task=COMM,pid=P,uid=U" of the victim that `record` already names.
@@ -110,6 +124,7 @@ bool read_oom_kill(std::string_view text, OomRecord& record) {
   if (at == std::string_view::npos) return false;
   record.constraint = OomConstraint::global;
   record.task_memcg = text.substr(at + kGlobal.size());
+  make_certain(record.task_memcg);
   return true;
 }
 
@@ -126,7 +141,8 @@ void OomLogReader::take(const KmsgRecord& record) {
     }
     return;
   }
-  if (!text.starts_with("oom_reaper: ")) group_line_.clear();
+  const bool reaped = text.starts_with("oom_reaper: ");
+  if (!reaped) group_line_.clear();
   if (text.find(" invoked oom-killer: ") != std::string::npos) {
     dump_ = Dump{};
     dump_.manual = text.find(", order=-1,") != std::string::npos;
@@ -136,12 +152,18 @@ void OomLogReader::take(const KmsgRecord& record) {
     dump_.usage = kibibytes_after(text, "usage ");
     dump_.limit = kibibytes_after(text, "limit ");
     dump_.lines.push_back(text);
+  } else if (text.starts_with("swap: usage ")) {
+    if (dump_.swap_usage) return;
+    dump_.swap_usage = kibibytes_after(text, "usage ");
+    dump_.swap_limit = kibibytes_after(text, "limit ");
   } else if (text.starts_with(kOomKill)) {
     dump_.oom_kill = text;
     dump_.oom_kill_open = true;
   } else if (text.starts_with("Tasks in ") && text.ends_with("memory.oom.group set")) {
     group_line_ = text;
+    group_limit_ = std::exchange(last_, {});
   }
+  if (!reaped) last_ = {};
 }
 
 std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
@@ -153,13 +175,23 @@ std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
   if (!dump_.oom_kill.empty() && read_oom_kill(dump_.oom_kill, kill)) {
     kill.usage = dump_.usage;
     kill.limit = dump_.limit;
+    kill.swap_usage = dump_.swap_usage;
+    kill.swap_limit = dump_.swap_limit;
     kill.lines = std::move(dump_.lines);
     kill.lines.push_back(std::move(dump_.oom_kill));
     if (dump_.manual) kill.constraint = OomConstraint::manual;
   }
   // A dump tells of one kill: the next line may be of another one whose dump was rate-limited.
   dump_ = Dump{};
-  if (!group_line_.empty()) kill.lines.push_back(group_line_);
+  if (!group_line_.empty()) {
+    kill.lines.push_back(group_line_);
+    kill.oom_memcg = group_limit_.oom_memcg;
+    kill.limit_cut = group_limit_.limit_cut;
+    kill.usage = group_limit_.usage;
+    kill.limit = group_limit_.limit;
+  } else {
+    last_ = {kill.oom_memcg, kill.limit_cut, kill.usage, kill.limit};
+  }
   kill.lines.push_back(record.text);
   kill.boottime = record.boottime;
   kill.sequence = record.sequence;
@@ -174,6 +206,7 @@ void OomLogReader::note_gap(const KmsgRecord& record) {
     if (last_sequence_) lost_ += gap_->count;
     dump_ = Dump{};  // what is missing may have been the end of one dump and the start of another
     group_line_.clear();
+    last_ = {};
   }
   last_sequence_ = record.sequence;
   last_boottime_ = record.boottime;

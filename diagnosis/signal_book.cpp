@@ -25,12 +25,16 @@ void SignalBook::lose(Usec now, std::uint64_t count) {
 
 SignalEvidence SignalBook::of(const std::set<pid_t>& targets, Usec from, Usec to) const {
   SignalEvidence found;
+  // A command that crashes at once is dead before its launcher, on a busy machine, has noted when
+  // it was started. No pid is used again so soon.
+  constexpr Usec kStartTakes{10'000'000};
+  const Usec launched = from - std::min(from, kStartTakes);
   // A kill takes this long at most to show as a death, on a machine that is not hung.
   constexpr Usec kKillTakes{2'000'000};
   const Usec killed_from = to > from + kKillTakes ? to - kKillTakes : from;
   found.watched = seen_from_ && *seen_from_ <= killed_from && (!seen_to_ || *seen_to_ >= to);
   for (const auto& record : records_) {
-    if (record.boottime < from || record.boottime > to) continue;
+    if (record.boottime < launched || record.boottime > to) continue;
     if (targets.contains(record.target)) found.records.push_back(record);
   }
   return found;

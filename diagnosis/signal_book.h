@@ -22,8 +22,8 @@ class SignalBook {
   // That some of before `now` were not seen.
   void lose(Usec now, std::uint64_t count);
 
-  // What was sent to these processes from `from` to `to`, oldest first. Clocks are the same, but a
-  // death is noticed after it.
+  // What was sent to these processes from `from`, when they were started as far as noticed, to
+  // `to`, oldest first. Clocks are the same, but a start and a death are noticed after they were.
   [[nodiscard]] SignalEvidence of(const std::set<pid_t>& targets, Usec from, Usec to) const;
   // How many of these moments were lost; 0: none.
   [[nodiscard]] std::uint64_t lost(Usec from, Usec to) const;

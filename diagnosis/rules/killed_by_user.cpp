@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "diagnosis/rules/rules.h"
+#include "diagnosis/rules/sender.h"
 
 namespace cgwarden::diagnosis::rules {
 namespace {
@@ -13,12 +14,25 @@ namespace {
 // the program's own doing.
 constexpr std::array kSentByUsers{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
+// The kernel's record names the process itself: no other has a part in it.
+Verdict killed_itself(const DeathCase& death) {
+  Verdict verdict = begin_sent(death, VerdictClass::killed_by_user);
+  verdict.answer =
+      fmt::format("{} by itself (pid {})", killed_text(death), death.evidence.main_pid);
+  verdict.advice.emplace_back("The reason is the program's own: see its last words and its log.");
+  return verdict;
+}
+
 }  // namespace
 
 std::optional<Verdict> killed_by_user(const DeathCase& death) {
   const auto& exit = death.only_init_seen ? death.evidence.init_exit : death.evidence.main_exit;
   if (!exit || exit->kind == MainExit::Kind::exited) return std::nullopt;
   if (std::ranges::find(kSentByUsers, exit->status) == kSentByUsers.end()) return std::nullopt;
+  const SignalSent* fatal = death.signal.fatal;
+  if (fatal != nullptr && fatal->by_process() && fatal->sender.pid == fatal->target) {
+    return killed_itself(death);
+  }
   // The kernel itself sends SIGKILL; only its counters' "no" leaves user space as the sender.
   const auto ruled_out = death.oom_ruled_out();
   const bool certain = exit->status != SIGKILL || (ruled_out && death.oom.conflicts.empty());

@@ -92,7 +92,8 @@ std::string victim_text(const Verdict& verdict) {
 
 LimitHit memory_limit(const CgroupEvidence& cgroup, const OomRecord* record) {
   LimitHit hit{cgroup.path, "memory.max", as_printed(cgroup.memory_max)};
-  if (record != nullptr && record->limit && record->oom_memcg == cgroup.path) {
+  if (record != nullptr && record->limit && !record->limit_cut &&
+      record->oom_memcg == cgroup.path) {
     hit.value = std::to_string(record->limit->value);
   }
   return hit;

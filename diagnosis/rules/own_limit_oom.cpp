@@ -58,25 +58,42 @@ bool advise_left_over(const LeftOver& left, Verdict& verdict) {
   return true;
 }
 
-// The limit of swap was reached first: what could have gone there stayed.
-void add_swap(const CgroupEvidence& payload, Verdict& verdict) {
-  if (!payload.before.swap_events || !payload.after.swap_events || !payload.memory_swap_max ||
-      is_max(*payload.memory_swap_max)) {
-    return;
-  }
-  const auto refused = rise(payload.before.swap_events->fail, payload.after.swap_events->fail);
+// The log's own figures: what the victim had there is free again when the counters are read.
+bool swap_was_full(const OomRecord* record, Bytes limit) {
+  return record != nullptr && record->swap_usage && record->swap_limit == limit &&
+         record->swap_usage->value >= limit.value;
+}
+
+// The limit of swap was reached first: what could have gone there stayed. The kernel counts only
+// pages that it tried to put there, and it does not try with a cgroup whose swap is full.
+void add_swap(const DeathCase& death, Verdict& verdict) {
+  const CgroupEvidence& payload = *death.payload;
+  if (!payload.memory_swap_max || is_max(*payload.memory_swap_max)) return;
   const Bytes limit = std::get<Bytes>(*payload.memory_swap_max);
-  if (!refused || *refused == 0 || limit.value == 0) return;
-  verdict.evidence.push_back(
-      {"memory.swap.events", payload.path, fmt::format("fail +{}", *refused)});
-  verdict.contributing.push_back(
-      fmt::format("its swap was used up as well: memory.swap.max = {}, {} pages were refused",
-                  human_bytes(limit), *refused));
+  if (limit.value == 0) return;
+  std::uint64_t refused = 0;
+  if (payload.before.swap_events && payload.after.swap_events) {
+    refused = rise(payload.before.swap_events->fail, payload.after.swap_events->fail).value_or(0);
+  }
+  const bool full = swap_was_full(death.oom.record, limit);
+  if (refused == 0 && !full) return;
+  std::string text = "its swap was used up as well: memory.swap.max = " + human_bytes(limit);
+  if (full) {
+    verdict.evidence.push_back({"kmsg", fmt::format("seq {}", death.oom.record->sequence),
+                                fmt::format("swap: usage {} bytes, limit {}",
+                                            death.oom.record->swap_usage->value, limit.value)});
+  }
+  if (refused > 0) {
+    verdict.evidence.push_back(
+        {"memory.swap.events", payload.path, fmt::format("fail +{}", refused)});
+    text += fmt::format(", {} pages were refused", refused);
+  }
+  verdict.contributing.push_back(std::move(text));
 }
 
 void advise(const DeathCase& death, Verdict& verdict) {
   const CgroupEvidence& payload = *death.payload;
-  add_swap(payload, verdict);
+  add_swap(death, verdict);
   if (advise_left_over(left_over(payload, *verdict.limit), verdict)) return;
   verdict.advice.push_back(
       "If the program needs this much, raise memory.max; if its memory grows without end it is a "
@@ -116,7 +133,7 @@ std::optional<Verdict> nested_limit_oom(const DeathCase& death) {
   if (death.oom.cause != OomCause::nested_limit) return std::nullopt;
   Verdict verdict = begin_oom(death, VerdictClass::oom_nested_limit);
   const OomRecord* record = death.oom.record;
-  const bool named = record != nullptr && !record->oom_memcg.empty();
+  const bool named = record != nullptr && !record->oom_memcg.empty() && !record->limit_cut;
   const std::string where = named ? record->oom_memcg : "a cgroup below " + death.payload->path;
   if (named) {
     verdict.limit = LimitHit{where, "memory.max", ""};

@@ -57,6 +57,12 @@ void quote_signal(const SignalSent& record, Verdict& verdict) {
                    record.group ? 1 : 0, result_text(record.result), sender_text(record.sender))});
 }
 
+bool ignored_by_pid1(const DeathCase& death, const SignalSent& term) {
+  const DeathEvidence& evidence = death.evidence;
+  return !term.delivered() && (term.target_is_namespace_init ||
+                               (evidence.main_is_pid1 && term.target == evidence.main_pid));
+}
+
 Verdict begin_sent(const DeathCase& death, VerdictClass verdict_class) {
   Verdict verdict = death.begin(verdict_class, Confidence::proven);
   const auto& signal = death.signal;

@@ -14,6 +14,8 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] Actor actor_of(const ProcessSeen& sender);
 // One line per record: "signal:signal_generate | pid 77 | SIGKILL, code 0, group 1, ...".
 void quote_signal(const SignalSent& record, Verdict& verdict);
+// Was this SIGTERM ignored because its target is PID 1 of a pid namespace and has no handler?
+[[nodiscard]] bool ignored_by_pid1(const DeathCase& death, const SignalSent& term);
 // What a verdict of a signal by a process begins with: proven by the kernel's record, the record
 // quoted, OOM ruled out or contributing.
 [[nodiscard]] Verdict begin_sent(const DeathCase& death, VerdictClass verdict_class);

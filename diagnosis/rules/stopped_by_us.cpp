@@ -36,8 +36,7 @@ std::optional<Verdict> stopped_by_us(const DeathCase& death) {
   }
   if (const auto* fatal = death.signal.origin) quote_signal(*fatal, verdict);
   const SignalSent* term = death.signal.earlier_term;
-  const bool nobody_handles =
-      term != nullptr && !term->delivered() && term->target_is_namespace_init;
+  const bool nobody_handles = term != nullptr && ignored_by_pid1(death, *term);
   if (actions.size() > 1) {
     verdict.contributing.push_back(fmt::format("it did not end on {}; {} followed",
                                                signal_name(actions.front().signal),

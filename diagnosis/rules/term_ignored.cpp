@@ -12,7 +12,7 @@ std::optional<Verdict> term_ignored(const DeathCase& death) {
   const SignalSent* term = death.signal.earlier_term;
   if (!death.signal.by_process() || term == nullptr) return std::nullopt;
   const SignalSent& kill = *death.signal.origin;
-  const bool pid1 = !term->delivered() && term->target_is_namespace_init;
+  const bool pid1 = ignored_by_pid1(death, *term);
   Verdict verdict =
       begin_sent(death, pid1 ? VerdictClass::term_ignored_by_pid1 : VerdictClass::term_ignored);
   quote_signal(*term, verdict);

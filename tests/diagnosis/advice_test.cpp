@@ -57,6 +57,19 @@ TEST(AdviceTest, SwapThatWasUsedUpIsSaid) {
   EXPECT_THAT(joined(diagnose(scenario.death).contributing), Not(HasSubstr("swap")));
 }
 
+// The kernel does not even try to put a page into swap that is full, so that none is refused.
+TEST(AdviceTest, SwapThatWasFullAtTheKillIsSaid) {
+  auto record = Scenario::kill_of(kMain);
+  record.swap_usage = Bytes{16U << 20};
+  record.swap_limit = Bytes{16U << 20};
+  auto scenario = Scenario().kill_counted(0).logged(record);
+  scenario.payload().memory_swap_max = LimitOf<Bytes>(Bytes{16U << 20});
+  EXPECT_THAT(diagnose(scenario.death).contributing,
+              Contains(HasSubstr("its swap was used up as well: memory.swap.max = 16.0 MiB")));
+  scenario.death.oom_records.front().swap_usage = Bytes{15U << 20};
+  EXPECT_THAT(joined(diagnose(scenario.death).contributing), Not(HasSubstr("swap")));
+}
+
 TEST(AdviceTest, TheLargestProcessesAreShownAndGiveAVictimItsSize) {
   auto scenario = Scenario().kill_counted(0);
   scenario.death.before_death = {{kMain, "leaker", Bytes{48U << 20}},

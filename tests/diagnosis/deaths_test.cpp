@@ -65,6 +65,10 @@ std::vector<Row> rows() {
           Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner")),
       V::oom_nested_limit, C::proven, {"the workload itself set on " + kPayload + "/inner"},
       {"own limit", "machine"});
+  auto cut = Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner");
+  cut.limit_cut = true;
+  row("NestedLimitOfALongPath", Scenario().nested_kill_counted().logged(cut), V::oom_nested_limit,
+      C::proven, {"a cgroup below " + kPayload}, {"own limit", "machine", "inner was reached"});
   row("NestedLimitWithoutLog", Scenario().nested_kill_counted(), V::oom_nested_limit, C::likely,
       {"a cgroup below " + kPayload}, {"own limit", "machine"});
   row("ChildOomMainExits137",

@@ -220,6 +220,28 @@ TEST(SignalsTest, ATermThatItOutlivedBelongsToTheStory) {
          {"PID 1 of a pid namespace has no default action"});
 }
 
+// Who looks PID 1 up in /proc may come too late.
+TEST(SignalsTest, TheLaunchKnowsWhoIsPid1) {
+  auto term = sent(SIGTERM, kMain, kKilled - Usec{500'000});
+  term.result = 1;
+  auto scenario = with({term, sent(SIGKILL)});
+  scenario.death.main_is_pid1 = true;
+  expect(scenario, VerdictClass::term_ignored_by_pid1, Confidence::proven,
+         {"PID 1 of a pid namespace has no default action"});
+}
+
+TEST(SignalsTest, WhoKillsItselfIsNotSomebodyElse) {
+  auto own = sent(SIGKILL);
+  own.sender.pid = kMain;
+  const auto verdict = diagnose(with({own}).death);
+  EXPECT_EQ(verdict.verdict, VerdictClass::killed_by_user);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);
+  EXPECT_THAT(verdict.answer, HasSubstr("by itself"));
+  ASSERT_TRUE(verdict.actor);
+  EXPECT_EQ(verdict.actor->pid, kMain);
+  EXPECT_THAT(all_text(verdict), Not(HasSubstr("was not recorded")));
+}
+
 TEST(SignalsTest, AFaultIsToldFromTheSameSignalOfAnother) {
   auto fault = sent(SIGSEGV);
   fault.code = 1;
@@ -277,6 +299,15 @@ TEST(SignalBookTest, KeepsTheNewestAndKnowsSinceWhen) {
   // What was pushed out may have killed one that died then.
   EXPECT_FALSE(book.of({7}, Usec{0}, Usec{11'000'000}).watched);
   EXPECT_TRUE(book.of({8}, Usec{0}, Usec{40'000'000}).records.empty());
+}
+
+// A command can be dead before its launcher has noted down when it started.
+TEST(SignalBookTest, ASignalFromBeforeTheNotedStartIsOfThatRun) {
+  SignalBook book;
+  book.begin(Usec{0});
+  book.add(sent(SIGSEGV, 7, Usec{9'800'000}));
+  EXPECT_EQ(book.of({7}, Usec{10'000'000}, Usec{10'100'000}).records.size(), 1U);
+  EXPECT_EQ(book.of({7}, Usec{60'000'000}, Usec{60'100'000}).records.size(), 0U);
 }
 
 TEST(SignalBookTest, KnowsWhenSomeWereLost) {

@@ -109,11 +109,11 @@ class Scenario:
 
     # --- commands
 
+    def command(self, *words):
+        return [CGWARDEN, "--runtime-dir", f"{self.work}/run", "--state-dir", f"{self.work}/state", *words]
+
     def cli(self, *words, check=False, timeout=60):
-        return self.guest.run(
-            [CGWARDEN, "--runtime-dir", f"{self.work}/run", "--state-dir", f"{self.work}/state", *words],
-            check=check, timeout=timeout,
-        )
+        return self.guest.run(self.command(*words), check=check, timeout=timeout)
 
     def why(self, name):
         """The verdict of `why --json`, and the text of `why`."""

@@ -8,3 +8,10 @@ foreach(kernel 6.1 6.12)
       LABELS kernel TIMEOUT 1200 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})
   endforeach()
 endforeach()
+
+# What the workloads of the scenario matrix do (matrix/).
+add_executable(matrix_deed ${CMAKE_CURRENT_LIST_DIR}/matrix/deed.cpp)
+set_target_properties(matrix_deed PROPERTIES OUTPUT_NAME deed)
+if(NOT CGWARDEN_SANITIZE)
+  target_link_options(matrix_deed PRIVATE -static)
+endif()

@@ -1,0 +1,35 @@
+"""The order in which the scenarios are run, those of a batch at once."""
+
+import dataclasses
+
+from matrix import ends, hostile, memory, stalls
+from matrix.case import Case
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    name: str
+    title: str
+    cases: list[Case]
+    around: str = ""  # of Run: what happens to the agent meanwhile
+
+
+BATCHES = [
+    Batch("exits", "Exits", ends.EXITS),
+    Batch("faults", "Faults and limits of the process", ends.FAULTS),
+    Batch("kills", "Kills", ends.KILLS),
+    Batch("oom", "Out of memory", memory.FIRST),
+    Batch("oom2", "Out of memory, with more to it", memory.SECOND),
+    Batch("oom3", "Out of memory, inside", memory.THIRD),
+    Batch("stalls", "Stalls", stalls.FIRST),
+    Batch("forged", "Forged evidence", hostile.FORGED),
+    Batch("names", "Names that are hard to read", hostile.NAMES),
+    Batch("units", "Units, which are nobody's workload", hostile.FOREIGN),
+    Batch("outage", "While the agent is dead", hostile.OUTAGE, "without_agent"),
+    Batch("storms", "Kill storms", hostile.STORMS),
+    Batch("flood", "A kernel log that is overwritten", hostile.FLOODED, "with_flood"),
+    Batch("sysrq", "By hand", memory.MANUAL),
+    Batch("global", "The whole machine", memory.GLOBAL),
+    # The last one: it floods the kernel log.
+    Batch("wedge", "Out of memory with nobody to kill", stalls.WEDGE),
+]

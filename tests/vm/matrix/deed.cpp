@@ -1,0 +1,173 @@
+// One way to live or to die, for the workloads of the scenario matrix: deed WORD [ARGUMENT...]
+// [WORD...]. Words that only prepare (named, adj, after) are followed by another one. Static: it
+// runs in a root file system with nothing else in it.
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace {
+
+constexpr std::size_t kMebibyte = 1U << 20U;
+
+[[noreturn]] void stay() {
+  for (;;) ::pause();
+}
+
+int failed(const char* what) {
+  std::fprintf(stderr, "deed: %s: %s\n", what, std::strerror(errno));
+  return 1;
+}
+
+bool take(std::size_t mebibytes) {
+  for (std::size_t taken = 0; taken < mebibytes; ++taken) {
+    void* block =
+        ::mmap(nullptr, kMebibyte, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) return false;
+    std::memset(block, 0x5a, kMebibyte);
+  }
+  return true;
+}
+
+int eat(const char* mebibytes) {
+  if (!take(std::strtoul(mebibytes, nullptr, 10))) return failed("mmap");
+  std::puts("fed");
+  std::fflush(stdout);
+  stay();
+}
+
+int fill(const char* path, const char* mebibytes) {
+  const int fd = ::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return failed(path);
+  const std::string block(kMebibyte, 'x');
+  for (auto left = std::strtoul(mebibytes, nullptr, 10) * kMebibyte; left > 0;) {
+    // Up to a limit it writes a part; what comes after it fails.
+    const ssize_t written = ::write(fd, block.data(), std::min(left, block.size()));
+    if (written < 0) return failed(path);
+    left -= static_cast<std::size_t>(written);
+  }
+  ::close(fd);
+  return 0;
+}
+
+int fork_some(const char* count) {
+  for (auto left = std::strtoul(count, nullptr, 10); left > 0; --left) {
+    const pid_t child = ::fork();
+    if (child == 0) stay();
+    if (child < 0) std::fprintf(stderr, "deed: fork: %s\n", std::strerror(errno));
+  }
+  stay();
+}
+
+int open_all() {
+  while (::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
+  }
+  return failed("/dev/null");
+}
+
+int fault(std::string_view word) {
+  // Both volatile: a division of 1 becomes comparisons.
+  volatile int seven = 7;
+  volatile int zero = 0;
+  volatile int* nowhere = nullptr;
+  if (word == "segv") return *nowhere;
+  if (word == "fpe") {
+    std::signal(SIGFPE, SIG_DFL);
+    return seven / zero;
+  }
+  if (word == "abort") std::abort();
+  if (word == "bus") {
+    const int fd = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) return failed("/tmp");
+    auto* beyond = static_cast<volatile char*>(
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    return *beyond;
+  }
+  __builtin_trap();  // ill
+}
+
+int forbidden(std::string_view how) {
+  const std::uint32_t action = how == "trap" ? SECCOMP_RET_TRAP : SECCOMP_RET_KILL_PROCESS;
+  std::array<sock_filter, 4> rules{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, action),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    return failed("seccomp");
+  }
+  (void)::syscall(SYS_getppid);
+  return failed("getppid was allowed");
+}
+
+int adjust(const char* value) {
+  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return failed("oom_score_adj");
+  const bool written = ::write(fd, value, std::strlen(value)) > 0;
+  ::close(fd);
+  return written ? 0 : failed("oom_score_adj");
+}
+
+// The opener of the gate makes the file.
+void wait_for(const char* path) {
+  while (::access(path, F_OK) != 0) ::usleep(50'000);
+}
+
+int act(int count, char** words) {
+  if (count == 0) return 2;
+  const std::string_view word = words[0];
+  if (word == "named" && count > 2) {
+    ::prctl(PR_SET_NAME, words[1]);
+    return act(count - 2, words + 2);
+  }
+  if (word == "adj" && count > 2) {
+    const int code = adjust(words[1]);
+    return code != 0 ? code : act(count - 2, words + 2);
+  }
+  if (word == "after" && count > 2) {
+    wait_for(words[1]);
+    return act(count - 2, words + 2);
+  }
+  if (word == "eat" && count == 2) return eat(words[1]);
+  if (word == "fill" && count == 3) return fill(words[1], words[2]);
+  if (word == "fork" && count == 2) return fork_some(words[1]);
+  if (word == "exit" && count == 2) return std::atoi(words[1]);
+  if (word == "forbidden" && count == 2) return forbidden(words[1]);
+  if (word == "files") return open_all();
+  if (word == "spin") {
+    for (;;) asm volatile("");
+  }
+  if (word == "deaf") {
+    std::signal(SIGTERM, SIG_IGN);
+    stay();
+  }
+  if (word == "stay") stay();
+  for (const std::string_view one : {"segv", "ill", "fpe", "bus", "abort"}) {
+    if (word == one) return fault(word);
+  }
+  std::fprintf(stderr, "deed: what is %s?\n", words[0]);
+  return 2;
+}
+
+}  // namespace
+
+int main(int count, char** words) { return act(count - 1, words + 1); }

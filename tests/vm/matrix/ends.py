@@ -1,0 +1,97 @@
+"""Deaths without the OOM killer."""
+
+from matrix.case import NO_OOM, NO_USER, OPEN, Case, deed, shell
+
+NEVER = (*NO_OOM, *NO_USER)
+
+
+def ended(name, story, command, code, **more):
+    more.setdefault("never", NEVER)
+    return Case(name, story, command, "EXITED", says=(f"exit code {code}", *more.pop("says", ())), **more)
+
+
+def fault(word, expected, **more):
+    return Case(word, f"the program: {word}", deed(*word.split("-")), expected, never=NEVER, **more)
+
+
+def exec_failed(name, story, command, *says):
+    return Case(name, story, command, "EXEC_FAILED", says=("was never started", *says), never=NEVER)
+
+
+EXITS = [
+    ended("exit-0", "ends with 0", deed("exit", "0"), 0),
+    ended("exit-1", "ends with 1", deed("exit", "1"), 1),
+    ended("exit-137", "ends with 137 by itself", deed("exit", "137"), 137, exit_code_lies=True),
+    ended("exit-143", "ends with 143 by itself", deed("exit", "143"), 143, exit_code_lies=True),
+    ended("exit-126", "a shell that may not run its command", shell("/tmp/plain"), 126, says=("not executable",)),
+    ended("exit-127", "a shell that does not find its command", shell("no-such-thing"), 127, says=("not found",)),
+    ended("asked", "ends by itself, having been sent SIGTERM", shell("trap 'exit 3' TERM; while :; do sleep 0.1; done"), 3,
+          deed="sleep 0.5; kill -15 {pid}; sleep 1", says=("it had been sent SIGTERM by",), never=NO_OOM),
+    exec_failed("exec-enoent", "a command that is not there", ("/bin/no-such-program",), "/bin/no-such-program"),
+    exec_failed("exec-eacces", "a command that may not be executed", ("/tmp/plain",), "Permission denied"),
+    exec_failed("exec-loader", "a script whose interpreter is missing", ("/tmp/script",), "/no/such/interpreter"),
+    exec_failed("exec-format", "a file that is no program", ("/tmp/garbage",), "Exec format error"),
+]
+
+FAULTS = [
+    fault("segv", "SEGFAULT"),
+    fault("ill", "ILLEGAL_INSTRUCTION"),
+    fault("fpe", "ARITHMETIC_FAULT"),
+    fault("bus", "BUS_ERROR"),
+    fault("abort", "ABORTED"),
+    fault("forbidden-kill", "SECCOMP_VIOLATION"),
+    fault("forbidden-trap", "SECCOMP_VIOLATION"),
+    Case("rlimit-cpu", "RLIMIT_CPU", shell("ulimit -t 1; exec deed spin"), "RLIMIT_EXCEEDED", ("strong",),
+         says=("RLIMIT_CPU",), never=NEVER),
+    Case("rlimit-fsize", "RLIMIT_FSIZE", shell("ulimit -f 8; exec deed fill /tmp/big 1"), "RLIMIT_EXCEEDED", ("strong",),
+         says=("RLIMIT_FSIZE",), never=NEVER),
+    ended("rlimit-as", "RLIMIT_AS: the kernel leaves no trace of it", shell("ulimit -v 32768; exec deed eat 64"), 1,
+          says=("likely RLIMIT_AS",)),
+    ended("rlimit-nofile", "RLIMIT_NOFILE: no trace", shell("ulimit -n 16; exec deed files"), 1,
+          says=("likely RLIMIT_NOFILE",)),
+    ended("full-disk", "a full file system: no trace", deed("fill", "/tiny/big", "4"), 1,
+          extra="mounts: [{source: /run/matrix/tiny, destination: /tiny}]\n", says=("likely a full disk",)),
+]
+
+
+def killed(name, story, how, expected="KILLED_BY_USER", command=deed("stay"), **more):
+    more.setdefault("never", NO_OOM)
+    return Case(name, story, command, expected, deed=how, **more)
+
+
+KILLS = [
+    killed("kill-9", "kill -9 by an operator", "kill -9 {pid}; sleep 1", says=("SIGKILL", "sent by pid")),
+    killed("kill-15", "kill -15 by an operator", "kill -15 {pid}; sleep 1", says=("SIGTERM", "sent by pid"),
+           command=shell("while :; do sleep 0.1; done")),
+    killed("kill-11", "kill -11 by an operator", "kill -11 {pid}; sleep 1", says=("SIGSEGV", "sent by pid"),
+           never=(*NO_OOM, "crashed")),
+    killed("kill-6", "kill -6 by an operator", "kill -6 {pid}; sleep 1", says=("SIGABRT", "sent by pid"),
+           never=(*NO_OOM, "crashed")),
+    killed("kill-cgroup", "1 written to its cgroup.kill", "echo 1 > {payload}/cgroup.kill; sleep 1",
+           "KILLED_BY_CGROUP_KILL", subject="cgroup", says=("cgroup.kill",)),
+    killed("kill-deaf", "SIGTERM, which it ignores, then SIGKILL",
+           "sleep 1; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 0.5", "TERM_IGNORED", command=deed("deaf"),
+           says=("ignores SIGTERM",), never=(*NO_OOM, "PID 1")),
+    killed("kill-pid1", "SIGTERM to a PID 1 without a handler, then SIGKILL",
+           "kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 0.5", "TERM_IGNORED_BY_PID1", extra="init: false\n",
+           says=("no default action",)),
+    killed("kill-init", "kill -9 of the PID 1 of its pid namespace", "kill -9 {init}; sleep 1",
+           says=("PID 1", "sent by pid"), subject="cgroup"),
+    killed("kill-frozen", "kill -9 while it is frozen",
+           "echo 1 > {payload}/cgroup.freeze; sleep 0.5; kill -9 {pid}; sleep 1; echo 0 > {payload}/cgroup.freeze",
+           says=("SIGKILL", "sent by pid")),
+    killed("kill-stopped", "SIGSTOP, and kill -9", "kill -STOP {pid}; sleep 0.5; kill -9 {pid}; sleep 1",
+           says=("SIGKILL", "sent by pid"), never=(*NO_OOM, "SIGTERM")),
+    killed("kill-child", "its own child kills it", OPEN, says=("SIGKILL", "{payload}"),
+           command=shell("me=$$; (deed after GATE exit 0; kill -9 $me; sleep 1) & wait; sleep 1000")),
+    killed("kill-slow", "a watchdog kills it, as it is throttled",
+           "until [ $(sed -n 's/nr_throttled //p' {payload}/cpu.stat) -ge 15 ]; do sleep 0.2; done; kill -9 {pid}; sleep 1",
+           "KILLED_BY_WATCHDOG", command=deed("spin"), resources="{cpu: {max: 10ms/100ms}}", confidence=("strong",),
+           says=("throttled in", "cpu.max")),
+    Case("kill-self", "it sends itself SIGKILL", shell("kill -9 $$"), "KILLED_BY_USER", says=("SIGKILL by itself",),
+         never=NO_OOM),
+    Case("pipe", "it writes to a pipe that nobody reads", shell("exec 3>/tmp/pipe.fifo; deed after GATE exit 0; echo x >&3"),
+         "UNKNOWN", ("unknown",), says=("SIGPIPE",), never=NEVER,
+         deed="exec 4<{tmp}/pipe.fifo; sleep 0.3; exec 4<&-; " + OPEN),
+]
+
