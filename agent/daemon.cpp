@@ -43,13 +43,8 @@ Result<cgroup::Tree> open_tree(const Options& options) {
   return cgroup::Tree::open(mounts.cgroup2_mount_point);
 }
 
-std::string this_boot_id() {
-  const auto id = read_file("/proc/sys/kernel/random/boot_id", 4096);
-  return id ? std::string(trim(*id)) : "";
-}
-
 std::uint64_t this_boot() {
-  const std::string id = this_boot_id();
+  const std::string id = boot_id();
   return id.empty() ? 0 : boot_number(id);
 }
 
@@ -93,6 +88,7 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
 Status Daemon::open_runtime() {
   CGW_ASSIGN(loop_, EventLoop::create());
   CGW_TRY(open_signals());
+  begin_boot();
   counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
   CGW_TRY(node_book_.load(store_, self_metrics_));
@@ -141,13 +137,18 @@ Status Daemon::open_runtime() {
           .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
       [this](const PressureWatch::Fired& fired) { pressure_fired(fired); });
   if (systemd_running && options_.bus != Bus::off && ::geteuid() == 0) {
-    unit_watch_ = UnitWatch::start(*loop_, clock_, self_metrics_,
-                                   [this](const UnitTracker::News& news) { units_changed(news); });
+    unit_watch_ = UnitWatch::start(
+        *loop_, clock_, self_metrics_,
+        [this](const UnitTracker::News& news) { units_changed(news); },
+        [this](const std::string& cgroup, const std::string& reason) {
+          oomd_killed(cgroup, reason);
+        });
+    run_ends_.systemd_tells(true);
   }
   watch_directories();
   // Last: it is a thread, and what comes before may refuse to start.
   if (options_.recorder.enabled) {
-    recorder_ = std::make_unique<Recorder>(options_, this_boot_id(), clock_);
+    recorder_ = std::make_unique<Recorder>(options_, boot_id(), clock_);
   }
   return {};
 }
@@ -171,27 +172,6 @@ Status Daemon::open_signals() {
 Status Daemon::open_endpoint() {
   CGW_ASSIGN(endpoint_, WebEndpoint::open(options_, *loop_, self_metrics_));
   return {};
-}
-
-void Daemon::open_kernel_log() {
-  auto opened = KernelLog::open();
-  if (!opened) {
-    kernel_log_fault_ = opened.error().sentence();
-    log::warning("kernel_log_off", {{"error", kernel_log_fault_},
-                                    {"effect", "verdicts have no victim pid and size"}});
-    return;
-  }
-  kernel_log_.emplace(std::move(*opened));
-  const auto drain = [this](std::uint32_t) {
-    if (const Status drained = kernel_log_->drain(); !drained) {
-      kernel_log_watch_ = {};
-      kernel_log_fault_ = drained.error().sentence();
-      log::warning("kernel_log_off", {{"error", kernel_log_fault_}});
-    }
-  };
-  drain(0);
-  auto watch = loop_->add(kernel_log_->fd(), EPOLLIN, drain);
-  if (watch) kernel_log_watch_ = std::move(*watch);
 }
 
 void Daemon::open_bus() {
@@ -352,9 +332,13 @@ void Daemon::launch_new_workloads() {
 }
 
 Status Daemon::run() {
+  tell_of_earlier_boots();
+  adopting_ = true;
   supervisor_->adopt();
+  adopting_ = false;
   launch_new_workloads();
   forget_strange_counters();
+  CGW_TRY(start_keeping());
   // The first sample before READY=1: who waits for the start finds metrics at once.
   CGW_TRY(sampling_->start());
   // Not from the tick: the interval may be longer than the service manager's patience.
@@ -377,6 +361,8 @@ Status Daemon::run() {
              diagnosis::message_id(diagnosis::EventKind::agent_stopped));
   tell_of_agent(diagnosis::EventKind::agent_stopped,
                 "the agent ended as asked; workloads that run on: " + workloads);
+  keep_evidence();
+  (void)store_running(true);  // said in the log
   events_->flush();
   recorder_.reset();
   return ran;

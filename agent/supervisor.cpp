@@ -259,6 +259,7 @@ std::vector<Supervisor::Running> Supervisor::running() const {
                     .incarnation = managed->note.incarnation,
                     .payload = managed->payload,
                     .main_pid = managed->status ? managed->status->main_pid : -1,
+                    .started = managed->status ? managed->status->started : TimePoint{},
                     .workload = &managed->workload});
   }
   return list;

@@ -124,6 +124,7 @@ class Supervisor {
     unsigned incarnation = 0;
     std::string payload;  // cgroup path
     pid_t main_pid = -1;  // host pid of the command
+    TimePoint started = {};
     const policy::Workload* workload = nullptr;
   };
   [[nodiscard]] std::vector<Running> running() const;

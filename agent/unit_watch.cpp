@@ -88,11 +88,13 @@ struct UnitWatch::Impl {
   void retry_later();
   void subscribe();
   void changed(sdbus::Message& message);
+  void oomd_signalled(sdbus::Message& message);
 
   EventLoop* loop = nullptr;
   const Clock* clock = nullptr;
   exporters::SelfMetrics* metrics = nullptr;
   Told told;
+  OomdKilled oomd_killed;
   UnitTracker tracker;
   bool said = false;
   // In the order of their dependence: the last is destroyed first.
@@ -121,6 +123,10 @@ Status UnitWatch::Impl::connect() {
               kUnits + "',arg0='" + interface + "'",
           [this](sdbus::Message& message) { changed(message); }));
     }
+    matches.push_back(connection->addMatch(
+        "type='signal',sender='org.freedesktop.oom1',interface='org.freedesktop.oom1.Manager',"
+        "member='Killed'",
+        [this](sdbus::Message& message) { oomd_signalled(message); }));
     // A systemd that was executed anew has forgotten who subscribed.
     matches.push_back(connection->addMatch(
         "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" +
@@ -212,16 +218,29 @@ void UnitWatch::Impl::changed(sdbus::Message& message) {
   }
 }
 
+void UnitWatch::Impl::oomd_signalled(sdbus::Message& message) {
+  try {
+    std::string cgroup;
+    std::string reason;
+    message >> cgroup >> reason;
+    oomd_killed(cgroup, reason);
+  } catch (const sdbus::Error& error) {
+    log::debug("oomd_signal_refused", {{"error", error.getMessage()}});
+  }
+}
+
 UnitWatch::UnitWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 UnitWatch::~UnitWatch() { impl_->disconnect(); }
 
 std::unique_ptr<UnitWatch> UnitWatch::start(EventLoop& loop, const Clock& clock,
-                                            exporters::SelfMetrics& metrics, Told told) {
+                                            exporters::SelfMetrics& metrics, Told told,
+                                            OomdKilled oomd_killed) {
   auto impl = std::make_unique<Impl>();
   impl->loop = &loop;
   impl->clock = &clock;
   impl->metrics = &metrics;
   impl->told = std::move(told);
+  impl->oomd_killed = std::move(oomd_killed);
   impl->tracker = UnitTracker(monotonic_now());
   if (const Status connected = impl->connect(); !connected) impl->lost(connected.error());
   return std::unique_ptr<UnitWatch>(new UnitWatch(std::move(impl)));

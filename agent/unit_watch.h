@@ -15,9 +15,13 @@ namespace cgwarden::agent {
 class UnitWatch {
  public:
   using Told = std::function<void(const UnitTracker::News& news)>;
+  // systemd-oomd killed a cgroup, as its signal Killed says; `reason`: "memory-used" (want of
+  // memory and swap) or "memory-pressure".
+  using OomdKilled = std::function<void(const std::string& cgroup, const std::string& reason)>;
   // All must outlive it. Without a bus or systemd it says so, and tries again every 5 s.
   [[nodiscard]] static std::unique_ptr<UnitWatch> start(EventLoop& loop, const Clock& clock,
-                                                        exporters::SelfMetrics& metrics, Told told);
+                                                        exporters::SelfMetrics& metrics, Told told,
+                                                        OomdKilled oomd_killed);
   UnitWatch(const UnitWatch&) = delete;
   UnitWatch& operator=(const UnitWatch&) = delete;
   ~UnitWatch();

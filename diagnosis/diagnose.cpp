@@ -91,12 +91,14 @@ void make_sentences_printable(Verdict& verdict) {
 Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
   static constexpr std::array kRules{rules::exec_failed,
+                                     rules::machine_restarted,
                                      rules::stopped_by_us,
                                      rules::own_limit_oom,
                                      rules::nested_limit_oom,
                                      rules::ancestor_limit_oom,
                                      rules::global_oom,
                                      rules::unresolved_oom,
+                                     rules::systemd_result,
                                      rules::killed_by_oomd,
                                      rules::killed_by_cgroup_kill,
                                      rules::term_ignored,
@@ -106,13 +108,18 @@ Verdict diagnose(const DeathEvidence& evidence) {
                                      rules::rlimit_exceeded,
                                      rules::fault_signal,
                                      rules::killed_by_user,
-                                     rules::exited};
+                                     rules::exited,
+                                     rules::agent_restarted};
   std::optional<Verdict> found;
   for (const auto rule : kRules) {
     found = rule(death);
     if (found) break;
   }
   Verdict verdict = found ? std::move(*found) : unknown(death);
+  if (evidence.unit_end) {
+    verdict.evidence.push_back(
+        {"systemd", evidence.unit_end->unit, quote_unit_end(*evidence.unit_end)});
+  }
   add_throttling(death, verdict);
   add_own_actions(death, verdict);
   add_asked_to_end(death, verdict);

@@ -53,6 +53,8 @@ class SelfMetrics {
   };
   void recorder(const Recorded& recorded);
   void kmsg_lost(std::uint64_t records);
+  // In all, since the agent began.
+  void kmsg_dropped(std::uint64_t lines);
   void identity_errors(std::size_t files);
   void subjects_dropped(std::size_t count);
   // Whether the kernel's OOM events can be read.
