@@ -105,6 +105,7 @@ class Daemon final : public Control, private SupervisorListener {
   void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
   void observe_ends(const cgroup::Snapshot& snapshot);
   [[nodiscard]] diagnosis::Verdict verdict_of(RunEnds::Decided end) const;
+  void announce_end(const RunEnds::Decided& end, const diagnosis::Verdict& verdict);
   void store_foreign_verdicts(const std::vector<diagnosis::Verdict>& verdicts);
   void tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload);
   void store_death(const diagnosis::Verdict& verdict);

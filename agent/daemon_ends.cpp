@@ -126,28 +126,39 @@ void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
   const auto records = [&](Usec from, Usec to) {
     return kernel_log_of({from, {}}, {to, {}}).kills;
   };
-  std::vector<Verdict> bad;
-  for (const auto& end : run_ends_.take(now.boottime, records)) {
+  struct Bad {
+    RunEnds::Decided end;
+    Verdict verdict;
+  };
+  std::vector<Bad> bad;
+  std::vector<Verdict> verdicts;
+  for (auto& end : run_ends_.take(now.boottime, records)) {
     Verdict verdict = verdict_of(end);
     subjects_.died(end.subject, verdict.verdict, now);
     if (is_fine(verdict, end)) continue;
-    const bool of_unit = end.subject.kind == identity::Subject::Kind::unit;
-    log::event(log::Level::info, of_unit ? "unit_died" : "container_died",
-               {{of_unit ? "unit" : "container", printable(end.subject.name)},
-                {"verdict", std::string(to_string(verdict.verdict))},
-                {"confidence", std::string(to_string(verdict.confidence))},
-                {"answer", verdict.answer}},
-               message_id(diagnosis::EventKind::death));
-    diagnosis::Event event{.kind = diagnosis::EventKind::death,
-                           .when = verdict.when,
-                           .cgroup = end.cgroup,
-                           .verdict = std::string(to_string(verdict.verdict)),
-                           .text = verdict.answer};
-    (of_unit ? event.unit : event.container) = end.subject.name;
-    tell(std::move(event));
-    bad.push_back(std::move(verdict));
+    verdicts.push_back(verdict);
+    bad.push_back({std::move(end), std::move(verdict)});
   }
-  store_foreign_verdicts(bad);
+  // Who reads of it finds it in the store.
+  store_foreign_verdicts(verdicts);
+  for (const auto& [end, verdict] : bad) announce_end(end, verdict);
+}
+
+void Daemon::announce_end(const RunEnds::Decided& end, const Verdict& verdict) {
+  const bool of_unit = end.subject.kind == identity::Subject::Kind::unit;
+  log::event(log::Level::info, of_unit ? "unit_died" : "container_died",
+             {{of_unit ? "unit" : "container", printable(end.subject.name)},
+              {"verdict", std::string(to_string(verdict.verdict))},
+              {"confidence", std::string(to_string(verdict.confidence))},
+              {"answer", verdict.answer}},
+             message_id(diagnosis::EventKind::death));
+  diagnosis::Event event{.kind = diagnosis::EventKind::death,
+                         .when = verdict.when,
+                         .cgroup = end.cgroup,
+                         .verdict = std::string(to_string(verdict.verdict)),
+                         .text = verdict.answer};
+  (of_unit ? event.unit : event.container) = end.subject.name;
+  tell(std::move(event));
 }
 
 // Of all that ended since the last tick in one transaction: a runtime that is stopped ends a
