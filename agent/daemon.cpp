@@ -54,7 +54,8 @@ Daemon::Daemon(Options options, cgroup::Tree tree, diagnosis::StoreWriter store)
     : options_(std::move(options)),
       tree_(std::move(tree)),
       store_(std::move(store)),
-      good_policies_(options_.state_dir) {}
+      good_policies_(options_.state_dir),
+      sources_(event_sources_path(options_.runtime_dir)) {}
 
 Daemon::~Daemon() = default;
 
@@ -119,33 +120,7 @@ Status Daemon::open_runtime() {
           .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
       options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
-  open_kernel_log();
-  if (auto watch = OomWatch::start(*loop_, tree_, clock_, self_metrics_,
-                                   [this](const auto& incident) { oom_happened(incident); })) {
-    oom_watch_ = *std::move(watch);
-  }
-  if (auto watch = SignalWatch::start(*loop_, tree_, clock_)) senders_ = *std::move(watch);
-  auto foreign = ForeignDeaths::start(
-      *loop_, tree_, clock_,
-      [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
-        foreign_died(subject, std::move(evidence));
-      });
-  if (foreign) foreign_deaths_ = *std::move(foreign);
-  open_bus();
-  pressure_watch_.emplace(
-      PressureWatch::Parts{
-          .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
-      [this](const PressureWatch::Fired& fired) { pressure_fired(fired); });
-  if (systemd_running && options_.bus != Bus::off && ::geteuid() == 0) {
-    unit_watch_ = UnitWatch::start(
-        *loop_, clock_, self_metrics_,
-        [this](const UnitTracker::News& news) { units_changed(news); },
-        [this](const std::string& cgroup, const std::string& reason) {
-          oomd_killed(cgroup, reason);
-        });
-    run_ends_.systemd_tells(true);
-  }
-  watch_directories();
+  open_watches();
   // Last: it is a thread, and what comes before may refuse to start.
   if (options_.recorder.enabled) {
     recorder_ = std::make_unique<Recorder>(options_, boot_id(), clock_);
@@ -172,36 +147,6 @@ Status Daemon::open_signals() {
 Status Daemon::open_endpoint() {
   CGW_ASSIGN(endpoint_, WebEndpoint::open(options_, *loop_, self_metrics_));
   return {};
-}
-
-void Daemon::open_bus() {
-  if (options_.bus == Bus::off) {
-    log::info("bus_off", {{"effect", "no run, ps, stop over D-Bus; workloads come from " +
-                                         options_.workload_dir}});
-    return;
-  }
-  auto service = DbusService::start(*loop_, *this);
-  if (!service) {
-    log::warning("bus_off", {{"error", service.error().sentence()},
-                             {"effect", "no run, ps, stop over D-Bus; workloads come from " +
-                                            options_.workload_dir}});
-    return;
-  }
-  bus_ = std::move(*service);
-  events_->announce_to(bus_.get());
-}
-
-void Daemon::watch_directories() {
-  auto opened = DirectoryWatch::open({options_.policy_dir, options_.workload_dir});
-  if (!opened) {
-    log::warning("directory_watch_off",
-                 {{"error", opened.error().sentence()}, {"effect", "reload with SIGHUP"}});
-    return;
-  }
-  directories_.emplace(std::move(*opened));
-  auto watch =
-      loop_->add(directories_->fd(), EPOLLIN, [this](std::uint32_t) { directories_changed(); });
-  if (watch) directories_watch_ = std::move(*watch);
 }
 
 void Daemon::directories_changed() {

@@ -15,6 +15,7 @@
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
 #include "agent/event_recorder.h"
+#include "agent/event_sources.h"
 #include "agent/foreign_deaths.h"
 #include "agent/freeze_watch.h"
 #include "agent/good_policies.h"
@@ -77,6 +78,10 @@ class Daemon final : public Control, private SupervisorListener {
   Status load_policy_directory();
   Status load_first_policies();
   void policies_refused(const Error& error);
+  // daemon_sources.cpp. What listens, by way of the rows of kEventSources.
+  void open_watches();
+  void open_unit_watch();
+  void publish_sources();
   void watch_directories();
   void directories_changed();
   void launch_new_workloads();
@@ -116,6 +121,8 @@ class Daemon final : public Control, private SupervisorListener {
   void keep_evidence();
   void keeping_failed(const Status& stored);
   bool store_running(bool stopped);
+  [[nodiscard]] SourceReport kernel_log_source() const;
+  [[nodiscard]] SourceReport kept_source() const;
   void tell_of_earlier_boots();
   void ended_with_machine(const diagnosis::EarlierBoot& boot,
                           const diagnosis::RunningWorkload& running, const std::string& panic);
@@ -185,9 +192,15 @@ class Daemon final : public Control, private SupervisorListener {
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
   EventLoop::Timer keep_timer_;
+  EventSources sources_;
+  bool said_sources_ = false;
   std::uint64_t ticks_ = 0;
-  bool adopting_ = false;  // deaths that are found now were while no agent ran
-  bool keep_failing_ = false;
+  bool adopting_ = false;   // deaths that are found now were while no agent ran
+  std::string keep_fault_;  // empty: the store takes the kernel log and who runs
+  std::string boot_fault_;
+  Usec kernel_log_lost_at_{0};  // CLOCK_BOOTTIME of the newest loss; 0: none
+  Usec kernel_log_dropped_at_{0};
+  std::uint64_t kernel_log_dropped_ = 0;
   std::vector<std::pair<std::string, unsigned>> running_stored_;
   Usec life_stored_{0};
 };

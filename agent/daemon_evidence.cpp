@@ -17,6 +17,12 @@ constexpr Usec kKeepInterval{2'000'000};
 // A sign of life while nothing changes: a power cut is then known to this.
 constexpr Usec kLifeInterval{30'000'000};
 
+// Of what was lost.
+bool is_recent(Usec lost_at, Usec now) {
+  constexpr Usec kHour{3'600'000'000};
+  return lost_at > Usec{0} && now < lost_at + kHour;
+}
+
 }  // namespace
 
 void Daemon::open_kernel_log() {
@@ -47,7 +53,10 @@ void Daemon::open_kernel_log() {
 }
 
 void Daemon::begin_boot() {
-  if (const Status begun = store_.begin_boot(boot_id(), clock_.now().wall); !begun) {
+  const Status begun = store_.begin_boot(boot_id(), clock_.now().wall);
+  if (begun && store_.keeps_boots()) return;
+  boot_fault_ = begun ? store_.notice() : begun.error().sentence();
+  if (!begun) {
     log::warning("boot_not_stored",
                  {{"error", begun.error().sentence()},
                   {"effect", "the kernel log, and who runs at a power cut, are not kept"}});
@@ -60,12 +69,14 @@ void Daemon::keep_evidence() {
     if (stored) kernel_log_keeper_.stored();
     keeping_failed(stored);
   }
-  self_metrics_.kmsg_dropped(kernel_log_keeper_.dropped());
+  const Usec time = clock_.now().boottime;
+  if (kernel_log_keeper_.dropped() > kernel_log_dropped_) kernel_log_dropped_at_ = time;
+  kernel_log_dropped_ = kernel_log_keeper_.dropped();
+  self_metrics_.kmsg_dropped(kernel_log_dropped_);
   std::vector<std::pair<std::string, unsigned>> now;
   for (const auto& running : supervisor_->running()) {
     now.emplace_back(running.name, running.incarnation);
   }
-  const Usec time = clock_.now().boottime;
   if (now == running_stored_ && time < life_stored_ + kLifeInterval) return;
   if (store_running(false)) {
     running_stored_ = std::move(now);
@@ -75,14 +86,36 @@ void Daemon::keep_evidence() {
 
 // Said once until it works again.
 void Daemon::keeping_failed(const Status& stored) {
-  const bool failed = !stored;
-  if (failed) self_metrics_.store_error();
-  if (failed && !keep_failing_) {
+  if (stored) {
+    keep_fault_.clear();
+    return;
+  }
+  self_metrics_.store_error();
+  if (keep_fault_.empty()) {
     log::error("evidence_not_stored",
                {{"error", stored.error().sentence()},
                 {"effect", "the kernel log waits; what does not fit is dropped and counted"}});
   }
-  keep_failing_ = failed;
+  keep_fault_ = stored.error().sentence();
+}
+
+SourceReport Daemon::kernel_log_source() const {
+  if (!kernel_log_fault_.empty()) return {SourceState::off, kernel_log_fault_};
+  if (!is_recent(kernel_log_lost_at_, clock_.now().boottime)) return {};
+  return {SourceState::limited,
+          std::to_string(kernel_log_lost_) +
+              " records were overwritten before they were read, some in the last hour; a larger "
+              "ring helps (log_buf_len=4M on the kernel's command line)"};
+}
+
+SourceReport Daemon::kept_source() const {
+  if (!kernel_log_fault_.empty()) return {SourceState::off, kernel_log_fault_};
+  if (!boot_fault_.empty()) return {SourceState::off, boot_fault_};
+  if (!keep_fault_.empty()) return {SourceState::limited, keep_fault_};
+  if (!is_recent(kernel_log_dropped_at_, clock_.now().boottime)) return {};
+  return {SourceState::limited, std::to_string(kernel_log_dropped_) +
+                                    " lines came as a flood and were not stored, some in the last "
+                                    "hour; `cgwarden kmsg` shows where"};
 }
 
 bool Daemon::store_running(bool stopped) {

@@ -1,5 +1,6 @@
 // Daemon: what happens once per interval, and at a death.
 #include <algorithm>
+#include <csignal>
 #include <functional>
 #include <limits>
 #include <set>
@@ -77,9 +78,11 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
+    kernel_log_lost_at_ = taken.boottime;
   }
   // Before anybody can scrape them: a counter that falls with the agent is worse than a late one.
   if (subjects_.due(taken)) save_subjects();
+  publish_sources();
   supervisor_->forget_finished();
   supervisor_->measure_uppers();
   publish(snapshot);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/async_bus.h"
 #include "agent/bus_loop.h"
 #include "base/log.h"
 
@@ -18,7 +19,8 @@ namespace {
 constexpr const char* kName = "io.github.cgwarden.Agent1";  // of the service and of its interface
 constexpr const char* kPath = "/io/github/cgwarden/Agent1";
 constexpr const char* kErrorPrefix = "io.github.cgwarden.Error.";
-constexpr Usec kReconnectInterval{5'000'000};
+// Of a bus that is back, to answer Hello.
+constexpr Usec kBusPatience{10'000'000};
 constexpr std::chrono::seconds kSenderTimeout{2};
 
 using SummaryRow = sdbus::Struct<std::string, std::string, std::int32_t, std::uint32_t,
@@ -86,7 +88,8 @@ class Replies {
 }  // namespace
 
 struct DbusService::Impl {
-  Impl(EventLoop& event_loop, Control& agent_control) : loop(event_loop), control(agent_control) {}
+  Impl(EventLoop& event_loop, Control& agent_control, Usec retry_interval)
+      : loop(event_loop), control(agent_control), retry(retry_interval) {}
 
   Status open();
   void close();
@@ -95,11 +98,15 @@ struct DbusService::Impl {
                    std::function<void(const std::string& who, const Control::Done& done)> act);
   Control::Done reply_to(sdbus::Result<>&& result);
   void lost(const Error& error);
+  void ask_later();
+  void ask();
+  void reopen();
   void emit(const char* signal, const std::string& first, const std::string& second,
             const std::string& third);
 
   EventLoop& loop;
   Control& control;
+  Usec retry;
   // In the order of their dependence: the last is destroyed first.
   std::unique_ptr<sdbus::IConnection> connection;
   std::unique_ptr<sdbus::IProxy> bus_daemon;
@@ -107,6 +114,8 @@ struct DbusService::Impl {
   std::shared_ptr<Replies> replies;
   std::unique_ptr<BusLoop> bus;
   EventLoop::Timer reconnect_timer;
+  std::unique_ptr<AsyncBus> asked;  // while it is not known whether the bus answers
+  std::string fault;                // of a bus that was lost; empty while it is there
 };
 
 Status DbusService::Impl::open() {
@@ -137,10 +146,12 @@ Status DbusService::Impl::open() {
     return fail(attached.error());
   }
   bus = std::move(*attached);
+  fault.clear();
   return {};
 }
 
 void DbusService::Impl::close() {
+  asked.reset();
   bus.reset();
   replies.reset();
   object.reset();
@@ -149,15 +160,44 @@ void DbusService::Impl::close() {
 }
 
 void DbusService::Impl::lost(const Error& error) {
-  log::warning("bus_lost", {{"error", error.sentence()},
-                            {"effect", "no run and stop over D-Bus until it is back"}});
-  auto timer = loop.timer(kReconnectInterval, kReconnectInterval, [this] {
-    close();
-    if (!open()) return;
-    log::info("bus_back");
+  fault = error.sentence();
+  log::warning("bus_lost",
+               {{"error", fault}, {"effect", "no run and stop over D-Bus until it is back"}});
+  ask_later();
+}
+
+void DbusService::Impl::ask_later() {
+  auto timer = loop.timer(retry, Usec{0}, [this] {
     reconnect_timer = {};
+    ask();
   });
   if (timer) reconnect_timer = std::move(*timer);
+}
+
+// sdbus-c++ waits for the bus when it connects; the loop must not wait for one that hangs.
+void DbusService::Impl::ask() {
+  auto opened = AsyncBus::open(
+      loop, kBusPatience, [this] { reopen(); },
+      [this](const Error& error) {
+        fault = error.sentence();
+        asked.reset();
+        ask_later();
+      });
+  if (!opened) {
+    fault = opened.error().sentence();
+    return ask_later();
+  }
+  asked = *std::move(opened);
+}
+
+void DbusService::Impl::reopen() {
+  asked.reset();
+  close();
+  if (const Status opened = open(); !opened) {
+    fault = opened.error().sentence();
+    return ask_later();
+  }
+  log::info("bus_back");
 }
 
 Control::Done DbusService::Impl::reply_to(sdbus::Result<>&& result) {
@@ -252,8 +292,9 @@ DbusService::DbusService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 DbusService::~DbusService() { impl_->close(); }
 
-Result<std::unique_ptr<DbusService>> DbusService::start(EventLoop& loop, Control& control) {
-  auto impl = std::make_unique<Impl>(loop, control);
+Result<std::unique_ptr<DbusService>> DbusService::start(EventLoop& loop, Control& control,
+                                                        Usec retry) {
+  auto impl = std::make_unique<Impl>(loop, control, retry);
   CGW_TRY(impl->open());
   return std::unique_ptr<DbusService>(new DbusService(std::move(impl)));
 }
@@ -268,6 +309,11 @@ void DbusService::Impl::emit(const char* signal, const std::string& first,
     log::debug("bus_signal_lost", {{"error", error.getMessage()}});
   }
   bus->sent();
+}
+
+SourceReport DbusService::source() const {
+  if (impl_->fault.empty()) return {SourceState::live, ""};
+  return {SourceState::off, impl_->fault + "; tried again every " + human_duration(impl_->retry)};
 }
 
 void DbusService::died(const std::string& workload, const std::string& verdict_class,

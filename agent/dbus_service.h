@@ -5,6 +5,7 @@
 
 #include "agent/control.h"
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "base/result.h"
 
 namespace cgwarden::agent {
@@ -25,10 +26,13 @@ namespace cgwarden::agent {
 // (packaging/). No thread of its own: the connection's fd is in the loop.
 class DbusService final : public Announcer {
  public:
-  // not_supported with the reason when there is no bus or the name is taken.
-  [[nodiscard]] static Result<std::unique_ptr<DbusService>> start(EventLoop& loop,
-                                                                  Control& control);
+  // not_supported with the reason when there is no bus or the name is taken; this waits for the
+  // bus. One that goes away later is asked for every `retry`, and nothing waits for it.
+  [[nodiscard]] static Result<std::unique_ptr<DbusService>> start(EventLoop& loop, Control& control,
+                                                                  Usec retry = Usec{5'000'000});
   ~DbusService() override;
+  // Whether the bus hears us, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
   void died(const std::string& workload, const std::string& verdict_class,
             const std::string& verdict_json) override;
   void event(const std::string& kind, const std::string& cgroup, const std::string& json) override;

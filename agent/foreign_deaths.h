@@ -10,6 +10,7 @@
 #include "identity/identity_book.h"
 
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "base/clock.h"
 #include "cgroup/process_connector.h"
 #include "cgroup/snapshot.h"
@@ -31,6 +32,8 @@ class ForeignDeaths {
   [[nodiscard]] static Result<std::unique_ptr<ForeignDeaths>> start(EventLoop& loop,
                                                                     const cgroup::Tree& tree,
                                                                     const Clock& clock, Told told);
+  // How it goes, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
   // Every tick.
   void observe(const cgroup::Snapshot& snapshot, const identity::Table& identities);
 
@@ -39,6 +42,7 @@ class ForeignDeaths {
     identity::Subject subject;
     std::string path;
     pid_t main_pid = -1;
+    Usec main_started{0};  // CLOCK_BOOTTIME, which tells it from a later process of its pid
     // From its first sight; `after` once it has ended.
     diagnosis::DeathEvidence evidence;
     cgroup::Count seen_kills;
@@ -49,6 +53,10 @@ class ForeignDeaths {
                 Told told);
   void drain();
   void ended(const cgroup::ProcessExit& exit);
+  // Its main process is gone. `exit`: absent when nobody saw its status.
+  void end(Track& track, std::optional<diagnosis::MainExit> exit);
+  // After events were lost: main processes that ended unseen.
+  void look_for_lost_ends();
   void begin(const cgroup::Sample& sample, const identity::Subject& subject);
   // Takes the oldest process for the main one; false: there is none.
   bool find_main(Track& track);
@@ -61,6 +69,8 @@ class ForeignDeaths {
   cgroup::ProcessConnector connector_;
   Told told_;
   std::uint64_t overruns_ = 0;
+  Usec overrun_at_{0};
+  std::string fault_;  // why it was given up; empty while it works
   std::uint64_t round_ = 0;
   std::map<CgroupId, Track> tracks_;
   std::map<pid_t, CgroupId> mains_;

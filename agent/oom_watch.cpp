@@ -137,9 +137,10 @@ void OomWatch::drain() {
   if (!events) {
     watch_ = {};
     timer_ = {};
+    fault_ = events.error().sentence();
     metrics_->oom_trace(false);
-    log::warning("oom_trace_off", {{"error", events.error().sentence()},
-                                   {"effect", "OOM kills outside of workloads are not counted"}});
+    log::warning("oom_trace_off",
+                 {{"error", fault_}, {"effect", "OOM kills outside of workloads are not counted"}});
     return;
   }
   for (const auto& event : *events) {
@@ -155,6 +156,14 @@ void OomWatch::drain() {
   metrics_->oom_trace_lost(trace_.lost() - lost_);
   log::warning("oom_trace_overrun", {{"events", std::to_string(trace_.lost() - lost_)}});
   lost_ = trace_.lost();
+}
+
+SourceReport OomWatch::source() const {
+  if (!fault_.empty()) return {SourceState::off, fault_};
+  if (proc_is_of_init_) return {SourceState::live, ""};
+  return {SourceState::limited,
+          "the agent runs in a pid namespace of its own, so that kills have no cgroup: start it "
+          "with the host's (hostPID: true, --pid=host)"};
 }
 
 void OomWatch::feed(const cgroup::OomMark& mark) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "base/clock.h"
 #include "cgroup/trace_instance.h"
 #include "cgroup/tree.h"
@@ -27,6 +28,8 @@ class OomWatch {
                                                                const Clock& clock,
                                                                exporters::SelfMetrics& metrics,
                                                                Told told);
+  // How it goes, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
 
  private:
   OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::SelfMetrics& metrics,
@@ -44,6 +47,7 @@ class OomWatch {
   bool proc_is_of_init_ = false;  // pids of events are those of /proc
   std::uint64_t lost_ = 0;
   std::uint64_t malformed_ = 0;
+  std::string fault_;  // why it was given up; empty while it works
   Told told_;
   EventLoop::Watch watch_;
   EventLoop::Timer timer_;

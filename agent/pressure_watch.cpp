@@ -87,15 +87,37 @@ void PressureWatch::arm(const Key& key, Armed& armed, Usec now) {
   auto trigger = cgroup::PressureTrigger::open(*parts_.tree, armed.path, key.threshold);
   if (!trigger) {
     if (trigger.error().kind == ErrorKind::vanished) return;
-    log::warning("pressure_trigger_off",
-                 {{"policy", armed.policy}, {"error", trigger.error().sentence()}});
+    armed.fault = trigger.error().sentence();
+    log::warning("pressure_trigger_off", {{"policy", armed.policy}, {"error", armed.fault}});
     return;
   }
   auto watch = parts_.loop->add(trigger->fd(), EPOLLPRI,
                                 [this, key](std::uint32_t events) { happened(key, events); });
-  if (!watch) return closer_.close(std::move(*trigger).release());
+  if (!watch) {
+    armed.fault = watch.error().sentence();
+    return closer_.close(std::move(*trigger).release());
+  }
+  armed.fault.clear();
   armed.trigger.emplace(*std::move(trigger));
   armed.watch = *std::move(watch);
+}
+
+SourceReport PressureWatch::source() const {
+  if (armed_.empty()) return {SourceState::unused, "no policy in force asks for one"};
+  std::size_t armed = 0;
+  std::string fault;
+  for (const auto& [key, each] : armed_) {
+    if (each.trigger) ++armed;
+    if (fault.empty()) fault = each.fault;
+  }
+  std::string count = std::to_string(armed) + " of " + std::to_string(armed_.size()) + " are armed";
+  if (full_) {
+    return {SourceState::limited, count +
+                                      ", which is the most an agent holds; more cgroups are "
+                                      "matched by policies"};
+  }
+  if (armed == armed_.size() || fault.empty()) return {SourceState::live, count};
+  return {armed == 0 ? SourceState::off : SourceState::limited, count + ": " + fault};
 }
 
 void PressureWatch::happened(const Key& key, std::uint32_t events) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "agent/slow_close.h"
 #include "base/clock.h"
 #include "cgroup/pressure_trigger.h"
@@ -43,6 +44,8 @@ class PressureWatch {
 
   // Arms what is missing and ends what nobody asks for any more.
   void update(const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies);
+  // How it goes, for `cgwarden doctor`; unused while no policy asks for it.
+  [[nodiscard]] SourceReport source() const;
 
  private:
   struct Key {
@@ -59,6 +62,7 @@ class PressureWatch {
     std::uint64_t times = 0;
     std::optional<Usec> told;
     bool wanted = false;
+    std::string fault;  // why it could not be set the last time
   };
   bool want(const policy::Policy& policy, const cgroup::Sample& sample);
   void drop_unwanted();

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/program.h"
+#include "base/units.h"
 #include "cgroup/bpf/cgroup_iterator.h"
 #include "policy/match.h"
 
@@ -233,6 +234,25 @@ void SamplingLoop::changed() {
   }
   make_unreadable(discovery_.get());
   if (more) make_readable(discovery_.get());
+}
+
+SourceReport SamplingLoop::tree_source() const {
+  if (sampler_.changes_fd() >= 0) {
+    return {SourceState::live, "by " + std::string(sampler_.discovery())};
+  }
+  const std::string& fault = sampler_.watch_fault().empty() ? said_fault_ : sampler_.watch_fault();
+  return {SourceState::off, "new cgroups are found by polling every " +
+                                human_duration(back_off_.interval()) + " only, since " + fault +
+                                "; then restart the agent"};
+}
+
+SourceReport SamplingLoop::emptied_source() const {
+  const std::size_t untold = sampler_.untold();
+  if (untold == 0) return {SourceState::live, ""};
+  return {SourceState::limited, "not of " + std::to_string(untold) + " of " +
+                                    std::to_string(sampler_.sampled()) +
+                                    " cgroups: raise discovery.max_fds and the agent's limit of "
+                                    "open files, or /proc/sys/fs/epoll/max_user_watches"};
 }
 
 void SamplingLoop::emptied() {

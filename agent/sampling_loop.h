@@ -11,6 +11,7 @@
 
 #include "agent/back_off.h"
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "agent/options.h"
 #include "base/clock.h"
 #include "cgroup/sampler.h"
@@ -38,6 +39,9 @@ class SamplingLoop {
   // Looks through the tree, takes the first tick at once and the others by timer from then on.
   [[nodiscard]] Status start();
   [[nodiscard]] cgroup::Sampler& sampler() { return sampler_; }
+  // How cgroups that come, go and end are told, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport tree_source() const;
+  [[nodiscard]] SourceReport emptied_source() const;
 
  private:
   void open_watch();

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 #include <variant>
@@ -50,15 +51,27 @@ Result<std::unique_ptr<SignalWatch>> SignalWatch::start(EventLoop& loop, const c
 void SignalWatch::follow_processors() {
   const auto opened = trace_.follow_processors();
   const Usec now = clock_->now().boottime;
+  fault_ = opened ? std::string() : opened.error().sentence();
   if (!opened) {
     book_.lose(now, 1);
-    log::warning("signal_trace_partial",
-                 {{"error", opened.error().sentence()}, {"effect", kEffect}});
+    log::warning("signal_trace_partial", {{"error", fault_}, {"effect", kEffect}});
   } else if (*opened > 0) {
     // What it ran before that was not seen.
     book_.lose(now, 1);
     log::info("signal_trace_processors", {{"opened", std::to_string(*opened)}});
   }
+}
+
+SourceReport SignalWatch::source() const {
+  if (!fault_.empty()) return {SourceState::limited, fault_};
+  constexpr Usec kHour{3'600'000'000};
+  const Usec now = clock_->now().boottime;
+  if (const std::uint64_t lost = book_.lost(now - std::min(now, kHour), now); lost > 0) {
+    return {SourceState::limited, std::to_string(lost) +
+                                      " records were overwritten before they were read (LOST) in "
+                                      "the last hour"};
+  }
+  return {SourceState::live, "on " + std::to_string(trace_.processors()) + " processors"};
 }
 
 void SignalWatch::named(const cgroup::ProcessNamed& name) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "base/clock.h"
 #include "cgroup/signal_trace.h"
 #include "cgroup/tree.h"
@@ -23,6 +24,8 @@ class SignalWatch {
                                                                   const cgroup::Tree& tree,
                                                                   const Clock& clock);
 
+  // How it goes, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
   // What was sent to `processes` from `from` to `to`, all that is there by now included.
   [[nodiscard]] diagnosis::SignalEvidence of(const std::set<pid_t>& processes, Usec from, Usec to);
   // Signals of that time which were not seen because a ring overflowed.
@@ -41,6 +44,7 @@ class SignalWatch {
   diagnosis::SignalBook book_;
   bool proc_is_of_init_ = false;
   std::uint64_t lost_ = 0;
+  std::string fault_;  // of the processors that could not be followed
   std::map<pid_t, std::string> names_;
   std::deque<pid_t> names_order_;  // oldest first
   EventLoop::Watch watch_;

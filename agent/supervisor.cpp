@@ -188,6 +188,22 @@ void Supervisor::watch_memory_events(Managed& managed) {
   memory_events_changed(managed);
 }
 
+SourceReport Supervisor::memory_events_source() const {
+  std::size_t running = 0;
+  std::vector<std::string> without;
+  for (const auto& [name, managed] : workloads_) {
+    if (managed->state != WorkloadState::running) continue;
+    ++running;
+    if (!managed->memory_events_watch.active()) without.push_back(name);
+  }
+  if (running == 0) return {SourceState::unused, "no workload runs"};
+  if (without.empty()) return {SourceState::live, "of " + std::to_string(running) + " workloads"};
+  return {without.size() == running ? SourceState::off : SourceState::limited,
+          "not of " + std::to_string(without.size()) + " of " + std::to_string(running) +
+              " workloads, of which " + without.front() +
+              " is one: it has no memory.events, or it could not be watched"};
+}
+
 void Supervisor::memory_events_changed(Managed& managed) {
   if (!managed.memory_events) return;
   const auto text = managed.memory_events->read();

@@ -15,6 +15,7 @@
 #include "agent/control.h"
 #include "agent/enforcer.h"
 #include "agent/event_loop.h"
+#include "agent/event_sources.h"
 #include "agent/health.h"
 #include "agent/network_sweep.h"
 #include "agent/options.h"
@@ -131,6 +132,8 @@ class Supervisor {
   // Its largest processes when it last reached its limit of memory; none when it never did.
   [[nodiscard]] std::vector<diagnosis::DeathEvidence::ProcessSize> largest_of(
       const std::string& name) const;
+  // How the poll(2) of their memory.events goes, for `cgwarden doctor`; unused when none runs.
+  [[nodiscard]] SourceReport memory_events_source() const;
 
  private:
   struct Managed;

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-// Log events as entries of systemd's journal, with their fields. Used by log.cpp only.
+// Log events as entries of systemd's journal, with their fields. Who logs uses log.h.
 namespace cgwarden::log {
 
 // Does `journal_stream` ("DEVICE:INODE", the JOURNAL_STREAM of systemd.exec(5); nullptr: not set)

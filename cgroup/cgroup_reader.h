@@ -42,6 +42,8 @@ struct Watched {
   bool pressure_hidden = false;  // cgroup.pressure is 0
   std::size_t place = 0;         // ValuesIndex::find
   bool valued = false;           // its cpu.stat came from there
+  // By tier: the walk of the ValueSource after which its files were read last.
+  std::array<std::uint64_t, kTiers> read_after_walk{};
 };
 
 // Reads the files of one cgroup at a time into its Sample: those of every tick through kept fds and

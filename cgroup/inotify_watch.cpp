@@ -84,7 +84,13 @@ class InotifyWatch final : public TreeWatch {
 
 Result<std::unique_ptr<TreeWatch>> inotify_watch() {
   UniqueFd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!fd.valid()) return fail(Error::from_errno(errno, "create", "inotify"));
+  if (!fd.valid()) {
+    return fail(Error::from_errno(errno, "create", "inotify",
+                                  errno == EMFILE
+                                      ? "raise /proc/sys/fs/inotify/max_user_instances or the "
+                                        "agent's limit of open files"
+                                      : ""));
+  }
   return std::make_unique<InotifyWatch>(std::move(fd));
 }
 

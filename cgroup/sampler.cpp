@@ -152,6 +152,13 @@ bool Sampler::read(Row& row, Tier tier, TimePoint now, ValuesIndex* values) {
   Watched& watched = *row.watched;
   if (tier == Tier::medium && watched.over_bound && reader_.has_room()) watched.over_bound = false;
   if (tier == Tier::medium) watched.changed = true;
+  // New or emptied after the walk, it was read from its files, and what was told of it is older.
+  std::uint64_t& read_after = watched.read_after_walk.at(static_cast<std::size_t>(tier));
+  if (values == nullptr) {
+    read_after = walks_;
+  } else if (read_after == walks_) {
+    values = nullptr;
+  }
   // First: the reader makes it due at once when there are new files.
   watched.due.at(static_cast<std::size_t>(tier)) = now.boottime + interval(tier);
   if (!reader_.read(watched, tier, values)) return false;
@@ -215,6 +222,7 @@ void Sampler::begin(TimePoint now) {
 Status Sampler::read_values() {
   values_.set({});
   if (!source_) return {};
+  ++walks_;
   CGW_ASSIGN(const std::span<const CgroupValues> values, source_->read());
   values_.set(values);
   return {};
@@ -246,9 +254,12 @@ std::shared_ptr<const Snapshot> Sampler::finish() {
   std::vector<SampleList::Shared> samples;
   samples.reserve(sampled_);
   std::size_t dropped = 0;
+  untold_ = 0;
   for (const auto& [path, row] : rows_) {
     dropped += row.cut + (row.dropped ? 1 : 0);
-    if (row.watched) samples.push_back(row.watched->sample.share());
+    if (!row.watched) continue;
+    if (!row.watched->told && row.watched->listed.test(kCgroupEvents)) ++untold_;
+    samples.push_back(row.watched->sample.share());
   }
   ++sequence_;
   const Usec hold{limits::kGoneSeconds * 1'000'000};

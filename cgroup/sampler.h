@@ -126,6 +126,9 @@ class Sampler {
   [[nodiscard]] const Drops& drops() const { return drops_; }
   [[nodiscard]] std::size_t kept_files() const { return reader_.kept(); }
   [[nodiscard]] std::size_t cgroups() const { return rows_.size(); }
+  // Of those in the last snapshot: how many have a cgroup.events whose changes are not told.
+  [[nodiscard]] std::size_t untold() const { return untold_; }
+  [[nodiscard]] std::size_t sampled() const { return sampled_; }
 
  private:
   struct Row {
@@ -182,7 +185,8 @@ class Sampler {
   ControlFiles& files_;
   CgroupReader reader_;
   std::unique_ptr<ValueSource> source_;
-  ValuesIndex values_;  // of the tick under way
+  ValuesIndex values_;       // of the tick under way
+  std::uint64_t walks_ = 0;  // of source_
   std::unique_ptr<TreeWatch> watch_;
   // Its watches ran out, or it cannot be read. Kept, since somebody may still wait for its fd.
   std::unique_ptr<TreeWatch> ended_watch_;
@@ -208,6 +212,7 @@ class Sampler {
   TimePoint now_;
   std::optional<std::string> position_;  // the last one that collect() did
   std::size_t dropped_ = 0;              // rows dropped by the cap
+  std::size_t untold_ = 0;
   Drops drops_{};
 };
 

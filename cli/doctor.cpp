@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/event_sources.h"
 #include "agent/good_policies.h"
 #include "agent/kernel_log.h"
 #include "agent/ownership.h"
@@ -23,6 +24,7 @@
 #include "cli/commands.h"
 #include "cli/doctor_launcher.h"
 #include "cli/doctor_report.h"
+#include "cli/doctor_sources.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
 #include "cli/terminal.h"
@@ -137,7 +139,7 @@ void look_at_privilege(std::vector<DoctorFinding>& findings) {
                       "what only root may read is reported as missing here"});
 }
 
-// The agent holds a lock as long as it lives.
+// The agent holds a lock as long as it lives. What it listens to it writes down.
 void look_at_agent(const std::string& runtime_dir, std::vector<DoctorFinding>& findings) {
   const std::string path = runtime_dir + "/agent.lock";
   static constexpr const char* kCost = "workloads run on but are not restarted or watched";
@@ -148,6 +150,9 @@ void look_at_agent(const std::string& runtime_dir, std::vector<DoctorFinding>& f
   }
   if (lock && ::flock(lock->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     findings.push_back({"agent", good, "runs with " + runtime_dir, ""});
+    for (auto& finding : source_findings(agent::event_sources_path(runtime_dir))) {
+      findings.push_back(std::move(finding));
+    }
     return;
   }
   findings.push_back({"agent", limited, "none runs with " + runtime_dir, kCost});

@@ -40,8 +40,8 @@ std::string render(const std::vector<DoctorFinding>& findings,
     const std::string_view level = to_string(finding.level);
     text += style.color ? fmt::format("{}{:<8}\033[0m", color_of(finding.level), level)
                         : fmt::format("{:<8}", level);
-    text += fmt::format("{:<18} {}\n", finding.subject, printable(finding.detail));
-    if (!finding.cost.empty()) text += fmt::format("{:<27}{}\n", "", printable(finding.cost));
+    text += fmt::format("{:<20} {}\n", finding.subject, printable(finding.detail));
+    if (!finding.cost.empty()) text += fmt::format("{:<29}{}\n", "", printable(finding.cost));
   }
   return text;
 }

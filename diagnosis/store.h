@@ -119,6 +119,8 @@ class StoreWriter {
   // stored before, nor in a file that could not be brought to schema version 3. Keeps the newest
   // limits::kStoredBoots.
   [[nodiscard]] Status begin_boot(const std::string& boot_id, Usec wall);
+  // False in a file of an older schema: notice() says why.
+  [[nodiscard]] bool keeps_boots() const;
   // What is stored of this boot's kernel log.
   [[nodiscard]] Result<StoredKernelLog> kernel_log() const;
   // Appends to it. A line that is there stays as it is. Bounded by limits::kStoredKernelLog....

@@ -263,6 +263,8 @@ Status StoreWriter::begin_boot(const std::string& boot_id, Usec wall_now) {
   return {};
 }
 
+bool StoreWriter::keeps_boots() const { return impl_->has_boots; }
+
 Result<StoredKernelLog> StoreWriter::kernel_log() const {
   if (impl_->boot == 0) return StoredKernelLog{};
   return read_kernel_log(impl_->database, impl_->boot, Usec{0}, kEndOfTime);

@@ -109,6 +109,10 @@ constexpr std::array kEvents{
         "cgwarden_agent_unit_watch_working", gauge, "",
         "1 if systemd tells the agent of its units; 0 means that the deaths and restarts of units "
         "are not counted."},
+    Metric{
+        "cgwarden_agent_event_source_working", gauge, "",
+        "1 if the source of events tells all that it should, or nobody asks for it; 0 if some or "
+        "all of it is not told. cgwarden doctor says why and what that costs."},
     Metric{"cgwarden_agent_scrape_duration_seconds", histogram, "seconds",
            "Time to answer a scrape of /metrics, compression included."},
     Metric{"cgwarden_agent_scrape_bytes_total", counter, "bytes",

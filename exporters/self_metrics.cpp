@@ -116,7 +116,7 @@ struct SelfMetrics::Impl {
     return family(prometheus::BuildHistogram(), registry, name).Add({}, buckets);
   }
 
-  static decltype(auto) gauges(prometheus::Registry& registry, std::string_view name) {
+  static prometheus::Family<Gauge>& gauges(prometheus::Registry& registry, std::string_view name) {
     return family(prometheus::BuildGauge(), registry, name);
   }
   static std::array<Collector, kCollectors.size()> make_collectors(prometheus::Registry& registry) {
@@ -128,6 +128,15 @@ struct SelfMetrics::Impl {
       const prometheus::Labels labels{{"collector", std::string(kCollectors.at(i))}};
       made.at(i) = {&durations.Add(labels), &runs.Add(labels), &success.Add(labels)};
       made.at(i).success->Set(1);
+    }
+    return made;
+  }
+  static std::array<Gauge*, kEventSourceNames.size()> make_event_sources(
+      prometheus::Registry& registry) {
+    auto& sources = gauges(registry, "cgwarden_agent_event_source_working");
+    std::array<Gauge*, kEventSourceNames.size()> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made.at(i) = &sources.Add({{"source", std::string(kEventSourceNames.at(i))}});
     }
     return made;
   }
@@ -231,6 +240,7 @@ struct SelfMetrics::Impl {
   std::array<Counter*, kPressureResources.size() * kPressureLines.size()> pressure_fired =
       make_fired(registry);
   Gauge& unit_watch_working = gauge(registry, "cgwarden_agent_unit_watch_working");
+  std::array<Gauge*, kEventSourceNames.size()> event_sources = make_event_sources(registry);
   Histogram& scrape_duration =
       histogram(registry, "cgwarden_agent_scrape_duration_seconds", kScrapeBuckets);
   Counter& scrape_bytes = counters(registry, "cgwarden_agent_scrape_bytes_total").Add({});
@@ -366,6 +376,13 @@ void SelfMetrics::pressure_fired(std::string_view resource, std::string_view lin
 }
 
 void SelfMetrics::unit_watch(bool works) { impl_->unit_watch_working.Set(works ? 1 : 0); }
+
+void SelfMetrics::event_source(std::string_view source, bool whole) {
+  const auto* const at = std::ranges::find(kEventSourceNames, source);
+  if (at == kEventSourceNames.end()) return;
+  impl_->event_sources.at(static_cast<std::size_t>(at - kEventSourceNames.begin()))
+      ->Set(whole ? 1 : 0);
+}
 
 void SelfMetrics::scrape(Usec duration, std::size_t bytes) {
   impl_->scrape_duration.Observe(in_seconds(duration));

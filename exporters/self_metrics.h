@@ -20,6 +20,12 @@ namespace cgwarden::exporters {
 inline constexpr std::array<std::string_view, 8> kCollectors{
     "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "bpf"};
 
+// What event_source() takes: the rows of the agent's table of them, in its order.
+inline constexpr std::array<std::string_view, 15> kEventSourceNames{
+    "tree",    "emptied",      "oom_marks", "memory_events", "kernel_log", "kernel_log_kept",
+    "signals", "process_ends", "shims",     "units",         "oomd",       "pressure",
+    "files",   "bus",          "journal"};
+
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
 class SelfMetrics {
@@ -73,6 +79,8 @@ class SelfMetrics {
   void pressure_fired(std::string_view resource, std::string_view line);
   // Whether systemd tells of its units.
   void unit_watch(bool works);
+  // Whether a source of kEventSourceNames tells all that it should.
+  void event_source(std::string_view source, bool whole);
   void scrape(Usec duration, std::size_t bytes);
   void workloads_running(std::size_t count);
 

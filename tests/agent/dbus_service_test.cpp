@@ -258,6 +258,33 @@ TEST_F(DbusServiceTest, ABusThatDiesIsSurvived) {
   service_->died("web", "EXITED", "{}");
 }
 
+TEST_F(DbusServiceTest, ABusThatHangsIsNotWaitedFor) {
+  service_.reset();
+  auto started = DbusService::start(*loop_, control_, Usec(10'000));
+  ASSERT_TRUE(started) << started.error().sentence();
+  service_ = *std::move(started);
+  EXPECT_EQ(service_->source().state, SourceState::live);
+  bus_.kill();
+  {
+    SilentBus silent;
+    run_until([&] { return silent.is_asked(); });
+    int turns = 0;
+    run_until([&] { return ++turns >= 20; });
+    EXPECT_EQ(service_->source().state, SourceState::off);
+    service_->died("web", "EXITED", "{}");
+  }
+  const PrivateBus again;
+  run_until([&] { return service_->source().state == SourceState::live; });
+  std::string json;
+  serve([&](sdbus::IProxy& proxy) {
+    proxy.callMethod("Inspect")
+        .onInterface(kName)
+        .withArguments(std::string("web"))
+        .storeResultsTo(json);
+  });
+  EXPECT_EQ(json, "{\"name\":\"web\"}");
+}
+
 TEST(DbusServiceWithoutBus, SaysSo) {
   ::setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus", 1);
   FakeControl control;

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -59,6 +62,26 @@ PrivateBus::~PrivateBus() {
   kill();
   for (const char* name : kAddresses) ::unsetenv(name);
   std::filesystem::remove_all(directory_);
+}
+
+SilentBus::SilentBus() : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  const std::string path = directory_.path() + "/socket";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  EXPECT_LT(path.size(), sizeof address.sun_path);
+  std::memcpy(static_cast<char*>(address.sun_path), path.c_str(), path.size() + 1);
+  EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::listen(socket_.get(), 64), 0);
+  for (const char* name : kAddresses) ::setenv(name, ("unix:path=" + path).c_str(), 1);
+}
+
+bool SilentBus::is_asked() {
+  if (!caller_.valid()) caller_.reset(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  return caller_.valid();
+}
+
+SilentBus::~SilentBus() {
+  for (const char* name : kAddresses) ::unsetenv(name);
 }
 
 }  // namespace cgwarden::agent

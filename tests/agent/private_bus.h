@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
 
@@ -27,6 +28,22 @@ class PrivateBus {
  private:
   std::string directory_;
   pid_t pid_ = -1;
+};
+
+// While it lives, who connects to either bus (kAddresses) is accepted and never hears a word.
+class SilentBus {
+ public:
+  SilentBus();
+  SilentBus(const SilentBus&) = delete;
+  SilentBus& operator=(const SilentBus&) = delete;
+  ~SilentBus();
+  // Whether somebody has connected. Never blocks.
+  [[nodiscard]] bool is_asked();
+
+ private:
+  TemporaryDirectory directory_;
+  UniqueFd socket_;
+  UniqueFd caller_;
 };
 
 }  // namespace cgwarden::agent

@@ -140,6 +140,36 @@ TEST_F(SamplerValuesTest, UserAndSystemTimeRiseFromOneWayOfReadingToTheOther) {
   EXPECT_EQ(read.system_usec, 99999U);
 }
 
+// A cgroup that the walk still saw and that is read from its files before its portion comes: because
+// it is new, or became empty. What the walk tells of it is of before.
+TEST_F(SamplerValuesTest, AnOlderValueDoesNotTakeThePlaceOfWhatAFileSaidSince) {
+  fixture_.add("/c", control_files());
+  CgroupValues& values = tell("/c", kValuesMemory | kValuesPids | kValuesEvents);
+  values.memory_bytes = 5;
+  values.pids = 3;
+  values.populated = 1;
+  tell("/a", kValuesMemory).memory_bytes = 77;
+  sampler_.begin(second_of(1));
+  ASSERT_TRUE(sampler_.read_values());
+  fixture_.write("/c", "memory.current", "900\n");
+  fixture_.write("/c", "pids.current", "0\n");
+  fixture_.write("/c", "cgroup.events", "populated 0\nfrozen 0\n");
+  sampler_.rescan(second_of(1));
+  for (const Tier tier : kAllTiers) {
+    while (sampler_.collect(tier, 1)) {
+    }
+  }
+  const auto snapshot = sampler_.finish();
+  EXPECT_EQ(snapshot->find("/c")->memory_current, Bytes{900});
+  EXPECT_EQ(snapshot->find("/c")->pids_current, 0U);
+  EXPECT_EQ(snapshot->find("/c")->cgroup_events->populated, false);
+  EXPECT_EQ(snapshot->find("/a")->memory_current, Bytes{77}) << "others are as told";
+  // Those of the next walk are newer.
+  const auto next = sampler_.tick(second_of(30));
+  EXPECT_EQ(next->find("/c")->memory_current, Bytes{5});
+  EXPECT_EQ(next->find("/c")->pids_current, 3U);
+}
+
 TEST(ValuesIndex, FindsByIdFromAnyPlace) {
   std::vector<CgroupValues> values(3);
   for (std::size_t i = 0; i < values.size(); ++i) values[i].id = 10 + i;

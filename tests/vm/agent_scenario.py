@@ -185,6 +185,33 @@ class Scenario:
                 series[key] = float(value)
         return series
 
+    def ticks(self, metrics=None):
+        """How many the agent has done: what a test waits for instead of seconds, which are short on a slow machine."""
+        return (metrics or self.metrics())["cgwarden_agent_tick_duration_seconds_count"]
+
+    def settled(self, state, what, timeout=600):
+        """The value of state() once it is the same before and after three ticks: nothing is under way any more."""
+
+        def same():
+            before, ticks = state(), self.ticks()
+            self.until(lambda: self.ticks() >= ticks + 3, "three ticks", timeout)
+            return before if state() == before else None
+
+        return self.until(same, f"{what} to settle", timeout)
+
+    def last_shown(self, state, what, timeout=600):
+        """All that state(metrics) was in one scrape after the other, up to its end: until it is empty again."""
+        shown = []
+
+        def ended():
+            now = state(self.metrics())
+            if now:
+                shown.append(now)
+            return shown and not now
+
+        self.until(ended, f"the end of {what}", timeout)
+        return shown
+
     def identities(self):
         """cgroup path -> labels of cgwarden_cgroup_info, without those that say which cgroup it is."""
         found = {}

@@ -1,5 +1,6 @@
 """What goes wrong around a watching agent: events are lost, the disk is full, tracefs goes, it is killed."""
 
+import json
 import signal
 from contextlib import contextmanager
 
@@ -134,3 +135,61 @@ def test_kills_are_counted_when_tracefs_is_unmounted_under_the_agent(scenario):
     finally:
         guest.run(f"mount -t tracefs tracefs {TRACING}", check=True)
     assert guest.run(f"ls {TRACING}/instances", check=True).text.split() == []
+
+
+@contextmanager
+def no_watches(guest):
+    """Neither fanotify nor more than two inotify watches can be had."""
+    limits = {"/proc/sys/fs/fanotify/max_user_groups": "0", "/proc/sys/fs/inotify/max_user_watches": "2"}
+    before = {file: guest.read_file(file) for file in limits}
+    try:
+        for file, value in limits.items():
+            guest.write_file(file, value)
+        yield
+    finally:
+        for file, value in before.items():
+            guest.write_file(file, value)
+
+
+def heard(scenario):
+    """What `cgwarden doctor` says of each source of events."""
+    answer = json.loads(scenario.cli("doctor", "--json").stdout)
+    return {finding["subject"].removeprefix("hears "): finding for finding in answer["findings"]
+            if finding["subject"].startswith("hears ")}
+
+
+def test_doctor_says_that_watches_ran_out_and_what_the_agent_hears(scenario):
+    guest = scenario.guest
+    with no_watches(guest):
+        scenario.start_agent()
+    guest.run(f"mkdir {TOP}/late", check=True)
+    scenario.until(lambda: watched(scenario.metrics()) == 1, "the new cgroup, by polling", 120)
+    tree = heard(scenario)["tree"]
+    assert tree["level"] == "limited" and tree["detail"].startswith("off: ")
+    assert "polling every 1" in tree["detail"] and "/proc/sys/fs/inotify/max_user_watches" in tree["detail"]
+    assert "less than a tick" in tree["cost"]
+    assert scenario.metrics()['cgwarden_agent_event_source_working{source="tree"}'] == 0
+    text = scenario.cli("doctor").text
+    assert "hears tree" in text and "max_user_watches" in text
+    scenario.stop_agent()
+
+    # What an agent that is gone has said is not repeated.
+    assert heard(scenario) == {}
+
+    scenario.start_agent()
+    sources = heard(scenario)
+    kind = next(kind for kind in ("fanotify", "inotify") if scenario.metrics()[f'cgwarden_agent_discovery{{kind="{kind}"}}'] == 1)
+    assert sources["tree"]["detail"].endswith(f"by {kind}")
+    live = {name for name, finding in sources.items() if finding["detail"].startswith("live: ")}
+    assert live == {"tree", "emptied", "oom_marks", "kernel_log", "kernel_log_kept", "signals", "process_ends", "files"}
+    assert all(sources[name]["level"] == "good" and sources[name]["cost"] == "" for name in live)
+    # No policy asks for a trigger, and no workload runs.
+    assert all(sources[name]["detail"].startswith("unused: ") and sources[name]["level"] == "good"
+               for name in ("pressure", "memory_events", "shims"))
+    for name, why in (("units", "systemd"), ("oomd", "systemd"), ("bus", "bus: off"), ("journal", "not the journal")):
+        assert sources[name]["level"] == "limited" and why in sources[name]["detail"] and sources[name]["cost"]
+    scenario.add_workload("steady", ["/bin/sleep", "1000"])
+    scenario.wait_running("steady")
+    scenario.until(lambda: heard(scenario)["memory_events"]["detail"].startswith("live: "), "its memory.events")
+    scenario.stop_agent()
+    guest.run(f"rmdir {TOP}/late", check=True)
