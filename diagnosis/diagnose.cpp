@@ -76,6 +76,21 @@ void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
   }
 }
 
+// The log is rate-limited without a word: that fewer kills are in it than the counters tell of is
+// the only sign. True: what is missing may have been the main process's.
+bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
+  // A group kill counts a process more than once; without any line the log's absence is told.
+  if (death.group_killed != nullptr || death.evidence.oom_records.empty()) return false;
+  const std::uint64_t seen = death.other_kills.size() + (death.main_kill != nullptr ? 1 : 0);
+  const std::uint64_t counted = death.run_oom_kill.value_or(0);
+  if (counted <= seen) return false;
+  verdict.evidence_lost.push_back(fmt::format(
+      "kernel log: {} OOM kills were counted in this run and {} of them are in the log; the rest "
+      "was lost, or not logged because there were so many",
+      counted, seen));
+  return death.main_kill == nullptr && death.main_sigkilled;
+}
+
 // They hold paths and names that others chose; the fields of the verdict keep the bytes as they
 // are.
 void make_sentences_printable(Verdict& verdict) {
@@ -129,7 +144,9 @@ Verdict diagnose(const DeathEvidence& evidence) {
                                evidence.lost.end());
   // What could not be seen cannot have been weighed; only a launcher's own report needs no other
   // witness.
-  if (!evidence.lost.empty() && verdict.verdict != VerdictClass::exec_failed) {
+  const bool lines_missing = add_missing_lines(death, verdict);
+  const bool weakened = !evidence.lost.empty() || lines_missing;
+  if (weakened && verdict.verdict != VerdictClass::exec_failed) {
     verdict.confidence = one_step_lower(verdict.confidence);
   }
   if (evidence.output_dropped.value > 0) {

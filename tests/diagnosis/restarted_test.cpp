@@ -119,6 +119,40 @@ TEST(RestartedTest, ACodeOfSystemdsMayBeTheProgramsOwn) {
   EXPECT_EQ(verdict.confidence, Confidence::likely);
 }
 
+// Each kind of evidence that can be lost, in the words of who lost it.
+TEST(EvidenceLostTest, IsPrintedAndLowersTheConfidenceByOneStep) {
+  const auto certain = Scenario().kill_counted(0).logged(Scenario::kill_of(testing::kMain));
+  ASSERT_EQ(diagnose(certain.death).confidence, Confidence::proven);
+  for (const char* lost :
+       {"kernel log: 12 records were overwritten before they were read",
+        "counters of /a: it was removed too soon",
+        "signals: 5 records of senders were not taken down in time",
+        "process ends: the kernel's messages ran over (ENOBUFS), the status of pid 7 among them"}) {
+    auto uncertain = certain;
+    uncertain.lost(lost);
+    const Verdict verdict = diagnose(uncertain.death);
+    EXPECT_EQ(verdict.confidence, Confidence::strong) << lost;
+    EXPECT_THAT(verdict.evidence_lost, ::testing::Contains(lost));
+    // However much is lost, one step.
+    uncertain.lost("another thing");
+    EXPECT_EQ(diagnose(uncertain.death).confidence, Confidence::strong);
+  }
+}
+
+TEST(EvidenceLostTest, FewerLinesThanKillsAreARateLimit) {
+  const auto child = Scenario::kill_of(1300);
+  const Verdict all = diagnose(Scenario().kill_counted(0).logged(child).exited(5).death);
+  EXPECT_THAT(all.evidence_lost, ::testing::IsEmpty());
+  const Verdict some = diagnose(Scenario().kill_counted(0, 0, 25).logged(child).death);
+  EXPECT_THAT(all_text(some), HasSubstr("25 OOM kills were counted in this run and 1 of them"));
+  EXPECT_LT(some.confidence, Confidence::strong);
+  // The main process's own line is there: what is missing is of others.
+  const Verdict named =
+      diagnose(Scenario().kill_counted(0, 0, 25).logged(Scenario::kill_of(testing::kMain)).death);
+  EXPECT_EQ(named.confidence, Confidence::proven);
+  EXPECT_THAT(all_text(named), HasSubstr("1 of them"));
+}
+
 TEST(RestartedTest, SystemdOomdSaysItselfThatItKilled) {
   Scenario killed;
   killed.death.oomd_kill = OomdKill{"/cgwarden.slice", "memory-pressure", Usec(22'000'000)};
