@@ -41,28 +41,29 @@ void KernelLogKeeper::add(KernelLogLine line) {
 
 void KernelLogKeeper::drop(const KernelLogLine& line) {
   ++dropped_;
-  if (!std::exchange(dropping_, true)) {
-    pending_.gaps.push_back({.reason = StoredKernelLogGap::Reason::dropped,
-                             .gap = {line.when.boottime, line.when.boottime, 0},
-                             .wall = line.when.wall});
-  }
-  auto& newest = pending_.gaps.back();
-  newest.gap.to = std::max(newest.gap.to, line.when.boottime);
-  newest.wall = std::max(newest.wall, line.when.wall);
-  ++newest.gap.count;
+  const Usec at = line.when.boottime;
+  if (dropping_) return grow({at, at, 1}, line.when.wall);
+  dropping_ = true;
+  add_to(
+      {.reason = StoredKernelLogGap::Reason::dropped, .gap = {at, at, 1}, .wall = line.when.wall});
 }
 
 void KernelLogKeeper::add_gap(const StoredKernelLogGap& gap) {
   dropping_ = false;
-  // A disk that takes nothing: the gap may grow but is never forgotten.
-  if (pending_.gaps.size() >= limits::kKernelLogGaps) {
-    auto& newest = pending_.gaps.back();
-    newest.gap.to = gap.gap.to;
-    newest.gap.count += gap.gap.count;
-    newest.wall = gap.wall;
-    return;
-  }
+  add_to(gap);
+}
+
+// While the disk takes nothing the newest one may grow, and none is forgotten.
+void KernelLogKeeper::add_to(const StoredKernelLogGap& gap) {
+  if (pending_.gaps.size() >= limits::kKernelLogGaps) return grow(gap.gap, gap.wall);
   pending_.gaps.push_back(gap);
+}
+
+void KernelLogKeeper::grow(const diagnosis::KmsgGap& gap, Usec wall) {
+  auto& newest = pending_.gaps.back();
+  newest.gap.to = std::max(newest.gap.to, gap.to);
+  newest.gap.count += gap.count;
+  newest.wall = std::max(newest.wall, wall);
 }
 
 void KernelLogKeeper::stored() {

@@ -14,6 +14,7 @@ namespace cgwarden::agent {
 // its time is that of the lines.
 class KernelLogKeeper {
  public:
+  KernelLogKeeper();
   void add(diagnosis::KernelLogLine line);
   // Lines that nobody could read.
   void add_gap(const diagnosis::StoredKernelLogGap& gap);
@@ -37,6 +38,8 @@ class KernelLogKeeper {
     bool take(Usec now);
   };
   void drop(const diagnosis::KernelLogLine& line);
+  void add_to(const diagnosis::StoredKernelLogGap& gap);
+  void grow(const diagnosis::KmsgGap& gap, Usec wall);
 
   diagnosis::StoredKernelLog pending_;
   Bucket kills_;
@@ -45,9 +48,6 @@ class KernelLogKeeper {
   bool kept_ = true;
   bool dropping_ = false;  // the newest pending gap is of dropped lines and may grow
   std::uint64_t dropped_ = 0;
-
- public:
-  KernelLogKeeper();
 };
 
 }  // namespace cgwarden::agent

@@ -81,7 +81,7 @@ TEST_F(KernelLogKeeperTest, ADiskThatTakesNothingIsBounded) {
     keeper_.add_gap({Reason::overwritten, {now_, now_, 5}, now_});
   }
   EXPECT_EQ(keeper_.pending().lines.size(), limits::kPendingKernelLog);
-  EXPECT_LE(keeper_.pending().gaps.size(), 2 * limits::kKernelLogGaps);
+  EXPECT_EQ(keeper_.pending().gaps.size(), limits::kKernelLogGaps);
   std::uint64_t overwritten = 0;
   std::uint64_t dropped = 0;
   for (const auto& gap : keeper_.pending().gaps) {

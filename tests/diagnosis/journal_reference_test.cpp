@@ -31,7 +31,7 @@ TEST(JournalReference, HasEachKindWithItsMessageIdAndNoOther) {
   const auto rows = documented_ids();
   for (const EventKind kind : all_event_kinds()) {
     const std::string wanted = std::string(message_id(kind)) + " " + std::string(to_string(kind));
-    EXPECT_THAT(rows, testing::Contains(wanted)) << "a row for it in docs/journal.md";
+    EXPECT_THAT(rows, ::testing::Contains(wanted)) << "a row for it in docs/journal.md";
   }
   for (const auto& row : rows) {
     const auto kind = event_kind_from(row.substr(33));
