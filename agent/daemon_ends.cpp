@@ -106,9 +106,11 @@ Verdict Daemon::verdict_of(RunEnds::Decided end) const {
   }
   Verdict verdict = diagnosis::diagnose(evidence);
   verdict.workload = to_key(end.subject);
-  // As a service ends every time, with the signal that its unit names.
-  const bool by_systemd = verdict.verdict == VerdictClass::killed_by_user && verdict.actor &&
-                          verdict.actor->pid == 1 && evidence.main_exit &&
+  // As a service ends every time, with the signal that its unit names; a Result of its own is a
+  // failure.
+  const bool failed = end.unit && end.unit->result != "success";
+  const bool by_systemd = !failed && verdict.verdict == VerdictClass::killed_by_user &&
+                          verdict.actor && verdict.actor->pid == 1 && evidence.main_exit &&
                           evidence.main_exit->status == SIGTERM;
   if (asked || by_systemd) verdict.verdict = VerdictClass::stopped;
   return verdict;
