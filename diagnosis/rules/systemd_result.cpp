@@ -10,6 +10,10 @@ std::optional<Verdict> systemd_result(const DeathCase& death) {
   const UnitEnd& end = *death.evidence.unit_end;
   auto answer = answer_of_result(end);
   if (!answer) return std::nullopt;
+  // Why it was not done in time is the better answer.
+  if (end.result == "timeout") {
+    if (auto ignored = term_ignored(death)) return ignored;
+  }
   const bool sent_by_systemd = death.signal.by_process() && death.signal.origin->sender.pid == 1;
   // A program may exit with a code of systemd's by itself; what systemd did, it knows.
   const bool own_code = answer->verdict == VerdictClass::exec_failed && end.code != 0;
