@@ -26,7 +26,7 @@ void in_order(const KernelLogOfBoot& boot, Line line, Gap gap) {
   for (; next != boot.log.gaps.end(); ++next) gap(*next);
 }
 
-std::string reason_of(const StoredKernelLogGap& gap) {
+std::string why_missing(const StoredKernelLogGap& gap) {
   return gap.reason == StoredKernelLogGap::Reason::overwritten
              ? "the kernel overwrote them before the agent read them"
              : "they came as a flood";
@@ -47,7 +47,7 @@ std::string kmsg_lines(const std::vector<KernelLogOfBoot>& boots) {
         },
         [&](const StoredKernelLogGap& gap) {
           text += fmt::format("-- {} lines are missing up to {}: {} --\n", gap.gap.count,
-                              format_wall_utc(gap.wall), reason_of(gap));
+                              format_wall_utc(gap.wall), why_missing(gap));
         });
   }
   return text;
