@@ -79,11 +79,12 @@ void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
 // The log is rate-limited without a word: that fewer kills are in it than the counters tell of is
 // the only sign. True: what is missing may have been the main process's.
 bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
-  // A group kill counts a process more than once; without any line the log's absence is told.
-  if (death.group_killed != nullptr || death.evidence.oom_records.empty()) return false;
+  // A group kill counts a process more than once.
+  if (death.group_killed != nullptr) return false;
   const std::uint64_t seen = death.other_kills.size() + (death.main_kill != nullptr ? 1 : 0);
   const std::uint64_t counted = death.run_oom_kill.value_or(0);
-  if (counted <= seen) return false;
+  // Without any line the verdict is of the counters alone, and no stronger for it.
+  if (seen == 0 || counted <= seen) return false;
   verdict.evidence_lost.push_back(fmt::format(
       "kernel log: {} OOM kills were counted in this run and {} of them are in the log; the rest "
       "was lost, or not logged because there were so many",
