@@ -194,7 +194,8 @@ void CounterBook::set_seen(Seen& seen, std::string_view name, std::uint64_t valu
 }
 
 Status CounterBook::save(diagnosis::StoreWriter& store,
-                         std::span<const diagnosis::Verdict> verdicts) {
+                         std::span<const diagnosis::Verdict> verdicts,
+                         const diagnosis::StoredKernelLog& log, bool* log_dropped) {
   std::vector<diagnosis::StoreWriter::Counter> changed;
   const auto collect = [&](const std::string& workload, const Flat& flat) {
     for (const auto& [name, value] : flat) {
@@ -205,7 +206,7 @@ Status CounterBook::save(diagnosis::StoreWriter& store,
   };
   for (const auto& [workload, counters] : counters_) collect(workload, agent::flatten(counters));
   for (const auto& [workload, seen] : seen_) collect(workload, flatten(seen));
-  CGW_TRY(store.put(verdicts, changed));
+  CGW_TRY(store.put(verdicts, changed, log, log_dropped));
   for (auto& counter : changed) saved_[{counter.workload, counter.counter}] = counter.value;
   return {};
 }

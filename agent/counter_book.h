@@ -70,9 +70,12 @@ class CounterBook {
   [[nodiscard]] Status forget(const std::string& workload, diagnosis::StoreWriter& store);
 
   [[nodiscard]] std::vector<exporters::WorkloadCounters> all() const;
-  // Stores `verdicts` and what changed since the last save, in one transaction.
+  // Stores `verdicts`, the lines of the kernel log (see StoreWriter::put) and what changed since
+  // the last save, in one transaction.
   [[nodiscard]] Status save(diagnosis::StoreWriter& store,
-                            std::span<const diagnosis::Verdict> verdicts = {});
+                            std::span<const diagnosis::Verdict> verdicts = {},
+                            const diagnosis::StoredKernelLog& log = {},
+                            bool* log_dropped = nullptr);
 
  private:
   struct Seen {

@@ -43,13 +43,8 @@ Result<cgroup::Tree> open_tree(const Options& options) {
   return cgroup::Tree::open(mounts.cgroup2_mount_point);
 }
 
-std::string this_boot_id() {
-  const auto id = read_file("/proc/sys/kernel/random/boot_id", 4096);
-  return id ? std::string(trim(*id)) : "";
-}
-
 std::uint64_t this_boot() {
-  const std::string id = this_boot_id();
+  const std::string id = boot_id();
   return id.empty() ? 0 : boot_number(id);
 }
 
@@ -97,6 +92,7 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
 Status Daemon::open_runtime() {
   CGW_ASSIGN(loop_, EventLoop::create());
   CGW_TRY(open_signals());
+  begin_boot();
   counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
   CGW_TRY(node_book_.load(store_, self_metrics_));
@@ -130,7 +126,7 @@ Status Daemon::open_runtime() {
   open_watches();
   // Last: it is a thread, and what comes before may refuse to start.
   if (options_.recorder.enabled) {
-    recorder_ = std::make_unique<Recorder>(options_, this_boot_id(), clock_);
+    recorder_ = std::make_unique<Recorder>(options_, boot_id(), clock_);
   }
   return {};
 }
@@ -284,9 +280,13 @@ void Daemon::launch_new_workloads() {
 }
 
 Status Daemon::run() {
+  tell_of_earlier_boots();
+  adopting_ = true;
   supervisor_->adopt();
+  adopting_ = false;
   launch_new_workloads();
   forget_strange_counters();
+  CGW_TRY(start_keeping());
   // The first sample before READY=1: who waits for the start finds metrics at once.
   CGW_TRY(sampling_->start());
   // Not from the tick: the interval may be longer than the service manager's patience.
@@ -309,6 +309,8 @@ Status Daemon::run() {
              diagnosis::message_id(diagnosis::EventKind::agent_stopped));
   tell_of_agent(diagnosis::EventKind::agent_stopped,
                 "the agent ended as asked; workloads that run on: " + workloads);
+  keep_evidence();
+  (void)store_running(true);  // said in the log
   events_->flush();
   recorder_.reset();
   return ran;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/control.h"
@@ -105,14 +107,29 @@ class Daemon final : public Control, private SupervisorListener {
   void oom_happened(const diagnosis::OomIncident& incident);
   void policy_wrote(const policy::Write& write, const cgroup::WriteReport& report);
   void pressure_fired(const PressureWatch::Fired& fired);
+  // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);
+  void oomd_killed(const std::string& cgroup, const std::string& reason);
+  void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
   void observe_ends(const cgroup::Snapshot& snapshot);
+  [[nodiscard]] diagnosis::Verdict verdict_of(RunEnds::Decided end) const;
+  void announce_end(const RunEnds::Decided& end, const diagnosis::Verdict& verdict);
+  void store_foreign_verdicts(const std::vector<diagnosis::Verdict>& verdicts);
   void tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload);
   void store_death(const diagnosis::Verdict& verdict);
   void record(const cgroup::Snapshot& snapshot);
-  // Of a unit or a container.
-  void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
-  void store_foreign_verdicts();
+  // daemon_evidence.cpp. What outlives this agent and this boot.
+  void begin_boot();
+  Status start_keeping();
+  void keep_evidence();
+  void keeping_failed(const Status& stored);
+  bool store_running(bool stopped);
+  [[nodiscard]] SourceReport kernel_log_source() const;
+  [[nodiscard]] SourceReport kept_source() const;
+  void tell_of_earlier_boots();
+  void ended_with_machine(const diagnosis::EarlierBoot& boot,
+                          const diagnosis::RunningWorkload& running, const std::string& panic);
+  void announce_death(const diagnosis::Verdict& verdict, const std::string& payload);
   [[nodiscard]] KernelLogExtract kernel_log_of(TimePoint from, TimePoint to);
   void save_counters();
   void save_subjects();
@@ -152,6 +169,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::map<std::string, unsigned> paused_;  // workloads that we froze, and in which incarnation
   GoodPolicies good_policies_;
   std::vector<policy::Policy> policies_;
+  KernelLogKeeper kernel_log_keeper_;
   std::optional<KernelLog> kernel_log_;
   std::string kernel_log_fault_;
   std::uint64_t kernel_log_lost_ = 0;
@@ -167,8 +185,8 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<SignalWatch> senders_;
   std::unique_ptr<ForeignDeaths> foreign_deaths_;
-  std::vector<diagnosis::Verdict> foreign_verdicts_;  // since the last tick
   RunEnds run_ends_;
+  std::deque<diagnosis::OomdKill> oomd_kills_;  // of the last minutes
   std::optional<PressureWatch> pressure_watch_;
   std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;
@@ -178,9 +196,18 @@ class Daemon final : public Control, private SupervisorListener {
   EventLoop::Watch directories_watch_;
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
+  EventLoop::Timer keep_timer_;
   EventSources sources_;
   bool said_sources_ = false;
   std::uint64_t ticks_ = 0;
+  bool adopting_ = false;   // deaths that are found now were while no agent ran
+  std::string keep_fault_;  // empty: the store takes the kernel log and who runs
+  std::string boot_fault_;
+  Usec kernel_log_lost_at_{0};  // CLOCK_BOOTTIME of the newest loss; 0: none
+  Usec kernel_log_dropped_at_{0};
+  std::uint64_t kernel_log_dropped_ = 0;
+  std::vector<std::pair<std::string, unsigned>> running_stored_;
+  Usec life_stored_{0};
 };
 
 }  // namespace cgwarden::agent

@@ -37,10 +37,14 @@ void Daemon::identify(Event& event) {
   const auto table = identification_.table();
   const identity::Known* known = event.id ? table->find(*event.id) : nullptr;
   const identity::Identity identity = known ? known->identity : identity::of_path(event.cgroup);
-  event.unit = identity.unit;
-  event.container = identity.container.empty() ? identity.container_id : identity.container;
-  event.pod = identity.pod;
-  event.pod_namespace = identity.pod_namespace;
+  // Who tells of it may know it by name where the path has but an id.
+  const auto take = [](std::string& name, const std::string& found) {
+    if (name.empty()) name = found;
+  };
+  take(event.unit, identity.unit);
+  take(event.container, identity.container.empty() ? identity.container_id : identity.container);
+  take(event.pod, identity.pod);
+  take(event.pod_namespace, identity.pod_namespace);
   for (std::string_view path = event.cgroup; event.workload.empty() && !path.empty();
        path = cgroup::parent_path(path)) {
     const auto workload = workload_of_cgroup_.find(std::string(path));
@@ -119,60 +123,6 @@ void Daemon::pressure_fired(const PressureWatch::Fired& fired) {
                 ", as policy " + fired.policy + " asks to be told" +
                 (fired.times > 1 ? "; " + std::to_string(fired.times) + " times since it was told"
                                  : "")});
-}
-
-void Daemon::units_changed(const UnitTracker::News& news) {
-  const TimePoint now = clock_.now();
-  // Not of units with a name for one use.
-  const auto subject_of_unit = [](const std::string& unit) {
-    return identity::subject_of(identity::of_path("/system.slice/" + unit));
-  };
-  for (const auto& restart : news.restarts) {
-    if (const auto unit = subject_of_unit(restart.unit)) {
-      subjects_.restarted(*unit, restart.result, now);
-    }
-  }
-  for (const auto& end : news.ends) {
-    if (const auto unit = subject_of_unit(end.unit)) run_ends_.ended(*unit, end);
-  }
-}
-
-void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
-  const TimePoint now = clock_.now();
-  const auto identities = identification_.table();
-  for (const auto& sample : snapshot.ended()) {
-    const identity::Known* known = identities->find(sample.id);
-    if (known == nullptr || !known->subject) continue;
-    if (known->subject->kind != identity::Subject::Kind::container) continue;
-    run_ends_.ended({*known->subject, sample.path, now.boottime});
-  }
-  const auto records = [&](Usec from, Usec to) {
-    if (!kernel_log_ || !kernel_log_fault_.empty() || !kernel_log_->drain()) {
-      return std::vector<diagnosis::OomRecord>();
-    }
-    return kernel_log_->between(from, to).kills;
-  };
-  for (const auto& end : run_ends_.take(now.boottime, records)) {
-    const auto verdict = end.answer.verdict;
-    const bool of_unit = end.subject.kind == identity::Subject::Kind::unit;
-    subjects_.died(end.subject, verdict, now);
-    // Timers end their services all day; only what went wrong is news.
-    const bool fine = verdict == diagnosis::VerdictClass::stopped ||
-                      (verdict == diagnosis::VerdictClass::exited && end.status == 0);
-    if (fine || (!of_unit && verdict == diagnosis::VerdictClass::unknown)) continue;
-    log::event(log::Level::info, of_unit ? "unit_died" : "container_died",
-               {{of_unit ? "unit" : "container", printable(end.subject.name)},
-                {"verdict", std::string(to_string(verdict))},
-                {"answer", printable(end.answer.text)}},
-               message_id(EventKind::death));
-    Event event{.kind = EventKind::death,
-                .when = {end.ended, now.wall - std::min(now.wall, now.boottime - end.ended)},
-                .cgroup = end.cgroup,
-                .verdict = std::string(to_string(verdict)),
-                .text = end.answer.text};
-    (of_unit ? event.unit : event.container) = end.subject.name;
-    tell(std::move(event));
-  }
 }
 
 void Daemon::tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload) {

@@ -78,30 +78,13 @@ void Daemon::open_unit_watch() {
     sources_.set(EventSource::units, {SourceState::off, fault});
     return;
   }
-  unit_watch_ =
-      UnitWatch::start(*loop_, clock_, self_metrics_,
-                       [this](const UnitTracker::News& news) { units_changed(news); }, {});
-}
-
-void Daemon::open_kernel_log() {
-  auto opened = KernelLog::open();
-  if (!opened) {
-    kernel_log_fault_ = opened.error().sentence();
-    log::warning("kernel_log_off", {{"error", kernel_log_fault_},
-                                    {"effect", "verdicts have no victim pid and size"}});
-    return;
-  }
-  kernel_log_.emplace(std::move(*opened));
-  const auto drain = [this](std::uint32_t) {
-    if (const Status drained = kernel_log_->drain(); !drained) {
-      kernel_log_watch_ = {};
-      kernel_log_fault_ = drained.error().sentence();
-      log::warning("kernel_log_off", {{"error", kernel_log_fault_}});
-    }
-  };
-  drain(0);
-  auto watch = loop_->add(kernel_log_->fd(), EPOLLIN, drain);
-  if (watch) kernel_log_watch_ = std::move(*watch);
+  unit_watch_ = UnitWatch::start(
+      *loop_, clock_, self_metrics_, [this](const UnitTracker::News& news) { units_changed(news); },
+      {},
+      [this](const std::string& cgroup, const std::string& reason) {
+        oomd_killed(cgroup, reason);
+      });
+  run_ends_.systemd_tells(true);
 }
 
 void Daemon::open_bus() {
@@ -143,12 +126,15 @@ void Daemon::publish_sources() {
   sources_.set(EventSource::emptied, sampling_->emptied_source());
   if (oom_watch_) sources_.set(EventSource::oom_marks, oom_watch_->source());
   sources_.set(EventSource::memory_events, supervisor_->memory_events_source());
-  sources_.set(EventSource::kernel_log, kernel_log_fault_.empty()
-                                            ? SourceReport{}
-                                            : SourceReport{SourceState::off, kernel_log_fault_});
+  sources_.set(EventSource::kernel_log, kernel_log_source());
+  sources_.set(EventSource::kernel_log_kept, kept_source());
+  sources_.set(EventSource::shims, supervisor_->running().empty()
+                                       ? SourceReport{SourceState::unused, "no workload runs"}
+                                       : SourceReport{});
   if (senders_) sources_.set(EventSource::signals, senders_->source());
   if (foreign_deaths_) sources_.set(EventSource::process_ends, foreign_deaths_->source());
   if (unit_watch_) sources_.set(EventSource::units, unit_watch_->source());
+  sources_.set(EventSource::oomd, sources_.of(EventSource::units));
   sources_.set(EventSource::pressure, pressure_watch_->source());
   if (bus_) sources_.set(EventSource::bus, bus_->source());
   const Status published = sources_.publish();

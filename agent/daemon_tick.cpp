@@ -69,7 +69,6 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   observe_workloads(*snapshot, taken);
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
   if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
-  store_foreign_verdicts();
   observe_foreign_stalls(*snapshot);
   self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
   record(*snapshot);
@@ -80,6 +79,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
+    kernel_log_lost_at_ = taken.boottime;
   }
   // Before anybody can scrape them: a counter that falls with the agent is worse than a late one.
   if (subjects_.due(taken)) save_subjects();
@@ -232,17 +232,6 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   endpoint_->publish(std::move(view));
 }
 
-void Daemon::store_death(const diagnosis::Verdict& verdict) {
-  // Together, so that no agent can find the death without its count.
-  Status stored = counters_.save(store_, {&verdict, 1});
-  if (!stored) stored = store_.put(verdict);  // the verdict is what must not be lost
-  if (!stored) {
-    self_metrics_.store_error();
-    log::error("verdict_not_stored",
-               {{"workload", verdict.workload}, {"error", stored.error().sentence()}});
-  }
-}
-
 void Daemon::save_counters() {
   if (const Status saved = counters_.save(store_); !saved) {
     self_metrics_.store_error();
@@ -293,49 +282,6 @@ bool Daemon::death_is_known(const launcher::ExitRecord& record) {
   return known && *known;
 }
 
-KernelLogExtract Daemon::kernel_log_of(TimePoint from, TimePoint to) {
-  KernelLogExtract log;
-  if (!kernel_log_ || !kernel_log_fault_.empty()) {
-    log.fault = kernel_log_fault_;
-    return log;
-  }
-  const Status drained = kernel_log_->drain();
-  log = kernel_log_->between(from.boottime, to.boottime);
-  if (!drained) log.fault = drained.error().sentence();
-  return log;
-}
-
-void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
-  const KernelLogExtract log = kernel_log_of(evidence.started, evidence.ended);
-  add_kernel_log(log, evidence);
-  if (senders_) add_signals(*senders_, evidence);
-  diagnosis::Verdict verdict = diagnosis::diagnose(evidence);
-  verdict.workload = to_key(subject);
-  // Stopped as asked: that is how a service ends every time, and no death to explain.
-  const bool stopped_by_systemd = verdict.verdict == diagnosis::VerdictClass::killed_by_user &&
-                                  verdict.actor && verdict.actor->pid == 1 && evidence.main_exit &&
-                                  evidence.main_exit->status == SIGTERM;
-  if (!stopped_by_systemd) foreign_verdicts_.push_back(std::move(verdict));
-}
-
-// Of all that died since the last tick in one transaction: a runtime that is stopped ends a hundred
-// containers, and the loop waits for the disk once.
-void Daemon::store_foreign_verdicts() {
-  if (foreign_verdicts_.empty()) return;
-  if (const Status stored = store_.put(foreign_verdicts_, {}); !stored) {
-    self_metrics_.store_error();
-    log::error("verdict_not_stored", {{"workload", foreign_verdicts_.front().workload},
-                                      {"error", stored.error().sentence()}});
-  }
-  for (const auto& verdict : foreign_verdicts_) {
-    log::info("foreign_died", {{"name", verdict.workload},
-                               {"verdict", std::string(to_string(verdict.verdict))},
-                               {"confidence", std::string(to_string(verdict.confidence))},
-                               {"answer", verdict.answer}});
-  }
-  foreign_verdicts_.clear();
-}
-
 diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
                                          std::vector<diagnosis::OwnAction> own_actions,
                                          std::vector<std::string> lost) {
@@ -343,6 +289,7 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   auto evidence = evidence_of(record, log, std::move(own_actions), std::move(lost));
   if (senders_) add_signals(*senders_, evidence);
   evidence.before_death = supervisor_->largest_of(record.name);
+  evidence.agent_was_away = adopting_;
   const diagnosis::Verdict verdict = diagnosis::diagnose(evidence);
   if (!evidence.cgroups.empty()) count_kernel(record.name, last_counts(evidence.cgroups.front()));
   counters_.died(verdict);
@@ -352,19 +299,7 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   store_death(verdict);
   // A power cut loses the ring, and these are the minutes that matter.
   if (recorder_) recorder_->drain(clock_.now());
-  log::event(log::Level::info, "workload_died",
-             {{"workload", verdict.workload},
-              {"incarnation", std::to_string(verdict.incarnation)},
-              {"verdict", std::string(to_string(verdict.verdict))},
-              {"confidence", std::string(to_string(verdict.confidence))},
-              {"answer", verdict.answer}},
-             diagnosis::message_id(diagnosis::EventKind::death));
-  if (bus_) {
-    diagnosis::Verdict told = verdict;
-    told.stderr_tail.clear();  // the bus has it for every local user
-    bus_->died(told.workload, std::string(to_string(told.verdict)), to_json(told));
-  }
-  tell_of_death(verdict, evidence.cgroups.empty() ? "" : evidence.cgroups.front().path);
+  announce_death(verdict, evidence.cgroups.empty() ? "" : evidence.cgroups.front().path);
   return verdict;
 }
 

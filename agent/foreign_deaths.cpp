@@ -107,23 +107,60 @@ void ForeignDeaths::drain() {
   log::warning("process_connector_overrun",
                {{"times", std::to_string(connector_.overruns() - overruns_)}});
   overruns_ = connector_.overruns();
+  overrun_at_ = clock_->now().boottime;
+  look_for_lost_ends();
+}
+
+void ForeignDeaths::look_for_lost_ends() {
+  std::vector<CgroupId> dead;
+  for (const auto& [id, track] : tracks_) {
+    if (track.ended) continue;
+    const auto start = started(track.main_pid);
+    const auto state = start ? state_of_process(track.main_pid) : std::nullopt;
+    if (start != track.main_started || !state || *state == 'Z' || *state == 'X') dead.push_back(id);
+  }
+  // The message comes before the process can be seen dead: what is not there now was lost.
+  if (const auto exits = connector_.drain()) {
+    for (const auto& exit : *exits) ended(exit);
+  }
+  for (const CgroupId id : dead) {
+    const auto found = tracks_.find(id);
+    if (found == tracks_.end() || found->second.ended) continue;
+    Track& track = found->second;
+    mains_.erase(track.main_pid);
+    track.evidence.lost.push_back(
+        "process ends: the kernel's messages ran over (ENOBUFS), the status of pid " +
+        std::to_string(track.main_pid) + " among them");
+    end(track, std::nullopt);
+  }
+  settle(clock_->now());
 }
 
 SourceReport ForeignDeaths::source() const {
   if (!fault_.empty()) return {SourceState::off, fault_};
+  constexpr Usec kHour{3'600'000'000};
+  if (overruns_ > 0 && clock_->now().boottime < overrun_at_ + kHour) {
+    return {SourceState::limited,
+            "messages of ends ran over " + std::to_string(overruns_) +
+                " times, the last in this hour: more processes ended than could be read"};
+  }
   return {SourceState::live, ""};
 }
 
 void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {
   const auto main = mains_.find(exit.pid);
   if (main == mains_.end()) return;
-  Track& track = tracks_.at(main->second);
   const CgroupId id = main->second;
   mains_.erase(main);
+  end(tracks_.at(id), exit_of_status(exit.status));
+  if (is_empty(tracks_.at(id), id)) settle(clock_->now());
+}
+
+void ForeignDeaths::end(Track& track, std::optional<diagnosis::MainExit> exit) {
   const TimePoint now = clock_->now();
   auto& evidence = track.evidence;
   evidence.ended = now;
-  evidence.main_exit = exit_of_status(exit.status);
+  evidence.main_exit = exit;
   track.ended = now.boottime;
   for (auto& cgroup : evidence.cgroups) {
     const auto sample = tree_->read_sample(cgroup.path);
@@ -135,7 +172,6 @@ void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {
     cgroup.after = moment_of(*sample);
     set_limits(cgroup, *sample);
   }
-  if (is_empty(track, id)) settle(now);
 }
 
 bool ForeignDeaths::is_empty(const Track& track, CgroupId id) const {
@@ -159,6 +195,7 @@ bool ForeignDeaths::find_main(Track& track) {
     track.main_pid = *pid;
   }
   if (!oldest) return false;
+  track.main_started = *oldest;
   const TimePoint now = clock_->now();
   const Usec age = now.boottime - std::min(now.boottime, *oldest);
   track.evidence.started = {now.boottime - age, now.wall - age};
@@ -188,6 +225,12 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
   track.evidence.workload = subject.name;
   track.evidence.incarnation = count_(subject, sample.id, track.evidence.started.boottime);
   track.round = round_;
+  // Of a process that moved from one cgroup to the other, or whose pid went around: the older track
+  // has no main process any more.
+  if (const auto older = mains_.find(track.main_pid); older != mains_.end()) {
+    tracks_.erase(older->second);
+    mains_.erase(older);
+  }
   mains_[track.main_pid] = sample.id;
   tracks_.emplace(sample.id, std::move(track));
 }
@@ -247,8 +290,8 @@ void ForeignDeaths::settle(TimePoint now) {
     Track& track = at->second;
     const bool gone = track.round != round_ && !track.ended;
     if (track.ended && is_empty(track, at->first)) {
-      const auto& exit = *track.evidence.main_exit;
-      if (exit.kind != diagnosis::MainExit::Kind::exited || exit.status != 0) {
+      const auto& exit = track.evidence.main_exit;
+      if (!exit || exit->kind != diagnosis::MainExit::Kind::exited || exit->status != 0) {
         told_(track.subject, std::move(track.evidence));
       }
       at = tracks_.erase(at);

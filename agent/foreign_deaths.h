@@ -51,6 +51,7 @@ class ForeignDeaths {
     identity::Subject subject;
     std::string path;
     pid_t main_pid = -1;
+    Usec main_started{0};  // CLOCK_BOOTTIME, which tells it from a later process of its pid
     // From its first sight; `after` once it has ended.
     diagnosis::DeathEvidence evidence;
     cgroup::Count seen_kills;
@@ -63,6 +64,10 @@ class ForeignDeaths {
   void ended(const cgroup::ProcessExit& exit);
   using Fresh = std::vector<std::pair<const cgroup::Sample*, const identity::Subject*>>;
   void begin_some(const Fresh& fresh);
+  // Its main process is gone. `exit`: absent when nobody saw its status.
+  void end(Track& track, std::optional<diagnosis::MainExit> exit);
+  // After events were lost: main processes that ended unseen.
+  void look_for_lost_ends();
   void begin(const cgroup::Sample& sample, const identity::Subject& subject);
   // Takes the oldest process for the main one; false: there is none.
   bool find_main(Track& track);
@@ -76,6 +81,7 @@ class ForeignDeaths {
   Told told_;
   Count count_;
   std::uint64_t overruns_ = 0;
+  Usec overrun_at_{0};
   std::string fault_;  // why it was given up; empty while it works
   std::uint64_t round_ = 0;
   std::map<CgroupId, Track> tracks_;

@@ -7,9 +7,12 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -26,6 +29,11 @@ Usec suspended_time() {
   };
   const std::int64_t difference = usec(boottime) - usec(monotonic);
   return Usec(difference > 0 ? static_cast<std::uint64_t>(difference) : 0);
+}
+
+TimePoint on_both_clocks(Usec boottime) {
+  const TimePoint now = SystemClock().now();
+  return {boottime, now.wall + boottime - now.boottime};
 }
 
 }  // namespace
@@ -49,17 +57,77 @@ Status KernelLog::drain() {
     if (size == 0) return {};
     const auto record = diagnosis::parse_kmsg_record(
         std::string_view(buffer.data(), static_cast<std::size_t>(size)));
-    if (!record) continue;  // a record in a form we do not know is no evidence
-    auto kill = reader_.feed(*record);
-    if (auto gap = reader_.gap()) {
-      const Usec suspended = suspended_time();
-      gaps_.add({gap->from + suspended, gap->to + suspended, gap->count});
-    }
-    if (!kill) continue;
-    kill->boottime += suspended_time();
-    records_.push_back(std::move(*kill));
-    if (records_.size() > limits::kOomRecords) records_.pop_front();
+    if (record) take(*record);  // a record in a form we do not know is no evidence
   }
+}
+
+void KernelLog::take(const diagnosis::KmsgRecord& record) {
+  if (stored_) restore_before(record.sequence);
+  auto kill = reader_.feed(record);
+  const Usec suspended = suspended_time();
+  const TimePoint when = on_both_clocks(record.boottime + suspended);
+  const bool fresh = keeper_ != nullptr && (!stored_up_to_ || record.sequence > *stored_up_to_);
+  if (auto gap = reader_.gap()) {
+    gap->from += suspended;
+    gap->to += suspended;
+    gaps_.add(*gap);
+    if (fresh) {
+      keeper_->add_gap({diagnosis::StoredKernelLogGap::Reason::overwritten, *gap, when.wall});
+    }
+  }
+  if (fresh) {
+    keeper_->read_up_to(record.sequence);
+    if (record.from_kernel()) {
+      keeper_->add({.sequence = record.sequence,
+                    .printk = record.boottime,
+                    .when = when,
+                    .priority = record.priority,
+                    .continuation = record.continuation,
+                    .text = record.text});
+    }
+  }
+  if (!kill) return;
+  kill->boottime = when.boottime;
+  add(std::move(*kill));
+}
+
+void KernelLog::add(diagnosis::OomRecord kill) {
+  records_.push_back(std::move(kill));
+  if (records_.size() > limits::kOomRecords) records_.pop_front();
+}
+
+void KernelLog::restore(diagnosis::StoredKernelLog stored) {
+  stored_up_to_ = stored.last_sequence;
+  if (stored.last_sequence) stored_ = std::move(stored);
+}
+
+// What the kernel still has is read from it: there nothing was dropped.
+void KernelLog::restore_before(std::uint64_t sequence) {
+  const auto stored = *std::exchange(stored_, std::nullopt);
+  for (const auto& gap : stored.gaps) gaps_.add(gap.gap);
+  std::optional<std::uint64_t> last;
+  Usec last_boottime{0};
+  Usec last_printk{0};
+  for (const auto& line : stored.lines) {
+    if (line.sequence >= sequence) break;
+    const bool consecutive = last && line.sequence == *last + 1;
+    const bool broken = !consecutive && std::ranges::any_of(stored.gaps, [&](const auto& gap) {
+      return gap.gap.to >= last_boottime && gap.gap.from <= line.when.boottime;
+    });
+    diagnosis::KmsgRecord record;
+    record.priority = line.priority;
+    record.sequence = line.sequence;
+    record.boottime = line.when.boottime;
+    record.continuation = line.continuation;
+    record.text = line.text;
+    if (auto kill = reader_.restore(record, broken)) add(std::move(*kill));
+    last = line.sequence;
+    last_boottime = line.when.boottime;
+    last_printk = line.printk;
+  }
+  reader_.resume_after(
+      std::min(*stored.last_sequence, sequence - std::min<std::uint64_t>(sequence, 1)),
+      last_printk);
 }
 
 KernelLogExtract KernelLog::between(Usec from, Usec to) const {
@@ -71,6 +139,11 @@ KernelLogExtract KernelLog::between(Usec from, Usec to) const {
   }
   found.gaps = gaps_.between(earliest, latest);
   return found;
+}
+
+std::string boot_id() {
+  const auto id = read_file("/proc/sys/kernel/random/boot_id", limits::kControlFileBytes);
+  return id ? std::string(trim(*id)) : "";
 }
 
 }  // namespace cgwarden::agent

@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/kernel_log_keeper.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "diagnosis/kmsg.h"
+#include "diagnosis/stored_kernel_log.h"
 
 namespace cgwarden::agent {
 
@@ -19,12 +22,18 @@ struct KernelLogExtract {
 };
 
 // /dev/kmsg read from the oldest record still there, so that kills from before our start are known
-// too. Keeps the newest limits::kOomRecords OOM kills. Not blocking.
+// too; what the kernel has overwritten since can come from the store. Keeps the newest
+// limits::kOomRecords OOM kills. Not blocking.
 class KernelLog {
  public:
   // not_permitted without CAP_SYSLOG (or root) when dmesg_restrict is set.
   [[nodiscard]] static Result<KernelLog> open();
   [[nodiscard]] int fd() const { return fd_.get(); }
+  // Before the first drain(): what was stored of this boot. Of it only that is used which
+  // /dev/kmsg has no more.
+  void restore(diagnosis::StoredKernelLog stored);
+  // What the kernel wrote and restore() did not bring goes there too, which must outlive this.
+  void keep_in(KernelLogKeeper& keeper) { keeper_ = &keeper; }
   // Reads all that is there now; an overrun (EPIPE) is counted and read on.
   [[nodiscard]] Status drain();
   // Kills and gaps from `from` to `to` on CLOCK_BOOTTIME, with kSlack.
@@ -36,10 +45,20 @@ class KernelLog {
 
  private:
   explicit KernelLog(UniqueFd fd) : fd_(std::move(fd)) {}
+  void take(const diagnosis::KmsgRecord& record);
+  void restore_before(std::uint64_t sequence);
+  void add(diagnosis::OomRecord kill);
+
   UniqueFd fd_;
   diagnosis::OomLogReader reader_;
   std::deque<diagnosis::OomRecord> records_;
   diagnosis::KmsgGaps gaps_;
+  std::optional<diagnosis::StoredKernelLog> stored_;  // until the first record is read
+  std::optional<std::uint64_t> stored_up_to_;
+  KernelLogKeeper* keeper_ = nullptr;
 };
+
+// The id of the boot that this process runs in; empty: it cannot be read.
+[[nodiscard]] std::string boot_id();
 
 }  // namespace cgwarden::agent

@@ -31,8 +31,12 @@ const diagnosis::OomIncident* oom_of_container(
 
 RunEnds::Decided decide(const ContainerEnd& end, const diagnosis::OomIncident* incident,
                         const RunEnds::Records& records) {
-  RunEnds::Decided decided{
-      .subject = end.subject, .answer = {}, .cgroup = end.path, .ended = end.ended};
+  RunEnds::Decided decided{.subject = end.subject,
+                           .evidence = {},
+                           .unit = {},
+                           .answer = {},
+                           .cgroup = end.path,
+                           .ended = end.ended};
   if (incident == nullptr) {
     decided.answer.text = end.subject.name + " ended; its runtime knows how";
     return decided;
@@ -46,6 +50,18 @@ RunEnds::Decided decide(const ContainerEnd& end, const diagnosis::OomIncident* i
   return decided;
 }
 
+RunEnds::Decided decide(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+  RunEnds::Decided decided{.subject = subject,
+                           .evidence = {},
+                           .unit = evidence.unit_end,
+                           .answer = {},
+                           .cgroup = {},
+                           .ended = evidence.ended.boottime};
+  if (!evidence.cgroups.empty()) decided.cgroup = evidence.cgroups.front().path;
+  decided.evidence = std::move(evidence);
+  return decided;
+}
+
 }  // namespace
 
 void RunEnds::add(const diagnosis::OomIncident& incident) {
@@ -55,16 +71,63 @@ void RunEnds::add(const diagnosis::OomIncident& incident) {
 }
 
 void RunEnds::ended(const identity::Subject& unit, const diagnosis::UnitEnd& end) {
-  units_.push_back({unit, end});
+  const bool known = end.main_pid > 0 && std::ranges::any_of(told_, [&](const Told& told) {
+                       return told.subject == unit && told.main_pid == end.main_pid &&
+                              told.ended + kWait >= end.ended;
+                     });
+  if (!known) units_.push_back({unit, end});
 }
 
-void RunEnds::ended(const ContainerEnd& end) { containers_.push_back(end); }
+void RunEnds::ended(const ContainerEnd& end) {
+  // Once: the next container may have the same path.
+  const auto known = std::ranges::find_if(told_, [&](const Told& told) {
+    return told.awaits_cgroup && told.subject == end.subject && told.cgroup == end.path;
+  });
+  if (known != told_.end()) {
+    told_.erase(known);
+    return;
+  }
+  containers_.push_back(end);
+}
 
-std::vector<RunEnds::Decided> RunEnds::take(Usec now, const Records& records) {
-  std::vector<Decided> decided;
+void RunEnds::died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+  const bool known = std::ranges::any_of(told_, [&](const Told& told) {
+    return told.subject == subject && told.main_pid > 0 && told.main_pid == evidence.main_pid;
+  });
+  if (!known) deaths_.push_back({subject, std::move(evidence)});
+}
+
+std::optional<diagnosis::DeathEvidence> RunEnds::death_of(const Unit& unit) {
+  const auto found = std::ranges::find_if(deaths_, [&](const Death& death) {
+    return death.subject == unit.subject && death.evidence.main_pid == unit.end.main_pid;
+  });
+  if (found == deaths_.end()) return std::nullopt;
+  auto evidence = std::move(found->evidence);
+  deaths_.erase(found);
+  evidence.unit_end = unit.end;
+  return evidence;
+}
+
+std::optional<diagnosis::DeathEvidence> RunEnds::death_of(const ContainerEnd& end) {
+  const auto found = std::ranges::find_if(deaths_, [&](const Death& death) {
+    return death.subject == end.subject && !death.evidence.cgroups.empty() &&
+           death.evidence.cgroups.front().path == end.path;
+  });
+  if (found == deaths_.end()) return std::nullopt;
+  auto evidence = std::move(found->evidence);
+  deaths_.erase(found);
+  return evidence;
+}
+
+void RunEnds::take_units(Usec now, const Records& records, std::vector<Decided>& decided) {
   // Over the bound the oldest are decided with what is known.
   std::size_t left = units_.size();
   std::erase_if(units_, [&](const Unit& unit) {
+    if (auto evidence = death_of(unit)) {
+      --left;
+      decided.push_back(decide(unit.subject, *std::move(evidence)));
+      return true;
+    }
     const auto* incident = oom_of(unit.end, incidents_);
     const bool full = left > limits::kUnitEndsPending;
     if (incident == nullptr && may_be_oom(unit.end) && now < unit.end.ended + kWait && !full) {
@@ -74,26 +137,67 @@ std::vector<RunEnds::Decided> RunEnds::take(Usec now, const Records& records) {
     const auto known = incident != nullptr ? records(unit.end.started, unit.end.ended)
                                            : std::vector<diagnosis::OomRecord>();
     decided.push_back({.subject = unit.subject,
+                       .evidence = {},
+                       .unit = unit.end,
                        .answer = unit_verdict(unit.end, incident, known),
                        .cgroup = incident != nullptr ? incident->cgroup : "",
-                       .ended = unit.end.ended,
-                       .code = unit.end.code,
-                       .status = unit.end.status});
+                       .ended = unit.end.ended});
     return true;
   });
-  left = containers_.size();
+}
+
+void RunEnds::take_containers(Usec now, const Records& records, std::vector<Decided>& decided) {
+  std::size_t left = containers_.size();
   std::erase_if(containers_, [&](const ContainerEnd& end) {
     const auto* incident = oom_of_container(end, incidents_);
+    auto evidence = death_of(end);
     const bool full = left > limits::kUnitEndsPending;
-    if (incident == nullptr && now < end.ended + kWait && !full) return false;
+    if (!evidence && incident == nullptr && now < end.ended + kWait && !full) return false;
     --left;
-    decided.push_back(decide(end, incident, records));
+    decided.push_back(evidence ? decide(end.subject, *std::move(evidence))
+                               : decide(end, incident, records));
     // The next container of that path did not die of it.
     if (incident != nullptr) incidents_.erase(incidents_.begin() + (incident - incidents_.data()));
     return true;
   });
+}
+
+// Those of which nobody else tells.
+void RunEnds::take_deaths(Usec now, std::vector<Decided>& decided) {
+  std::size_t left = deaths_.size();
+  std::erase_if(deaths_, [&](Death& death) {
+    const bool of_unit = death.subject.kind == identity::Subject::Kind::unit;
+    const bool waits = of_unit && systemd_tells_ && left <= limits::kUnitEndsPending &&
+                       now < death.evidence.ended.boottime + kWait;
+    if (waits) return false;
+    --left;
+    decided.push_back(decide(death.subject, std::move(death.evidence)));
+    decided.back().awaits_cgroup = !of_unit;
+    return true;
+  });
+}
+
+void RunEnds::remember(const Decided& decided) {
+  pid_t main_pid = 0;
+  if (decided.evidence) {
+    main_pid = decided.evidence->main_pid;
+  } else if (decided.unit) {
+    main_pid = decided.unit->main_pid;
+  }
+  told_.push_back(
+      {decided.subject, main_pid, decided.cgroup, decided.awaits_cgroup, decided.ended});
+  if (told_.size() > limits::kOomPending) told_.pop_front();
+}
+
+std::vector<RunEnds::Decided> RunEnds::take(Usec now, const Records& records) {
+  std::vector<Decided> decided;
+  take_units(now, records, decided);
+  take_containers(now, records, decided);
+  take_deaths(now, decided);
+  for (const auto& end : decided) remember(end);
   std::erase_if(incidents_,
                 [&](const auto& incident) { return incident.boottime + kIncidentsKept < now; });
+  std::erase_if(told_, [&](const Told& told) { return told.ended + kIncidentsKept < now; });
   return decided;
 }
 

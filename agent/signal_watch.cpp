@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 #include <variant>
@@ -63,6 +64,13 @@ void SignalWatch::follow_processors() {
 
 SourceReport SignalWatch::source() const {
   if (!fault_.empty()) return {SourceState::limited, fault_};
+  constexpr Usec kHour{3'600'000'000};
+  const Usec now = clock_->now().boottime;
+  if (const std::uint64_t lost = book_.lost(now - std::min(now, kHour), now); lost > 0) {
+    return {SourceState::limited, std::to_string(lost) +
+                                      " records were overwritten before they were read (LOST) in "
+                                      "the last hour"};
+  }
   return {SourceState::live, "on " + std::to_string(trace_.processors()) + " processors"};
 }
 

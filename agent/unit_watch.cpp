@@ -51,11 +51,13 @@ struct UnitWatch::Impl {
   void changed(sd_bus_message* message);
   void removed(sd_bus_message* message);
   void systemd_moved(sd_bus_message* message);
+  void oomd_signalled(sd_bus_message* message);
 
   EventLoop* loop = nullptr;
   const Clock* clock = nullptr;
   exporters::SelfMetrics* metrics = nullptr;
   Told told;
+  OomdKilled oomd_killed;
   Times times;
   UnitTracker tracker;
   bool said = false;
@@ -92,7 +94,7 @@ Status UnitWatch::Impl::match() {
     std::string rule;
     sd_bus_message_handler_t handler;
   };
-  const std::array<Match, 4> matches{
+  const std::array<Match, 5> matches{
       {{properties("org.freedesktop.systemd1.Service"), call<&Impl::changed>},
        {properties("org.freedesktop.systemd1.Unit"), call<&Impl::changed>},
        {from + "interface='" + kSystemdManager + "',member='UnitRemoved',path='" + kSystemdPath +
@@ -180,6 +182,16 @@ void UnitWatch::Impl::removed(sd_bus_message* message) {
   if (::sd_bus_message_read_basic(message, 's', &unit) > 0) tracker.removed(unit);
 }
 
+void UnitWatch::Impl::oomd_signalled(sd_bus_message* message) {
+  const char* cgroup = nullptr;
+  const char* reason = nullptr;
+  if (::sd_bus_message_read_basic(message, 's', &cgroup) <= 0 ||
+      ::sd_bus_message_read_basic(message, 's', &reason) <= 0) {
+    return;
+  }
+  if (oomd_killed) oomd_killed(cgroup, reason);
+}
+
 void UnitWatch::Impl::systemd_moved(sd_bus_message* /*message*/) { subscribe(); }
 
 UnitWatch::UnitWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -188,13 +200,14 @@ UnitWatch::~UnitWatch() { impl_->disconnect(); }
 SourceReport UnitWatch::source() const { return impl_->report; }
 
 std::unique_ptr<UnitWatch> UnitWatch::start(EventLoop& loop, const Clock& clock,
-                                            exporters::SelfMetrics& metrics, Told told,
-                                            Times times) {
+                                            exporters::SelfMetrics& metrics, Told told, Times times,
+                                            OomdKilled oomd_killed) {
   auto impl = std::make_unique<Impl>();
   impl->loop = &loop;
   impl->clock = &clock;
   impl->metrics = &metrics;
   impl->told = std::move(told);
+  impl->oomd_killed = std::move(oomd_killed);
   impl->times = times;
   impl->tracker = UnitTracker(monotonic_now());
   if (const Status connected = impl->connect(); !connected) impl->lost(connected.error());

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "agent/event_loop.h"
 #include "agent/event_sources.h"
@@ -17,6 +18,9 @@ namespace cgwarden::agent {
 class UnitWatch {
  public:
   using Told = std::function<void(const UnitTracker::News& news)>;
+  // systemd-oomd killed a cgroup, as its signal Killed says; `reason`: "memory-used" (want of
+  // memory and swap) or "memory-pressure".
+  using OomdKilled = std::function<void(const std::string& cgroup, const std::string& reason)>;
   struct Times {
     // Of the bus to answer Hello, and of each call: a busy systemd takes seconds.
     Usec answer{10'000'000};
@@ -25,7 +29,7 @@ class UnitWatch {
   // All must outlive it. Without a bus or systemd it says so, and tries again.
   [[nodiscard]] static std::unique_ptr<UnitWatch> start(EventLoop& loop, const Clock& clock,
                                                         exporters::SelfMetrics& metrics, Told told,
-                                                        Times times);
+                                                        Times times, OomdKilled oomd_killed = {});
   UnitWatch(const UnitWatch&) = delete;
   UnitWatch& operator=(const UnitWatch&) = delete;
   ~UnitWatch();

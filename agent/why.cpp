@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "diagnosis/diagnose.h"
+#include "diagnosis/store.h"
 #include "policy/workload.h"
 
 namespace cgwarden::agent {
@@ -23,11 +24,23 @@ Error nothing_known(const std::string& name) {
   return Error{ErrorKind::vanished, 0, "explain", name, "nothing is known of it"};
 }
 
+// What an agent stored of this boot's kernel log and the kernel has overwritten since.
+void restore(KernelLog& log, const Options& where) {
+  const auto store = diagnosis::StoreReader::open(store_path(where));
+  if (!store) return;
+  auto boots = store->kernel_log(Usec{0}, Usec::max());
+  if (!boots) return;
+  for (auto& boot : *boots) {
+    if (boot.boot_id == boot_id()) log.restore(std::move(boot.log));
+  }
+}
+
 // A death that no agent has diagnosed: the shim's record and the kernel log are still there.
 diagnosis::Verdict diagnose_here(const Options& where, const WorkloadFiles& files) {
   const launcher::ExitRecord& record = *files.exit;
   KernelLogExtract extract;
   auto log = KernelLog::open();
+  if (log) restore(*log, where);
   const Status drained = log ? log->drain() : fail(log.error());
   if (log) extract = log->between(record.started.boottime, record.ended.boottime);
   if (!drained) extract.fault = drained.error().sentence();

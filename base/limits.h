@@ -66,6 +66,28 @@ inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
 inline constexpr std::size_t kOomRecords = 1024;
 // Gaps of the kernel log remembered one by one; a log that is flooded for an hour has a few.
 inline constexpr std::size_t kKernelLogGaps = 64;
+// Lines of the kernel log kept in the store: 32,768 of some 150 bytes are 5 MiB, dozens of boots or
+// a hundred OOM dumps. Those that name a kill are counted apart, so that nothing else pushes them
+// out.
+inline constexpr std::size_t kStoredKernelLogLines = 32768;
+inline constexpr std::size_t kStoredKernelLogKills = 8192;
+inline constexpr std::size_t kStoredKernelLogGaps = 1000;
+inline constexpr std::uint64_t kStoredKernelLogSeconds = 14U * 24U * 3600U;
+// Lines stored at once and, when that is used up, per second: a boot and thirty OOM dumps pass, a
+// flood of 9,500 lines a second (OOM without a victim) takes an hour to turn the store over. A
+// storm of kills is hundreds of lines a second, for seconds.
+inline constexpr std::size_t kKernelLogBurst = 4096;
+inline constexpr std::size_t kKernelLogLinesPerSecond = 10;
+inline constexpr std::size_t kKernelLogKillBurst = 2048;
+inline constexpr std::size_t kKernelLogKillsPerSecond = 100;
+// Lines that wait for a disk that takes none; a batch of two seconds is a fraction of it.
+inline constexpr std::size_t kPendingKernelLog = 8192;
+// Boots remembered with the last sign of life of the agent; a machine that crashes every hour has
+// four days of them.
+inline constexpr std::size_t kStoredBoots = 100;
+// Of the last words of a kernel that panicked (/sys/fs/pstore): files of at most a few KiB each.
+inline constexpr std::size_t kPstoreFiles = 64;
+inline constexpr std::size_t kPstoreFileBytes = 64U * 1024U;
 // One line of a trace_pipe; the kernel makes none longer than a page.
 inline constexpr std::size_t kTraceLineBytes = 4096;
 // Of each processor's ring of OOM events: an event takes about 100 bytes, so a storm of hundreds
@@ -182,6 +204,10 @@ inline constexpr std::size_t kVerdictsPerWorkload = 1000;
 // Of these, what `why` reads to answer, half a millisecond each on a busy node: its answer is of the
 // newest, and of those before it a trend and five lines are told.
 inline constexpr std::size_t kVerdictsExplained = 100;
+// Verdicts of units and containers in all, whose names may be made for one use (pods): some 40 MB,
+// for 90 days.
+inline constexpr std::size_t kSubjectVerdicts = 20000;
+inline constexpr std::uint64_t kSubjectVerdictSeconds = 90U * 24U * 3600U;
 
 // Samples of one cgroup stored together: a minute is 60, at the fastest tick 600; more only while
 // the disk is slower than that.

@@ -65,6 +65,7 @@ std::vector<Part> parts_of(const std::string& name) {
       {"why.txt", {"why", name}},
       {"why.json", {"why", name, "--json"}},
       {"events.json", {"events", "--json", "--cgroup", name}},
+      {"kernel-log.txt", {"kmsg", name}},
       {"history.txt", {"history", name}},
       {"samples.csv", {"dump", "-O", "csv", "--since", "1h", "--cgroup", name}},
       {"inspect.json", {"inspect", name}},

@@ -35,6 +35,7 @@ struct Values {
   HistoryOptions history;
   DumpOptions dump;
   EventsOptions events;
+  KmsgOptions kmsg;
   AuditOptions audit;
   TopOptions top;
   ImageImportOptions image;
@@ -330,12 +331,12 @@ void add_recording(CLI::App& app, Values& values) {
 }
 
 void add_events(CLI::App& app, Values& values) {
-  add_event_options(
-      *add_command(app, values, "events",
-                   "Show what happened: OOM kills, deaths, freezes, pressure",
-                   "cgwarden events --since 1h --kind oom_kill\n  cgwarden events -f --cgroup web",
-                   [&values] { return events(values.common, values.events); }),
-      values.events);
+  add_event_options(*add_command(app, values, "events", kEventsHelp, kEventsExample,
+                                 [&values] { return events(values.common, values.events); }),
+                    values.events);
+  add_kmsg_options(*add_command(app, values, "kmsg", kKmsgHelp, kKmsgExample,
+                                [&values] { return kmsg(values.common, values.kmsg); }),
+                   values.kmsg);
 }
 
 void add_audit(CLI::App& app, Values& values) {

@@ -168,6 +168,17 @@ struct EventsOptions {
 int events(const Common& common, const EventsOptions& options);
 void add_event_options(CLI::App& command, EventsOptions& options);
 
+struct KmsgOptions {
+  std::string name;   // as of WhyOptions; empty: all
+  std::string since;  // as in LogsOptions
+  std::string until;
+  std::optional<std::size_t> lines;
+  bool json = false;
+};
+// `cgwarden kmsg [NAME]`, from the store alone.
+int kmsg(const Common& common, const KmsgOptions& options);
+void add_kmsg_options(CLI::App& command, KmsgOptions& options);
+
 struct AuditOptions {
   std::string target;            // a workload, a container's id or the start of one, or a pid
   bool all = false;              // every container of the node; then there is no target

@@ -76,6 +76,22 @@ void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
   }
 }
 
+// The log is rate-limited without a word: that fewer kills are in it than the counters tell of is
+// the only sign. True: what is missing may have been the main process's.
+bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
+  // A group kill counts a process more than once.
+  if (death.group_killed != nullptr) return false;
+  const std::uint64_t seen = death.other_kills.size() + (death.main_kill != nullptr ? 1 : 0);
+  const std::uint64_t counted = death.run_oom_kill.value_or(0);
+  // Without any line the verdict is of the counters alone, and no stronger for it.
+  if (seen == 0 || counted <= seen) return false;
+  verdict.evidence_lost.push_back(fmt::format(
+      "kernel log: {} OOM kills were counted in this run and {} of them are in the log; the rest "
+      "was lost, or not logged because there were so many",
+      counted, seen));
+  return death.main_kill == nullptr && death.main_sigkilled;
+}
+
 // They hold paths and names that others chose; the fields of the verdict keep the bytes as they
 // are.
 void make_sentences_printable(Verdict& verdict) {
@@ -91,12 +107,14 @@ void make_sentences_printable(Verdict& verdict) {
 Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
   static constexpr std::array kRules{rules::exec_failed,
+                                     rules::machine_restarted,
                                      rules::stopped_by_us,
                                      rules::own_limit_oom,
                                      rules::nested_limit_oom,
                                      rules::ancestor_limit_oom,
                                      rules::global_oom,
                                      rules::unresolved_oom,
+                                     rules::systemd_result,
                                      rules::killed_by_oomd,
                                      rules::killed_by_cgroup_kill,
                                      rules::term_ignored,
@@ -106,13 +124,18 @@ Verdict diagnose(const DeathEvidence& evidence) {
                                      rules::rlimit_exceeded,
                                      rules::fault_signal,
                                      rules::killed_by_user,
-                                     rules::exited};
+                                     rules::exited,
+                                     rules::agent_restarted};
   std::optional<Verdict> found;
   for (const auto rule : kRules) {
     found = rule(death);
     if (found) break;
   }
   Verdict verdict = found ? std::move(*found) : unknown(death);
+  if (evidence.unit_end) {
+    verdict.evidence.push_back(
+        {"systemd", evidence.unit_end->unit, quote_unit_end(*evidence.unit_end)});
+  }
   add_throttling(death, verdict);
   add_own_actions(death, verdict);
   add_asked_to_end(death, verdict);
@@ -122,7 +145,9 @@ Verdict diagnose(const DeathEvidence& evidence) {
                                evidence.lost.end());
   // What could not be seen cannot have been weighed; only a launcher's own report needs no other
   // witness.
-  if (!evidence.lost.empty() && verdict.verdict != VerdictClass::exec_failed) {
+  const bool lines_missing = add_missing_lines(death, verdict);
+  const bool weakened = !evidence.lost.empty() || lines_missing;
+  if (weakened && verdict.verdict != VerdictClass::exec_failed) {
     verdict.confidence = one_step_lower(verdict.confidence);
   }
   if (evidence.output_dropped.value > 0) {

@@ -12,6 +12,7 @@
 #include "cgroup/samples.h"
 #include "diagnosis/kmsg.h"
 #include "diagnosis/signal_record.h"
+#include "diagnosis/unit_result.h"
 
 // What was seen of one death or stall. Values only; how they were got is the agent's business.
 namespace cgwarden::diagnosis {
@@ -67,6 +68,22 @@ struct OwnAction {
   Usec boottime{0};
 };
 
+// The machine booted anew since the agent last wrote that this one runs.
+struct MachineRestart {
+  std::string boot_id;  // in which it ran
+  std::string boot_id_now;
+  Usec seen{0};          // wall clock of the agent's last sign of life then
+  bool orderly = false;  // that agent was ended as asked, as a shutdown does
+  std::string panic;     // the kernel's last words (pstore); empty: there are none
+};
+
+// systemd-oomd said on the bus that it killed a cgroup, or one above it (oomd's signal Killed).
+struct OomdKill {
+  std::string cgroup;
+  std::string reason;  // "memory-used", "memory-pressure"
+  Usec boottime{0};
+};
+
 struct DeathEvidence {
   std::string workload;
   unsigned incarnation = 0;
@@ -83,6 +100,10 @@ struct DeathEvidence {
   pid_t agent_pid = -1;               // that may have signalled it; -1: not known
   SignalEvidence signals;             // sent to main and init during the run
   std::optional<LaunchFailure> launch_failure;
+  std::optional<MachineRestart> machine_restart;  // then nothing else is known of its end
+  bool agent_was_away = false;                    // it ended while no agent ran
+  std::optional<UnitEnd> unit_end;                // of a service of systemd
+  std::optional<OomdKill> oomd_kill;              // of a cgroup that it was in, about its end
   std::string own_top;  // the topmost cgroup that was made for this run; empty: none was
   std::vector<CgroupEvidence> cgroups;  // payload first, then each ancestor up to the root
   std::vector<OomRecord>

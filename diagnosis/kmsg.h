@@ -78,6 +78,11 @@ class OomLogReader {
  public:
   // Feeds one record; gives a finished OomRecord at its "Killed process" line.
   [[nodiscard]] std::optional<OomRecord> feed(const KmsgRecord& record);
+  // The same for one that was read before, by another reader, and stored: numbers may be missing.
+  // `broken`: lines between this one and the one before it are known to be.
+  [[nodiscard]] std::optional<OomRecord> restore(const KmsgRecord& record, bool broken);
+  // The record after this one is the next to be fed; gaps are counted from it.
+  void resume_after(std::uint64_t sequence, Usec boottime);
   // The gap before the record that was fed last. The kernel numbers from 0: a first record with
   // another number has one too.
   [[nodiscard]] const std::optional<KmsgGap>& gap() const { return gap_; }
@@ -96,6 +101,8 @@ class OomLogReader {
     bool oom_kill_open = false;  // the record before was (a part of) that line
     std::vector<std::string> lines;
   };
+  [[nodiscard]] std::optional<OomRecord> read(const KmsgRecord& record);
+  void forget_dump();
   void take(const KmsgRecord& record);
   [[nodiscard]] std::optional<OomRecord> finish(const KmsgRecord& record);
 

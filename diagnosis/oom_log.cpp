@@ -198,22 +198,26 @@ std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
   return kill;
 }
 
+// What is missing may have been the end of one dump and the start of another.
+void OomLogReader::forget_dump() {
+  dump_ = Dump{};
+  group_line_.clear();
+  last_ = {};
+}
+
 void OomLogReader::note_gap(const KmsgRecord& record) {
   gap_.reset();
   const std::uint64_t expected = last_sequence_ ? *last_sequence_ + 1 : 0;
   if (record.sequence > expected) {
     gap_ = KmsgGap{last_boottime_, record.boottime, record.sequence - expected};
     if (last_sequence_) lost_ += gap_->count;
-    dump_ = Dump{};  // what is missing may have been the end of one dump and the start of another
-    group_line_.clear();
-    last_ = {};
+    forget_dump();
   }
   last_sequence_ = record.sequence;
   last_boottime_ = record.boottime;
 }
 
-std::optional<OomRecord> OomLogReader::feed(const KmsgRecord& record) {
-  note_gap(record);
+std::optional<OomRecord> OomLogReader::read(const KmsgRecord& record) {
   if (!record.from_kernel()) return std::nullopt;
   if (!record.continuation && (record.text.starts_with("Memory cgroup out of memory: ") ||
                                record.text.starts_with("Out of memory: "))) {
@@ -221,6 +225,21 @@ std::optional<OomRecord> OomLogReader::feed(const KmsgRecord& record) {
   }
   take(record);
   return std::nullopt;
+}
+
+std::optional<OomRecord> OomLogReader::feed(const KmsgRecord& record) {
+  note_gap(record);
+  return read(record);
+}
+
+std::optional<OomRecord> OomLogReader::restore(const KmsgRecord& record, bool broken) {
+  if (broken) forget_dump();
+  return read(record);
+}
+
+void OomLogReader::resume_after(std::uint64_t sequence, Usec boottime) {
+  last_sequence_ = sequence;
+  last_boottime_ = boottime;
 }
 
 }  // namespace cgwarden::diagnosis

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "diagnosis/event.h"
+#include "diagnosis/stored_kernel_log.h"
 #include "diagnosis/verdict.h"
 
 namespace cgwarden::diagnosis {
@@ -28,10 +29,31 @@ struct StoredEvent {
   Event event;
 };
 
-// The store of verdicts, counters and events: one SQLite file (<state dir>/store.db,
-// journal_mode=TRUNCATE, synchronous=FULL, not WAL: Debian's 3.40.1 has the WAL-reset corruption).
-// Schema in store_schema.h. This is the reading side: opened read-only, safe beside a writing agent
-// and without one. Thread rule: one thread per object.
+// A workload that ran when the agent last wrote.
+struct RunningWorkload {
+  std::string workload;
+  unsigned incarnation = 0;
+  pid_t main_pid = -1;
+  TimePoint from;
+};
+
+// A boot of this machine before this one, as an agent last knew it.
+struct EarlierBoot {
+  std::string boot_id;
+  Usec seen{0};          // wall clock of the agent's last sign of life
+  bool stopped = false;  // the agent ended as asked
+  std::vector<RunningWorkload> running;
+};
+
+struct KernelLogOfBoot {
+  std::string boot_id;
+  StoredKernelLog log;
+};
+
+// The store of verdicts, counters, events and the kernel log: one SQLite file (<state
+// dir>/store.db, journal_mode=TRUNCATE, synchronous=FULL, not WAL: Debian's 3.40.1 has the
+// WAL-reset corruption). Schema in store_schema.h. This is the reading side: opened read-only, safe
+// beside a writing agent and without one. Thread rule: one thread per object.
 class StoreReader {
  public:
   // vanished: no store yet. malformed: not ours, or damaged; the sentence says which and what to
@@ -50,6 +72,9 @@ class StoreReader {
   [[nodiscard]] Result<std::vector<std::string>> workloads() const;
   // Oldest first. None in a file of schema version 1, which no newer agent has opened yet.
   [[nodiscard]] Result<std::vector<StoredEvent>> events(const EventFilter& filter) const;
+  // Between two moments of the wall clock, both included; oldest boot first, each at most once.
+  // None in a file before schema version 3.
+  [[nodiscard]] Result<std::vector<KernelLogOfBoot>> kernel_log(Usec since, Usec until) const;
 
  private:
   struct Impl;
@@ -80,14 +105,33 @@ class StoreWriter {
   };
   // All in one transaction, committed before it returns (one fsync however many), or nothing. One
   // row per (workload, incarnation, class, from): an ongoing stall or a repeated report updates its
-  // row; a counter replaces its old value.
-  [[nodiscard]] Status put(std::span<const Verdict> verdicts, std::span<const Counter> counters);
+  // row; a counter replaces its old value. `log`: as put_kernel_log(); on a full disk it goes
+  // first, so that it can cost no verdict, and `log_dropped` says so.
+  [[nodiscard]] Status put(std::span<const Verdict> verdicts, std::span<const Counter> counters,
+                           const StoredKernelLog& log = {}, bool* log_dropped = nullptr);
   [[nodiscard]] Status put(const Verdict& verdict) { return put({&verdict, 1}, {}); }
   // Appends events and replaces counters, all in one transaction or nothing; apart from verdicts,
   // which must not be lost for an event. Of each kind the newest limits::kStoredEventsPerKind are
   // kept, of the last limits::kStoredEventSeconds before the newest of `events`.
   [[nodiscard]] Status put_events(std::span<const Event> events,
                                   std::span<const Counter> counters = {});
+  // Of which boot the kernel log and the workloads are that are put from now on. Nothing of them is
+  // stored before, nor in a file that could not be brought to schema version 3. Keeps the newest
+  // limits::kStoredBoots.
+  [[nodiscard]] Status begin_boot(const std::string& boot_id, Usec wall);
+  // False in a file of an older schema: notice() says why.
+  [[nodiscard]] bool keeps_boots() const;
+  // What is stored of this boot's kernel log.
+  [[nodiscard]] Result<StoredKernelLog> kernel_log() const;
+  // Appends to it. A line that is there stays as it is. Bounded by limits::kStoredKernelLog....
+  [[nodiscard]] Status put_kernel_log(const StoredKernelLog& fresh);
+  // Earlier boots in which workloads ran whose end nobody has told of.
+  [[nodiscard]] Result<std::vector<EarlierBoot>> unfinished_boots() const;
+  [[nodiscard]] Status forget_unfinished_boots();
+  // A sign of life: all workloads that run now, in place of those of before. `stopped`: the agent
+  // ends as asked.
+  [[nodiscard]] Status put_running(std::span<const RunningWorkload> running, Usec wall,
+                                   bool stopped);
   // Has this death been stored already? (After an agent restart.) `ended_wall` is
   // Verdict::when.wall.
   [[nodiscard]] Result<bool> has_death(std::string_view workload, unsigned incarnation,

@@ -6,6 +6,7 @@
 
 #include "diagnosis/sqlite.h"
 #include "diagnosis/store.h"
+#include "diagnosis/store_kernel_log.h"
 #include "diagnosis/store_schema.h"
 
 namespace cgwarden::diagnosis {
@@ -130,6 +131,20 @@ Result<std::vector<StoredEvent>> StoreReader::events(const EventFilter& filter) 
   }
   std::ranges::reverse(events);
   return events;
+}
+
+Result<std::vector<KernelLogOfBoot>> StoreReader::kernel_log(Usec since, Usec until) const {
+  std::vector<KernelLogOfBoot> found;
+  CGW_ASSIGN(impl_->version, impl_->database.pragma("user_version"));
+  if (impl_->version < 3) return found;
+  CGW_ASSIGN(auto boots,
+             impl_->database.prepare("SELECT number,boot_id FROM boot ORDER BY number"));
+  for (;;) {
+    CGW_ASSIGN(const bool row, boots.step());
+    if (!row) return found;
+    CGW_ASSIGN(auto log, read_kernel_log(impl_->database, boots.integer(0), since, until));
+    if (!log.lines.empty() || !log.gaps.empty()) found.push_back({boots.text(1), std::move(log)});
+  }
 }
 
 }  // namespace cgwarden::diagnosis

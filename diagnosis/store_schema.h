@@ -2,12 +2,13 @@
 
 #include <cstdint>
 
-// Layout of store.db. Version 2 added the table event, and an index of verdicts by time alone.
+// Layout of store.db. Version 2 added the table event, and an index of verdicts by time alone;
+// version 3 the kernel log, the boots of this machine, and who ran in the last of them.
 // `user_version` is the schema's version, `application_id` tells our files from other SQLite files.
 namespace cgwarden::diagnosis {
 
 inline constexpr std::int64_t kStoreApplicationId = 0x63677764;  // "cgwd"
-inline constexpr std::int64_t kStoreSchemaVersion = 2;
+inline constexpr std::int64_t kStoreSchemaVersion = 3;
 
 inline constexpr const char* kStorePragmas =
     "PRAGMA page_size=16384;"
@@ -25,7 +26,47 @@ inline constexpr const char* kStorePragmas =
   "CREATE INDEX verdict_by_when ON verdict(when_wall_usec);" \
   "PRAGMA user_version=2;"
 
-inline constexpr const char* kStoreUpgradeFrom1 = CGW_STORE_VERSION_2;
+// What version 3 has over version 2. `number` rises from boot to boot; `stopped`: the agent ended
+// as asked and none has begun since. `kill`: diagnosis::names_a_kill(). `reason` of a gap:
+// StoredKernelLogGap::Reason.
+#define CGW_STORE_VERSION_3                             \
+  "CREATE TABLE boot("                                  \
+  "  number INTEGER PRIMARY KEY,"                       \
+  "  boot_id TEXT NOT NULL UNIQUE,"                     \
+  "  seen_wall_usec INTEGER NOT NULL,"                  \
+  "  stopped INTEGER NOT NULL,"                         \
+  "  kmsg_sequence INTEGER NOT NULL);"                  \
+  "CREATE TABLE running("                               \
+  "  workload TEXT NOT NULL,"                           \
+  "  boot INTEGER NOT NULL,"                            \
+  "  incarnation INTEGER NOT NULL,"                     \
+  "  main_pid INTEGER NOT NULL,"                        \
+  "  from_boottime_usec INTEGER NOT NULL,"              \
+  "  from_wall_usec INTEGER NOT NULL,"                  \
+  "  PRIMARY KEY(boot, workload)) WITHOUT ROWID;"       \
+  "CREATE TABLE kmsg("                                  \
+  "  boot INTEGER NOT NULL,"                            \
+  "  sequence INTEGER NOT NULL,"                        \
+  "  usec INTEGER NOT NULL,"                            \
+  "  when_boottime_usec INTEGER NOT NULL,"              \
+  "  when_wall_usec INTEGER NOT NULL,"                  \
+  "  priority INTEGER NOT NULL,"                        \
+  "  continuation INTEGER NOT NULL,"                    \
+  "  kill INTEGER NOT NULL,"                            \
+  "  text TEXT NOT NULL,"                               \
+  "  PRIMARY KEY(boot, sequence, usec)) WITHOUT ROWID;" \
+  "CREATE TABLE kmsg_gap("                              \
+  "  id INTEGER PRIMARY KEY,"                           \
+  "  boot INTEGER NOT NULL,"                            \
+  "  reason INTEGER NOT NULL,"                          \
+  "  from_boottime_usec INTEGER NOT NULL,"              \
+  "  to_boottime_usec INTEGER NOT NULL,"                \
+  "  to_wall_usec INTEGER NOT NULL,"                    \
+  "  count INTEGER NOT NULL);"                          \
+  "PRAGMA user_version=3;"
+
+inline constexpr const char* kStoreUpgradeFrom1 = CGW_STORE_VERSION_2 CGW_STORE_VERSION_3;
+inline constexpr const char* kStoreUpgradeFrom2 = CGW_STORE_VERSION_3;
 
 inline constexpr const char* kStoreTables =
     "BEGIN IMMEDIATE;"
@@ -42,10 +83,11 @@ inline constexpr const char* kStoreTables =
     "CREATE INDEX verdict_by_time ON verdict(workload, when_wall_usec);"
     "CREATE TABLE counter("
     "  workload TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,"
-    "  PRIMARY KEY(workload, name)) WITHOUT ROWID;" CGW_STORE_VERSION_2
+    "  PRIMARY KEY(workload, name)) WITHOUT ROWID;" CGW_STORE_VERSION_2 CGW_STORE_VERSION_3
     "PRAGMA application_id=1667725156;"
     "COMMIT;";
 #undef CGW_STORE_VERSION_2
+#undef CGW_STORE_VERSION_3
 static_assert(kStoreApplicationId == 1667725156);
 
 }  // namespace cgwarden::diagnosis

@@ -10,9 +10,13 @@
 #include <system_error>
 #include <utility>
 
+#include "identity/subject.h"
+
 #include "base/limits.h"
 #include "diagnosis/sqlite.h"
 #include "diagnosis/store.h"
+#include "diagnosis/store_boots.h"
+#include "diagnosis/store_kernel_log.h"
 #include "diagnosis/store_schema.h"
 
 namespace cgwarden::diagnosis {
@@ -27,9 +31,9 @@ Status check_pages(const Database& database, const std::string& path) {
   return {};
 }
 
-Status upgrade(const Database& database) {
+Status upgrade(const Database& database, std::int64_t version) {
   CGW_ASSIGN(auto transaction, Database::Transaction::begin(database));
-  Status done = database.execute(kStoreUpgradeFrom1);
+  Status done = database.execute(version == 1 ? kStoreUpgradeFrom1 : kStoreUpgradeFrom2);
   if (done) done = transaction.commit();
   // On a full disk verdicts go on in the tables that are there.
   if (!done && done.error().kind == ErrorKind::io) return {};
@@ -49,7 +53,7 @@ Status take_up(const Database& database, const std::string& path) {
   if (application == kStoreApplicationId && version >= 1) {
     CGW_TRY(database.execute(kStorePragmas));
     CGW_TRY(check_pages(database, path));
-    return version == 1 ? upgrade(database) : Status{};
+    return version < kStoreSchemaVersion ? upgrade(database, version) : Status{};
   }
   CGW_ASSIGN(auto tables, database.prepare("SELECT count(*) FROM sqlite_master"));
   CGW_ASSIGN(const bool row, tables.step());
@@ -93,6 +97,25 @@ Status put_verdict(const Database& database, const Verdict& verdict) {
                               "LIMIT -1 OFFSET ?2)"));
   prune.bind(verdict.workload).bind(static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
   return prune.run();
+}
+
+// Names of subjects may be made for one use, so that the bound by name does not bound them.
+Status prune_subjects(const Database& database, Usec newest) {
+  static constexpr const char* kOfSubjects =
+      "((workload>='container:' AND workload<'container;') OR (workload>='unit:' AND "
+      "workload<'unit;'))";
+  CGW_ASSIGN(auto most, database.prepare(std::string("DELETE FROM verdict WHERE id IN (SELECT id "
+                                                     "FROM verdict WHERE ") +
+                                         kOfSubjects + " ORDER BY id DESC LIMIT -1 OFFSET ?1)"));
+  most.bind(static_cast<std::int64_t>(limits::kSubjectVerdicts));
+  CGW_TRY(most.run());
+  const Usec kept = std::chrono::seconds(limits::kSubjectVerdictSeconds);
+  if (newest < kept) return {};
+  CGW_ASSIGN(auto old, database.prepare(std::string("DELETE FROM verdict WHERE id IN (SELECT id "
+                                                    "FROM verdict WHERE when_wall_usec<?1 AND ") +
+                                        kOfSubjects + ")"));
+  old.bind(static_cast<std::int64_t>((newest - kept).count()));
+  return old.run();
 }
 
 Status put_counters(const Database& database, std::span<const StoreWriter::Counter> counters) {
@@ -146,7 +169,38 @@ Status prune_events(const Database& database, std::span<const Event> events) {
 struct StoreWriter::Impl {
   Database database;
   std::string notice;
+  bool has_boots = true;  // schema version 3
+  std::int64_t boot = 0;  // 0: none was begun
+  std::size_t unpruned = limits::kStoredKernelLogKills;
+  std::size_t subjects_unpruned = limits::kSubjectVerdicts;
+
+  Status put_verdicts(std::span<const Verdict> verdicts);
+  Status put_log(const StoredKernelLog& log);
 };
+
+Status StoreWriter::Impl::put_verdicts(std::span<const Verdict> verdicts) {
+  for (const auto& verdict : verdicts) {
+    CGW_TRY(put_verdict(database, verdict));
+    subjects_unpruned += identity::is_subject_key(verdict.workload) ? 1 : 0;
+  }
+  constexpr std::size_t kVerdictsBetween = 200;
+  if (verdicts.empty() || subjects_unpruned < kVerdictsBetween) return {};
+  CGW_TRY(prune_subjects(database, verdicts.back().when.wall));
+  subjects_unpruned = 0;
+  return {};
+}
+
+Status StoreWriter::Impl::put_log(const StoredKernelLog& log) {
+  if (boot == 0 || (log.lines.empty() && log.gaps.empty() && !log.last_sequence)) return {};
+  CGW_TRY(append_kernel_log(database, boot, log));
+  unpruned += log.lines.size() + log.gaps.size();
+  // Pruning looks at all of them: not for every line.
+  constexpr std::size_t kLinesBetween = 1000;
+  if (unpruned < kLinesBetween || log.lines.empty()) return {};
+  CGW_TRY(prune_kernel_log(database, log.lines.back().when.wall));
+  unpruned = 0;
+  return {};
+}
 
 StoreWriter::StoreWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 StoreWriter::StoreWriter(StoreWriter&&) noexcept = default;
@@ -173,18 +227,70 @@ Result<StoreWriter> StoreWriter::open(const std::string& path, std::uint64_t wal
   if (!database) return fail(database.error());
   if (const auto version = database->pragma("user_version");
       version && *version < kStoreSchemaVersion) {
-    impl->notice = "the disk is full or cannot be written: " + path +
-                   " keeps the schema of an older version, and no events, until the next start";
+    impl->notice =
+        "the disk is full or cannot be written: " + path +
+        " keeps the schema of an older version, without what is newer (events, the kernel "
+        "log), until the next start";
+    impl->has_boots = false;
   }
   impl->database = std::move(*database);
   return StoreWriter(std::move(impl));
 }
 
-Status StoreWriter::put(std::span<const Verdict> verdicts, std::span<const Counter> counters) {
-  if (verdicts.empty() && counters.empty()) return {};
+Status StoreWriter::put(std::span<const Verdict> verdicts, std::span<const Counter> counters,
+                        const StoredKernelLog& log, bool* log_dropped) {
+  const auto attempt = [&](bool with_log) -> Status {
+    CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
+    CGW_TRY(impl_->put_verdicts(verdicts));
+    CGW_TRY(put_counters(impl_->database, counters));
+    if (with_log) CGW_TRY(impl_->put_log(log));
+    return transaction.commit();
+  };
+  const bool has_log = !log.lines.empty() || !log.gaps.empty();
+  if (verdicts.empty() && counters.empty() && !has_log) return {};
+  Status stored = attempt(has_log);
+  if (stored || !has_log) return stored;
+  if (log_dropped != nullptr) *log_dropped = true;
+  return attempt(false);
+}
+
+Status StoreWriter::begin_boot(const std::string& boot_id, Usec wall_now) {
+  if (!impl_->has_boots || boot_id.empty()) return {};
   CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
-  for (const auto& verdict : verdicts) CGW_TRY(put_verdict(impl_->database, verdict));
-  CGW_TRY(put_counters(impl_->database, counters));
+  CGW_ASSIGN(const std::int64_t boot, put_boot(impl_->database, boot_id, wall_now));
+  CGW_TRY(transaction.commit());
+  impl_->boot = boot;
+  return {};
+}
+
+bool StoreWriter::keeps_boots() const { return impl_->has_boots; }
+
+Result<StoredKernelLog> StoreWriter::kernel_log() const {
+  if (impl_->boot == 0) return StoredKernelLog{};
+  return read_kernel_log(impl_->database, impl_->boot, Usec{0}, kEndOfTime);
+}
+
+Status StoreWriter::put_kernel_log(const StoredKernelLog& fresh) {
+  CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
+  CGW_TRY(impl_->put_log(fresh));
+  return transaction.commit();
+}
+
+Result<std::vector<EarlierBoot>> StoreWriter::unfinished_boots() const {
+  if (impl_->boot == 0) return std::vector<EarlierBoot>{};
+  return read_unfinished_boots(impl_->database, impl_->boot);
+}
+
+Status StoreWriter::forget_unfinished_boots() {
+  if (impl_->boot == 0) return {};
+  return remove_running_of_others(impl_->database, impl_->boot);
+}
+
+Status StoreWriter::put_running(std::span<const RunningWorkload> running, Usec wall_now,
+                                bool stopped) {
+  if (impl_->boot == 0) return {};
+  CGW_ASSIGN(auto transaction, Database::Transaction::begin(impl_->database));
+  CGW_TRY(replace_running(impl_->database, impl_->boot, running, wall_now, stopped));
   return transaction.commit();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "identity/identity.h"
 
@@ -14,10 +15,6 @@
 namespace cgwarden::diagnosis {
 namespace {
 
-// systemd's own exit codes of a child that could not execute the command: EXIT_CHDIR (200) to the
-// last (src/shared/exit-status.h).
-constexpr int kFirstOfSystemd = 200;
-constexpr int kLastOfSystemd = 243;
 // From the kill to systemd's word of it.
 constexpr Usec kLate{2'000'000};
 
@@ -72,18 +69,6 @@ UnitVerdict oom_verdict(const UnitEnd& end, const OomIncident& incident,
   }
 }
 
-UnitVerdict exit_verdict(const UnitEnd& end) {
-  const bool of_systemd =
-      end.result == "exit-code" && end.status >= kFirstOfSystemd && end.status <= kLastOfSystemd;
-  if (of_systemd) {
-    return {VerdictClass::exec_failed,
-            fmt::format("{} was not started: systemd's exit code {} (see EXIT STATUS in "
-                        "systemd.exec(5))",
-                        end.unit, end.status)};
-  }
-  return {VerdictClass::exited, fmt::format("{} exited with code {}", end.unit, end.status)};
-}
-
 }  // namespace
 
 bool may_be_oom(const UnitEnd& end) {
@@ -110,7 +95,10 @@ UnitVerdict unit_verdict(const UnitEnd& end, const OomIncident* incident,
   if (end.stopped && end.result == "success") {
     return {VerdictClass::stopped, end.unit + " was stopped as asked"};
   }
-  if (end.code == CLD_EXITED) return exit_verdict(end);
+  if (auto answer = answer_of_result(end)) return {answer->verdict, std::move(answer->text)};
+  if (end.code == CLD_EXITED) {
+    return {VerdictClass::exited, fmt::format("{} exited with code {}", end.unit, end.status)};
+  }
   if (end.code != CLD_KILLED && end.code != CLD_DUMPED) {
     if (end.result == "success") {
       return {VerdictClass::stopped, end.unit + " ended; it had no main process"};
@@ -120,12 +108,6 @@ UnitVerdict unit_verdict(const UnitEnd& end, const OomIncident* incident,
                         printable(end.result))};
   }
   const std::string by = fmt::format("{} was ended by {}", end.unit, signal_text(end.status));
-  if (end.result == "watchdog") {
-    return {VerdictClass::killed_by_user, by + " of systemd: it missed its watchdog"};
-  }
-  if (end.result == "timeout") {
-    return {VerdictClass::killed_by_user, by + " of systemd: it was not done in time"};
-  }
   std::string text = by + (end.code == CLD_DUMPED ? " and left a core dump" : "");
   if (end.result == "oom-kill") {
     text += "; systemd says oom-kill, but no such kill was seen in this run";

@@ -10,22 +10,10 @@
 #include "base/units.h"
 #include "diagnosis/kmsg.h"
 #include "diagnosis/oom_ledger.h"
+#include "diagnosis/unit_result.h"
 #include "diagnosis/verdict.h"
 
 namespace cgwarden::diagnosis {
-
-// How one run of a service of systemd ended, in systemd's words: the properties of
-// org.freedesktop.systemd1(5).
-struct UnitEnd {
-  std::string unit;      // "web.service"
-  std::string result;    // Result: "exit-code", "signal", "oom-kill", ...
-  int code = 0;          // ExecMainCode: CLD_EXITED, CLD_KILLED or CLD_DUMPED; 0: no main process
-  int status = 0;        // ExecMainStatus: exit code or signal
-  pid_t main_pid = 0;    // ExecMainPID
-  bool stopped = false;  // it left its active state before its main process ended: it was asked to
-  Usec started{0};       // CLOCK_BOOTTIME
-  Usec ended{0};
-};
 
 // Whether an OOM kill can have ended it, so that what the kernel tells is worth waiting for.
 [[nodiscard]] bool may_be_oom(const UnitEnd& end);

@@ -29,6 +29,8 @@ constexpr std::array kNames{
     std::pair{VerdictClass::seccomp_violation, std::string_view("SECCOMP_VIOLATION")},
     std::pair{VerdictClass::exec_failed, std::string_view("EXEC_FAILED")},
     std::pair{VerdictClass::stopped, std::string_view("STOPPED")},
+    std::pair{VerdictClass::machine_restarted, std::string_view("MACHINE_RESTARTED")},
+    std::pair{VerdictClass::agent_restarted, std::string_view("AGENT_RESTARTED")},
     std::pair{VerdictClass::throttled, std::string_view("THROTTLED")},
     std::pair{VerdictClass::oom_child, std::string_view("OOM_CHILD")},
     std::pair{VerdictClass::stalled_oom_no_victim, std::string_view("STALLED_OOM_NO_VICTIM")},

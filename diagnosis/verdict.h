@@ -36,8 +36,10 @@ enum class VerdictClass {
   bus_error,
   aborted,
   seccomp_violation,
-  exec_failed,  // never started
-  stopped,      // by us, as asked
+  exec_failed,        // never started
+  stopped,            // by us, as asked
+  machine_restarted,  // it ran when the machine stopped, crashed or lost its power
+  agent_restarted,    // it ended while no agent watched, and left no exit status
   // Stalls and events of one that lives:
   throttled,
   oom_child,              // a child process was OOM-killed

@@ -74,6 +74,8 @@ constexpr std::array kOfItself{
            "Size of the recording in the state directory."},
     Metric{"cgwarden_agent_kmsg_lost_records_total", counter, "",
            "Records of the kernel log overwritten before the agent read them."},
+    Metric{"cgwarden_agent_kmsg_dropped_lines_total", counter, "",
+           "Lines of the kernel log that were read and not stored, because they came as a flood."},
     Metric{
         "cgwarden_agent_identity_errors_total", counter, "",
         "Files with names of containers, pods and users that are there but unreadable or damaged."},

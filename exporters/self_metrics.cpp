@@ -229,6 +229,7 @@ struct SelfMetrics::Impl {
   Counter& dropped_by_disk = recorder_drops.Add({{"reason", "disk"}});
   Gauge& recorder_bytes = gauge(registry, "cgwarden_agent_recorder_bytes");
   Counter& kmsg_lost = counters(registry, "cgwarden_agent_kmsg_lost_records_total").Add({});
+  Counter& kmsg_dropped = counters(registry, "cgwarden_agent_kmsg_dropped_lines_total").Add({});
   Counter& identity_errors = counters(registry, "cgwarden_agent_identity_errors_total").Add({});
   Counter& subjects_dropped = counters(registry, "cgwarden_agent_subjects_dropped_total").Add({});
   prometheus::Family<Counter>& node_ooms = counters(registry, "cgwarden_node_oom_kills_total");
@@ -334,6 +335,11 @@ void SelfMetrics::recorder(const Recorded& recorded) {
 
 void SelfMetrics::kmsg_lost(std::uint64_t records) {
   impl_->kmsg_lost.Increment(static_cast<double>(records));
+}
+
+void SelfMetrics::kmsg_dropped(std::uint64_t lines) {
+  const double fresh = static_cast<double>(lines) - impl_->kmsg_dropped.Value();
+  if (fresh > 0) impl_->kmsg_dropped.Increment(fresh);
 }
 
 void SelfMetrics::identity_errors(std::size_t files) {

@@ -21,9 +21,10 @@ inline constexpr std::array<std::string_view, 8> kCollectors{
     "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "bpf"};
 
 // What event_source() takes: the rows of the agent's table of them, in its order.
-inline constexpr std::array<std::string_view, 12> kEventSourceNames{
-    "tree",         "emptied", "oom_marks", "memory_events", "kernel_log", "signals",
-    "process_ends", "units",   "pressure",  "files",         "bus",        "journal"};
+inline constexpr std::array<std::string_view, 15> kEventSourceNames{
+    "tree",    "emptied",      "oom_marks", "memory_events", "kernel_log", "kernel_log_kept",
+    "signals", "process_ends", "shims",     "units",         "oomd",       "pressure",
+    "files",   "bus",          "journal"};
 
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
@@ -63,6 +64,8 @@ class SelfMetrics {
   };
   void recorder(const Recorded& recorded);
   void kmsg_lost(std::uint64_t records);
+  // In all, since the agent began.
+  void kmsg_dropped(std::uint64_t lines);
   void identity_errors(std::size_t files);
   void subjects_dropped(std::size_t count);
   // Whether the kernel's OOM events can be read.

@@ -11,6 +11,8 @@ namespace cgwarden::diagnosis::rules {
 
 // The launcher reported a stage that failed: the command never ran.
 [[nodiscard]] std::optional<Verdict> exec_failed(const DeathCase& death);
+// It ran when the machine was restarted.
+[[nodiscard]] std::optional<Verdict> machine_restarted(const DeathCase& death);
 // We signalled it and it ended by that signal or by itself; not when it was OOM-killed or crashed.
 [[nodiscard]] std::optional<Verdict> stopped_by_us(const DeathCase& death);
 // Killed at memory.max of its own cgroup.
@@ -23,6 +25,8 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> global_oom(const DeathCase& death);
 // Killed by the OOM killer, but the sources do not say at whose limit: class UNKNOWN.
 [[nodiscard]] std::optional<Verdict> unresolved_oom(const DeathCase& death);
+// What systemd itself says that it did to its service, or could not do: Result=.
+[[nodiscard]] std::optional<Verdict> systemd_result(const DeathCase& death);
 // Of a process whose SIGKILL the kernel's record shows, in this order:
 // by an oomd that left its marks on the cgroup;
 [[nodiscard]] std::optional<Verdict> killed_by_oomd(const DeathCase& death);
@@ -44,5 +48,7 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> killed_by_user(const DeathCase& death);
 // Its own exit code.
 [[nodiscard]] std::optional<Verdict> exited(const DeathCase& death);
+// Nobody saw its status, because no agent ran when it ended.
+[[nodiscard]] std::optional<Verdict> agent_restarted(const DeathCase& death);
 
 }  // namespace cgwarden::diagnosis::rules

@@ -186,6 +186,58 @@ TEST_F(RunEndsTest, AnExitIsDecidedAtOnceAndASigkillWaits) {
   EXPECT_EQ(decided.front().answer.verdict, diagnosis::VerdictClass::killed_by_user);
 }
 
+diagnosis::DeathEvidence death_of(pid_t pid, const std::string& path, Usec ended) {
+  diagnosis::DeathEvidence evidence;
+  evidence.main_pid = pid;
+  evidence.ended.boottime = ended;
+  evidence.cgroups.emplace_back().path = path;
+  return evidence;
+}
+
+// One end has one verdict, whoever tells of it first.
+TEST_F(RunEndsTest, WhatSystemdAndTheKernelSayOfOneEndIsJoined) {
+  ends_.systemd_tells(true);
+  const diagnosis::UnitEnd end{.unit = kService,
+                               .result = "watchdog",
+                               .code = CLD_KILLED,
+                               .status = SIGABRT,
+                               .main_pid = 42,
+                               .started = Usec(10),
+                               .ended = Usec(20)};
+  ends_.died(unit_, death_of(42, "/system.slice/" + std::string(kService), Usec(20)));
+  EXPECT_TRUE(take(Usec(21)).empty());  // systemd has not spoken yet
+  ends_.ended(unit_, end);
+  const auto decided = take(Usec(22));
+  ASSERT_EQ(decided.size(), 1U);
+  ASSERT_TRUE(decided.front().evidence);
+  EXPECT_EQ(decided.front().evidence->unit_end->result, "watchdog");
+  // Neither is told again.
+  ends_.died(unit_, death_of(42, "/x", Usec(20)));
+  ends_.ended(unit_, end);
+  EXPECT_TRUE(take(Usec(23) + RunEnds::kWait).empty());
+}
+
+TEST_F(RunEndsTest, SystemdIsNotWaitedForForEver) {
+  ends_.systemd_tells(true);
+  ends_.died(unit_, death_of(42, "/system.slice/x", Usec(20)));
+  EXPECT_TRUE(take(Usec(21)).empty());
+  EXPECT_EQ(take(Usec(20) + RunEnds::kWait).size(), 1U);
+  ends_.systemd_tells(false);
+  ends_.died(unit_, death_of(43, "/system.slice/x", Usec(30)));
+  EXPECT_EQ(take(Usec(30)).size(), 1U);
+}
+
+TEST_F(RunEndsTest, AContainersDeathAndTheEndOfItsCgroupAreOneEnd) {
+  const Usec end{100'000'000};
+  ends_.died(cart_, death_of(42, "/kubepods/pod1/c1", end));
+  EXPECT_EQ(take(end).size(), 1U);
+  ends_.ended({cart_, "/kubepods/pod1/c1", end + Usec(1'000'000)});
+  EXPECT_TRUE(take(end + RunEnds::kWait + Usec(2'000'000)).empty());
+  // The next container there is another one.
+  ends_.ended({cart_, "/kubepods/pod1/c1", end + Usec(9'000'000)});
+  EXPECT_EQ(take(end + RunEnds::kWait + Usec(9'000'000)).size(), 1U);
+}
+
 TEST_F(RunEndsTest, AContainerThatWasOomKilled) {
   const Usec end{100'000'000};
   ends_.ended({cart_, "/kubepods/pod1/c1", end});

@@ -46,9 +46,9 @@ Outcome help_of(std::vector<std::string> command) {
 
 TEST(Help, TheProgramListsItsCommands) {
   const auto names = subcommands_in(cgwarden({"--help"}).out);
-  for (const auto* name :
-       {"agent", "run", "ps", "stop", "logs", "events", "why", "bundle", "history", "dump", "top",
-        "replay", "audit", "image", "policy", "reload", "doctor", "version", "completion"}) {
+  for (const auto* name : {"agent", "run",    "ps",      "stop",   "logs",    "events",    "kmsg",
+                           "why",   "bundle", "history", "dump",   "top",     "replay",    "audit",
+                           "image", "policy", "reload",  "doctor", "version", "completion"}) {
     EXPECT_THAT(names, Contains(name));
   }
 }

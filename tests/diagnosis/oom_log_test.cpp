@@ -335,5 +335,55 @@ TEST_F(OomLogTest, AKillLineThatIsCutIsNoKill) {
   EXPECT_TRUE(kills_.empty());
 }
 
+// What another reader had stored: only the kernel's own lines, and perhaps not all of them.
+class RestoredOomLogTest : public OomLogTest {
+ protected:
+  void stored(std::uint64_t sequence, const std::string& text, bool broken = false) {
+    KmsgRecord record;
+    record.priority = 6;
+    record.sequence = sequence;
+    record.boottime = Usec(sequence * 10);
+    record.text = text;
+    if (auto kill = reader_.restore(record, broken)) kills_.push_back(std::move(*kill));
+  }
+  static std::string killed_line(int pid) {
+    return "Memory cgroup out of memory: Killed process " + std::to_string(pid) +
+           " (web) total-vm:103524kB, anon-rss:32448kB, file-rss:4kB, shmem-rss:688kB, UID:1000 "
+           "pgtables:104kB oom_score_adj:0";
+  }
+};
+
+TEST_F(RestoredOomLogTest, ReadsADumpWithForeignRecordsBetween) {
+  stored(10, "x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0");
+  stored(12, "memory: usage 32768kB, limit 32768kB, failcnt 22");
+  stored(90, memcg_line("/a", "/a/b", "web", 7));
+  stored(91, killed_line(7));
+  EXPECT_FALSE(reader_.gap());
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].oom_memcg, "/a");
+  EXPECT_EQ(kills_[0].limit, Bytes{32U << 20});
+  EXPECT_EQ(reader_.lost_records(), 0U);
+}
+
+TEST_F(RestoredOomLogTest, LinesThatAreKnownToBeMissingJoinNothing) {
+  stored(10, "memory: usage 32768kB, limit 32768kB, failcnt 22");
+  stored(200, memcg_line("/a", "/a/b", "web", 7), true);
+  stored(201, killed_line(7));
+  ASSERT_EQ(kills_.size(), 1U);
+  EXPECT_EQ(kills_[0].oom_memcg, "/a");
+  EXPECT_FALSE(kills_[0].limit);
+}
+
+TEST_F(RestoredOomLogTest, GapsAreCountedFromWhereTheOtherStopped) {
+  reader_.resume_after(99, Usec(900));
+  say("next");  // 100
+  EXPECT_FALSE(reader_.gap());
+  next_ = 111;
+  say("after a gap");
+  ASSERT_TRUE(reader_.gap());
+  EXPECT_EQ(reader_.gap()->count, 10U);
+  EXPECT_EQ(reader_.lost_records(), 10U);
+}
+
 }  // namespace
 }  // namespace cgwarden::diagnosis

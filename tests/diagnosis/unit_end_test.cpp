@@ -52,14 +52,42 @@ TEST(UnitEnd, EndsOfItsOwn) {
   EXPECT_EQ(verdict_of(end_of("core-dump", CLD_DUMPED, SIGSEGV), {}), segfault);
   EXPECT_EQ(verdict_of(end_of("signal", CLD_KILLED, SIGABRT), {}), aborted);
   EXPECT_EQ(verdict_of(end_of("signal", CLD_KILLED, SIGKILL), {}), killed_by_user);
-  EXPECT_EQ(verdict_of(end_of("resources", 0, 0), {}), unknown);
+  EXPECT_EQ(verdict_of(end_of("resources", 0, 0), {}), exec_failed);
+  EXPECT_EQ(verdict_of(end_of("start-limit-hit", 0, 0), {}), exec_failed);
+  EXPECT_EQ(verdict_of(end_of("protocol", 0, 0), {}), exec_failed);
+  EXPECT_EQ(verdict_of(end_of("something-new", 0, 0), {}), unknown);
+  // A limit of starts is no reason of a run that had an end of its own.
+  EXPECT_EQ(verdict_of(end_of("start-limit-hit", CLD_EXITED, 3), {}), exited);
 }
 
 TEST(UnitEnd, SystemdsOwnSignalsAreNoFaultsOfTheProgram) {
   const auto watchdog = unit_verdict(end_of("watchdog", CLD_DUMPED, SIGABRT), nullptr, {});
-  EXPECT_EQ(watchdog.verdict, VerdictClass::killed_by_user);
+  EXPECT_EQ(watchdog.verdict, VerdictClass::killed_by_watchdog);
   EXPECT_THAT(watchdog.text, HasSubstr("watchdog"));
   EXPECT_EQ(verdict_of(end_of("timeout", CLD_KILLED, SIGKILL), {}), VerdictClass::killed_by_user);
+}
+
+TEST(UnitEnd, ExitCodesOfSystemdSayWhatItCouldNotDo) {
+  const auto exec = unit_verdict(end_of("exit-code", CLD_EXITED, 203), nullptr, {});
+  EXPECT_THAT(exec.text, HasSubstr("203/EXEC"));
+  EXPECT_THAT(exec.text, HasSubstr("could not be executed"));
+  EXPECT_THAT(unit_verdict(end_of("exit-code", CLD_EXITED, 217), nullptr, {}).text,
+              HasSubstr("User="));
+  EXPECT_EQ(verdict_of(end_of("exit-code", CLD_EXITED, 244), {}), VerdictClass::exec_failed);
+  // Codes that systemd gives no meaning are the program's own.
+  for (const int code : {199, 223, 234, 245, 255}) {
+    EXPECT_EQ(verdict_of(end_of("exit-code", CLD_EXITED, code), {}), VerdictClass::exited) << code;
+  }
+  // A code that the unit calls a success is none either.
+  EXPECT_EQ(verdict_of(end_of("success", CLD_EXITED, 203), {}), VerdictClass::exited);
+}
+
+TEST(UnitEnd, IsQuotedAsSystemctlShowsIt) {
+  EXPECT_EQ(quote_unit_end(end_of("exit-code", CLD_EXITED, 203)),
+            "Result=exit-code, ExecMainCode=exited, ExecMainStatus=203/EXEC");
+  EXPECT_EQ(quote_unit_end(end_of("watchdog", CLD_DUMPED, SIGABRT)),
+            "Result=watchdog, ExecMainCode=dumped, ExecMainStatus=6/SIGABRT");
+  EXPECT_EQ(quote_unit_end(end_of("resources", 0, 0)), "Result=resources");
 }
 
 TEST(UnitEnd, StoppedAsAskedWhateverItExitedWith) {

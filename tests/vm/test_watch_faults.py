@@ -181,12 +181,12 @@ def test_doctor_says_that_watches_ran_out_and_what_the_agent_hears(scenario):
     kind = next(kind for kind in ("fanotify", "inotify") if scenario.metrics()[f'cgwarden_agent_discovery{{kind="{kind}"}}'] == 1)
     assert sources["tree"]["detail"].endswith(f"by {kind}")
     live = {name for name, finding in sources.items() if finding["detail"].startswith("live: ")}
-    assert live == {"tree", "emptied", "oom_marks", "kernel_log", "signals", "process_ends", "files"}
+    assert live == {"tree", "emptied", "oom_marks", "kernel_log", "kernel_log_kept", "signals", "process_ends", "files"}
     assert all(sources[name]["level"] == "good" and sources[name]["cost"] == "" for name in live)
     # No policy asks for a trigger, and no workload runs.
     assert all(sources[name]["detail"].startswith("unused: ") and sources[name]["level"] == "good"
-               for name in ("pressure", "memory_events"))
-    for name, why in (("units", "systemd"), ("bus", "bus: off"), ("journal", "not the journal")):
+               for name in ("pressure", "memory_events", "shims"))
+    for name, why in (("units", "systemd"), ("oomd", "systemd"), ("bus", "bus: off"), ("journal", "not the journal")):
         assert sources[name]["level"] == "limited" and why in sources[name]["detail"] and sources[name]["cost"]
     scenario.add_workload("steady", ["/bin/sleep", "1000"])
     scenario.wait_running("steady")

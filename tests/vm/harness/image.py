@@ -59,6 +59,8 @@ _MASKED_UNITS = [
     "systemd-logind.service",
     "systemd-machine-id-commit.service",
     "systemd-modules-load.service",
+    "systemd-oomd.service",
+    "systemd-oomd.socket",
     "systemd-pstore.service",
     "systemd-random-seed.service",
     "systemd-remount-fs.service",
