@@ -124,7 +124,7 @@ bool Daemon::store_running(bool stopped) {
     list.push_back({.workload = running.name,
                     .incarnation = running.incarnation,
                     .main_pid = running.main_pid,
-                    .from = running.started});
+                    .from = running.started.value_or(TimePoint{})});
   }
   const Status stored = store_.put_running(list, clock_.now().wall, stopped);
   keeping_failed(stored);

@@ -38,6 +38,8 @@ class ForeignDeaths {
                                                                     const cgroup::Tree& tree,
                                                                     const Clock& clock, Told told,
                                                                     Count count);
+  // How it goes, for `cgwarden doctor`.
+  [[nodiscard]] SourceReport source() const;
   // Of the run that is watched in this cgroup; 0: none is.
   [[nodiscard]] unsigned incarnation_of(CgroupId id) const {
     const auto track = tracks_.find(id);

@@ -18,7 +18,7 @@ using diagnosis::StoredKernelLogGap;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr Usec kNewYear{1'798'761'600'000'000};  // 2027-01-01
+constexpr Usec kNewYear2027{1'798'761'600'000'000};  // 2027-01-01
 
 class KmsgCommandTest : public testing::Test {
  protected:
@@ -31,7 +31,7 @@ class KmsgCommandTest : public testing::Test {
     const Usec at(second * 1'000'000);
     return {.sequence = second,
             .printk = at + Usec(42),
-            .when = {at, kNewYear + at},
+            .when = {at, kNewYear2027 + at},
             .priority = 6,
             .continuation = false,
             .text = text};
@@ -39,15 +39,15 @@ class KmsgCommandTest : public testing::Test {
   void store() const {
     auto writer = diagnosis::StoreWriter::open(directory_ + "/store.db", 0);
     ASSERT_TRUE(writer) << writer.error().sentence();
-    ASSERT_TRUE(writer->begin_boot("first", kNewYear));
+    ASSERT_TRUE(writer->begin_boot("first", kNewYear2027));
     StoredKernelLog log;
     log.lines = {line(1, "long ago"), line(3600, "oom-kill:constraint=x\n\x1b[31m"),
                  line(3601, "Killed process 7")};
     log.gaps.push_back({StoredKernelLogGap::Reason::dropped,
                         {Usec(3600'000'001), Usec(3600'500'000), 17},
-                        kNewYear + Usec(3600'500'000)});
+                        kNewYear2027 + Usec(3600'500'000)});
     ASSERT_TRUE(writer->put_kernel_log(log));
-    ASSERT_TRUE(writer->begin_boot("second", kNewYear));
+    ASSERT_TRUE(writer->begin_boot("second", kNewYear2027));
     StoredKernelLog next;
     next.lines = {line(9000, "another boot")};
     ASSERT_TRUE(writer->put_kernel_log(next));
@@ -55,7 +55,7 @@ class KmsgCommandTest : public testing::Test {
     verdict.workload = "web";
     verdict.incarnation = 1;
     verdict.verdict = diagnosis::VerdictClass::oom_own_limit;
-    verdict.when.wall = kNewYear + Usec(3602'000'000);
+    verdict.when.wall = kNewYear2027 + Usec(3602'000'000);
     verdict.answer = "web died";
     ASSERT_TRUE(writer->put(verdict));
   }
