@@ -52,7 +52,10 @@ int kmsg(const Common& common, const KmsgOptions& options) {
   Span span;
   if (!options.name.empty()) {
     const auto about = span_about(common, options.name);
-    if (!about) return failed(about.error());
+    if (!about) {
+      const int code = failed(about.error());
+      return about.error().kind == ErrorKind::vanished ? kNoSuchWorkload : code;
+    }
     span = *about;
   }
   const Usec now = SystemClock().now().wall;
