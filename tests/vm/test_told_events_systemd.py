@@ -103,6 +103,11 @@ kind: Policy
 metadata: {name: told}
 match: {cgroups: "/told/busy"}
 watch: {pressure: {cpu: {some: 100ms}}}
+---
+apiVersion: cgwarden/v1
+kind: Policy
+metadata: {name: held}
+match: {cgroups: "/cgwarden.slice/held.scope/payload"}
 memory: {high: 64MiB}
 """)
         guest.write_file("/run/systemd/system/told-end.service", "[Service]\nExecStart=/bin/sh -c 'sleep 2; exit 3'\n")
@@ -116,6 +121,8 @@ memory: {high: 64MiB}
 
         try:
             scenario.add_workload("short", ["/bin/sh", "-c", "sleep 1; exit 4"])
+            # Of a workload: beside systemd nothing else is written to.
+            scenario.add_workload("held", ["/bin/sleep", "1000"])
             oom_kill(guest, f"{top}/eater")
             busy = [guest.spawn(["sh", "-c", "while :; do :; done"], cgroup=f"{top}/busy") for _ in range(2)]
             still = guest.spawn(["sleep", "1000"], cgroup=f"{top}/still")
