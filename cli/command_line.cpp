@@ -18,6 +18,7 @@
 #include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/recording_options.h"
+#include "cli/simulation_options.h"
 #include "cli/terminal.h"
 #include "cli/top/top_options.h"
 #include "cli/why_options.h"
@@ -34,6 +35,7 @@ struct Values {
   BundleOptions bundle;
   HistoryOptions history;
   DumpOptions dump;
+  SimulateOptions simulate;
   EventsOptions events;
   AuditOptions audit;
   TopOptions top;
@@ -393,9 +395,22 @@ void add_paths(CLI::App& command, Values& values) {
       ->type_name("");
 }
 
+void add_simulations(CLI::App& policy, Values& values) {
+  auto* simulate =
+      add_command(policy, values, "simulate", kSimulateHelp, kSimulateExample,
+                  [&values] { return policy_simulate(values.common, values.simulate); });
+  add_simulate_options(*simulate, values.simulate);
+  add_json(*simulate, values);
+  auto* recommend =
+      add_command(policy, values, "recommend", kRecommendHelp, kRecommendExample,
+                  [&values] { return policy_recommend(values.common, values.simulate); });
+  add_recommend_options(*recommend, values.simulate);
+  add_json(*recommend, values);
+}
+
 void add_policy_commands(CLI::App& app, Values& values) {
   CLI::App* policy =
-      app.add_subcommand("policy", "Check, plan and apply policies without an agent");
+      app.add_subcommand("policy", "Check, plan, apply and simulate policies without an agent");
   policy->require_subcommand(1);
   policy->footer("Example:\n  cgwarden policy plan policies.d");
   add_paths(*add_command(*policy, values, "check", "Say what is wrong in policy files",
@@ -415,6 +430,7 @@ void add_policy_commands(CLI::App& app, Values& values) {
                          "cgwarden policy apply policies.d/web.yaml",
                          [&values] { return policy_apply(values.common, values.paths); }),
             values);
+  add_simulations(*policy, values);
 }
 
 void add_other_commands(CLI::App& app, Values& values) {
