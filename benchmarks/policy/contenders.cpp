@@ -195,15 +195,15 @@ std::vector<double> quotas() {
 
 std::vector<Family> families() {
   const std::vector<double> ratios{0, .02, .04, .06, .1, .15, .2, .25, .3};
-  return {
-      {"static", quotas(), [](double p) { return std::make_unique<Fixed>(p, false); }},
-      {"static, burst", quotas(), [](double p) { return std::make_unique<Fixed>(p, true); }},
-      {"koordlet", quotas(), [](double p) { return std::make_unique<Koordlet>(p); }},
-      {"k8s-cpu-fast", {.2, .25, .3, .35, .4, .45, .5, .6, .7, .8, .9},
-       [](double p) { return std::make_unique<FastRecommender>(p); }},
-      {"captain", ratios, [](double p) { return std::make_unique<Captain>(p, false); }},
-      {"captain, burst", ratios, [](double p) { return std::make_unique<Captain>(p, true); }},
-      {"cgwarden", ratios, [](double p) { return std::make_unique<Ours>(p); }}};
+  return {{"static", quotas(), [](double p) { return std::make_unique<Fixed>(p, false); }},
+          {"static, burst", quotas(), [](double p) { return std::make_unique<Fixed>(p, true); }},
+          {"koordlet", quotas(), [](double p) { return std::make_unique<Koordlet>(p); }},
+          {"k8s-cpu-fast",
+           {.2, .25, .3, .35, .4, .45, .5, .6, .7, .8, .9},
+           [](double p) { return std::make_unique<FastRecommender>(p); }},
+          {"captain", ratios, [](double p) { return std::make_unique<Captain>(p, false); }},
+          {"captain, burst", ratios, [](double p) { return std::make_unique<Captain>(p, true); }},
+          {"cgwarden", ratios, [](double p) { return std::make_unique<Ours>(p); }}};
 }
 
 }  // namespace cgwarden::benchmark

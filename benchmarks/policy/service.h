@@ -6,6 +6,7 @@
 #include <string>
 
 #include "benchmarks/policy/traffic.h"
+
 #include "policy/adapt/cpu_inputs.h"
 #include "policy/simulation/cpu_setting.h"
 

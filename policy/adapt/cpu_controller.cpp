@@ -26,17 +26,17 @@ double number(Usec time) { return static_cast<double>(time.count()); }
 }  // namespace
 
 std::string_view to_string(CpuReason reason) {
-  static constexpr std::array<std::string_view, 8> kNames{
-      "steady", "waiting", "throttled", "backlog", "rolled_back", "unused", "node_busy",
-      "at_ceiling"};
+  static constexpr std::array<std::string_view, 8> kNames{"steady",    "waiting",     "throttled",
+                                                          "backlog",   "rolled_back", "unused",
+                                                          "node_busy", "at_ceiling"};
   return kNames.at(static_cast<std::size_t>(reason));
 }
 
 CpuController::CpuController(const CpuTargets& targets, const simulation::CpuSetting& now)
     : targets_(targets),
-      limit_(is_max(now.max.quota) ? targets.ceiling_cores
-                                   : std::clamp(simulation::cores(now), targets.floor_cores,
-                                                targets.ceiling_cores)),
+      limit_(is_max(now.max.quota)
+                 ? targets.ceiling_cores
+                 : std::clamp(simulation::cores(now), targets.floor_cores, targets.ceiling_cores)),
       last_limit_(limit_) {}
 
 simulation::CpuSetting CpuController::setting() const {

@@ -13,8 +13,8 @@ namespace cgwarden::policy::adapt {
 struct CpuTargets {
   double throttled_ratio = 0.1;  // of the periods, 0 to 1: what is put up with
   // After a backlog, what was needed is forgotten by half in this time. 0: at once.
-  Usec hold{60'000'000};
-  double floor_cores = 0.01;     // 0.01: the 1 ms below which the kernel takes no quota
+  Usec hold{180'000'000};
+  double floor_cores = 0.01;  // 0.01: the 1 ms below which the kernel takes no quota
   double ceiling_cores = 1;
   Usec period{100000};
   // No raise while more of the node's CPUs is busy, 0 to 1.
@@ -25,13 +25,13 @@ struct CpuTargets {
 };
 
 enum class CpuReason : std::uint8_t {
-  steady,     // neither too much throttling nor too much unused
-  waiting,    // a change is wanted, but the last write is less than a second ago
-  throttled,  // raised: over three times the target in the last second
-  backlog,    // raised at once: periods in a row were throttled
+  steady,       // neither too much throttling nor too much unused
+  waiting,      // a change is wanted, but the last write is less than a second ago
+  throttled,    // raised: over three times the target in the last second
+  backlog,      // raised at once: periods in a row were throttled
   rolled_back,  // raised: the last lowering was too much
-  unused,     // lowered: less would have done in the last seconds
-  node_busy,  // not raised: the node has no CPU to give
+  unused,       // lowered: less would have done in the last seconds
+  node_busy,    // not raised: the node has no CPU to give
   at_ceiling,
 };
 [[nodiscard]] std::string_view to_string(CpuReason reason);
@@ -82,12 +82,12 @@ class CpuController {
   void change(CpuDecision& decision, double cores, CpuReason reason);
 
   CpuTargets targets_;
-  double limit_;         // cores
-  double last_limit_;    // before the last lowering
-  bool lowered_ = false; // by the last write
+  double limit_;          // cores
+  double last_limit_;     // before the last lowering
+  bool lowered_ = false;  // by the last write
   double margin_ = 1;
-  double held_ = 0;         // cores
-  double hold_left_ = 0;    // microseconds of a backlog that is still seen in the history
+  double held_ = 0;       // cores
+  double hold_left_ = 0;  // microseconds of a backlog that is still seen in the history
   std::optional<Usec> written_;
   double since_usec_ = 0;  // since the last decision of a second
   double periods_ = 0;
