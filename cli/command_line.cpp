@@ -1,19 +1,17 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "agent/agent_config_file.h"
-#include "agent/rootless.h"
 #include "base/text.h"
+#include "cli/command_words.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
@@ -453,31 +451,6 @@ void add_other_commands(CLI::App& app, Values& values) {
       ->required()
       ->type_name("")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-}
-
-// Takes the words after "--" off the command line of a command that gives them to its own command:
-// the parser would mix them with its own.
-std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
-  const auto dashes = std::ranges::find(words, "--");
-  const bool takes = std::any_of(words.begin(), dashes, [](const std::string& word) {
-    return word == "run" || word == "exec";
-  });
-  if (!takes || dashes == words.end()) return {};
-  std::vector<std::string> after(dashes + 1, words.end());
-  words.erase(dashes, words.end());
-  return after;
-}
-
-// root has those of the system.
-void use_own_directories(agent::Options& where) {
-  if (::geteuid() == 0) return;
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    // The XDG base directory specification: others are to be ignored.
-    return std::string(value == nullptr || *value != '/' ? "" : value);
-  };
-  agent::use_directories_of_user(where, ::geteuid(), variable("XDG_RUNTIME_DIR"),
-                                 variable("XDG_STATE_HOME"), variable("HOME"));
 }
 
 }  // namespace
