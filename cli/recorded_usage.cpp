@@ -9,7 +9,9 @@ namespace cgwarden::cli {
 namespace {
 
 // Their places in RecordedUsage::fields().
-enum UsageField : std::size_t { usage, periods, throttled, lost, quota, period, burst };
+struct UsageField {
+  enum : std::size_t { usage, periods, throttled, lost, quota, period, burst };
+};
 
 std::optional<std::uint64_t> grown(const std::optional<std::uint64_t>& before,
                                    const std::optional<std::uint64_t>& after) {
@@ -50,14 +52,15 @@ bool RecordedUsage::add(const diagnosis::RecordedCgroup& cgroup, const diagnosis
 }
 
 void RecordedUsage::add_pair(const Point& before, const Point& after) {
-  const auto used = grown(before.values[usage], after.values[usage]);
+  const auto used = grown(before.values[UsageField::usage], after.values[UsageField::usage]);
   if (after.time <= before.time || !used) return;
   policy::simulation::UsageSample sample;
   sample.length = after.time - before.time;
   sample.usage = Usec{*used};
-  sample.nr_periods = grown(before.values[periods], after.values[periods]);
-  sample.nr_throttled = grown(before.values[throttled], after.values[throttled]);
-  if (const auto time = grown(before.values[lost], after.values[lost])) {
+  sample.nr_periods = grown(before.values[UsageField::periods], after.values[UsageField::periods]);
+  sample.nr_throttled =
+      grown(before.values[UsageField::throttled], after.values[UsageField::throttled]);
+  if (const auto time = grown(before.values[UsageField::lost], after.values[UsageField::lost])) {
     sample.throttled = Usec{*time};
   }
   // The one in force while the counters grew.
@@ -74,13 +77,13 @@ void RecordedUsage::add_pair(const Point& before, const Point& after) {
 }
 
 void RecordedUsage::take_setting(const Point& point, policy::simulation::UsageSample& sample) {
-  const auto& quota_usec = point.values[quota];
-  const auto& period_usec = point.values[period];
+  const auto& quota_usec = point.values[UsageField::quota];
+  const auto& period_usec = point.values[UsageField::period];
   if (!quota_usec || !period_usec || *period_usec == 0) return;
   cgroup::CpuMax max{Max{}, Usec{*period_usec}};
   if (*quota_usec != cgroup::kNoLimit) max.quota = Usec{*quota_usec};
   sample.max = max;
-  setting_ = {max, Usec{point.values[burst].value_or(0)}};
+  setting_ = {max, Usec{point.values[UsageField::burst].value_or(0)}};
 }
 
 }  // namespace cgwarden::cli

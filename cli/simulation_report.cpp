@@ -15,7 +15,7 @@ using policy::simulation::CpuSetting;
 
 constexpr const char* kRow = "{:<24} {:>7} {:>15} {:>15} {:>19} {:>19}\n";
 
-Usec usec(double value) { return Usec{static_cast<std::uint64_t>(value + 0.5)}; }
+Usec whole_usec(double value) { return Usec{static_cast<std::uint64_t>(value + 0.5)}; }
 
 std::string max_text(const CpuSetting& setting) {
   if (is_max(setting.max.quota)) return "max";
@@ -37,19 +37,20 @@ std::string span_text(const SimulationView::Row& row, double (*value)(const CpuO
   return even == packed ? even : even + "-" + packed;
 }
 
-std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
-std::string number(double value) { return fmt::format("{:.3f}", value); }
-std::string time(double value) { return human_duration(usec(value)); }
+std::string percent_text(double share) { return fmt::format("{:.1f} %", share * 100); }
+std::string number_text(double value) { return fmt::format("{:.3f}", value); }
+std::string time_text(double value) { return human_duration(whole_usec(value)); }
 
-std::string row_text(const SimulationView::Row& row) {
-  return fmt::format(fmt::runtime(kRow), max_text(row.setting), cores_text(row.setting),
-                     span_text(
-                         row, [](const CpuOutcome& o) { return o.throttled_share(); }, percent),
-                     span_text(
-                         row, [](const CpuOutcome& o) { return o.lost_cpus(); }, number),
-                     span_text(
-                         row, [](const CpuOutcome& o) { return o.delay_p99_usec; }, time),
-                     span_text(row, [](const CpuOutcome& o) { return o.delay_max_usec; }, time));
+std::string setting_text(const SimulationView::Row& row) {
+  return fmt::format(
+      fmt::runtime(kRow), max_text(row.setting), cores_text(row.setting),
+      span_text(
+          row, [](const CpuOutcome& o) { return o.throttled_share(); }, percent_text),
+      span_text(
+          row, [](const CpuOutcome& o) { return o.lost_cpus(); }, number_text),
+      span_text(
+          row, [](const CpuOutcome& o) { return o.delay_p99_usec; }, time_text),
+      span_text(row, [](const CpuOutcome& o) { return o.delay_max_usec; }, time_text));
 }
 
 std::string recorded_text(const SimulationView& view) {
@@ -61,7 +62,8 @@ std::string recorded_text(const SimulationView& view) {
                           ? 0
                           : static_cast<double>(counted.throttled_time.count()) /
                                 static_cast<double>(view.length.count());
-  return fmt::format(fmt::runtime(kRow), "recorded", "", percent(share), number(lost), "-", "-");
+  return fmt::format(fmt::runtime(kRow), "recorded", "", percent_text(share), number_text(lost),
+                     "-", "-");
 }
 
 nlohmann::json to_object(const CpuSetting& setting) {
@@ -80,13 +82,13 @@ nlohmann::json to_object(const CpuOutcome& outcome) {
   return {{"nr_periods", outcome.periods},
           {"nr_throttled", outcome.throttled},
           {"throttled_share", outcome.throttled_share()},
-          {"throttled_usec", usec(outcome.throttled_usec).count()},
+          {"throttled_usec", whole_usec(outcome.throttled_usec).count()},
           {"lost_cpus", outcome.lost_cpus()},
-          {"left_usec", usec(outcome.left_usec).count()},
-          {"delay_p50_usec", usec(outcome.delay_p50_usec).count()},
-          {"delay_p99_usec", usec(outcome.delay_p99_usec).count()},
-          {"delay_p999_usec", usec(outcome.delay_p999_usec).count()},
-          {"delay_max_usec", usec(outcome.delay_max_usec).count()}};
+          {"left_usec", whole_usec(outcome.left_usec).count()},
+          {"delay_p50_usec", whole_usec(outcome.delay_p50_usec).count()},
+          {"delay_p99_usec", whole_usec(outcome.delay_p99_usec).count()},
+          {"delay_p999_usec", whole_usec(outcome.delay_p999_usec).count()},
+          {"delay_max_usec", whole_usec(outcome.delay_max_usec).count()}};
 }
 
 }  // namespace
@@ -100,7 +102,7 @@ std::string simulation_text(const SimulationView& view) {
   text += fmt::format(fmt::runtime(kRow), "cpu.max +burst", "cores", "throttled", "lost CPUs",
                       "p99 delay", "longest delay");
   if (view.counted) text += recorded_text(view);
-  for (const auto& row : view.rows) text += row_text(row);
+  for (const auto& row : view.rows) text += setting_text(row);
   if (view.recommends && !view.rows.empty()) {
     const CpuSetting& best = view.rows.front().setting;
     text += fmt::format("\nThe cheapest that keeps the target: cpu: {{max: {}us/{}us",
