@@ -202,7 +202,7 @@ TEST(CpuControllerPropertyTest, OneWriteASecondNeverTheSameValueAndAlwaysOneTheK
       EXPECT_GE(cgroup.writes()[i] - cgroup.writes()[i - 1], Usec{1'000'000}) << seed;
     }
   }
-  EXPECT_GT(writes, 100U);
+  EXPECT_GT(writes, 20U);
 }
 
 TEST(CpuControllerPropertyTest, NoLoadThatFitsIsLeftWithABacklog) {
