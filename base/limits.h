@@ -227,6 +227,8 @@ inline constexpr std::uint64_t kRecorderMostBytes = 1024ULL * 1024 * 1024 * 1024
 inline constexpr std::size_t kStreamsPerCut = 1000000;
 // What samples leave free of a disk: verdicts are a few KiB each, and must find room on a full one.
 inline constexpr std::uint64_t kSpaceForVerdicts = 8U * 1024U * 1024U;
+// Samples of one simulation: eleven days at one a second, 90 MB.
+inline constexpr std::size_t kSimulatedSamples = 1000000;
 // Days of recording looked at: ten years of files.
 inline constexpr std::size_t kRecordedDays = 3660;
 

@@ -1,23 +1,22 @@
 #include "cli/command_line.h"
 
 #include <CLI/CLI.hpp>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "agent/agent_config_file.h"
-#include "agent/rootless.h"
 #include "base/text.h"
+#include "cli/command_words.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/recording_options.h"
+#include "cli/simulation_options.h"
 #include "cli/terminal.h"
 #include "cli/top/top_options.h"
 #include "cli/why_options.h"
@@ -34,6 +33,7 @@ struct Values {
   BundleOptions bundle;
   HistoryOptions history;
   DumpOptions dump;
+  SimulateOptions simulate;
   EventsOptions events;
   KmsgOptions kmsg;
   AuditOptions audit;
@@ -394,9 +394,22 @@ void add_paths(CLI::App& command, Values& values) {
       ->type_name("");
 }
 
+void add_simulations(CLI::App& policy, Values& values) {
+  auto* simulate =
+      add_command(policy, values, "simulate", kSimulateHelp, kSimulateExample,
+                  [&values] { return policy_simulate(values.common, values.simulate); });
+  add_simulate_options(*simulate, values.simulate);
+  add_json(*simulate, values);
+  auto* recommend =
+      add_command(policy, values, "recommend", kRecommendHelp, kRecommendExample,
+                  [&values] { return policy_recommend(values.common, values.simulate); });
+  add_recommend_options(*recommend, values.simulate);
+  add_json(*recommend, values);
+}
+
 void add_policy_commands(CLI::App& app, Values& values) {
   CLI::App* policy =
-      app.add_subcommand("policy", "Check, plan and apply policies without an agent");
+      app.add_subcommand("policy", "Check, plan, apply and simulate policies without an agent");
   policy->require_subcommand(1);
   policy->footer("Example:\n  cgwarden policy plan policies.d");
   add_paths(*add_command(*policy, values, "check", "Say what is wrong in policy files",
@@ -416,6 +429,7 @@ void add_policy_commands(CLI::App& app, Values& values) {
                          "cgwarden policy apply policies.d/web.yaml",
                          [&values] { return policy_apply(values.common, values.paths); }),
             values);
+  add_simulations(*policy, values);
 }
 
 void add_other_commands(CLI::App& app, Values& values) {
@@ -438,31 +452,6 @@ void add_other_commands(CLI::App& app, Values& values) {
       ->required()
       ->type_name("")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-}
-
-// Takes the words after "--" off the command line of a command that gives them to its own command:
-// the parser would mix them with its own.
-std::vector<std::string> take_after_dashes(std::vector<std::string>& words) {
-  const auto dashes = std::ranges::find(words, "--");
-  const bool takes = std::any_of(words.begin(), dashes, [](const std::string& word) {
-    return word == "run" || word == "exec";
-  });
-  if (!takes || dashes == words.end()) return {};
-  std::vector<std::string> after(dashes + 1, words.end());
-  words.erase(dashes, words.end());
-  return after;
-}
-
-// root has those of the system.
-void use_own_directories(agent::Options& where) {
-  if (::geteuid() == 0) return;
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    // The XDG base directory specification: others are to be ignored.
-    return std::string(value == nullptr || *value != '/' ? "" : value);
-  };
-  agent::use_directories_of_user(where, ::geteuid(), variable("XDG_RUNTIME_DIR"),
-                                 variable("XDG_STATE_HOME"), variable("HOME"));
 }
 
 }  // namespace

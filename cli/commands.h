@@ -202,6 +202,23 @@ int policy_plan(const Common& common, const std::vector<std::string>& paths,
                 bool detailed_exit_code);
 int policy_apply(const Common& common, const std::vector<std::string>& paths);
 
+struct SimulateOptions {
+  std::string name;     // as of history
+  std::string since;    // since.h; empty: an hour ago
+  std::string until;    // empty: now
+  std::string cpu_max;  // as in a policy; empty: as recorded
+  std::string burst;
+  // Of recommend: what must have been kept.
+  std::optional<double> throttled_percent;
+  std::optional<double> lost_cpus;
+  std::string delay_p99;
+  std::string period = "100ms";
+  bool cautious = false;
+};
+// `cgwarden policy simulate NAME`, `cgwarden policy recommend NAME`
+int policy_simulate(const Common& common, const SimulateOptions& options);
+int policy_recommend(const Common& common, const SimulateOptions& options);
+
 int doctor(const Common& common);
 int version(const Common& common);
 // "cgwarden 1.2.3"
