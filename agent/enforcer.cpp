@@ -46,9 +46,9 @@ void Enforcer::apply(const policy::Write& write) {
 
 void Enforcer::enforce(const cgroup::Snapshot& snapshot,
                        const std::vector<policy::Policy>& policies) {
-  const policy::Plan plan = policy::plan(snapshot, policies, [this](std::string_view path) {
-    return may_not_write(path, systemd_running_);
-  });
+  const policy::Plan plan = policy::plan(
+      snapshot, policies,
+      [this](std::string_view path) { return may_not_write(path, systemd_running_); }, facts_);
   std::set<std::pair<std::string, std::string>> current;
   for (const auto& write : plan.writes) {
     current.emplace(write.cgroup, write.file);

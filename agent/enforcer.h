@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/node_facts.h"
 #include "cgroup/control_file.h"
 #include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
@@ -44,6 +45,7 @@ class Enforcer {
   const cgroup::Tree& tree_;
   exporters::SelfMetrics& metrics_;
   bool systemd_running_;
+  policy::NodeFacts facts_ = read_node_facts();  // of the start
   Wrote wrote_;
   std::map<std::pair<std::string, std::string>, std::string> said_;
 };

@@ -87,17 +87,18 @@ Absence explain_absence(const Knob& knob, const Sample& sample, const cgroup::Sn
             "L27"};
   }
   if (is_domain_only(knob.controller) && is_threaded(sample)) {
-    return {fmt::format("a threaded cgroup has no {} limits of its own (cgroup.type)",
-                        knob.controller),
-            "L30"};
+    return {
+        fmt::format("a threaded cgroup has no {} limits of its own (cgroup.type)", knob.controller),
+        "L30"};
   }
   if (knob.file == "memory.swap.max") {
     return {"the kernel offers no memory.swap.max here: it runs without swap accounting"};
   }
   if (!knob.group.empty()) {
-    return {fmt::format("its current value is not known: the kernel offers no {}, or the agent does "
-                        "not read it (export.groups: [{}])",
-                        knob.file, knob.group)};
+    return {
+        fmt::format("its current value is not known: the kernel offers no {}, or the agent does "
+                    "not read it (export.groups: [{}])",
+                    knob.file, knob.group)};
   }
   return {fmt::format("the kernel offers no {} here", knob.file)};
 }

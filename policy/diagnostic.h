@@ -28,8 +28,8 @@ struct Diagnostic {
   std::string rule{};       // "L03" of lint_rules.h; empty: a mistake of spelling or form
 };
 
-// "FILE:LINE:COLUMN: error: MESSAGE [RULE]\n  LINE | text\n       |     ^\n  hint: ..."; control bytes of
-// the text are made printable.
+// "FILE:LINE:COLUMN: error: MESSAGE [RULE]\n  LINE | text\n       |     ^\n  hint: ..."; control
+// bytes of the text are made printable.
 [[nodiscard]] std::string render(const Diagnostic& diagnostic);
 [[nodiscard]] std::string render(const std::vector<Diagnostic>& diagnostics);
 

@@ -44,10 +44,11 @@ bool is_said(const std::vector<Diagnostic>& said, const SourcePosition& position
 }  // namespace
 
 Diagnostic Findings::diagnostic(Severity severity, const SourcePosition& position,
-                                std::string message, std::string hint, std::string_view rule) const {
-  return {severity, position, std::move(message),
-          shown_line(source_.line(position.line), position.column), std::move(hint),
-          std::string(rule)};
+                                std::string message, std::string hint,
+                                std::string_view rule) const {
+  return {severity,           position,
+          std::move(message), shown_line(source_.line(position.line), position.column),
+          std::move(hint),    std::string(rule)};
 }
 
 void Findings::error(Place place, std::string message, std::string hint, std::string_view rule) {
@@ -61,13 +62,15 @@ void Findings::error(const SourcePosition& position, std::string message, std::s
     ++left_out_;
     return;
   }
-  errors_.push_back(diagnostic(Severity::error, position, std::move(message), std::move(hint), rule));
+  errors_.push_back(
+      diagnostic(Severity::error, position, std::move(message), std::move(hint), rule));
 }
 
 void Findings::warning(const SourcePosition& position, std::string message, std::string hint,
                        std::string_view rule) {
   if (warnings_.size() >= limits::kDiagnostics || is_said(warnings_, position, message)) return;
-  warnings_.push_back(diagnostic(Severity::warning, position, std::move(message), std::move(hint), rule));
+  warnings_.push_back(
+      diagnostic(Severity::warning, position, std::move(message), std::move(hint), rule));
 }
 
 std::vector<Diagnostic> Findings::take_errors() {

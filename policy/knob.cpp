@@ -83,8 +83,7 @@ template <std::size_t Index>
 std::optional<KnobValue> current_huge_pages(const Sample& sample) {
   if (!sample.grouped) return std::nullopt;
   const auto& sizes = sample.grouped->hugetlb;
-  const auto found =
-      std::ranges::find(sizes, kHugePageSizes.at(Index), &cgroup::HugetlbSize::size);
+  const auto found = std::ranges::find(sizes, kHugePageSizes.at(Index), &cgroup::HugetlbSize::size);
   if (found == sizes.end() || !found->max) return std::nullopt;
   return show(*found->max);
 }
@@ -113,8 +112,8 @@ constexpr std::array kKnobs{
                                                                       "cpuset"),
     Knob{"memory.swap.high", "memory", value_of<&Resources::memory_swap_high, Resources>,
          value_of<&Sample::memory_swap_high, Sample>, "memory"},
-    grouped_knob<&Resources::memory_zswap_max, &GroupedFiles::memory_zswap_max>(
-        "memory.zswap.max", "memory", "memory"),
+    grouped_knob<&Resources::memory_zswap_max, &GroupedFiles::memory_zswap_max>("memory.zswap.max",
+                                                                                "memory", "memory"),
     Knob{"io.weight", "io", wanted_io_weight, current_io_weight, "io"},
     huge_pages<0>("hugetlb.64KB.max"),
     huge_pages<1>("hugetlb.2MB.max"),

@@ -81,8 +81,8 @@ bool claim(Resources& out, std::string_view file, const SourcePosition& position
            std::string_view from, Findings& findings) {
   const auto [at, is_new] = out.positions.try_emplace(std::string(file), position);
   if (is_new) return true;
-  findings.error(position, fmt::format("{} gives {}, which line {} gives too", from, file,
-                                       at->second.line),
+  findings.error(position,
+                 fmt::format("{} gives {}, which line {} gives too", from, file, at->second.line),
                  "remove one of them", "L33");
   return false;
 }
@@ -189,9 +189,9 @@ Parsed<Bytes> parse_quantity(std::string_view text) {
   }
   const Bytes bytes{*value / 1000 * found->factor + *value % 1000 * found->factor / 1000};
   if (bytes.value < kPageBytes) {
-    return std::unexpected(ValueFault{
-        fmt::format("the kernel counts pages of {} bytes and would store 0", kPageBytes), kExample,
-        "L16"});
+    return std::unexpected(
+        ValueFault{fmt::format("the kernel counts pages of {} bytes and would store 0", kPageBytes),
+                   kExample, "L16"});
   }
   return bytes;
 }

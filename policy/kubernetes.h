@@ -25,10 +25,10 @@ enum class WeightFormula {
 // A Kubernetes quantity of bytes: 128Mi, 1.5Gi, 128M (1000s), 134217728.
 [[nodiscard]] Parsed<Bytes> parse_quantity(std::string_view text);
 
-// The keys requests, limits, weightFormula and memoryThrottlingFactor of `map`, as knobs: cpu.weight
-// of requests.cpu (else of limits.cpu), cpu.max, memory.max of limits; with a factor (KEP-2570) also
-// memory.min of requests.memory and memory.high between both. A knob that is given directly too is
-// an error.
+// The keys requests, limits, weightFormula and memoryThrottlingFactor of `map`, as knobs:
+// cpu.weight of requests.cpu (else of limits.cpu), cpu.max, memory.max of limits; with a factor
+// (KEP-2570) also memory.min of requests.memory and memory.high between both. A knob that is given
+// directly too is an error.
 void read_kubernetes(MapReader& map, Resources& out, Findings& findings);
 
 }  // namespace cgwarden::policy

@@ -43,11 +43,12 @@ constexpr std::array kLintRules{
              "The threads use the quota up together and all wait for the rest of the period: the "
              "longest wait is period - quota / min(threads, CPUs).",
              "Set `cpu.burst`, up to the quota, or a larger quota."},
-    LintRule{"L09", kWarn, kFile, "a quota that systemd rounds, on one of its units",
-             "CPUQuota= keeps whole percents: 33.7 % becomes 33 %, and a quota below 1 % is dropped "
-             "at the next daemon-reload, so that an earlier one comes back. Below 1 % it is an "
-             "error.",
-             "Take whole percents of a CPU: hundredths of a core."},
+    LintRule{
+        "L09", kWarn, kFile, "a quota that systemd rounds, on one of its units",
+        "CPUQuota= keeps whole percents: 33.7 % becomes 33 %, and a quota below 1 % is dropped "
+        "at the next daemon-reload, so that an earlier one comes back. Below 1 % it is an "
+        "error.",
+        "Take whole percents of a CPU: hundredths of a core."},
     LintRule{"L10", kError, kFile, "cpu.idle together with a weight",
              "With cpu.idle 1 the weight is forgotten and a new one fails with EINVAL.",
              "Remove one of them."},
@@ -67,7 +68,8 @@ constexpr std::array kLintRules{
              "What is mostly anonymous memory cannot be reclaimed: its tasks sleep in the kernel "
              "for minutes, nothing is killed, and killers that wait for reclaim never act.",
              "Allow swap, or set memory.max alone. The agent tells of such stalls."},
-    LintRule{"L16", kError, kFile, "memory.high or memory.max below one page, or below the working set",
+    LintRule{"L16", kError, kFile,
+             "memory.high or memory.max below one page, or below the working set",
              "4095 is stored as 0: everything stalls or is killed. Below the working set of a "
              "cgroup (`policy plan` knows it) its tasks are throttled at once; that is a warning.",
              "Give the unit (`512MiB`), and more than the cgroup needs."},
@@ -102,7 +104,8 @@ constexpr std::array kLintRules{
     LintRule{"L25", kError, kEngine, "a kill rule that waits for reclaim, without swap",
              "Without swap nothing is reclaimed, pgscan stays flat, and such a rule never fires.",
              "Nothing to do: pressure alone decides here."},
-    LintRule{"L26", kError, kFile, "a pressure window outside 500 ms to 10 s, or a threshold above it",
+    LintRule{"L26", kError, kFile,
+             "a pressure window outside 500 ms to 10 s, or a threshold above it",
              "The trigger is refused with EINVAL (psi.rst).",
              "Take a window from 500ms to 10s and a stall of at most the window."},
     LintRule{"L27", kError, kNode, "a controller that an ancestor does not pass on",
@@ -112,7 +115,8 @@ constexpr std::array kLintRules{
              "A write to cgroup.subtree_control fails with EBUSY where a cgroup has processes of "
              "its own (no internal processes).",
              "Move the processes into a leaf below it first."},
-    LintRule{"L29", kWarn, kNode, "enabling a threaded controller turns a cgroup with processes threaded",
+    LintRule{"L29", kWarn, kNode,
+             "enabling a threaded controller turns a cgroup with processes threaded",
              "+cpu or +pids succeeds there, and makes the cgroup a threaded domain, which refuses "
              "the memory and io controllers from then on.",
              "Move the processes into a leaf first."},
@@ -141,9 +145,9 @@ constexpr std::array kLintRules{
              "It is accepted without effect, unless io.cost.qos is enabled for a device or the "
              "device's scheduler is BFQ.",
              "Enable io.cost.qos in the root, or choose bfq."},
-    LintRule{"L37", kError, kFile, "an io limit for what is not a whole device, or with a unit the kernel refuses",
-             "A partition and an unknown MAJOR:MINOR are ENODEV; a suffix is EINVAL.",
-             "Name the disk (`/dev/sda`, `8:0`), and sizes as `10MiB`."},
+    LintRule{"L37", kError, kEngine, "an io limit for what is not a whole device",
+             "A partition and an unknown MAJOR:MINOR are ENODEV; a unit suffix is EINVAL.",
+             "Nothing to do: policies set `io.weight` alone, which names no device."},
     LintRule{"L38", kError, kFile, "pids.max of 0, or below the tasks that run",
              "It is accepted; every fork then fails with EAGAIN. Below what runs (`policy plan` "
              "knows it) it is a warning.",

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "policy/lint_rules.h"
@@ -47,8 +46,7 @@ std::string lint_rules_json() {
                      {"kernel", rule.kernel},
                      {"fix", rule.fix}});
   }
-  const nlohmann::ordered_json document = {{"version", kRulesVersion},
-                                           {"rules", std::move(rules)}};
+  const nlohmann::ordered_json document = {{"version", kRulesVersion}, {"rules", std::move(rules)}};
   return document.dump(2) + "\n";
 }
 

@@ -54,17 +54,16 @@ void count_matches(const cgroup::Snapshot& snapshot, const std::vector<Policy>& 
                    std::vector<Diagnostic>& out) {
   for (const Policy& policy : policies) {
     for (std::size_t i = 0; i < policy.cgroups.size(); ++i) {
-      const auto matched = std::ranges::count_if(
-          snapshot.samples(), [&](const cgroup::Sample& sample) {
+      const auto matched =
+          std::ranges::count_if(snapshot.samples(), [&](const cgroup::Sample& sample) {
             return glob_matches(policy.cgroups[i], sample.path);
           });
       if (static_cast<std::size_t>(matched) <= kManyCgroups) continue;
-      out.push_back({Severity::warning,
-                     i < policy.cgroup_positions.size() ? policy.cgroup_positions[i]
-                                                        : policy.position,
-                     fmt::format("policy {}: {} matches {} cgroups", policy.name,
-                                 policy.cgroups[i], matched),
-                     "", "match the workloads alone", "L41"});
+      out.push_back(
+          {Severity::warning,
+           i < policy.cgroup_positions.size() ? policy.cgroup_positions[i] : policy.position,
+           fmt::format("policy {}: {} matches {} cgroups", policy.name, policy.cgroups[i], matched),
+           "", "match the workloads alone", "L41"});
     }
   }
 }

@@ -68,8 +68,8 @@ void check_lonely_weight(const CgroupState& cgroup, const Say& say) {
   for (const std::string_view file : {"cpu.weight", "io.weight"}) {
     const Decision* decision = cgroup.decided(file);
     if (decision == nullptr) continue;
-    say(*decision, "L12", fmt::format("{} has no sibling for {} to compete with",
-                                      cgroup.sample->path, file));
+    say(*decision, "L12",
+        fmt::format("{} has no sibling for {} to compete with", cgroup.sample->path, file));
   }
 }
 
@@ -88,8 +88,7 @@ std::set<std::uint64_t> ids_of(std::string_view list) {
 }
 
 void check_cpuset(const CgroupState& cgroup, std::string_view file,
-                  std::optional<cgroup::IdList> cgroup::GroupedFiles::* effective,
-                  const Say& say) {
+                  std::optional<cgroup::IdList> cgroup::GroupedFiles::* effective, const Say& say) {
   const Decision* decision = cgroup.decided(file);
   if (decision == nullptr || cgroup.parent == nullptr) return;
   const auto& grouped = cgroup.parent->sample->grouped;

@@ -51,8 +51,8 @@ std::uint64_t claimed(const CgroupState& cgroup, std::string_view file) {
   return current ? std::min(setting, current->value) : setting;
 }
 
-// mm/memcontrol.c effective_protection() without memory_recursiveprot, which only adds what siblings
-// leave.
+// mm/memcontrol.c effective_protection() without memory_recursiveprot, which only adds what
+// siblings leave.
 std::uint64_t effective(const CgroupState& cgroup, std::string_view file) {
   const std::uint64_t own = claimed(cgroup, file);
   const CgroupState* parent = cgroup.parent;

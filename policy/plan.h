@@ -57,8 +57,7 @@ using Ownership = std::function<std::optional<std::string>(std::string_view cgro
 // plan never changes what the others enforce: its writes are those of a world in which all policies
 // are in force, and stand behind the enforced ones of the same cgroup.
 [[nodiscard]] Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-                        const Ownership& may_not_write = {},
-                        const NodeFacts& facts = {});
+                        const Ownership& may_not_write = {}, const NodeFacts& facts = {});
 
 // The writes that give one cgroup its own Resources (a workload's), in the same order and with the
 // same compare.

@@ -54,9 +54,8 @@ bool PlanWarnings::note_match(const Policy& policy, std::string_view path) {
 
 void PlanWarnings::add(const Decision& decision, const std::string& sentence,
                        const std::string& cgroup, std::string_view rule) {
-  const auto [entry, is_new] =
-      seen_.try_emplace({decision.winner->name, sentence}, Seen{decision.position(), cgroup, 0,
-                                                          std::string(rule)});
+  const auto [entry, is_new] = seen_.try_emplace(
+      {decision.winner->name, sentence}, Seen{decision.position(), cgroup, 0, std::string(rule)});
   if (!is_new) ++entry->second.others;
 }
 
@@ -94,8 +93,8 @@ std::vector<Diagnostic> PlanWarnings::take() {
     std::string where = seen.first_cgroup;
     if (seen.others > 0) where += fmt::format(" and {} more", seen.others);
     warnings.push_back({Severity::warning, seen.position,
-                        fmt::format("policy {}, {}: {}", key.first, where, key.second),
-                        "", "", seen.rule});
+                        fmt::format("policy {}, {}: {}", key.first, where, key.second), "", "",
+                        seen.rule});
   }
   return warnings;
 }

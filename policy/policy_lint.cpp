@@ -14,9 +14,7 @@
 namespace cgwarden::policy {
 namespace {
 
-std::string_view last_component(std::string_view glob) {
-  return glob.substr(glob.rfind('/') + 1);
-}
+std::string_view last_component(std::string_view glob) { return glob.substr(glob.rfind('/') + 1); }
 
 bool names_unit(std::string_view glob) {
   static constexpr std::array<std::string_view, 6> kUnits{".service", ".scope", ".slice",
@@ -92,10 +90,10 @@ void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
   const std::string& glob = policy.cgroups[index];
   for (const std::string_view path : kNeeded) {
     if (!glob_matches(glob, path)) continue;
-    findings.warning(policy.cgroup_positions[index],
-                     fmt::format("{} matches {}, which must run", glob,
-                                 path == "/" ? "the root cgroup" : path),
-                     "match the workloads alone", "L41");
+    findings.warning(
+        policy.cgroup_positions[index],
+        fmt::format("{} matches {}, which must run", glob, path == "/" ? "the root cgroup" : path),
+        "match the workloads alone", "L41");
     return;
   }
 }
@@ -133,14 +131,14 @@ std::vector<Diagnostic> find_conflicts(const std::vector<Policy>& policies) {
         const auto other = knob.wanted(winner->second->resources);
         if (!other || other->text == wanted->text) continue;
         const auto at = policy->resources.positions.find(std::string(knob.file));
-        found.push_back({Severity::warning,
-                         at == policy->resources.positions.end() ? policy->position : at->second,
-                         fmt::format("{} of {}: policy {} wants {} and policy {} wants {}, both of "
-                                     "priority {}: {} wins, its name is later",
-                                     knob.file, glob, policy->name, wanted->text,
-                                     winner->second->name, other->text, policy->priority,
-                                     winner->second->name),
-                         "", "give one of them a higher priority", "L33"});
+        found.push_back(
+            {Severity::warning,
+             at == policy->resources.positions.end() ? policy->position : at->second,
+             fmt::format("{} of {}: policy {} wants {} and policy {} wants {}, both of "
+                         "priority {}: {} wins, its name is later",
+                         knob.file, glob, policy->name, wanted->text, winner->second->name,
+                         other->text, policy->priority, winner->second->name),
+             "", "give one of them a higher priority", "L33"});
       }
     }
   }

@@ -46,7 +46,12 @@ bool read_huge_pages(const Node& node, std::string_view name, Resources& out, Fi
 
 template <std::size_t Index>
 constexpr ResourceKey huge_key(std::string_view key, std::string_view file) {
-  return {"hugetlb", key, file, ValueForm::size, false, "Limit of huge pages of this size",
+  return {"hugetlb",
+          key,
+          file,
+          ValueForm::size,
+          false,
+          "Limit of huge pages of this size",
           read_huge_pages<Index>};
 }
 

@@ -19,8 +19,8 @@ namespace cgwarden::policy {
 inline constexpr std::array<std::string_view, 6> kHugePageSizes{"64KB",  "2MB", "32MB",
                                                                 "512MB", "1GB", "16GB"};
 
-// The blocks `cpu: cpuset: memory: io: pids: hugetlb: cgroup:` of a Policy or Workload. An absent member means "not managed",
-// never a default.
+// The blocks `cpu: cpuset: memory: io: pids: hugetlb: cgroup:` of a Policy or Workload. An absent
+// member means "not managed", never a default.
 struct Resources {
   std::optional<std::uint32_t> cpu_weight;  // cpu.weight 1..10000
   std::optional<bool> cpu_idle;             // cpu.idle

@@ -124,9 +124,9 @@ Parsed<cgroup::CpuMax> parse_quota_per_period(std::string_view text, std::size_t
 // The words of other tools, each with the way to say it here.
 std::optional<ValueFault> size_unit_fault(std::string_view number, std::string_view unit) {
   if (unit == "%") {
-    return ValueFault{"a percentage needs a named base: of node or of parent",
-                      fmt::format("write {}% of node, {}% of parent, or a size: 512MiB", number, number),
-                      "L39"};
+    return ValueFault{
+        "a percentage needs a named base: of node or of parent",
+        fmt::format("write {}% of node, {}% of parent, or a size: 512MiB", number, number), "L39"};
   }
   static constexpr std::string_view kLetters = "KMGT";
   const std::string_view stem = trim(unit);
@@ -206,10 +206,11 @@ Parsed<cgroup::CpuMax> parse_cpu_quota(std::string_view text) {
   }
   const auto [number, unit] = split_unit(text);
   if (unit == "%") {
-    return refuse("a percentage could be of one CPU or of all",
-                  "write cores: 2 is what systemd calls 200%, 0.5 is 50%; or a percentage of node or "
-                  "parent: 50% of node",
-                  "L39");
+    return refuse(
+        "a percentage could be of one CPU or of all",
+        "write cores: 2 is what systemd calls 200%, 0.5 is 50%; or a percentage of node or "
+        "parent: 50% of node",
+        "L39");
   }
   if (text.find(' ') != std::string_view::npos) {
     return refuse("it is neither cores nor QUOTA/PERIOD", kExample);

@@ -97,7 +97,7 @@ void sort_by_kernel_order(std::vector<OrderedWrite>& writes) {
 }
 
 std::map<std::string_view, Refusal> find_refused(const Decisions& decisions,
-                                                     const cgroup::Sample& sample) {
+                                                 const cgroup::Sample& sample) {
   std::map<std::string_view, Refusal> refused;
   check_weight(decisions, sample, refused);
   check_burst(decisions, sample, refused);
