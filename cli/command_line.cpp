@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/policy_check_options.h"
 #include "cli/recording_options.h"
 #include "cli/terminal.h"
 #include "cli/top/top_options.h"
@@ -394,36 +395,15 @@ void add_paths(CLI::App& command, Values& values) {
       ->type_name("");
 }
 
-void add_policy_check(CLI::App& policy, Values& values) {
-  PolicyCheckOptions& options = values.policy_check;
-  auto* check = add_command(policy, values, "check", "Say what is wrong in policy files",
-                            "cgwarden policy check policies.d/web.yaml\n"
-                            "  cgwarden policy check --json policies.d\n"
-                            "  cgwarden policy check --list-rules",
-                            {});
-  auto* paths = check->add_option("PATH", options.paths, "YAML files, or directories of *.yaml")
-                    ->type_name("");
-  auto* rules =
-      check->add_flag("--list-rules", options.list_rules, "Print the rules instead of checking");
-  auto* schema =
-      check->add_flag("--schema", options.schema, "Print the JSON Schema of policies, for editors");
-  rules->excludes(paths)->excludes(schema);
-  schema->excludes(paths);
-  check->callback([&values, &options] {
-    if (options.paths.empty() && !options.list_rules && !options.schema) {
-      throw CLI::RequiredError("PATH");
-    }
-    values.chosen = [&values] { return policy_check(values.common, values.policy_check); };
-  });
-  add_json(*check, values);
-}
-
 void add_policy_commands(CLI::App& app, Values& values) {
   CLI::App* policy =
       app.add_subcommand("policy", "Check, plan and apply policies without an agent");
   policy->require_subcommand(1);
   policy->footer("Example:\n  cgwarden policy plan policies.d");
-  add_policy_check(*policy, values);
+  auto* check = add_command(*policy, values, "check", kPolicyCheckHelp, kPolicyCheckExample,
+                            [&values] { return policy_check(values.common, values.policy_check); });
+  add_policy_check_options(*check, values.policy_check);
+  add_json(*check, values);
   auto* plan = add_command(
       *policy, values, "plan", "Show the writes that policies would make now; writes nothing",
       "cgwarden policy plan --detailed-exitcode policies.d",

@@ -54,7 +54,7 @@ TEST(KubernetesTest, RequestsAndLimitsBecomeKnobs) {
   EXPECT_EQ(set.memory_max, LimitOf<Bytes>(Bytes{200U << 20U}));
   EXPECT_EQ(set.positions.at("memory.high").text(), "p.yaml:6:20");
   const Resources plain = resources_of("limits: {cpu: 5m, memory: 1M}\n");
-  EXPECT_EQ(plain.cpu_weight, 1U);
+  EXPECT_EQ(plain.cpu_weight, 2U);
   EXPECT_EQ(plain.cpu_max, (cgroup::CpuMax{Usec{1000}, Usec{100000}}));
   EXPECT_EQ(plain.memory_max, LimitOf<Bytes>(Bytes{999424}));
   EXPECT_FALSE(plain.memory_high || plain.memory_min);
@@ -155,10 +155,10 @@ TEST(TemplateTest, ALaterOneWinsAndThePolicyOverAll) {
 }
 
 TEST(TemplateTest, Errors) {
-  EXPECT_THAT(policy_errors(kTemplates + policy_text("templates: smal\n")),
-              HasSubstr("p.yaml:17:12: error: templates cannot be \"smal\": this file has no "
+  EXPECT_THAT(policy_errors(kTemplates + policy_text("templates: smalls\n")),
+              HasSubstr("p.yaml:17:12: error: templates cannot be \"smalls\": this file has no "
                         "template of that name\n"));
-  EXPECT_THAT(policy_errors(kTemplates + policy_text("templates: smal\n")),
+  EXPECT_THAT(policy_errors(kTemplates + policy_text("templates: smalls\n")),
               HasSubstr("did you mean \"small\"?"));
   EXPECT_THAT(policy_errors(kTemplates + policy_text("templates: []\n")),
               HasSubstr("templates is an empty list"));
