@@ -59,9 +59,9 @@ bool Enforcer::apply(const policy::Write& write) {
 
 void Enforcer::enforce(const cgroup::Snapshot& snapshot,
                        const std::vector<policy::Policy>& policies) {
-  policy::Plan plan = policy::plan(snapshot, policies, [this](std::string_view path) {
-    return may_not_write(path, systemd_running_);
-  });
+  policy::Plan plan = policy::plan(
+      snapshot, policies,
+      [this](std::string_view path) { return may_not_write(path, systemd_running_); }, facts_);
   drift_.planned(plan);
   std::set<std::pair<std::string, std::string>> current;
   std::size_t planned = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/drift_watch.h"
+#include "agent/node_facts.h"
 #include "cgroup/control_file.h"
 #include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
@@ -47,6 +48,7 @@ class Enforcer {
   const cgroup::Tree& tree_;
   exporters::SelfMetrics& metrics_;
   bool systemd_running_;
+  policy::NodeFacts facts_ = read_node_facts();  // of the start
   Wrote wrote_;
   DriftWatch drift_;
   std::map<std::pair<std::string, std::string>, std::string> said_;

@@ -59,7 +59,8 @@ std::vector<policy::Diagnostic> never_enforced(const std::vector<policy::Policy>
                "daemon-reload",
            "",
            "match /cgwarden.slice/*.scope/payload, or set the unit's own property with systemctl "
-           "set-property"});
+           "set-property",
+           "L31"});
     }
   }
   return warnings;

@@ -192,7 +192,8 @@ Status Supervisor::prepare_cgroups(Managed& managed, const std::string& scope) {
   CGW_TRY(cgroup::enable_controllers(tree, scope,
                                      outer.controllers.value_or(std::vector<std::string>{})));
   CGW_TRY(cgroup::create_cgroup(tree, managed.payload));
-  CGW_ASSIGN(const cgroup::Sample payload, tree.read_sample(managed.payload));
+  CGW_ASSIGN(const cgroup::Sample payload,
+             tree.read_sample(managed.payload, cgroup::FileGroups::all()));
   return parts_.enforcer->apply_all(
       policy::plan_resources(payload, managed.workload.resources, "workload/" + managed.name()));
 }

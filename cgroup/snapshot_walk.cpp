@@ -85,7 +85,8 @@ class Walk {
     sample.id = CgroupId{directory.inode()};
     sample.path = path;
     // The only error of read_files is vanished.
-    if (!read_files(directory.fd(), directory.files(), read_, sample)) return false;
+    if (!read_files(directory.fd(), directory.files(), read_, sample, options_.groups))
+      return false;
     samples_.push_back(std::move(sample));
     return true;
   }

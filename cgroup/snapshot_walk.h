@@ -18,6 +18,7 @@ struct WalkOptions {
   // Directories below this many levels are not entered; they and their descendants are counted as
   // dropped.
   std::size_t max_depth = 0;
+  FileGroups groups{};
 };
 
 // Samples the hierarchy below the fd `root`, depth first with one open directory per level. What

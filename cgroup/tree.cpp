@@ -76,7 +76,11 @@ Result<Sample> Tree::read_sample(std::string_view path, FileGroups groups) const
 
 Snapshot Tree::read_snapshot(TimePoint now, const std::function<bool(std::string_view)>& keep,
                              std::size_t max_cgroups) const {
-  return walk(root_fd_.get(), now, {keep, max_cgroups, limits::kCgroupDepth}, read_control_file);
+  // What policies set: somebody who asks once can pay for all of it.
+  static constexpr FileGroups kKnobs{FileGroup::cgroup, FileGroup::cpuset, FileGroup::memory,
+                                     FileGroup::io, FileGroup::hugetlb};
+  return walk(root_fd_.get(), now, {keep, max_cgroups, limits::kCgroupDepth, kKnobs},
+              read_control_file);
 }
 
 }  // namespace cgwarden::cgroup

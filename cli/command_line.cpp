@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/policy_check_options.h"
 #include "cli/recording_options.h"
 #include "cli/simulation_options.h"
 #include "cli/terminal.h"
@@ -46,6 +47,7 @@ struct Values {
   std::vector<std::string> after_dashes;  // the words after "--" of run and exec
   std::string name;
   std::vector<std::string> paths;
+  PolicyCheckOptions policy_check;
   std::string shell;
   std::string bus = "auto";
   AgentFlags agent;
@@ -412,10 +414,10 @@ void add_policy_commands(CLI::App& app, Values& values) {
       app.add_subcommand("policy", "Check, plan, apply and simulate policies without an agent");
   policy->require_subcommand(1);
   policy->footer("Example:\n  cgwarden policy plan policies.d");
-  add_paths(*add_command(*policy, values, "check", "Say what is wrong in policy files",
-                         "cgwarden policy check policies.d/web.yaml",
-                         [&values] { return policy_check(values.paths); }),
-            values);
+  auto* check = add_command(*policy, values, "check", kPolicyCheckHelp, kPolicyCheckExample,
+                            [&values] { return policy_check(values.common, values.policy_check); });
+  add_policy_check_options(*check, values.policy_check);
+  add_json(*check, values);
   auto* plan = add_command(
       *policy, values, "plan", "Show the writes that policies would make now; writes nothing",
       "cgwarden policy plan --detailed-exitcode policies.d",

@@ -197,7 +197,12 @@ int image_list(const Common& common);
 int image_remove(const Common& common, const std::string& wanted);
 
 // Files or directories of policies.
-int policy_check(const std::vector<std::string>& paths);
+struct PolicyCheckOptions {
+  std::vector<std::string> paths;
+  bool list_rules = false;
+  bool schema = false;
+};
+int policy_check(const Common& common, const PolicyCheckOptions& options);
 int policy_plan(const Common& common, const std::vector<std::string>& paths,
                 bool detailed_exit_code);
 int policy_apply(const Common& common, const std::vector<std::string>& paths);

@@ -117,10 +117,12 @@ std::string plan_json(const policy::Plan& plan) {
                                  {"file", skip.file},
                                  {"policy", skip.policy},
                                  {"at", skip.position.text()},
-                                 {"reason", skip.reason}});
+                                 {"reason", skip.reason},
+                                 {"rule", skip.rule}});
   }
   for (const auto& warning : plan.warnings) {
-    document["warnings"].push_back({{"at", warning.position.text()}, {"message", warning.message}});
+    document["warnings"].push_back(
+        {{"at", warning.position.text()}, {"message", warning.message}, {"rule", warning.rule}});
   }
   return line(document);
 }

@@ -8,19 +8,50 @@
 #include "cli/exit_code.h"
 #include "cli/policy_files.h"
 #include "cli/terminal.h"
+#include "policy/check_report.h"
+#include "policy/json_schema.h"
+#include "policy/lint_rules.h"
+#include "policy/policy_lint.h"
 
 namespace cgwarden::cli {
+namespace {
 
-int policy_check(const std::vector<std::string>& paths) {
-  auto loaded = load_policy_files(paths);
-  if (!loaded) return failed(loaded.error());
+int check_files(const std::vector<std::string>& paths, bool json) {
+  auto checked = check_policy_files(paths);
+  if (!checked) return failed(checked.error());
+  std::ranges::move(policy::find_conflicts(checked->policies),
+                    std::back_inserter(checked->diagnostics));
   // Wherever it is checked: the files may be for another host.
-  std::ranges::move(agent::never_enforced(loaded->policies), std::back_inserter(loaded->warnings));
-  print(policy::render(loaded->warnings));
-  print(fmt::format("{} {} good, {} warnings\n", loaded->policies.size(),
-                    loaded->policies.size() == 1 ? "policy is" : "policies are",
-                    loaded->warnings.size()));
+  std::ranges::move(agent::never_enforced(checked->policies),
+                    std::back_inserter(checked->diagnostics));
+  const bool good = checked->good();
+  if (json) {
+    print(policy::check_json(checked->policies.size(), checked->diagnostics));
+    return good ? kOk : kRuntime;
+  }
+  if (!good) {
+    complain("check the policies:\n" + policy::render(checked->diagnostics));
+    return kRuntime;
+  }
+  print(policy::render(checked->diagnostics));
+  print(fmt::format("{} {} good, {} warnings\n", checked->policies.size(),
+                    checked->policies.size() == 1 ? "policy is" : "policies are",
+                    checked->diagnostics.size()));
   return kOk;
+}
+
+}  // namespace
+
+int policy_check(const Common& common, const PolicyCheckOptions& options) {
+  if (options.schema) {
+    print(policy::policy_json_schema());
+    return kOk;
+  }
+  if (options.list_rules) {
+    print(common.json ? policy::lint_rules_json() : policy::render_lint_rules());
+    return kOk;
+  }
+  return check_files(options.paths, common.json);
 }
 
 }  // namespace cgwarden::cli

@@ -32,27 +32,43 @@ Result<std::vector<std::string>> files_of(const std::vector<std::string>& paths)
 
 }  // namespace
 
-Result<policy::LoadedPolicies> load_policy_files(const std::vector<std::string>& paths) {
+bool CheckedPolicies::good() const {
+  return std::ranges::none_of(diagnostics, [](const policy::Diagnostic& diagnostic) {
+    return diagnostic.severity == policy::Severity::error;
+  });
+}
+
+Result<CheckedPolicies> check_policy_files(const std::vector<std::string>& paths) {
   CGW_ASSIGN(const auto files, files_of(paths));
-  policy::LoadedPolicies all;
-  std::vector<policy::Diagnostic> errors;
+  CheckedPolicies all;
   for (const auto& file : files) {
     CGW_ASSIGN(const std::string yaml, read_file(file, limits::kYamlFileBytes));
     auto loaded = policy::load_policies(yaml, file);
     if (!loaded) {
-      std::ranges::move(loaded.error(), std::back_inserter(errors));
+      std::ranges::move(loaded.error(), std::back_inserter(all.diagnostics));
       continue;
     }
     std::ranges::move(loaded->policies, std::back_inserter(all.policies));
-    std::ranges::move(loaded->warnings, std::back_inserter(all.warnings));
+    std::ranges::move(loaded->warnings, std::back_inserter(all.diagnostics));
   }
-  if (errors.empty()) errors = policy::check_unique_names(all.policies);
-  if (errors.empty() && all.policies.empty()) {
+  if (!all.good()) return all;
+  std::ranges::move(policy::check_unique_names(all.policies), std::back_inserter(all.diagnostics));
+  if (all.good() && all.policies.empty()) {
     return fail(Error::invalid("load policies from", files.front(), "it has no policy"));
   }
-  if (errors.empty()) return all;
+  return all;
+}
+
+Result<policy::LoadedPolicies> load_policy_files(const std::vector<std::string>& paths) {
+  CGW_ASSIGN(auto checked, check_policy_files(paths));
+  if (checked.good()) {
+    return policy::LoadedPolicies{std::move(checked.policies), std::move(checked.diagnostics)};
+  }
+  std::erase_if(checked.diagnostics, [](const policy::Diagnostic& diagnostic) {
+    return diagnostic.severity == policy::Severity::warning;
+  });
   const std::string where = paths.size() == 1 ? paths.front() : "the policies";
-  return fail(Error::invalid("load", where, "\n" + policy::render(errors)));
+  return fail(Error::invalid("load", where, "\n" + policy::render(checked.diagnostics)));
 }
 
 }  // namespace cgwarden::cli

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "agent/node_facts.h"
 #include "agent/ownership.h"
 #include "agent/workload_view.h"
 #include "base/clock.h"
@@ -10,15 +11,22 @@
 #include "cli/policy_files.h"
 #include "cli/policy_now.h"
 #include "cli/terminal.h"
+#include "policy/node_lint.h"
 
 namespace cgwarden::cli {
 
 policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded) {
   const bool systemd_running = agent::systemd_is_running();
-  policy::Plan plan = policy::plan(tree.read_snapshot(SystemClock().now()), loaded.policies,
-                                   [systemd_running](std::string_view path) {
-                                     return agent::may_not_write(path, systemd_running);
-                                   });
+  const policy::NodeFacts facts = agent::read_node_facts();
+  const cgroup::Snapshot snapshot = tree.read_snapshot(SystemClock().now());
+  policy::Plan plan = policy::plan(
+      snapshot, loaded.policies,
+      [systemd_running](std::string_view path) {
+        return agent::may_not_write(path, systemd_running);
+      },
+      facts);
+  std::ranges::move(policy::lint_node(snapshot, loaded.policies, facts),
+                    std::back_inserter(plan.warnings));
   plan.warnings.insert(plan.warnings.begin(), loaded.warnings.begin(), loaded.warnings.end());
   if (systemd_running) {
     std::ranges::move(agent::never_enforced(loaded.policies), std::back_inserter(plan.warnings));

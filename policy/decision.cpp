@@ -22,6 +22,7 @@ Decisions decide(const std::vector<const Policy*>& matching) {
     Decision decision;
     for (const Policy* policy : matching) {
       auto wanted = knob.wanted(policy->resources);
+      if (!wanted && policy->resources.percentages.contains(knob.file)) wanted.emplace();
       if (!wanted) continue;
       if (decision.winner == nullptr) {
         decision = {&knob, *std::move(wanted), policy, {}};

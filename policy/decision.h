@@ -20,6 +20,8 @@ struct Decision {
 
   // Of the knob in the winner's file; of the policy when the knob has none.
   [[nodiscard]] const SourcePosition& position() const;
+  // False for a percentage whose base is not known: then nothing is written.
+  [[nodiscard]] bool known() const { return !value.text.empty(); }
 };
 // By control-file name.
 using Decisions = std::map<std::string_view, Decision>;
@@ -27,7 +29,8 @@ using Decisions = std::map<std::string_view, Decision>;
 // In the order in which policies win: priority, then the later name in byte order.
 void sort_by_precedence(std::vector<const Policy*>& policies);
 
-// `matching` apply to the cgroup, sorted by precedence.
+// `matching` apply to the cgroup, sorted by precedence; what percentages they have left have no
+// known base here (percentage.h).
 [[nodiscard]] Decisions decide(const std::vector<const Policy*>& matching);
 
 }  // namespace cgwarden::policy

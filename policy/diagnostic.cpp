@@ -35,9 +35,10 @@ std::string SourcePosition::text() const {
 
 std::string render(const Diagnostic& diagnostic) {
   const SourcePosition& at = diagnostic.position;
-  std::string out = fmt::format("{}: {}: {}\n", printable(at.text()),
+  std::string out = fmt::format("{}: {}: {}{}\n", printable(at.text()),
                                 diagnostic.severity == Severity::error ? "error" : "warning",
-                                printable(diagnostic.message));
+                                printable(diagnostic.message),
+                                diagnostic.rule.empty() ? "" : " [" + diagnostic.rule + "]");
   if (at.line != 0 && !diagnostic.source_line.empty()) {
     const std::string number = fmt::format("  {}", at.line);
     // The caret stands under the shown text, in which a control byte is several characters wide.

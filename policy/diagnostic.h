@@ -25,10 +25,11 @@ struct Diagnostic {
   std::string message;      // what is wrong: one sentence
   std::string source_line;  // the offending line, without its end
   std::string hint;         // what to write instead; may be empty
+  std::string rule{};       // "L03" of lint_rules.h; empty: a mistake of spelling or form
 };
 
-// "FILE:LINE:COLUMN: error: MESSAGE\n  LINE | text\n       |     ^\n  hint: ..."; control bytes of
-// the text are made printable.
+// "FILE:LINE:COLUMN: error: MESSAGE [RULE]\n  LINE | text\n       |     ^\n  hint: ..."; control
+// bytes of the text are made printable.
 [[nodiscard]] std::string render(const Diagnostic& diagnostic);
 [[nodiscard]] std::string render(const std::vector<Diagnostic>& diagnostics);
 

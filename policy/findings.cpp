@@ -32,29 +32,45 @@ void sort_by_place(std::vector<Diagnostic>& diagnostics) {
   });
 }
 
+// The same rule may look at one knob twice: with its policy and with a template.
+bool is_said(const std::vector<Diagnostic>& said, const SourcePosition& position,
+             const std::string& message) {
+  return std::ranges::any_of(said, [&](const Diagnostic& other) {
+    return other.position.line == position.line && other.position.column == position.column &&
+           other.message == message;
+  });
+}
+
 }  // namespace
 
 Diagnostic Findings::diagnostic(Severity severity, const SourcePosition& position,
-                                std::string message, std::string hint) const {
-  return {severity, position, std::move(message),
-          shown_line(source_.line(position.line), position.column), std::move(hint)};
+                                std::string message, std::string hint,
+                                std::string_view rule) const {
+  return {severity,           position,
+          std::move(message), shown_line(source_.line(position.line), position.column),
+          std::move(hint),    std::string(rule)};
 }
 
-void Findings::error(Place place, std::string message, std::string hint) {
-  error(source_.position(place), std::move(message), std::move(hint));
+void Findings::error(Place place, std::string message, std::string hint, std::string_view rule) {
+  error(source_.position(place), std::move(message), std::move(hint), rule);
 }
 
-void Findings::error(const SourcePosition& position, std::string message, std::string hint) {
+void Findings::error(const SourcePosition& position, std::string message, std::string hint,
+                     std::string_view rule) {
+  if (is_said(errors_, position, message)) return;
   if (errors_.size() >= limits::kDiagnostics) {
     ++left_out_;
     return;
   }
-  errors_.push_back(diagnostic(Severity::error, position, std::move(message), std::move(hint)));
+  errors_.push_back(
+      diagnostic(Severity::error, position, std::move(message), std::move(hint), rule));
 }
 
-void Findings::warning(const SourcePosition& position, std::string message, std::string hint) {
-  if (warnings_.size() >= limits::kDiagnostics) return;
-  warnings_.push_back(diagnostic(Severity::warning, position, std::move(message), std::move(hint)));
+void Findings::warning(const SourcePosition& position, std::string message, std::string hint,
+                       std::string_view rule) {
+  if (warnings_.size() >= limits::kDiagnostics || is_said(warnings_, position, message)) return;
+  warnings_.push_back(
+      diagnostic(Severity::warning, position, std::move(message), std::move(hint), rule));
 }
 
 std::vector<Diagnostic> Findings::take_errors() {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "policy/diagnostic.h"
@@ -17,9 +18,12 @@ class Findings {
   explicit Findings(const SourceText& source) : source_(source) {}
 
   [[nodiscard]] const SourceText& source() const { return source_; }
-  void error(Place place, std::string message, std::string hint = {});
-  void error(const SourcePosition& position, std::string message, std::string hint = {});
-  void warning(const SourcePosition& position, std::string message, std::string hint = {});
+  // `rule` is the id of a rule of lint_rules.h, or empty.
+  void error(Place place, std::string message, std::string hint = {}, std::string_view rule = {});
+  void error(const SourcePosition& position, std::string message, std::string hint = {},
+             std::string_view rule = {});
+  void warning(const SourcePosition& position, std::string message, std::string hint = {},
+               std::string_view rule = {});
 
   [[nodiscard]] bool has_errors() const { return !errors_.empty(); }
   // In the order of the text; the last one says how many were left out.
@@ -28,7 +32,8 @@ class Findings {
 
  private:
   [[nodiscard]] Diagnostic diagnostic(Severity severity, const SourcePosition& position,
-                                      std::string message, std::string hint) const;
+                                      std::string message, std::string hint,
+                                      std::string_view rule) const;
   const SourceText& source_;
   std::vector<Diagnostic> errors_;
   std::vector<Diagnostic> warnings_;

@@ -1,7 +1,10 @@
 #include "policy/knob.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
+
+#include "cgroup/grouped_files.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -27,6 +30,9 @@ KnobValue show(const cgroup::CpuMax& limit) {
   return value;
 }
 
+KnobValue show(const std::string& text) { return {text, 0}; }
+KnobValue show(const cgroup::IdList& list) { return {list.text, 0}; }
+
 // A member of Resources or Sample as a KnobValue.
 template <auto Member, typename Owner>
 std::optional<KnobValue> value_of(const Owner& owner) {
@@ -42,6 +48,52 @@ constexpr Knob knob(std::string_view file, std::string_view controller) {
 
 using cgroup::Sample;
 
+// The kernel prints "default 100", and takes it.
+KnobValue show_io_weight(std::uint32_t weight) {
+  return {"default " + std::to_string(weight), weight};
+}
+std::optional<KnobValue> wanted_io_weight(const Resources& resources) {
+  if (!resources.io_weight) return std::nullopt;
+  return show_io_weight(*resources.io_weight);
+}
+std::optional<KnobValue> current_io_weight(const Sample& sample) {
+  if (!sample.io_weight || !sample.io_weight->default_weight) return std::nullopt;
+  return show_io_weight(*sample.io_weight->default_weight);
+}
+
+template <auto Member>
+std::optional<KnobValue> grouped_value(const Sample& sample) {
+  if (!sample.grouped) return std::nullopt;
+  return value_of<Member>(*sample.grouped);
+}
+
+template <auto Wanted, auto Current>
+constexpr Knob grouped_knob(std::string_view file, std::string_view controller,
+                            std::string_view group) {
+  return {file, controller, value_of<Wanted, Resources>, grouped_value<Current>, group};
+}
+
+template <std::size_t Index>
+std::optional<KnobValue> wanted_huge_pages(const Resources& resources) {
+  const auto& limit = resources.hugetlb_max.at(Index);
+  if (!limit) return std::nullopt;
+  return show(*limit);
+}
+template <std::size_t Index>
+std::optional<KnobValue> current_huge_pages(const Sample& sample) {
+  if (!sample.grouped) return std::nullopt;
+  const auto& sizes = sample.grouped->hugetlb;
+  const auto found = std::ranges::find(sizes, kHugePageSizes.at(Index), &cgroup::HugetlbSize::size);
+  if (found == sizes.end() || !found->max) return std::nullopt;
+  return show(*found->max);
+}
+template <std::size_t Index>
+constexpr Knob huge_pages(std::string_view file) {
+  return {file, "hugetlb", wanted_huge_pages<Index>, current_huge_pages<Index>, "hugetlb"};
+}
+
+using cgroup::GroupedFiles;
+
 constexpr std::array kKnobs{
     knob<&Resources::cpu_idle, &Sample::cpu_idle>("cpu.idle", "cpu"),
     knob<&Resources::cpu_weight, &Sample::cpu_weight>("cpu.weight", "cpu"),
@@ -54,6 +106,22 @@ constexpr std::array kKnobs{
     knob<&Resources::memory_swap_max, &Sample::memory_swap_max>("memory.swap.max", "memory"),
     knob<&Resources::memory_oom_group, &Sample::memory_oom_group>("memory.oom.group", "memory"),
     knob<&Resources::pids_max, &Sample::pids_max>("pids.max", "pids"),
+    grouped_knob<&Resources::cpuset_mems, &GroupedFiles::cpuset_mems>("cpuset.mems", "cpuset",
+                                                                      "cpuset"),
+    grouped_knob<&Resources::cpuset_cpus, &GroupedFiles::cpuset_cpus>("cpuset.cpus", "cpuset",
+                                                                      "cpuset"),
+    Knob{"memory.swap.high", "memory", value_of<&Resources::memory_swap_high, Resources>,
+         value_of<&Sample::memory_swap_high, Sample>, "memory"},
+    grouped_knob<&Resources::memory_zswap_max, &GroupedFiles::memory_zswap_max>("memory.zswap.max",
+                                                                                "memory", "memory"),
+    Knob{"io.weight", "io", wanted_io_weight, current_io_weight, "io"},
+    huge_pages<0>("hugetlb.64KB.max"),
+    huge_pages<1>("hugetlb.2MB.max"),
+    huge_pages<2>("hugetlb.32MB.max"),
+    huge_pages<3>("hugetlb.512MB.max"),
+    huge_pages<4>("hugetlb.1GB.max"),
+    huge_pages<5>("hugetlb.16GB.max"),
+    knob<&Resources::cgroup_freeze, &Sample::cgroup_freeze>("cgroup.freeze", ""),
 };
 
 }  // namespace

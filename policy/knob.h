@@ -20,10 +20,12 @@ struct KnobValue {
 // A control file that a policy may set, and its member in Resources and Sample.
 struct Knob {
   std::string_view file;
-  std::string_view controller;
+  std::string_view controller;  // empty: of every cgroup (cgroup.freeze)
   std::optional<KnobValue> (*wanted)(const Resources&);
   // Absent when the file is, or could not be read.
   std::optional<KnobValue> (*current)(const cgroup::Sample&);
+  // The export group with which alone it is read (cgroup/file_group.h); empty: it always is.
+  std::string_view group{};
 };
 
 // Each knob once.

@@ -20,7 +20,8 @@ std::vector<LimitConflict> find_limit_conflicts(const MemoryLimits& limits) {
   if (finite(limits.high) && finite(limits.max) && amount(*limits.high) >= amount(*limits.max)) {
     found.push_back({"memory.high", "memory.max",
                      "memory.high is not below memory.max: the kernel kills at memory.max before "
-                     "it ever throttles at memory.high"});
+                     "it ever throttles at memory.high",
+                     "L14"});
   }
   const auto check_protection = [&](std::string_view file,
                                     const std::optional<LimitOf<Bytes>>& protection) {
@@ -31,7 +32,8 @@ std::vector<LimitConflict> find_limit_conflicts(const MemoryLimits& limits) {
       found.push_back({file, other,
                        fmt::format("{} is above {}: the cgroup is reclaimed at {} before the "
                                    "protection is used up",
-                                   file, other, other)});
+                                   file, other, other),
+                       "L17"});
     };
     check_limit("memory.high", limits.high);
     check_limit("memory.max", limits.max);
@@ -41,7 +43,8 @@ std::vector<LimitConflict> find_limit_conflicts(const MemoryLimits& limits) {
   if (finite(limits.high) && finite(limits.swap_max) && amount(*limits.swap_max) == 0) {
     found.push_back({"memory.high", "memory.swap.max",
                      "memory.high without swap (memory.swap.max is 0): above it, a process whose "
-                     "memory cannot be reclaimed stalls for minutes and is never killed"});
+                     "memory cannot be reclaimed stalls for minutes and is never killed",
+                     "L15"});
   }
   return found;
 }

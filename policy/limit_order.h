@@ -23,6 +23,7 @@ struct LimitConflict {
   std::string_view file;   // of the limit to change
   std::string_view other;  // of the limit it conflicts with
   std::string sentence;
+  std::string_view rule;  // of lint_rules.h
 };
 
 // high >= max, a protection above a limit, high without swap (cgroup-v2.rst "Memory Interface

@@ -1,11 +1,13 @@
 #include "policy/plan.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "policy/absence.h"
 #include "policy/decision.h"
 #include "policy/match.h"
+#include "policy/percentage.h"
 #include "policy/plan_warnings.h"
 #include "policy/write_order.h"
 
@@ -23,9 +25,9 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
   const cgroup::Sample& sample = site.sample;
   const auto refused = find_refused(decisions, sample);
   std::vector<OrderedWrite> writes;
-  const auto skip = [&](const Decision& decision, std::string reason) {
+  const auto skip = [&](const Decision& decision, std::string reason, std::string_view rule) {
     plan.skips.push_back({sample.path, std::string(decision.knob->file), decision.winner->name,
-                          decision.position(), std::move(reason)});
+                          decision.position(), std::move(reason), rule});
   };
   std::optional<std::string> owner;
   bool asked = false;
@@ -35,7 +37,12 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
     const Decision& decision = found->second;
     const auto current = knob.current(sample);
     if (!current) {
-      skip(decision, explain_absence(knob, sample, site.snapshot));
+      Absence absence = explain_absence(knob, sample, site.snapshot);
+      skip(decision, std::move(absence.reason), absence.rule);
+      continue;
+    }
+    if (!decision.known()) {
+      skip(decision, explain_unknown_base(decision), "");
       continue;
     }
     if (current->text == decision.value.text) {
@@ -46,9 +53,9 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
     }
     if (!std::exchange(asked, true) && site.may_not_write) owner = site.may_not_write(sample.path);
     if (owner) {
-      skip(decision, *owner);
+      skip(decision, *owner, "L31");
     } else if (const auto rule = refused.find(knob.file); rule != refused.end()) {
-      skip(decision, rule->second);
+      skip(decision, rule->second.reason, rule->second.rule);
     } else {
       writes.push_back(
           {Write{sample.path, sample.id, std::string(knob.file), current->text, decision.value.text,
@@ -63,17 +70,22 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
 }  // namespace
 
 Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-          const Ownership& may_not_write) {
+          const Ownership& may_not_write, const NodeFacts& facts) {
   std::vector<const Policy*> ordered;
   for (const Policy& policy : policies) ordered.push_back(&policy);
   sort_by_precedence(ordered);
   Plan made;
   PlanWarnings warnings(policies);
+  PercentageBases bases(snapshot, facts);
   for (const cgroup::Sample& sample : snapshot.samples()) {
     std::vector<const Policy*> all;
     std::vector<const Policy*> enforced;
+    std::deque<Policy> resolved;  // of this cgroup
     for (const Policy* policy : ordered) {
       if (!warnings.note_match(*policy, sample.path)) continue;
+      if (!policy->resources.percentages.empty()) {
+        policy = &resolved.emplace_back(bases.resolve(*policy, sample));
+      }
       all.push_back(policy);
       if (policy->mode == Mode::enforce) enforced.push_back(policy);
     }
@@ -81,7 +93,9 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
     const Site site{sample, &snapshot, may_not_write};
     // A policy that is only tried out must not change what the others enforce: their world has no
     // such policies.
-    plan_cgroup(site, decide(enforced), Mode::enforce, made);
+    const Decisions in_force = decide(enforced);
+    bases.note(sample, in_force);
+    plan_cgroup(site, in_force, Mode::enforce, made);
     const Decisions decisions = decide(all);
     if (enforced.size() != all.size()) plan_cgroup(site, decisions, Mode::plan, made);
     warnings.note_decisions(sample, decisions);

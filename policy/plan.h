@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cgroup/snapshot.h"
+#include "policy/node_facts.h"
 #include "policy/policy.h"
 #include "policy/resources.h"
 
@@ -34,6 +35,7 @@ struct Skip {
   std::string policy;
   SourcePosition position;
   std::string reason;
+  std::string_view rule{};  // of lint_rules.h; may be empty
 };
 
 // A knob that has the value that an enforced policy wants.
@@ -63,7 +65,7 @@ using Ownership = std::function<std::optional<std::string>(std::string_view cgro
 // plan never changes what the others enforce: its writes are those of a world in which all policies
 // are in force, and stand behind the enforced ones of the same cgroup.
 [[nodiscard]] Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-                        const Ownership& may_not_write = {});
+                        const Ownership& may_not_write = {}, const NodeFacts& facts = {});
 
 // The writes that give one cgroup its own Resources (a workload's), in the same order and with the
 // same compare.

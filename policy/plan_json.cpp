@@ -35,11 +35,14 @@ std::string to_json(const Plan& plan) {
                      {"file", skip.file},
                      {"policy", skip.policy},
                      {"position", to_object(skip.position)},
-                     {"reason", skip.reason}});
+                     {"reason", skip.reason},
+                     {"rule", skip.rule}});
   }
   Json warnings = Json::array();
   for (const Diagnostic& warning : plan.warnings) {
-    warnings.push_back({{"position", to_object(warning.position)}, {"message", warning.message}});
+    warnings.push_back({{"position", to_object(warning.position)},
+                        {"message", warning.message},
+                        {"rule", warning.rule}});
   }
   const Json document = {{"version", kVersion},
                          {"writes", std::move(writes)},

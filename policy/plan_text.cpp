@@ -49,7 +49,8 @@ std::string line_of(const Write& write) {
 }
 
 std::string line_of(const Skip& skip) {
-  return fmt::format("{:<16}  skipped: {}   {}", skip.file, printable(skip.reason),
+  const std::string rule = skip.rule.empty() ? "" : fmt::format(" [{}]", skip.rule);
+  return fmt::format("{:<16}  skipped: {}{}   {}", skip.file, printable(skip.reason), rule,
                      by(skip.policy, skip.position));
 }
 

@@ -53,9 +53,9 @@ bool PlanWarnings::note_match(const Policy& policy, std::string_view path) {
 }
 
 void PlanWarnings::add(const Decision& decision, const std::string& sentence,
-                       const std::string& cgroup) {
-  const auto [entry, is_new] =
-      seen_.try_emplace({decision.winner->name, sentence}, Seen{decision.position(), cgroup, 0});
+                       const std::string& cgroup, std::string_view rule) {
+  const auto [entry, is_new] = seen_.try_emplace(
+      {decision.winner->name, sentence}, Seen{decision.position(), cgroup, 0, std::string(rule)});
   if (!is_new) ++entry->second.others;
 }
 
@@ -64,17 +64,17 @@ void PlanWarnings::note_decisions(const cgroup::Sample& sample, const Decisions&
     const Decision* decision = find(decisions, conflict.file);
     if (decision == nullptr) decision = find(decisions, conflict.other);
     // Both in force already, and nobody here wanted either.
-    if (decision != nullptr) add(*decision, conflict.sentence, sample.path);
+    if (decision != nullptr) add(*decision, conflict.sentence, sample.path, conflict.rule);
   }
   const Decision* max = find(decisions, "memory.max");
-  if (max == nullptr || !sample.memory_current || !sample.memory_max) return;
+  if (max == nullptr || !sample.memory_current || !sample.memory_max || !max->known()) return;
   const auto& limit = *max->winner->resources.memory_max;
   if (is_max(limit) || *sample.memory_max == limit) return;
   if (std::get<Bytes>(limit) < *sample.memory_current) {
     add(*max,
         "memory.max is below the memory in use: the kernel reclaims, and kills at once if that is "
         "not enough",
-        sample.path);
+        sample.path, "L20");
   }
 }
 
@@ -86,14 +86,15 @@ std::vector<Diagnostic> PlanWarnings::take() {
       warnings.push_back({Severity::warning, entry.policy->position,
                           fmt::format("policy {}: {} matches no cgroup", entry.policy->name,
                                       entry.policy->cgroups[i]),
-                          "", ""});
+                          "", "", "L41"});
     }
   }
   for (const auto& [key, seen] : seen_) {
     std::string where = seen.first_cgroup;
     if (seen.others > 0) where += fmt::format(" and {} more", seen.others);
     warnings.push_back({Severity::warning, seen.position,
-                        fmt::format("policy {}, {}: {}", key.first, where, key.second), "", ""});
+                        fmt::format("policy {}, {}: {}", key.first, where, key.second), "", "",
+                        seen.rule});
   }
   return warnings;
 }

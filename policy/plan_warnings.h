@@ -29,8 +29,10 @@ class PlanWarnings {
     SourcePosition position;
     std::string first_cgroup;
     std::size_t others = 0;
+    std::string rule;
   };
-  void add(const Decision& decision, const std::string& sentence, const std::string& cgroup);
+  void add(const Decision& decision, const std::string& sentence, const std::string& cgroup,
+           std::string_view rule);
 
   // A policy's globs and how many cgroups each matched.
   struct Matches {

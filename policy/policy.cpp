@@ -9,8 +9,10 @@
 
 #include "policy/document.h"
 #include "policy/match.h"
+#include "policy/policy_lint.h"
 #include "policy/pressure_schema.h"
 #include "policy/resource_schema.h"
+#include "policy/template.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -47,6 +49,7 @@ void read_glob(const Node& node, Policy& policy, Findings& findings) {
     return;
   }
   policy.cgroups.push_back(*glob);
+  policy.cgroup_positions.push_back(findings.source().position(node.place));
 }
 
 void read_match(const Node& node, Policy& policy, Findings& findings) {
@@ -75,7 +78,22 @@ void read_metadata(const Node& node, Policy& policy, Findings& findings) {
   metadata.refuse_unknown();
 }
 
-void read_policy(const Node& node, LoadedPolicies& out, Findings& findings) {
+// Properties of systemd's units that people look for here.
+void refuse_unit_properties(const Node& node, MapReader& document, Findings& findings) {
+  for (const char* key : {"Delegate", "OOMPolicy"}) {
+    const auto child = std::ranges::find(node.children, key, &Node::key);
+    if (child == node.children.end()) continue;
+    static_cast<void>(document.find(key));
+    findings.error(child->key_place,
+                   fmt::format("{}= is a property of systemd's units, which takes it only when a "
+                               "unit is made",
+                               key),
+                   "set it in the unit", "L32");
+  }
+}
+
+void read_policy(const Node& node, const Templates& templates, LoadedPolicies& out,
+                 Findings& findings) {
   if (node.kind != NodeKind::map) {
     return report_kind(node, "a policy", "a map", "kind: Policy", findings);
   }
@@ -98,12 +116,17 @@ void read_policy(const Node& node, LoadedPolicies& out, Findings& findings) {
     if (word && *word == "plan") policy.mode = Mode::plan;
   }
   policy.resources = read_resources(document, findings);
+  if (const Node* names = document.find("templates")) {
+    add_templates(*names, templates, policy, findings);
+  }
+  refuse_unit_properties(node, document, findings);
   if (const Node* watch = document.find("watch")) policy.pressure = read_watch(*watch, findings);
   document.refuse_unknown();
   if (policy.resources.empty() && policy.pressure.empty() && !findings.has_errors()) {
     findings.warning(policy.position, "this policy sets nothing and watches nothing",
                      "add cpu, memory, pids or watch, for example: cpu: {weight: 200}");
   }
+  if (!findings.has_errors()) lint_policy(policy, findings);
   out.policies.push_back(std::move(policy));
 }
 
@@ -122,7 +145,14 @@ std::expected<LoadedPolicies, std::vector<Diagnostic>> load_policies(std::string
   LoadedPolicies loaded;
   const std::vector<Node> documents = parse_yaml(findings);
   if (!findings.has_errors()) {
-    for (const Node& document : documents) read_policy(document, loaded, findings);
+    const Templates templates = read_templates(documents, findings);
+    for (const Node& document : documents) {
+      if (!is_template(document)) read_policy(document, templates, loaded, findings);
+    }
+    if (loaded.policies.empty() && !findings.has_errors()) {
+      findings.error(Place{}, "the file has templates and no policy",
+                     "a template is known in its own file");
+    }
     for (const Diagnostic& twice : check_unique_names(loaded.policies)) {
       if (!findings.has_errors()) findings.error(twice.position, twice.message, twice.hint);
     }

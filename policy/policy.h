@@ -21,9 +21,11 @@ struct Policy {
   std::string name;  // metadata.name
   SourcePosition position;
   std::vector<std::string> cgroups;  // match.cgroups: globs over cgroup paths, see match.h
-  int priority = 0;                  // the higher wins a knob; equal: the later name in byte order
+  std::vector<SourcePosition> cgroup_positions;  // of each glob
+  int priority = 0;  // the higher wins a knob; equal: the later name in byte order
   Mode mode = Mode::enforce;
   Resources resources;
+  std::vector<std::string> templates;               // names, the later wins over the earlier
   std::vector<cgroup::PressureThreshold> pressure;  // watch.pressure: what is told of
 };
 

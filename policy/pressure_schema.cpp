@@ -19,7 +19,7 @@ Parsed<Usec> parse_window(std::string_view text) {
   auto window = parse_duration(text);
   if (window && (*window < kShortest || *window > kLongest)) {
     return std::unexpected(ValueFault{"the kernel takes windows from 500ms to 10s",
-                                      "2s is the default, and costs least"});
+                                      "2s is the default, and costs least", "L26"});
   }
   return window;
 }
@@ -35,7 +35,7 @@ void read_line(MapReader& map, const char* line, const cgroup::PressureThreshold
           return std::unexpected(
               ValueFault{fmt::format("the stall must be above 0 and at most the window ({})",
                                      human_duration(base.window)),
-                         "150ms of 2s are 7.5 percent of the time"});
+                         "150ms of 2s are 7.5 percent of the time", "L26"});
         }
         return value;
       });

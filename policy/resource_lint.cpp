@@ -11,7 +11,7 @@ void lint_cpu(const Resources& resources, Findings& findings) {
     findings.error(resources.positions.at("cpu.weight"),
                    "cpu.weight and cpu.idle: true exclude each other: with cpu.idle 1 the kernel "
                    "forgets the weight and refuses a new one (EINVAL)",
-                   "remove one of them");
+                   "remove one of them", "L10");
   }
   if (!resources.cpu_max_burst || !resources.cpu_max) return;
   const auto& quota = resources.cpu_max->quota;
@@ -26,7 +26,7 @@ void lint_cpu(const Resources& resources, Findings& findings) {
         fmt::format("cpu.burst of {}us is more than the quota of {}us: the kernel refuses it "
                     "(EINVAL)",
                     resources.cpu_max_burst->count(), std::get<Usec>(quota).count()),
-        "a burst equal to the quota is the most");
+        "a burst equal to the quota is the most", "L03");
   }
 }
 
@@ -37,7 +37,8 @@ void lint_resources(const Resources& resources, Findings& findings) {
   for (const LimitConflict& conflict :
        find_limit_conflicts({resources.memory_min, resources.memory_low, resources.memory_high,
                              resources.memory_max, resources.memory_swap_max})) {
-    findings.warning(resources.positions.at(std::string(conflict.file)), conflict.sentence);
+    findings.warning(resources.positions.at(std::string(conflict.file)), conflict.sentence, "",
+                     conflict.rule);
   }
 }
 

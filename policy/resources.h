@@ -1,18 +1,26 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/units.h"
 #include "cgroup/samples.h"
 #include "policy/diagnostic.h"
+#include "policy/values.h"
 
 namespace cgwarden::policy {
 
-// The block `cpu: memory: pids:` of a Policy or Workload. An absent member means "not managed",
-// never a default.
+// The page sizes of hugetlb on x86-64 and arm64, as the kernel names their files.
+inline constexpr std::array<std::string_view, 6> kHugePageSizes{"64KB",  "2MB", "32MB",
+                                                                "512MB", "1GB", "16GB"};
+
+// The blocks `cpu: cpuset: memory: io: pids: hugetlb: cgroup:` of a Policy or Workload. An absent
+// member means "not managed", never a default.
 struct Resources {
   std::optional<std::uint32_t> cpu_weight;  // cpu.weight 1..10000
   std::optional<bool> cpu_idle;             // cpu.idle
@@ -23,9 +31,21 @@ struct Resources {
   std::optional<LimitOf<Bytes>> memory_low;
   std::optional<LimitOf<Bytes>> memory_high;
   std::optional<LimitOf<Bytes>> memory_max;
+  std::optional<LimitOf<Bytes>> memory_swap_high;
   std::optional<LimitOf<Bytes>> memory_swap_max;
+  std::optional<LimitOf<Bytes>> memory_zswap_max;
   std::optional<bool> memory_oom_group;
+  std::optional<std::string> cpuset_cpus;  // "0-3,7", as the kernel prints it
+  std::optional<std::string> cpuset_mems;
+  std::optional<std::uint32_t> io_weight;  // io.weight's default, 1..10000
   std::optional<LimitOf<std::uint64_t>> pids_max;
+  // hugetlb.<size>.max, in the order of kHugePageSizes.
+  std::array<std::optional<LimitOf<Bytes>>, kHugePageSizes.size()> hugetlb_max;
+  std::optional<bool> cgroup_freeze;  // cgroup.freeze
+
+  // Values that are percentages, by control-file name, until percentage.h makes them values of a
+  // cgroup. A Policy alone has them.
+  std::map<std::string, Percentage, std::less<>> percentages;
 
   // Where each knob was written, by control-file name ("memory.max").
   std::map<std::string, SourcePosition> positions;

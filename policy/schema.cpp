@@ -90,7 +90,7 @@ void report_fault(const Node& node, std::string_view name, const ValueFault& fau
                   Findings& findings) {
   findings.error(node.place,
                  fmt::format("{} cannot be {}: {}", name, in_quotes(node.scalar), fault.problem),
-                 fault.hint);
+                 fault.hint, fault.rule);
 }
 
 std::optional<std::string> read_text(const Node& node, std::string_view name, Findings& findings) {

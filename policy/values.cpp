@@ -11,8 +11,9 @@
 namespace cgwarden::policy {
 namespace {
 
-std::unexpected<ValueFault> refuse(std::string problem, std::string hint = {}) {
-  return std::unexpected(ValueFault{std::move(problem), std::move(hint)});
+std::unexpected<ValueFault> refuse(std::string problem, std::string hint = {},
+                                   std::string_view rule = {}) {
+  return std::unexpected(ValueFault{std::move(problem), std::move(hint), rule});
 }
 
 constexpr std::string_view kDigits = "0123456789";
@@ -99,15 +100,15 @@ constexpr std::uint64_t kMaxPids = 4194304;
 Parsed<cgroup::CpuMax> checked(std::uint64_t quota, std::uint64_t period) {
   if (period < kMinQuotaUsec || period > kMaxPeriodUsec) {
     return refuse("the kernel refuses a period outside 1ms to 1s (EINVAL)",
-                  "for example: 50ms/100ms");
+                  "for example: 50ms/100ms", "L01");
   }
   if (quota < kMinQuotaUsec) {
     return refuse("the kernel refuses a quota below 1ms (EINVAL)",
-                  "a longer period allows a smaller share: 1ms/1s is a thousandth of a CPU");
+                  "a longer period allows a smaller share: 1ms/1s is a thousandth of a CPU", "L01");
   }
   if (quota > kMaxCores * period) {
     return refuse(fmt::format("it is more than the {} CPUs that Linux supports", kMaxCores),
-                  "a number alone is cores; microseconds are written 50ms/100ms");
+                  "a number alone is cores; microseconds are written 50ms/100ms", "L02");
   }
   return cgroup::CpuMax{Usec{quota}, Usec{period}};
 }
@@ -123,8 +124,9 @@ Parsed<cgroup::CpuMax> parse_quota_per_period(std::string_view text, std::size_t
 // The words of other tools, each with the way to say it here.
 std::optional<ValueFault> size_unit_fault(std::string_view number, std::string_view unit) {
   if (unit == "%") {
-    return ValueFault{"a percentage needs a named base, which this version does not have",
-                      "write a size: 512MiB"};
+    return ValueFault{
+        "a percentage needs a named base: of node or of parent",
+        fmt::format("write {}% of node, {}% of parent, or a size: 512MiB", number, number), "L39"};
   }
   static constexpr std::string_view kLetters = "KMGT";
   const std::string_view stem = trim(unit);
@@ -144,15 +146,15 @@ std::optional<ValueFault> size_unit_fault(std::string_view number, std::string_v
   if (rest.empty() && (stem[0] == letter || letter == 'K')) {
     return ValueFault{
         fmt::format("{} is {} bytes to Kubernetes and {} bytes to systemd", stem, decimal, binary),
-        hint};
+        hint, "L40"};
   }
   if (rest == "B" && stem[0] == letter) {
     return ValueFault{
         fmt::format("{} is {} bytes to some tools and {} bytes to others", stem, decimal, binary),
-        hint};
+        hint, "L40"};
   }
   return ValueFault{fmt::format("\"{}\" is not a unit", unit),
-                    fmt::format("write {}{}iB", number, letter)};
+                    fmt::format("write {}{}iB", number, letter), "L40"};
 }
 
 }  // namespace
@@ -204,14 +206,17 @@ Parsed<cgroup::CpuMax> parse_cpu_quota(std::string_view text) {
   }
   const auto [number, unit] = split_unit(text);
   if (unit == "%") {
-    return refuse("a percentage could be of one CPU or of all",
-                  "write cores: 2 is what systemd calls 200%, 0.5 is 50%");
+    return refuse(
+        "a percentage could be of one CPU or of all",
+        "write cores: 2 is what systemd calls 200%, 0.5 is 50%; or a percentage of node or "
+        "parent: 50% of node",
+        "L39");
   }
   if (text.find(' ') != std::string_view::npos) {
     return refuse("it is neither cores nor QUOTA/PERIOD", kExample);
   }
   if (find_unit(kTimeUnits, unit) != nullptr) {
-    return refuse("a quota needs its period", fmt::format("for example: {}/100ms", text));
+    return refuse("a quota needs its period", fmt::format("for example: {}/100ms", text), "L02");
   }
   if (!unit.empty() && unit != "m") return refuse("it is neither cores nor QUOTA/PERIOD", kExample);
   // Quota in microseconds of a period of 100,000: a core has five places, a millicore two.
@@ -247,7 +252,7 @@ Parsed<LimitOf<Bytes>> parse_memory_limit(std::string_view text) {
   const std::uint64_t bytes = whole * factor + part * factor / scale;
   if (bytes > 0 && bytes < kPageBytes) {
     return refuse(fmt::format("the kernel counts pages of {} bytes and would store 0", kPageBytes),
-                  "a size without a unit is in bytes; 512 MiB are written 512MiB");
+                  "a size without a unit is in bytes; 512 MiB are written 512MiB", "L16");
   }
   return Bytes{bytes / kPageBytes * kPageBytes};
 }
@@ -256,12 +261,62 @@ Parsed<LimitOf<std::uint64_t>> parse_pids_limit(std::string_view text) {
   if (text == "max") return Max{};
   if (text == "0") {
     return refuse("the kernel accepts it and then every fork fails (EAGAIN)",
-                  "write at least 1, or max for no limit");
+                  "write at least 1, or max for no limit", "L38");
   }
   auto count = parse_count(text, 1, kMaxPids);
   if (!count && text.starts_with('-')) return refuse("it is negative", "write max for no limit");
   if (!count) return std::unexpected(std::move(count).error());
   return *count;
+}
+
+Parsed<Percentage> parse_percentage(std::string_view text) {
+  static constexpr const char* kExample = "for example: 80% of node, 50% of parent";
+  const std::size_t sign = text.find('%');
+  if (sign == std::string_view::npos) return refuse("it is not a percentage", kExample);
+  const std::string_view base = trim(text.substr(sign + 1));
+  if (base.empty()) return refuse("a percentage needs a named base", kExample, "L39");
+  if (base != "of node" && base != "of parent") {
+    return refuse("a percentage is of node or of parent", kExample, "L39");
+  }
+  const auto hundredths = parse_scaled(trim(text.substr(0, sign)), 2);
+  if (!hundredths) return refuse(hundredths.error().problem, kExample);
+  if (*hundredths == 0 || *hundredths > 10000) {
+    return refuse("a percentage is above 0 and at most 100", kExample);
+  }
+  return Percentage{*hundredths, base == "of node" ? PercentBase::node : PercentBase::parent};
+}
+
+Parsed<std::string> parse_id_list(std::string_view text) {
+  static constexpr const char* kExample = "for example: 0-3,7";
+  if (trim(text).empty()) {
+    return refuse("the kernel ignores an empty list and keeps the old one",
+                  "remove the key, or list ids: 0-3,7", "L35");
+  }
+  std::array<bool, kMaxCores> chosen{};
+  for (const std::string_view part : split(text, ',')) {
+    const std::size_t dash = part.find('-');
+    const auto first = parse_integer<std::uint64_t>(part.substr(0, dash));
+    const auto last = dash == std::string_view::npos
+                          ? first
+                          : parse_integer<std::uint64_t>(part.substr(dash + 1));
+    if (!first || !last || *first > *last) {
+      return refuse("it is not a list of ids and ranges", kExample);
+    }
+    if (*last >= kMaxCores) {
+      return refuse(fmt::format("Linux has ids up to {}", kMaxCores - 1), kExample, "L34");
+    }
+    for (std::uint64_t id = *first; id <= *last; ++id) chosen.at(id) = true;
+  }
+  std::string out;
+  for (std::size_t id = 0; id < chosen.size(); ++id) {
+    if (!chosen.at(id)) continue;
+    std::size_t last = id;
+    while (last + 1 < chosen.size() && chosen.at(last + 1)) ++last;
+    out += (out.empty() ? "" : ",") + std::to_string(id);
+    if (last > id) out += "-" + std::to_string(last);
+    id = last;
+  }
+  return out;
 }
 
 }  // namespace cgwarden::policy

@@ -15,6 +15,7 @@ namespace cgwarden::policy {
 struct ValueFault {
   std::string problem;
   std::string hint;
+  std::string_view rule{};  // of lint_rules.h
 };
 template <typename T>
 using Parsed = std::expected<T, ValueFault>;
@@ -40,9 +41,28 @@ using Parsed = std::expected<T, ValueFault>;
 // 1 to 4194304 (PID_MAX_LIMIT, include/linux/threads.h), "max".
 [[nodiscard]] Parsed<LimitOf<std::uint64_t>> parse_pids_limit(std::string_view text);
 
+// Of what a percentage is.
+enum class PercentBase {
+  node,    // the machine
+  parent,  // the nearest ancestor with a limit
+};
+struct Percentage {
+  std::uint64_t hundredths = 0;  // of a percent, 1 to 10000
+  PercentBase base = PercentBase::node;
+  bool operator==(const Percentage&) const = default;
+};
+// "80% of node", "12.5% of parent": above 0, at most 100, two decimals.
+[[nodiscard]] Parsed<Percentage> parse_percentage(std::string_view text);
+
+// CPUs or memory nodes: "0-3,7", made what the kernel prints: sorted, without overlaps. Ids up to
+// 8191.
+[[nodiscard]] Parsed<std::string> parse_id_list(std::string_view text);
+
 // The page of every kernel the product supports (x86-64, arm64 of Debian).
 inline constexpr std::uint64_t kPageBytes = 4096;
 // kernel/sched/sched.h default_cfs_period().
 inline constexpr Usec kDefaultCpuPeriod{100000};
+// kernel/sched/core.c min_cfs_quota_period.
+inline constexpr Usec kMinCpuQuota{1000};
 
 }  // namespace cgwarden::policy

@@ -31,6 +31,12 @@ Workload read_workload(const Node& node, Findings& findings) {
     if (resources->kind == NodeKind::map) {
       MapReader block(*resources, "", findings);
       workload.resources = read_resources(block, findings);
+      for (const auto& [file, percentage] : workload.resources.percentages) {
+        findings.error(workload.resources.positions.at(file),
+                       fmt::format("{} is a percentage: only a Policy has a base for it", file),
+                       "write the value out, or give it to a Policy that matches the workload",
+                       "L39");
+      }
       block.refuse_unknown();
     } else {
       report_kind(*resources, "resources", "a map", "resources: {memory: {max: 64MiB}}", findings);

@@ -27,6 +27,8 @@ constexpr std::array kOrder{
     Step{"pids.max", true},
 };
 
+// A knob that no other depends on is written after those that do, in the order of knobs().
+
 std::size_t place_of(const OrderedWrite& write) {
   const bool raised = write.new_amount >= write.old_amount;
   const auto* const step = std::ranges::find_if(kOrder, [&](const Step& candidate) {
@@ -50,7 +52,7 @@ std::optional<Standing> standing(const Decisions& decisions, const cgroup::Sampl
   const auto current = knob->current(sample);
   if (!current) return std::nullopt;
   const auto decision = decisions.find(file);
-  if (decision == decisions.end()) {
+  if (decision == decisions.end() || !decision->second.known()) {
     return Standing{current->amount, current->amount, false,
                     fmt::format("{} in force", current->amount)};
   }
@@ -60,29 +62,31 @@ std::optional<Standing> standing(const Decisions& decisions, const cgroup::Sampl
 }
 
 void check_weight(const Decisions& decisions, const cgroup::Sample& sample,
-                  std::map<std::string_view, std::string>& refused) {
+                  std::map<std::string_view, Refusal>& refused) {
   const auto idle = standing(decisions, sample, "cpu.idle");
   if (!idle || idle->after == 0 || !decisions.contains("cpu.weight")) return;
-  refused["cpu.weight"] =
-      fmt::format("the kernel refuses a weight while cpu.idle is {} (EINVAL)", idle->said);
+  refused["cpu.weight"] = {
+      fmt::format("the kernel refuses a weight while cpu.idle is {} (EINVAL)", idle->said), "L10"};
 }
 
 // A quota of max takes any burst.
 void check_burst(const Decisions& decisions, const cgroup::Sample& sample,
-                 std::map<std::string_view, std::string>& refused) {
+                 std::map<std::string_view, Refusal>& refused) {
   const auto burst = standing(decisions, sample, "cpu.max.burst");
   const auto quota = standing(decisions, sample, "cpu.max");
   if (!burst || !quota || burst->after <= quota->after) return;
   if (burst->decided) {
-    refused["cpu.max.burst"] =
+    refused["cpu.max.burst"] = {
         fmt::format("the kernel refuses a burst of {}us above the quota, {} (EINVAL)", burst->after,
-                    quota->said);
+                    quota->said),
+        "L03"};
   }
   if (quota->decided && burst->now > quota->after) {
-    refused["cpu.max"] = fmt::format(
-        "the kernel refuses a quota of {}us below the burst, {} in force (EINVAL): lower cpu.burst "
-        "too",
-        quota->after, burst->now);
+    refused["cpu.max"] = {
+        fmt::format("the kernel refuses a quota of {}us below the burst, {} in force (EINVAL): "
+                    "lower cpu.burst too",
+                    quota->after, burst->now),
+        "L04"};
   }
 }
 
@@ -92,9 +96,9 @@ void sort_by_kernel_order(std::vector<OrderedWrite>& writes) {
   std::ranges::stable_sort(writes, {}, place_of);
 }
 
-std::map<std::string_view, std::string> find_refused(const Decisions& decisions,
-                                                     const cgroup::Sample& sample) {
-  std::map<std::string_view, std::string> refused;
+std::map<std::string_view, Refusal> find_refused(const Decisions& decisions,
+                                                 const cgroup::Sample& sample) {
+  std::map<std::string_view, Refusal> refused;
   check_weight(decisions, sample, refused);
   check_burst(decisions, sample, refused);
   return refused;

@@ -20,9 +20,14 @@ struct OrderedWrite {
 // in which no memory limit is tightened before a looser one gives way.
 void sort_by_kernel_order(std::vector<OrderedWrite>& writes);
 
+struct Refusal {
+  std::string reason;
+  std::string_view rule;  // of lint_rules.h
+};
+
 // The decisions that the kernel would refuse because of another knob's value, by control-file name,
 // with the reason. Values of knobs that are not decided are those of `sample`.
-[[nodiscard]] std::map<std::string_view, std::string> find_refused(const Decisions& decisions,
-                                                                   const cgroup::Sample& sample);
+[[nodiscard]] std::map<std::string_view, Refusal> find_refused(const Decisions& decisions,
+                                                               const cgroup::Sample& sample);
 
 }  // namespace cgwarden::policy

@@ -1,6 +1,8 @@
 // Any text is refused with clean diagnostics, or its policies plan what the kernel can be told.
 #include "policy/match.h"
+#include "policy/node_lint.h"
 #include "policy/plan.h"
+#include "policy/policy_lint.h"
 #include "tests/fuzz/diagnostics.h"
 
 namespace {
@@ -22,6 +24,11 @@ cgroup::Sample fresh_cgroup(const std::string& path) {
   return sample;
 }
 
+policy::NodeFacts some_node() {
+  return {
+      .cpus = 3, .memory = Bytes{1000000000}, .swap = Bytes{0}, .pids_max = 4194304, .bfq = false};
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -33,6 +40,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   fuzz::require(!loaded->policies.empty(), "an accepted text has a policy");
   fuzz::require(policy::check_unique_names(loaded->policies).empty(), "names are unique");
+  const policy::NodeFacts facts = some_node();
+  const cgroup::Snapshot snapshot{TimePoint{}, {fresh_cgroup("/"), fresh_cgroup("/a")}};
+  for (const auto& finding : policy::lint_node(snapshot, loaded->policies, facts)) {
+    fuzz::require(!finding.rule.empty() && !finding.message.empty(), "a finding has its rule");
+  }
+  for (const auto& write : policy::plan(snapshot, loaded->policies, {}, facts).writes) {
+    fuzz::require(!write.new_value.empty() && write.new_value != write.old_value,
+                  "a write changes something");
+  }
+  static_cast<void>(policy::find_conflicts(loaded->policies));
   for (const auto& policy : loaded->policies) {
     fuzz::require(!policy.name.empty() && !policy.cgroups.empty(), "a policy has a name and globs");
     for (const auto& glob : policy.cgroups) {

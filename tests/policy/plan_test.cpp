@@ -409,7 +409,7 @@ TEST(PlanTest, TextAsADiff) {
       "  memory.oom.group  0 -> 1   policy try (try.yaml:7), mode plan: not written\n"
       "  pids.max          skipped: the kernel offers no pids.max here   policy web (web.yaml:8)\n"
       "web.yaml:7:10: warning: policy web, /b: memory.max is below the memory in use: the kernel "
-      "reclaims, and kills at once if that is not enough\n");
+      "reclaims, and kills at once if that is not enough [L20]\n");
   EXPECT_EQ(render(Plan{}), "nothing to change\n");
 }
 
@@ -454,7 +454,8 @@ TEST(PlanTest, Json) {
         "line": 7,
         "column": 8
       },
-      "reason": "the kernel offers no pids.max here"
+      "reason": "the kernel offers no pids.max here",
+      "rule": ""
     }
   ],
   "warnings": [
@@ -464,7 +465,8 @@ TEST(PlanTest, Json) {
         "line": 1,
         "column": 1
       },
-      "message": "policy web: /z matches no cgroup"
+      "message": "policy web: /z matches no cgroup",
+      "rule": "L41"
     }
   ]
 })");

@@ -114,19 +114,19 @@ TEST(PolicyTest, ErrorsOfResources) {
                       "    |       ^\n"
                       "  hint: did you mean \"weight\"?\n"},
            {"cpu: {weight: 0}\n",
-            "p.yaml:5:15: error: cpu.weight cannot be \"0\": it is outside 1 to 10000\n"
+            "p.yaml:5:15: error: cpu.weight cannot be \"0\": it is outside 1 to 10000 [L11]\n"
             "  5 | cpu: {weight: 0}\n"
             "    |               ^\n"
             "  hint: the kernel refuses it (ERANGE); 100 is the weight of all others\n"},
            {"cpu:\n  max: 0.5\n  burst: 60ms\n",
             "p.yaml:7:3: error: cpu.burst of 60000us is more than the quota of 50000us: the kernel "
-            "refuses it (EINVAL)\n"
+            "refuses it (EINVAL) [L03]\n"
             "  7 |   burst: 60ms\n"
             "    |   ^\n"
             "  hint: a burst equal to the quota is the most\n"},
            {"cpu: {idle: true, weight: 100}\n",
             "p.yaml:5:19: error: cpu.weight and cpu.idle: true exclude each other: with cpu.idle 1 "
-            "the kernel forgets the weight and refuses a new one (EINVAL)\n"
+            "the kernel forgets the weight and refuses a new one (EINVAL) [L10]\n"
             "  5 | cpu: {idle: true, weight: 100}\n"
             "    |                   ^\n"
             "  hint: remove one of them\n"},
@@ -163,23 +163,24 @@ TEST(PolicyTest, ErrorsOfResources) {
             "p.yaml:5:10: error: unknown key \"memory.limit\"\n"
             "  5 | memory: {limit: 1GiB}\n"
             "    |          ^\n"
-            "  hint: the keys here are min, low, high, max, swap.max, oom.group\n"},
+            "  hint: the keys here are min, low, high, max, swap.max, oom.group, swap.high, "
+            "zswap.max\n"},
            {"memory: {high: 0}\n",
             "p.yaml:5:16: error: memory.high cannot be \"0\": no process can run without memory: "
-            "the kernel reclaims or kills until none is left\n"
+            "the kernel reclaims or kills until none is left [L16]\n"
             "  5 | memory: {high: 0}\n"
             "    |                ^\n"
             "  hint: write max for no limit\n"},
            {"memory: {max: 4095}\n",
             "p.yaml:5:15: error: memory.max cannot be \"4095\": the kernel counts pages of 4096 "
-            "bytes and would store 0\n"
+            "bytes and would store 0 [L16]\n"
             "  5 | memory: {max: 4095}\n"
             "    |               ^\n"
             "  hint: a size without a unit is in bytes; 512 MiB are written 512MiB\n"},
            {"pids: {max: 0}\n",
             "p.yaml:5:13: error: pids.max cannot be \"0\": the kernel accepts it and then every "
             "fork "
-            "fails (EAGAIN)\n"
+            "fails (EAGAIN) [L38]\n"
             "  5 | pids: {max: 0}\n"
             "    |             ^\n"
             "  hint: write at least 1, or max for no limit\n"},
@@ -279,7 +280,7 @@ TEST(PolicyTest, WarningsOfWhatTheKernelTakesWithoutEffect) {
   };
   EXPECT_EQ(warnings("memory: {high: 64MiB, max: 64MiB}\n"),
             "p.yaml:5:10: warning: memory.high is not below memory.max: the kernel kills at "
-            "memory.max before it ever throttles at memory.high\n"
+            "memory.max before it ever throttles at memory.high [L14]\n"
             "  5 | memory: {high: 64MiB, max: 64MiB}\n"
             "    |          ^\n");
   EXPECT_THAT(warnings("memory: {low: 64MiB, max: 32MiB}\n"),

@@ -30,7 +30,7 @@ std::vector<std::string> yaml_blocks() {
 
 TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
   const auto blocks = yaml_blocks();
-  ASSERT_EQ(blocks.size(), 5U);
+  ASSERT_EQ(blocks.size(), 6U);
   std::size_t policies = 0;
   std::size_t workloads = 0;
   for (const std::string& block : blocks) {
@@ -51,13 +51,21 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
       policies += loaded->policies.size();
     }
   }
-  EXPECT_EQ(policies, 3U);
+  EXPECT_EQ(policies, 4U);
   EXPECT_EQ(workloads, 3U);
 }
 
 TEST(ReferenceTest, TheExamplesSetEveryKnob) {
   for (const std::string& block : yaml_blocks()) {
     if (block.find("kind: Policy") == std::string::npos) continue;
+    if (block.find("kind: Template") != std::string::npos) {
+      const auto batch = load_policies(block, "reference").value().policies.at(0).resources;
+      EXPECT_TRUE(batch.cpuset_cpus && batch.cpuset_mems && batch.io_weight &&
+                  batch.hugetlb_max.at(1) && batch.memory_swap_high && batch.memory_zswap_max &&
+                  batch.cgroup_freeze && batch.cpu_weight);
+      EXPECT_EQ(batch.percentages.size(), 2U);
+      continue;
+    }
     const auto policies = load_policies(block, "reference").value().policies;
     const Resources& web = policies.at(0).resources;
     EXPECT_TRUE(web.cpu_weight && web.cpu_max && web.cpu_max_burst && web.memory_min &&

@@ -354,10 +354,10 @@ TEST(WorkloadTest, Errors) {
            "w.yaml:6:6: error: the journal has limits of its own (journald.conf(5))"},
           {"stopTimeout: [1s]\n", "w.yaml:6:14: error: stopTimeout must be one value, not a list"},
           {"resources: 5\n", "w.yaml:6:12: error: resources must be a map, not a single value"},
-          {"resources: {io: {}}\n", "w.yaml:6:13: error: unknown key \"io\""},
+          {"resources: {oi: {}}\n", "w.yaml:6:13: error: unknown key \"oi\""},
           {"resources: {cpu: {max: 50ms/100ms, burst: 60ms}}\n",
            "w.yaml:6:36: error: cpu.burst of 60000us is more than the quota of 50000us: the kernel "
-           "refuses it (EINVAL)"},
+           "refuses it (EINVAL) [L03]"},
       }) {
     const std::string rendered = workload_errors(workload_text(row.lines));
     EXPECT_EQ(rendered.substr(0, rendered.find('\n')), row.first_line);

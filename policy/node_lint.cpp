@@ -1,0 +1,116 @@
+#include "policy/node_lint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "policy/match.h"
+#include "policy/node_rules.h"
+
+namespace cgwarden::policy {
+namespace {
+
+// More are rarely meant by one policy.
+constexpr std::size_t kManyCgroups = 1000;
+
+// One warning for each policy, knob and rule.
+class Collector {
+ public:
+  void add(const Decision& decision, std::string_view rule, const std::string& text,
+           const std::string& cgroup) {
+    const auto [entry, is_new] = seen_.try_emplace(
+        {decision.winner->name, std::string(decision.knob->file), std::string(rule)},
+        Seen{decision.position(), text, cgroup, 0});
+    if (!is_new) ++entry->second.others;
+  }
+
+  [[nodiscard]] std::vector<Diagnostic> take() const {
+    std::vector<Diagnostic> out;
+    for (const auto& [key, seen] : seen_) {
+      std::string where = seen.first_cgroup;
+      if (seen.others > 0) where += fmt::format(" and {} more", seen.others);
+      out.push_back({Severity::warning, seen.position,
+                     fmt::format("policy {}, {}: {}", std::get<0>(key), where, seen.text), "", "",
+                     std::get<2>(key)});
+    }
+    return out;
+  }
+
+ private:
+  struct Seen {
+    SourcePosition position;
+    std::string text;
+    std::string first_cgroup;
+    std::size_t others = 0;
+  };
+  std::map<std::tuple<std::string, std::string, std::string>, Seen> seen_;
+};
+
+// L41 of globs that take in very much.
+void count_matches(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
+                   std::vector<Diagnostic>& out) {
+  for (const Policy& policy : policies) {
+    for (std::size_t i = 0; i < policy.cgroups.size(); ++i) {
+      const auto matched =
+          std::ranges::count_if(snapshot.samples(), [&](const cgroup::Sample& sample) {
+            return glob_matches(policy.cgroups[i], sample.path);
+          });
+      if (static_cast<std::size_t>(matched) <= kManyCgroups) continue;
+      out.push_back(
+          {Severity::warning,
+           i < policy.cgroup_positions.size() ? policy.cgroup_positions[i] : policy.position,
+           fmt::format("policy {}: {} matches {} cgroups", policy.name, policy.cgroups[i], matched),
+           "", "match the workloads alone", "L41"});
+    }
+  }
+}
+
+}  // namespace
+
+void check_other_rules(const CgroupState& cgroup, const Say& say) {
+  const Decision* pids = cgroup.decided("pids.max");
+  const auto& tasks = cgroup.sample->pids_current;
+  if (pids != nullptr && tasks && pids->value.amount < *tasks) {
+    say(*pids, "L38",
+        fmt::format("pids.max of {} is below the {} tasks that run: every fork fails (EAGAIN)",
+                    pids->value.amount, *tasks));
+  }
+  for (const auto& [file, decision] : cgroup.decisions) {
+    for (const Policy* other : cgroup.matching) {
+      if (other == decision.winner || other->priority != decision.winner->priority) continue;
+      const auto wanted = decision.knob->wanted(other->resources);
+      if (!wanted || wanted->text == decision.value.text) continue;
+      say(decision, "L33",
+          fmt::format("policy {} of the same priority wants {} = {}: {} wins, its name is later",
+                      other->name, file, wanted->text, decision.winner->name));
+      break;
+    }
+  }
+}
+
+std::vector<Diagnostic> lint_node(const cgroup::Snapshot& snapshot,
+                                  const std::vector<Policy>& policies, const NodeFacts& facts) {
+  const NodeState node(snapshot, policies, facts);
+  Collector collector;
+  for (const CgroupState& cgroup : node.cgroups()) {
+    if (cgroup.decisions.empty()) continue;
+    const Say say = [&](const Decision& decision, std::string_view rule, const std::string& text) {
+      collector.add(decision, rule, text, cgroup.sample->path);
+    };
+    check_cpu_rules(cgroup, node, facts, say);
+    check_memory_rules(cgroup, facts, say);
+    check_other_rules(cgroup, say);
+  }
+  check_total_protection(
+      node, facts, [&](const Decision& decision, std::string_view rule, const std::string& text) {
+        collector.add(decision, rule, text, "/");
+      });
+  std::vector<Diagnostic> out = collector.take();
+  count_matches(snapshot, policies, out);
+  return out;
+}
+
+}  // namespace cgwarden::policy
