@@ -104,9 +104,8 @@ void AsyncBus::end(const Error& error) {
   timer_ = {};
   patience_ = {};
   ready_ = nullptr;
-  // The callback may destroy this object, and the timer that tells of it.
-  const Error told = error;
-  if (const Lost lost = std::exchange(lost_, nullptr)) lost(told);
+  // The callback may destroy this object; `error` is the caller's own.
+  if (const Lost lost = std::exchange(lost_, nullptr)) lost(error);
 }
 
 }  // namespace cgwarden::agent

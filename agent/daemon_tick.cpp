@@ -262,7 +262,10 @@ void Daemon::forget_strange_counters() {
   }
 }
 
-void Daemon::workload_forgotten(const std::string& name) { forget_counters(name); }
+void Daemon::workload_forgotten(const std::string& name) {
+  forget_counters(name);
+  paused_.erase(name);
+}
 
 void Daemon::workload_known(const std::string& name) { counters_.born(name); }
 

@@ -62,7 +62,7 @@ Status KernelLog::drain() {
 }
 
 void KernelLog::take(const diagnosis::KmsgRecord& record) {
-  if (stored_) restore_before(record.sequence);
+  if (stored_) restore_before(record.sequence, record.boottime + suspended_time());
   auto kill = reader_.feed(record);
   const Usec suspended = suspended_time();
   const TimePoint when = on_both_clocks(record.boottime + suspended);
@@ -102,9 +102,13 @@ void KernelLog::restore(diagnosis::StoredKernelLog stored) {
 }
 
 // What the kernel still has is read from it: there nothing was dropped.
-void KernelLog::restore_before(std::uint64_t sequence) {
+void KernelLog::restore_before(std::uint64_t sequence, Usec oldest) {
   const auto stored = *std::exchange(stored_, std::nullopt);
-  for (const auto& gap : stored.gaps) gaps_.add(gap.gap);
+  for (const auto& gap : stored.gaps) {
+    const bool read_again =
+        gap.reason == diagnosis::StoredKernelLogGap::Reason::dropped && gap.gap.from >= oldest;
+    if (!read_again) gaps_.add(gap.gap);
+  }
   std::optional<std::uint64_t> last;
   Usec last_boottime{0};
   Usec last_printk{0};

@@ -46,7 +46,7 @@ class KernelLog {
  private:
   explicit KernelLog(UniqueFd fd) : fd_(std::move(fd)) {}
   void take(const diagnosis::KmsgRecord& record);
-  void restore_before(std::uint64_t sequence);
+  void restore_before(std::uint64_t sequence, Usec oldest);
   void add(diagnosis::OomRecord kill);
 
   UniqueFd fd_;

@@ -16,23 +16,24 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kPanic = "Kernel panic - not syncing: ";
 
-void collect(const std::string& directory, bool deeper, std::vector<std::string>& files) {
+bool is_since(const std::string& file, Usec since) {
+  struct stat info{};
+  if (::stat(file.c_str(), &info) != 0 || info.st_mtim.tv_sec < 0) return false;
+  return Usec(static_cast<std::uint64_t>(info.st_mtim.tv_sec + 1) * 1'000'000U) >= since;
+}
+
+void collect(const std::string& directory, bool deeper, Usec since,
+             std::vector<std::string>& files) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     if (files.size() >= limits::kPstoreFiles) return;
     std::error_code ignored;
     if (entry.is_regular_file(ignored)) {
-      files.push_back(entry.path().string());
+      if (is_since(entry.path().string(), since)) files.push_back(entry.path().string());
     } else if (deeper && entry.is_directory(ignored)) {
-      collect(entry.path().string(), false, files);
+      collect(entry.path().string(), false, since, files);
     }
   }
-}
-
-bool is_since(const std::string& file, Usec since) {
-  struct stat info{};
-  if (::stat(file.c_str(), &info) != 0 || info.st_mtim.tv_sec < 0) return false;
-  return Usec(static_cast<std::uint64_t>(info.st_mtim.tv_sec + 1) * 1'000'000U) >= since;
 }
 
 }  // namespace
@@ -43,10 +44,9 @@ std::vector<std::string> pstore_directories() {
 
 std::optional<std::string> last_panic(const std::vector<std::string>& directories, Usec since) {
   std::vector<std::string> files;
-  for (const auto& directory : directories) collect(directory, true, files);
+  for (const auto& directory : directories) collect(directory, true, since, files);
   std::ranges::sort(files);
   for (const auto& file : files) {
-    if (!is_since(file, since)) continue;
     const auto text = read_file(file, limits::kPstoreFileBytes);
     if (!text) continue;
     const std::size_t at = text->find(kPanic);

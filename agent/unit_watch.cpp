@@ -94,16 +94,19 @@ Status UnitWatch::Impl::match() {
     std::string rule;
     sd_bus_message_handler_t handler;
   };
-  const std::array<Match, 5> matches{
+  const auto matches = std::to_array<Match>(
       {{properties("org.freedesktop.systemd1.Service"), call<&Impl::changed>},
        {properties("org.freedesktop.systemd1.Unit"), call<&Impl::changed>},
        {from + "interface='" + kSystemdManager + "',member='UnitRemoved',path='" + kSystemdPath +
             "'",
         call<&Impl::removed>},
+       {"type='signal',sender='org.freedesktop.oom1',interface='org.freedesktop.oom1.Manager',"
+        "member='Killed'",
+        call<&Impl::oomd_signalled>},
        // A systemd that was executed anew has forgotten who subscribed.
        {"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" +
             std::string(kSystemdService) + "'",
-        call<&Impl::systemd_moved>}}};
+        call<&Impl::systemd_moved>}});
   for (const auto& match : matches) {
     sd_bus_slot* slot = nullptr;
     const int failed = ::sd_bus_add_match_async(bus->bus(), &slot, match.rule.c_str(),

@@ -201,8 +201,8 @@ inline constexpr std::size_t kForeignBegun = 200;
 // A crash loop at the one-minute backoff ceiling makes 1,440 deaths a day; 1,000 verdicts of about
 // 4 KiB bound a workload at 4 MiB.
 inline constexpr std::size_t kVerdictsPerWorkload = 1000;
-// Of these, what `why` reads to answer, half a millisecond each on a busy node: its answer is of the
-// newest, and of those before it a trend and five lines are told.
+// Of these, what `why` reads to answer, half a millisecond each on a busy node: its answer is of
+// the newest, and of those before it a trend and five lines are told.
 inline constexpr std::size_t kVerdictsExplained = 100;
 // Verdicts of units and containers in all, whose names may be made for one use (pods): some 40 MB,
 // for 90 days.

@@ -27,7 +27,7 @@ SignalEvidence SignalBook::of(const std::set<pid_t>& targets, Usec from, Usec to
   SignalEvidence found;
   // A command that crashes at once is dead before its launcher, on a busy machine, has noted when
   // it was started. No pid is used again so soon.
-  constexpr Usec kStartTakes{10'000'000};
+  constexpr Usec kStartTakes{3'000'000};
   const Usec launched = from - std::min(from, kStartTakes);
   // A kill takes this long at most to show as a death, on a machine that is not hung.
   constexpr Usec kKillTakes{2'000'000};

@@ -11,6 +11,8 @@ Status forget_oldest_boots(const Database& database) {
   for (const char* sql :
        {"DELETE FROM kmsg WHERE boot<=(SELECT number FROM boot ORDER BY number DESC LIMIT 1 OFFSET "
         "?1)",
+        "DELETE FROM kmsg_gap WHERE boot<=(SELECT number FROM boot ORDER BY number DESC LIMIT 1 "
+        "OFFSET ?1)",
         "DELETE FROM running WHERE boot<=(SELECT number FROM boot ORDER BY number DESC LIMIT 1 "
         "OFFSET ?1)",
         "DELETE FROM boot WHERE number<=(SELECT number FROM boot ORDER BY number DESC LIMIT 1 "

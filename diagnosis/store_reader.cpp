@@ -82,8 +82,13 @@ Result<std::vector<Verdict>> all_of(Database::Statement& statement, const std::s
 Result<std::vector<Verdict>> StoreReader::verdicts(std::string_view workload,
                                                    std::size_t limit) const {
   CGW_ASSIGN(auto statement,
-             impl_->database.prepare("SELECT json FROM verdict WHERE workload=?1 "
-                                     "ORDER BY when_wall_usec DESC, id DESC LIMIT ?2"));
+             impl_->database.prepare(
+                 "SELECT json FROM ("
+                 "SELECT * FROM (SELECT id,when_wall_usec,json FROM verdict WHERE workload=?1 AND "
+                 "death=1 ORDER BY when_wall_usec DESC,id DESC LIMIT ?2) UNION ALL "
+                 "SELECT * FROM (SELECT id,when_wall_usec,json FROM verdict WHERE workload=?1 AND "
+                 "death=0 ORDER BY when_wall_usec DESC,id DESC LIMIT ?2)) "
+                 "ORDER BY when_wall_usec DESC,id DESC"));
   statement.bind(workload).bind(static_cast<std::int64_t>(limit));
   return all_of(statement, impl_->path);
 }

@@ -9,7 +9,8 @@ namespace {
 
 std::string how(const MachineRestart& restart) {
   if (!restart.panic.empty()) return "the kernel panicked";
-  if (restart.orderly) return "the machine was shut down or restarted";
+  // By a shutdown, or by somebody who left the workloads running.
+  if (restart.orderly) return "the agent had been stopped before, as a shutdown does";
   return "the machine lost its power, crashed or was reset";
 }
 
@@ -19,9 +20,8 @@ std::optional<Verdict> machine_restarted(const DeathCase& death) {
   if (!death.evidence.machine_restart) return std::nullopt;
   const MachineRestart& restart = *death.evidence.machine_restart;
   // Between the last sign of life and the end of the machine nobody looked.
-  Verdict verdict = death.begin(
-      VerdictClass::machine_restarted,
-      restart.orderly || !restart.panic.empty() ? Confidence::strong : Confidence::likely);
+  Verdict verdict = death.begin(VerdictClass::machine_restarted,
+                                restart.panic.empty() ? Confidence::likely : Confidence::strong);
   verdict.subject = Subject::cgroup;
   verdict.answer =
       fmt::format("{} ended with the machine: {}. It was running at {}", death.evidence.workload,
@@ -43,7 +43,8 @@ std::optional<Verdict> machine_restarted(const DeathCase& death) {
       "memory");
   verdict.advice.emplace_back(
       restart.orderly
-          ? "Nothing is wrong with the workload. `last -x` says who asked for the restart."
+          ? "Nothing points to the workload. `last -x` says whether the machine was shut down, and "
+            "who asked for it."
           : "Nothing points to the workload. Look at the machine: `journalctl -b -1 -n 100`, its "
             "management controller, its hypervisor. `cgwarden kmsg` has the kernel log that was "
             "stored.");

@@ -32,8 +32,9 @@ DeathEvidence of_earlier_boot(bool orderly, const std::string& panic = "") {
 TEST(RestartedTest, AnOrderlyRestartAndAPowerCutAreToldApart) {
   const Verdict orderly = diagnose(of_earlier_boot(true));
   EXPECT_EQ(orderly.verdict, VerdictClass::machine_restarted);
-  EXPECT_EQ(orderly.confidence, Confidence::strong);
-  EXPECT_THAT(orderly.answer, HasSubstr("shut down or restarted"));
+  // The agent may have been stopped long before the machine went down.
+  EXPECT_EQ(orderly.confidence, Confidence::likely);
+  EXPECT_THAT(orderly.answer, HasSubstr("the agent had been stopped before"));
   const Verdict cut = diagnose(of_earlier_boot(false));
   EXPECT_EQ(cut.verdict, VerdictClass::machine_restarted);
   EXPECT_EQ(cut.confidence, Confidence::likely);
