@@ -122,7 +122,10 @@ class UnitWatchTest : public testing::Test {
           ends_.insert(ends_.end(), news.ends.begin(), news.ends.end());
           for (const auto& restart : news.restarts) restarts_.push_back(restart.unit);
         },
-        times);
+        times,
+        [this](const std::string& cgroup, const std::string& reason) {
+          killed_.push_back(cgroup + " for " + reason);
+        });
   }
   void run_until(const std::function<bool()>& condition) {
     auto tick = loop_->timer(Usec(1000), Usec(1000), [&] {
@@ -149,6 +152,7 @@ class UnitWatchTest : public testing::Test {
   std::unique_ptr<UnitWatch> watch_;
   std::vector<diagnosis::UnitEnd> ends_;
   std::vector<std::string> restarts_;
+  std::vector<std::string> killed_;
   std::uint64_t turns_ = 0;
   bool loop_ended_ = false;
 };
@@ -171,6 +175,27 @@ TEST_F(UnitWatchTest, TellsOfAnEndAndARestart) {
   run_until([&] { return ends_.size() == 2 && !restarts_.empty(); });
   EXPECT_EQ(ends_.back().status, 4);
   EXPECT_EQ(restarts_.front(), "web.service");
+}
+
+TEST_F(UnitWatchTest, TellsOfAKillBySystemdOomdAndOfNobodyElses) {
+  const PrivateBus bus;
+  const SystemdOfUnits systemd;
+  start();
+  run_until([&] { return is_live(); });
+  const auto tell = [](const char* name, const char* cgroup) {
+    const auto connection = sdbus::createSystemBusConnection(name);
+    const auto object = sdbus::createObject(*connection, "/org/freedesktop/oom1");
+    object->emitSignal("Killed")
+        .onInterface("org.freedesktop.oom1.Manager")
+        .withArguments(std::string(cgroup), std::string("memory-pressure"));
+    // Answered once the signal before it is out.
+    static_cast<void>(connection->getUniqueName());
+    connection->releaseName(name);
+  };
+  tell("org.example.Other", "/forged");
+  tell("org.freedesktop.oom1", "/system.slice/web.service");
+  run_until([&] { return !killed_.empty(); });
+  EXPECT_THAT(killed_, testing::ElementsAre("/system.slice/web.service for memory-pressure"));
 }
 
 TEST_F(UnitWatchTest, AHostileSignalIsNoUnit) {
