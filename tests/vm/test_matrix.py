@@ -29,12 +29,14 @@ def matrix(machine_slot):
     return run.found
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_verdict_is_right(matrix, case):
     found = matrix[case.name]
     assert not found.faults(), f"{found.faults()}\n{found.text}"
 
 
+@pytest.mark.matrix
 def test_nothing_false_is_proven(matrix):
     false = [found.case.name for found in matrix.values()
              if found.verdict and found.verdict["confidence"] == "proven" and found.verdict["class"] != found.case.expected]

@@ -3,10 +3,19 @@ foreach(kernel 6.1 6.12)
   foreach(mode fast systemd)
     add_test(NAME kernel.${kernel}.${mode}
       COMMAND /usr/bin/python3 -B -m pytest -p no:cacheprovider --divide --kernel=${kernel} --mode=${mode}
-              ${CMAKE_CURRENT_LIST_DIR})
+              -m "not matrix" ${CMAKE_CURRENT_LIST_DIR})
     set_tests_properties(kernel.${kernel}.${mode} PROPERTIES
       LABELS kernel TIMEOUT 1200 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})
   endforeach()
+endforeach()
+
+# The scenario matrix takes as long as all the others together: `ctest -L matrix`.
+foreach(kernel 6.1 6.12)
+  add_test(NAME matrix.${kernel}
+    COMMAND /usr/bin/python3 -B -m pytest -p no:cacheprovider --kernel=${kernel} --mode=fast
+            ${CMAKE_CURRENT_LIST_DIR}/test_matrix.py)
+  set_tests_properties(matrix.${kernel} PROPERTIES
+    LABELS matrix TIMEOUT 1800 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})
 endforeach()
 
 # What the workloads of the scenario matrix do (matrix/).
