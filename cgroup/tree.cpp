@@ -75,11 +75,8 @@ Result<Sample> Tree::read_sample(std::string_view path, FileGroups groups) const
 }
 
 Snapshot Tree::read_snapshot(TimePoint now, const std::function<bool(std::string_view)>& keep,
-                             std::size_t max_cgroups) const {
-  // What policies set: somebody who asks once can pay for all of it.
-  static constexpr FileGroups kKnobs{FileGroup::cgroup, FileGroup::cpuset, FileGroup::memory,
-                                     FileGroup::io, FileGroup::hugetlb};
-  return walk(root_fd_.get(), now, {keep, max_cgroups, limits::kCgroupDepth, kKnobs},
+                             std::size_t max_cgroups, FileGroups groups) const {
+  return walk(root_fd_.get(), now, {keep, max_cgroups, limits::kCgroupDepth, groups},
               read_control_file);
 }
 

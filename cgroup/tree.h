@@ -48,10 +48,11 @@ class Tree {
 
   // Walks the whole tree. Cgroups that vanish under way are left out. `keep` chooses by path
   // (default: all); a cgroup not kept is still descended into. Over `max_cgroups` the rest is
-  // counted as dropped.
+  // counted as dropped. The files of `groups` are read beside those that always are.
   [[nodiscard]] Snapshot read_snapshot(TimePoint now,
                                        const std::function<bool(std::string_view)>& keep = {},
-                                       std::size_t max_cgroups = limits::kCgroupsWatched) const;
+                                       std::size_t max_cgroups = limits::kCgroupsWatched,
+                                       FileGroups groups = {}) const;
 
  private:
   Tree(std::string root, UniqueFd root_fd) : root_(std::move(root)), root_fd_(std::move(root_fd)) {}

@@ -5,6 +5,8 @@
 #include "agent/ownership.h"
 #include "agent/workload_view.h"
 #include "base/clock.h"
+#include "base/limits.h"
+#include "cgroup/file_group.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
@@ -18,7 +20,12 @@ namespace cgwarden::cli {
 policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded) {
   const bool systemd_running = agent::systemd_is_running();
   const policy::NodeFacts facts = agent::read_node_facts();
-  const cgroup::Snapshot snapshot = tree.read_snapshot(SystemClock().now());
+  // What policies set: somebody who asks once can pay for all of it.
+  using cgroup::FileGroup;
+  constexpr cgroup::FileGroups kKnobs{FileGroup::cgroup, FileGroup::cpuset, FileGroup::memory,
+                                      FileGroup::io, FileGroup::hugetlb};
+  const cgroup::Snapshot snapshot =
+      tree.read_snapshot(SystemClock().now(), {}, limits::kCgroupsWatched, kKnobs);
   policy::Plan plan = policy::plan(
       snapshot, loaded.policies,
       [systemd_running](std::string_view path) {

@@ -144,7 +144,7 @@ TEST_F(ExitCode, PolicyCheckSaysWhatIsNeverEnforcedWhereSystemdRuns) {
   const Outcome outcome = cgwarden({"policy", "check", good});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_THAT(outcome.out, HasSubstr("/system.slice/*.service matches is written: systemd owns"));
-  EXPECT_THAT(outcome.out, HasSubstr("1 policy is good, 1 warnings"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 policy is good, 2 warnings"));
 }
 
 TEST_F(ExitCode, WithDetailedExitcodeWrongUsageIsNotPendingChanges) {
