@@ -1,9 +1,8 @@
 // Cgroups that come and go, each with a process that works a little: `cgroup_churn CGROUP WAVES
-// EACH GATE` makes EACH cgroups below CGROUP in each wave, runs a process in each to its end, says
-// "ended WAVE" and waits for the file GATEWAVE (a number from 0) to be made. Then the next wave is
-// made, and the one before it is removed beside it. Prints "NAME USAGE" for each: its cpu.stat
-// usage_usec in the moment before its removal. Between any two of them one more is made and removed
-// at once.
+// EACH MSEC` makes EACH cgroups below CGROUP in each wave, runs a process in each to its end, and
+// removes them MSEC milliseconds after that, while the next wave is there already. Prints "NAME
+// USAGE" for each: its cpu.stat usage_usec in the moment before its removal. Between any two of
+// them one more is made and removed at once.
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -52,12 +51,6 @@ std::string usage_of(const std::string& directory) {
   return value;
 }
 
-// Whoever watches the cgroups says when it has seen enough of them: no time is long enough for
-// every machine.
-void wait_for(const std::string& gate) {
-  while (::access(gate.c_str(), F_OK) != 0) ::usleep(10'000);
-}
-
 void remove(const std::vector<std::string>& wave) {
   for (const std::string& directory : wave) {
     std::printf("%s %s\n", directory.substr(directory.rfind('/') + 1).c_str(),
@@ -71,13 +64,13 @@ void remove(const std::vector<std::string>& wave) {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: cgroup_churn CGROUP WAVES EACH GATE\n");
+    std::fprintf(stderr, "usage: cgroup_churn CGROUP WAVES EACH MSEC\n");
     return 2;
   }
   const std::string top = argv[1];
   const long waves = std::strtol(argv[2], nullptr, 10);
   const long each = std::strtol(argv[3], nullptr, 10);
-  const std::string gate = argv[4];
+  const long msec = std::strtol(argv[4], nullptr, 10);
   std::vector<std::string> last;
   for (long wave = 0; wave < waves; ++wave) {
     std::vector<std::string> made;
@@ -91,9 +84,8 @@ int main(int argc, char** argv) {
       processes.push_back(start(made.back()));
     }
     for (const pid_t process : processes) ::waitpid(process, nullptr, 0);
-    std::printf("ended %ld\n", wave);
     remove(last);
-    wait_for(gate + std::to_string(wave));
+    ::usleep(static_cast<useconds_t>(msec * 1000));
     last = std::move(made);
   }
   remove(last);

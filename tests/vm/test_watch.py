@@ -8,11 +8,15 @@ pytestmark = pytest.mark.fast
 TOP = "/sys/fs/cgroup/watched"
 # Longer than any of these cgroups lives: what is seen of them was not seen by a tick.
 INTERVAL = "5"
-# Of a machine that does all the tests at once. Nothing is compared with a time.
-PATIENCE = 600
 
-# A process of its own that works a little and ends.
-WORK = "sh -c 'echo $$ > {cgroup}/cgroup.procs; i=0; while [ $i -lt {loops} ]; do i=$((i+1)); done'"
+SHORT_LIFE = f"""
+mkdir {TOP}/short
+sh -c 'echo $$ > {TOP}/short/cgroup.procs; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'
+while ! grep -q "populated 0" {TOP}/short/cgroup.events; do sleep 0.05; done
+sleep 1
+sed -n "s/^usage_usec //p" {TOP}/short/cpu.stat
+rmdir {TOP}/short
+"""
 
 CHURN = f"""
 for round in 1 2 3 4 5 6; do
@@ -47,47 +51,26 @@ def test_the_best_watch_of_the_kernel_is_in_use(scenario):
     assert metrics['cgwarden_agent_collector_success{collector="tick"}'] == 1
 
 
-def live_briefly(guest, cgroup, loops):
-    """A process in it that works and ends; returns when the kernel calls it empty."""
-    guest.run(WORK.format(cgroup=cgroup, loops=loops) +
-              f"; while ! grep -q 'populated 0' {cgroup}/cgroup.events; do sleep 0.05; done", check=True, timeout=PATIENCE)
-
-
-def events_are_taken(scenario, witness):
-    """Returns when the agent has read all that the kernel told of up to now: its first read that began later is done."""
-    runs = 'cgwarden_agent_collector_runs_total{collector="events"}'
-    # The one that may be under way, and a whole one.
-    wanted = scenario.metrics()[runs] + 2
-
-    def taken():
-        live_briefly(scenario.guest, witness, 1)
-        return scenario.metrics()[runs] >= wanted
-
-    scenario.until(taken, "the agent to read what became empty", PATIENCE)
-
-
 def test_a_cgroup_between_two_ticks_shows_its_last_values_to_two_scrapes(scenario):
-    guest = scenario.guest
-    guest.run(f"mkdir {TOP}/witness", check=True)
-    scenario.until(lambda: about(scenario.metrics(), "/watched/witness"), "the witness", PATIENCE)
-    guest.run(f"mkdir {TOP}/short", check=True)
-    live_briefly(guest, f"{TOP}/short", 20000)
-    events_are_taken(scenario, f"{TOP}/witness")
-    used = int(guest.run(f"sed -n 's/^usage_usec //p' {TOP}/short/cpu.stat; rmdir {TOP}/short {TOP}/witness", check=True).text)
+    used = int(scenario.guest.run(SHORT_LIFE, check=True).text)
     assert used > 0
     series = 'cgwarden_cgroup_cpu_usage_seconds_total{cgroup="/watched/short"}'
-    *_, first, second = scenario.last_shown(lambda metrics: about(metrics, "/watched/short"), "the series", PATIENCE)
+    first = scenario.until(lambda: about(scenario.metrics(), "/watched/short"), "the last values", 30)
     assert first[series] == pytest.approx(used / 1e6, abs=1e-9)
+    second = about(scenario.metrics(), "/watched/short")
     assert second == first
+    scenario.until(lambda: not about(scenario.metrics(), "/watched/short"), "the end of the series", 30)
 
 
 def test_a_workload_between_two_ticks_shows_its_last_values_under_its_name(scenario):
     scenario.add_workload("brief", ["/bin/sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"])
-    scenario.until(lambda: "workload_died workload=brief " in scenario.log(), "its death", PATIENCE)
+    scenario.wait_died("brief")
     series = ('cgwarden_cgroup_cpu_usage_seconds_total'
               '{cgroup="/cgwarden.slice/brief.scope/payload",workload="brief"}')
-    *_, first, second = scenario.last_shown(lambda metrics: metrics.get(series), "the series", PATIENCE)
-    assert second == first > 0
+    first = scenario.until(lambda: scenario.metrics().get(series), "the last values", 30)
+    assert first > 0
+    assert scenario.metrics().get(series) == first
+    scenario.until(lambda: series not in scenario.metrics(), "the end of the series", 30)
 
 
 def test_churn_leaves_nothing_behind(scenario):
@@ -101,9 +84,9 @@ def test_churn_leaves_nothing_behind(scenario):
             "series": len([series for series in metrics if "/watched/" in series]),
         }
 
-    before = scenario.settled(state, "the agent", PATIENCE)
-    scenario.guest.run(CHURN, check=True, timeout=PATIENCE)
-    scenario.until(lambda: state() == before, "fds, cgroups and series to return", PATIENCE)
+    before = state()
+    scenario.guest.run(CHURN, check=True, timeout=120)
+    scenario.until(lambda: state() == before, "fds, cgroups and series to return", 60)
     metrics = scenario.metrics()
     assert metrics['cgwarden_agent_cgroups_dropped_total{reason="gone_hold"}'] == 0
     # A cgroup that ends while it is read is no failure.
