@@ -66,7 +66,7 @@ void RecordedUsage::add_pair(const Point& before, const Point& after) {
   // The one in force while the counters grew.
   take_setting(before, sample);
   if (sample.nr_periods && sample.nr_throttled && sample.throttled) {
-    if (!counted_) counted_.emplace();
+    if (!counted_) counted_ = Counted{};
     counted_->periods += *sample.nr_periods;
     counted_->throttled += *sample.nr_throttled;
     counted_->throttled_time += *sample.throttled;
