@@ -17,20 +17,23 @@
 namespace cgwarden::diagnosis::recording {
 namespace {
 
+// What is in the file at the beginning: a segment that gets there later was read from the ring.
 class FileSource final : public Source {
  public:
   // Cuts of `in_full` are left out.
-  static Result<std::shared_ptr<Source>> make(std::shared_ptr<SampleFile> file,
-                                              std::shared_ptr<SampleFile> in_full) {
+  static Result<std::shared_ptr<FileSource>> make(std::shared_ptr<SampleFile> file,
+                                                  std::shared_ptr<SampleFile> in_full) {
     CGW_ASSIGN(const auto extent, file->extent());
-    if (!extent) return std::shared_ptr<Source>();
+    if (!extent) return std::shared_ptr<FileSource>();
     auto source = std::make_shared<FileSource>();
     source->file_ = std::move(file);
     source->in_full_ = std::move(in_full);
     source->from_ms_ = extent->from_ms;
     source->until_ms_ = extent->until_ms;
-    return std::shared_ptr<Source>(std::move(source));
+    source->newest_cut_ = extent->id;
+    return source;
   }
+  [[nodiscard]] std::int64_t newest_cut() const { return newest_cut_; }
 
   Result<std::vector<StoredStream>> streams(std::uint64_t from_ms,
                                             std::uint64_t until_ms) override {
@@ -38,10 +41,11 @@ class FileSource final : public Source {
   }
   Result<std::vector<StoredCut>> cuts(std::uint64_t from_ms, std::uint64_t until_ms) override {
     CGW_ASSIGN(auto cuts, file_->cuts(from_ms, until_ms));
+    std::erase_if(cuts, [this](const StoredCut& cut) { return cut.id > newest_cut_; });
     if (!in_full_) return cuts;
     std::vector<StoredCut> own;
     for (const StoredCut& cut : cuts) {
-      CGW_ASSIGN(const bool twice, in_full_->has_segment(cut.segment));
+      CGW_ASSIGN(const auto twice, in_full_->cut_of(cut.segment));
       if (!twice) own.push_back(cut);
     }
     return own;
@@ -72,6 +76,7 @@ class FileSource final : public Source {
  private:
   std::shared_ptr<SampleFile> file_;
   std::shared_ptr<SampleFile> in_full_;
+  std::int64_t newest_cut_ = 0;
   ColumnMap columns_;
   std::size_t count_ = 0;
   std::string bytes_;
@@ -170,7 +175,7 @@ std::shared_ptr<SampleFile> Sources::open(const std::string& path) {
     if (file.error().kind != ErrorKind::vanished) fault(file.error());
     return nullptr;
   }
-  opened = {info.st_ino, std::make_shared<SampleFile>(*std::move(file))};
+  opened = {info.st_ino, std::make_shared<SampleFile>(*std::move(file)), {}};
   return opened.file;
 }
 
@@ -188,11 +193,20 @@ Status Sources::add_files() {
     if (!source) {
       fault(source.error());
     } else if (*source) {
+      opened_[file.path].newest_cut = (*source)->newest_cut();
       all_.push_back(*std::move(source));
     }
   }
   std::erase_if(opened_, [&](const auto& entry) { return !there.contains(entry.first); });
   return {};
+}
+
+// In a file as it was looked at: what was stored since is not told from there.
+bool Sources::stored(const RingSegment& segment) const {
+  const auto at = opened_.find(samples_path(state_dir_, segment.ticks().front() / kDayMs));
+  if (at == opened_.end() || !at->second.newest_cut) return false;
+  const auto cut = at->second.file->cut_of(segment.id());
+  return cut && *cut && **cut <= *at->second.newest_cut;
 }
 
 void Sources::add_rings(std::vector<std::string> rings) {
@@ -204,10 +218,7 @@ void Sources::add_rings(std::vector<std::string> rings) {
       continue;
     }
     if (!*segment) continue;
-    const auto file =
-        open(samples_path(state_dir_, (*segment)->segment().ticks().front() / kDayMs));
-    const auto stored = file ? file->has_segment((*segment)->segment().id()) : false;
-    if (!stored || !*stored) segments.push_back(*std::move(segment));
+    if (!stored((*segment)->segment())) segments.push_back(*std::move(segment));
   }
   std::ranges::sort(segments, {}, [](const auto& segment) { return segment->from_ms(); });
   all_.insert(all_.end(), segments.begin(), segments.end());
@@ -215,6 +226,7 @@ void Sources::add_rings(std::vector<std::string> rings) {
 
 Status Sources::refresh() {
   all_.clear();
+  for (auto& [path, opened] : opened_) opened.newest_cut.reset();
   auto rings =
       runtime_dir_.empty() ? std::vector<std::string>() : read_rings(ring_directory(runtime_dir_));
   Status listed = add_files();

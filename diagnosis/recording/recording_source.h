@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cgroup/fields.h"
 #include "diagnosis/recording/block.h"
+#include "diagnosis/recording/ring.h"
 #include "diagnosis/recording/sample_file.h"
 
 namespace cgwarden::diagnosis::recording {
@@ -56,9 +58,11 @@ class Sources {
   struct Opened {
     std::uint64_t inode = 0;
     std::shared_ptr<SampleFile> file;
+    std::optional<std::int64_t> newest_cut = {};  // of its source; nullopt: it has none
   };
   [[nodiscard]] std::shared_ptr<SampleFile> open(const std::string& path);
   [[nodiscard]] Status add_files();
+  [[nodiscard]] bool stored(const RingSegment& segment) const;
   void add_rings(std::vector<std::string> rings);
 
   std::string state_dir_;

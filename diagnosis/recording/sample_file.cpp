@@ -119,17 +119,20 @@ Result<std::vector<std::uint64_t>> SampleFile::ticks(std::int64_t cut) const {
   return decode_ticks(rows.bytes(0));
 }
 
-Result<bool> SampleFile::has_segment(std::uint64_t segment) const {
-  CGW_ASSIGN(auto rows, database_->prepare("SELECT 1 FROM cut WHERE segment=?1"));
+Result<std::optional<std::int64_t>> SampleFile::cut_of(std::uint64_t segment) const {
+  CGW_ASSIGN(auto rows, database_->prepare("SELECT id FROM cut WHERE segment=?1"));
   rows.bind(to_sql(segment));
-  return rows.step();
+  CGW_ASSIGN(const bool row, rows.step());
+  if (!row) return std::nullopt;
+  return rows.integer(0);
 }
 
 Result<std::optional<StoredCut>> SampleFile::extent() const {
-  CGW_ASSIGN(auto rows, database_->prepare("SELECT min(from_ms),max(until_ms),count(*) FROM cut"));
+  CGW_ASSIGN(auto rows,
+             database_->prepare("SELECT min(from_ms),max(until_ms),count(*),max(id) FROM cut"));
   CGW_ASSIGN(const bool row, rows.step());
   if (!row || rows.integer(2) == 0) return std::nullopt;
-  return StoredCut{0, 0, from_sql(rows.integer(0)), from_sql(rows.integer(1))};
+  return StoredCut{rows.integer(3), 0, from_sql(rows.integer(0)), from_sql(rows.integer(1))};
 }
 
 Result<bool> SampleFile::chunk(std::int64_t cut, std::int64_t stream, std::string& bytes) {

@@ -46,12 +46,13 @@ class SampleFile {
   // Those that overlap the times, by row.
   [[nodiscard]] Result<std::vector<StoredStream>> streams(std::uint64_t from_ms,
                                                           std::uint64_t until_ms) const;
-  // Those that overlap the times, in the order in which they were stored.
+  // Those that overlap the times, in the order in which they were stored, by which ids ascend.
   [[nodiscard]] Result<std::vector<StoredCut>> cuts(std::uint64_t from_ms,
                                                     std::uint64_t until_ms) const;
   [[nodiscard]] Result<std::vector<std::uint64_t>> ticks(std::int64_t cut) const;
-  [[nodiscard]] Result<bool> has_segment(std::uint64_t segment) const;
-  // The first and last tick; nullopt: there is none.
+  // The cut that the segment of a ring became; nullopt: it is not there.
+  [[nodiscard]] Result<std::optional<std::int64_t>> cut_of(std::uint64_t segment) const;
+  // The first and last tick, and the id of the newest cut; nullopt: there is none.
   [[nodiscard]] Result<std::optional<StoredCut>> extent() const;
 
   // One chunk of a cut; false: the stream has none in it.

@@ -129,6 +129,25 @@ TEST_F(RecordingTest, BothEndsOfARangeAreIncludedAndNothingElse) {
   EXPECT_THAT(recording.cgroups({at_ms(0), at_ms(kNoonMs - 1)}).value(), IsEmpty());
 }
 
+// A reader reads for as long as the recorder takes to store a minute.
+TEST_F(RecordingTest, WhatIsStoredWhileItIsReadIsThereOnce) {
+  for (const bool first_of_its_day : {true, false}) {
+    SCOPED_TRACE(first_of_its_day);
+    const std::uint64_t from = kNoonMs + (first_of_its_day ? 0 : 60'000);
+    leave_in_ring(minute(first_of_its_day ? 2 : 3, from, 0));
+    Sources sources(state(), run());
+    ASSERT_TRUE(sources.refresh());
+    store(minute(first_of_its_day ? 2 : 3, from, 0));
+    std::size_t cuts = 0;
+    for (const auto& source : sources.all()) {
+      for (const StoredCut& cut : source->cuts(0, 2 * kNoonMs).value()) {
+        cuts += cut.from_ms == from ? 1 : 0;
+      }
+    }
+    EXPECT_EQ(cuts, 1U);
+  }
+}
+
 TEST_F(RecordingTest, StoredTwiceIsThereOnce) {
   store(minute(1, kNoonMs, 0));
   store(minute(1, kNoonMs, 0));
