@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -48,6 +49,7 @@ class Browser:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "TZ": "UTC"},
+            start_new_session=True,
         )
         os.close(theirs_in)
         os.close(theirs_out)
@@ -56,11 +58,23 @@ class Browser:
         self.events = []
 
     def close(self):
-        self._process.kill()
+        # Its helpers too: they write into the profile for as long as they live.
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         os.close(self._to)
         os.close(self._from)
-        self._profile.cleanup()
+        self._remove_profile()
+
+    def _remove_profile(self):
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                return self._profile.cleanup()
+            except OSError:
+                # Who was killed ends a moment later.
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
 
     def _message(self):
         while b"\0" not in self._buffer:
