@@ -15,7 +15,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("vm")
     group.addoption("--kernel", action="append", choices=KERNELS, help="default: all kernels")
     group.addoption(
-        "--divide", action="store_true", help="what runs alike on every kernel is divided among them"
+        "--divide", action="store_true", help="each test on one of the kernels, but for those marked each_kernel"
     )
     group.addoption("--mode", action="append", choices=MODES, help="default: all modes")
 
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config, items):
         return getattr(item, "callspec", None) and item.callspec.params.get("machine_slot")
 
     def left_to_another(item):
-        if not config.getoption("divide") or not item.get_closest_marker("either_kernel"):
+        if not config.getoption("divide") or slot(item) is None or item.get_closest_marker("each_kernel"):
             return False
         # A checksum and not hash(), which differs from one run to the next.
         number = zlib.crc32(item.originalname.encode())

@@ -20,6 +20,7 @@ def scope(name):
     return f"{SLICE}/{name}.scope"
 
 
+@pytest.mark.each_kernel
 def test_own_limit_oom_is_proven_with_limit_victim_and_rss(scenario):
     scenario.start_agent()
     scenario.add_workload("leaker", ["/bin/leaker"], resources="{memory: {max: 32MiB, swap.max: 0}}")
@@ -45,6 +46,7 @@ def test_own_limit_oom_is_proven_with_limit_victim_and_rss(scenario):
     assert metrics['cgwarden_workload_oom_kills_total{workload="leaker"}'] == 1
 
 
+@pytest.mark.each_kernel
 def test_ancestor_limit_oom_names_the_ancestor(scenario):
     scenario.guest.write_file(
         f"{scenario.work}/policies/slice.yaml",
@@ -61,7 +63,6 @@ def test_ancestor_limit_oom_names_the_ancestor(scenario):
 
 
 @pytest.mark.parametrize("code", [0, 3, 137])
-@pytest.mark.either_kernel
 def test_an_exit_code_is_the_programs_own(scenario, code):
     scenario.start_agent()
     scenario.add_workload("job", ["/bin/sh", "-c", f"echo bye >&2; exit {code}"])
@@ -138,7 +139,6 @@ def test_throttled_server_while_it_runs(scenario):
     assert "nr_throttled" in text
 
 
-@pytest.mark.either_kernel
 def test_throttling_that_is_over_is_told_as_past(scenario):
     scenario.start_agent()
     scenario.add_workload(
@@ -199,7 +199,6 @@ def test_agent_killed_in_the_middle_loses_nothing(scenario):
     assert scenario.log().count("workload_died") == 0
 
 
-@pytest.mark.either_kernel
 def test_an_adopted_workloads_counters_are_the_kernels(scenario):
     def kernel(name, file, key):
         text = scenario.guest.read_file(f"{scenario.payload(name)}/{file}").decode()
@@ -229,7 +228,6 @@ def test_an_adopted_workloads_counters_are_the_kernels(scenario):
         assert metrics[kills_metric] == kernel("parent", "memory.events", "oom_kill") == 1
 
 
-@pytest.mark.either_kernel
 def test_the_first_sample_is_taken_when_the_start_is_over(scenario):
     # So many cgroups that it takes a while.
     many = "/sys/fs/cgroup/many"
@@ -241,7 +239,6 @@ def test_the_first_sample_is_taken_when_the_start_is_over(scenario):
         scenario.guest.run(f"cd {many} && seq 1500 | xargs rmdir && rmdir {many}", timeout=120)
 
 
-@pytest.mark.either_kernel
 def test_agent_stopped_cleanly_leaves_workloads_running(scenario):
     scenario.start_agent()
     scenario.add_workload("stays", ["/bin/sleep", "1000"])
@@ -250,7 +247,6 @@ def test_agent_stopped_cleanly_leaves_workloads_running(scenario):
     scenario.guest.run(f"kill -0 {pid}", check=True)
 
 
-@pytest.mark.either_kernel
 def test_a_crash_loop_backs_off_and_gives_up(scenario):
     scenario.start_agent()
     scenario.add_workload(
@@ -263,7 +259,6 @@ def test_a_crash_loop_backs_off_and_gives_up(scenario):
     assert delays == ["100 ms", "200 ms", "400 ms"]
 
 
-@pytest.mark.either_kernel
 def test_shim_killed_is_said_and_not_guessed(scenario):
     scenario.start_agent()
     scenario.add_workload("orphan", ["/bin/sleep", "1000"])
@@ -281,7 +276,6 @@ def test_shim_killed_is_said_and_not_guessed(scenario):
     assert "cgroup_left_behind" not in scenario.log()
 
 
-@pytest.mark.either_kernel
 def test_what_must_be_killed_is_gone_before_the_next_incarnation(scenario):
     scenario.start_agent()
     scenario.add_workload("again", ["/bin/sh", "-c", "/bin/sleep 1000 & while :; do :; done"],
@@ -322,7 +316,6 @@ def slow_shim(scenario):
     return path
 
 
-@pytest.mark.either_kernel
 def test_agent_killed_while_a_shim_starts_leaves_one_copy(scenario):
     scenario.add_workload("late", ["/bin/sleep", "4321"])
     scenario.start_agent("--shim", slow_shim(scenario))
@@ -346,7 +339,6 @@ def test_agent_killed_while_a_shim_starts_leaves_one_copy(scenario):
     assert len(scenario.processes("^/bin/sleep 4321")) == 1
 
 
-@pytest.mark.either_kernel
 def test_a_start_whose_answer_went_to_a_dead_agent_is_adopted(scenario):
     scenario.start_agent()
     scenario.add_workload("late", ["/bin/sleep", "4321"])
@@ -363,7 +355,6 @@ def test_a_start_whose_answer_went_to_a_dead_agent_is_adopted(scenario):
     assert scenario.processes("^/bin/sleep 4321") == [str(status["main_pid"])]
 
 
-@pytest.mark.either_kernel
 def test_a_workload_that_cannot_be_adopted_is_not_touched(scenario):
     scenario.start_agent()
     scenario.add_workload("web", ["/bin/sleep", "4321"])
@@ -379,7 +370,6 @@ def test_a_workload_that_cannot_be_adopted_is_not_touched(scenario):
     assert scenario.gone(f"{scenario.work}/run/workloads/web/exit.json")
 
 
-@pytest.mark.either_kernel
 def test_agent_killed_between_verdict_and_note_reruns_no_finished_job(scenario):
     scenario.start_agent()
     scenario.add_workload("once", ["/bin/sh", "-c", "echo ran"])
@@ -408,7 +398,6 @@ def test_agent_killed_between_verdict_and_note_reruns_no_finished_job(scenario):
     assert scenario.guest.read_file(f"{scenario.work}/run/workloads/once/stdout.log") == b"ran\n"
 
 
-@pytest.mark.either_kernel
 def test_a_reused_pid_is_not_signalled(scenario):
     scenario.start_agent()
     scenario.add_workload("web", ["/bin/sleep", "1000"], extra="stopTimeout: 1s\n")
@@ -428,7 +417,6 @@ def test_a_reused_pid_is_not_signalled(scenario):
         scenario.guest.run(f"kill -9 {innocent}")
 
 
-@pytest.mark.either_kernel
 def test_finished_workloads_are_forgotten_in_the_end(scenario):
     scenario.start_agent()
     scenario.add_workload("job", ["/bin/sh", "-c", "exit 3"])
@@ -460,7 +448,6 @@ def test_finished_workloads_are_forgotten_in_the_end(scenario):
     assert verdict["class"] == "EXITED"
 
 
-@pytest.mark.either_kernel
 def test_what_a_workload_holds_is_not_for_every_local_user(scenario):
     scenario.start_agent()
     scenario.add_workload("web", ["/bin/sh", "-c", "echo words >&2; exit 3"], extra="env: {PASSWORD: hunter2}\n")
@@ -483,6 +470,7 @@ def test_what_a_workload_holds_is_not_for_every_local_user(scenario):
 # --- policies
 
 
+@pytest.mark.each_kernel
 def test_policy_is_applied_held_and_never_rewritten(scenario):
     scenario.guest.write_file(
         f"{scenario.work}/policies/p.yaml",
@@ -539,7 +527,6 @@ def test_what_a_plan_would_write_and_what_cannot_be_repaired_is_counted(scenario
         scenario.guest.run(f"rmdir {root}/tried/inside; rmdir {root}/tried")
 
 
-@pytest.mark.either_kernel
 def test_a_bad_policy_changes_nothing(scenario):
     good = ("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
             "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
@@ -585,7 +572,6 @@ def test_plan_and_apply_without_an_agent(scenario):
         scenario.guest.run(f"rmdir {group}")
 
 
-@pytest.mark.either_kernel
 def test_apply_warns_of_what_plan_warns_of(scenario):
     path = f"{scenario.work}/p.yaml"
     scenario.guest.write_file(
@@ -606,7 +592,6 @@ def failure(completed):
     return completed.returncode, lines
 
 
-@pytest.mark.either_kernel
 def test_error_command_not_found(scenario):
     scenario.start_agent()
     scenario.add_workload("missing", ["/bin/no-such-program"])
@@ -618,7 +603,6 @@ def test_error_command_not_found(scenario):
     assert scenario.guest.run(f"ls -d {scenario.payload('missing')}").returncode != 0
 
 
-@pytest.mark.either_kernel
 def test_error_missing_rootfs(scenario):
     scenario.start_agent()
     scenario.guest.write_file(
@@ -645,7 +629,6 @@ def test_error_missing_controller(scenario):
         guest.write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory")
 
 
-@pytest.mark.either_kernel
 def test_error_no_permission(scenario):
     answer = scenario.guest.run(
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *scenario.agent_command()])
@@ -654,7 +637,6 @@ def test_error_no_permission(scenario):
     assert len(lines) == 1 and "root" in lines[0] and lines[0].startswith("cgwarden: ")
 
 
-@pytest.mark.either_kernel
 def test_error_bad_yaml_keeps_the_agent_from_starting(scenario):
     scenario.guest.write_file(
         f"{scenario.work}/policies/bad.yaml",
@@ -665,7 +647,6 @@ def test_error_bad_yaml_keeps_the_agent_from_starting(scenario):
     assert "bad.yaml:5:" in text and "pids: {max: -1}" in text
 
 
-@pytest.mark.either_kernel
 def test_a_bad_policy_does_not_keep_an_agent_from_coming_back(scenario):
     good = ("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
             "match: {cgroups: [/cgwarden.slice/*.scope/payload]}\npids: {max: 20}\n")
@@ -690,7 +671,6 @@ def test_a_bad_policy_does_not_keep_an_agent_from_coming_back(scenario):
     assert "p.yaml:5:" not in scenario.cli("doctor").text
 
 
-@pytest.mark.either_kernel
 def test_a_policy_directory_made_after_the_start_is_watched(scenario):
     scenario.guest.run(f"rmdir {scenario.work}/policies", check=True)
     scenario.start_agent()
@@ -704,7 +684,6 @@ def test_a_policy_directory_made_after_the_start_is_watched(scenario):
     scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "the policy")
 
 
-@pytest.mark.either_kernel
 def test_error_second_agent_and_address_in_use(scenario):
     scenario.start_agent()
     code, lines = failure(scenario.guest.run(scenario.agent_command()))
@@ -716,7 +695,6 @@ def test_error_second_agent_and_address_in_use(scenario):
     assert code == 1 and str(PORT) in lines[-1]
 
 
-@pytest.mark.either_kernel
 def test_error_run_without_a_bus(scenario):
     path = f"{scenario.work}/w.yaml"
     scenario.guest.write_file(path, workload("w", ["/bin/sh"], scenario.rootfs))
@@ -724,7 +702,6 @@ def test_error_run_without_a_bus(scenario):
     assert code == 1 and len(lines) == 1 and "agent" in lines[0]
 
 
-@pytest.mark.either_kernel
 def test_error_no_such_workload(scenario):
     code, lines = failure(scenario.cli("why", "nobody"))
     assert code == 3 and "nobody" in lines[0]
@@ -733,6 +710,7 @@ def test_error_no_such_workload(scenario):
 # --- export
 
 
+@pytest.mark.each_kernel
 def test_metrics_pass_promtool_and_match_the_kernel(scenario):
     scenario.start_agent()
     scenario.guest.write_file(
@@ -762,6 +740,5 @@ def test_metrics_pass_promtool_and_match_the_kernel(scenario):
     assert openmetrics.endswith("# EOF\n")
 
 
-@pytest.mark.either_kernel
 def test_help_of_the_binary_runs_in_the_guest(scenario):
     assert b"why" in scenario.guest.run([CGWARDEN, "--help"], check=True).stdout

@@ -34,7 +34,6 @@ def run(scenario, name, command, **kwargs):
     return scenario.cli("run", path)
 
 
-@pytest.mark.either_kernel
 def test_the_watchdog_is_fed_also_when_ticks_are_rarer(scenario):
     scenario.guest.run(
         ["systemd-run", "--unit=slow-agent", "-p", "Type=notify", "-p", "WatchdogSec=3s",
@@ -78,7 +77,6 @@ def test_run_ps_stop_over_the_bus(scenario):
         lambda: scenario.guest.run(f"ls -d {scenario.payload('web')}").returncode != 0, "the scope to go")
 
 
-@pytest.mark.either_kernel
 def test_death_signal_on_the_bus(scenario):
     start(scenario)
     monitor = scenario.guest.spawn(
@@ -95,7 +93,6 @@ def test_death_signal_on_the_bus(scenario):
     monitor.wait(30)
 
 
-@pytest.mark.either_kernel
 def test_control_over_the_bus(scenario):
     start(scenario)
     assert run(scenario, "web", ["/bin/sleep", "1000"]).returncode == 0
@@ -126,7 +123,6 @@ def test_control_over_the_bus(scenario):
         assert gone.returncode == 1 and b"web" in gone.stderr, gone
 
 
-@pytest.mark.either_kernel
 def test_errors_come_over_the_bus_as_one_sentence(scenario):
     start(scenario)
     missing = run(scenario, "missing", ["/bin/no-such-program"])
@@ -145,7 +141,6 @@ def test_errors_come_over_the_bus_as_one_sentence(scenario):
     assert gone.returncode == 3 and "nobody" in gone.stderr.decode()
 
 
-@pytest.mark.either_kernel
 def test_a_failed_run_is_not_tried_again(scenario):
     start(scenario)
     missing = run(scenario, "missing", ["/bin/no-such-program"],
@@ -161,7 +156,6 @@ def test_a_failed_run_is_not_tried_again(scenario):
     scenario.cli("stop", "missing", check=True)
 
 
-@pytest.mark.either_kernel
 def test_an_unprivileged_user_may_list_but_not_stop(scenario):
     start(scenario)
     assert run(scenario, "web", ["/bin/sleep", "1000"]).returncode == 0
@@ -217,7 +211,6 @@ def test_policy_leaves_systemds_own_cgroups_alone(scenario):
     assert "where systemd runs, nothing that /system.slice matches is written" in plan
 
 
-@pytest.mark.either_kernel
 def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):
     def leftovers():
         return guest.run(

@@ -74,7 +74,6 @@ def test_a_workload_of_ours_has_no_high_finding(scenario):
     assert scenario.cli("audit", "web", "--fail-on", "low").returncode == 1
 
 
-@pytest.mark.either_kernel
 def test_a_workload_without_limits_says_so(scenario):
     scenario.start_agent()
     scenario.add_workload("free", ["/bin/sleep", "1000"])
@@ -102,7 +101,6 @@ def test_a_poor_container_is_critical(scenario, poor):
     assert scenario.cli("audit", poor, "--fail-on", "never").returncode == 0
 
 
-@pytest.mark.either_kernel
 def test_all_containers_of_the_node(scenario, poor):
     start_web(scenario)
     answer = scenario.cli("audit", "--all", "--json")
@@ -118,7 +116,6 @@ def test_all_containers_of_the_node(scenario, poor):
     assert table[0].startswith("NAME") and any(line.startswith("web ") for line in table[1:3])
 
 
-@pytest.mark.either_kernel
 def test_a_directory_left_open_outside_the_root(scenario):
     """As in CVE-2024-21626: a descriptor of the host's, kept over the change of the root."""
     # In the new root there is busybox and nothing else.
@@ -135,7 +132,6 @@ def test_a_directory_left_open_outside_the_root(scenario):
     assert "host-root-directory" not in found
 
 
-@pytest.mark.either_kernel
 def test_without_root_nothing_is_called_good(scenario, poor):
     answer = scenario.guest.run(
         ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
@@ -150,7 +146,6 @@ def test_without_root_nothing_is_called_good(scenario, poor):
     assert not {"capabilities", "host mounts"} & reasons.keys()
 
 
-@pytest.mark.either_kernel
 def test_exit_codes_of_what_is_not_there(scenario, poor):
     for nobody in ("nobody", "4194304"):
         answer = scenario.cli("audit", nobody)

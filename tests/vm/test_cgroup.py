@@ -11,6 +11,7 @@ BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
 pytestmark = pytest.mark.fast
 
 
+@pytest.mark.each_kernel
 def test_cgroup_kernel_interface(guest):
     result = guest.run([BUILD / "tests" / "cgroup" / "cgroup_kernel_test"], timeout=300)
     assert result.returncode == 0, result.text + result.stderr.decode(errors="replace")

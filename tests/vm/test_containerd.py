@@ -5,7 +5,7 @@ import json
 import pytest
 from engine_guest import EXAMPLES, IMAGE_TREE, PATIENCE, RUNTIME, install, start_daemon, stop_daemon
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 SOCKET = "/run/engines/containerd.sock"
 # The plugins that are left out look for devices and tools at start, or serve Kubernetes.

@@ -5,7 +5,7 @@ import json
 import pytest
 from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, install, start_daemon, stop_daemon, until
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 SOCKET = "/run/engines/docker-containerd.sock"
 CONTAINERD = f"""version = 2

@@ -6,7 +6,7 @@ import pytest
 from engine_guest import IMAGE_TAR, PATIENCE, install, start_daemon, stop_daemon
 from test_docker import CONTAINERD, DAEMON, PING, SOCKET, Docker
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from agent_scenario import PORT, Scenario
 from prometheus_in_guest import running_prometheus
 
-pytestmark = [pytest.mark.fast, pytest.mark.either_kernel]
+pytestmark = pytest.mark.fast
 
 # bcrypt of "secret" and of "other", of the least cost.
 SECRET = "$2y$04$1GUn0lYuBYRvPqSIYsnyFO46pFtF/WGTxiLn.NL906nE14c2Bqo8a"

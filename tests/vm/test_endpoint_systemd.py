@@ -5,7 +5,7 @@ import shlex
 import pytest
 from agent_scenario import PORT, ROOT, Scenario
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 UNITS = "/run/systemd/system"
 

@@ -138,6 +138,7 @@ def test_stopped_by_a_signal_with_its_sender(scenario):
     scenario.guest.run(f"kill -CONT {pid}", check=True)
 
 
+@pytest.mark.each_kernel
 def test_its_own_pids_limit(scenario):
     run(scenario, "forker", ["/bin/sh", "-c", "(for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done); sleep 1000; :"],
         resources="{pids: {max: 6}}")
@@ -177,6 +178,7 @@ def test_doctor_knows_the_source(scenario):
 
 
 # The last one: it floods the kernel log.
+@pytest.mark.each_kernel
 def test_out_of_memory_with_nobody_to_kill(scenario):
     pid = run(scenario, "wedge", ["/bin/sh", "-c", "sleep 5; exec /bin/leaker"],
               resources="{memory: {max: 32MiB, swap.max: 0}}")

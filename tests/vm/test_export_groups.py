@@ -174,6 +174,7 @@ def differences(groups, cgroup):
     return {name: (value, metrics.get(name)) for name, value in missing.items()} | alien
 
 
+@pytest.mark.each_kernel
 @pytest.mark.parametrize(("cgroup", "least"), [(FULL, 100), (SOME, 60), (BARE, 4)], ids=["full", "some", "bare"])
 def test_every_group_shows_what_the_files_say(groups, cgroup, least):
     assert len(expected(read_files(groups.guest, cgroup))) >= least
@@ -221,6 +222,7 @@ def test_a_controller_that_is_not_enabled_has_no_series(groups):
         assert not name.startswith(("misc_", "rdma_")), name
 
 
+@pytest.mark.each_kernel
 def test_nothing_is_unreadable(groups):
     metrics = groups.scenario.metrics()
     assert metrics["cgwarden_agent_unreadable_files"] == 0

@@ -34,6 +34,7 @@ def wait_until(condition, seconds=30):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_exit_codes_pass_through(guest):
     for code in (0, 1, 77, 255):
         completed = guest.run(f"exit {code}")
@@ -42,7 +43,6 @@ def test_exit_codes_pass_through(guest):
 
 @pytest.mark.fast
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_signals_pass_through(guest):
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGPIPE):
         completed = guest.run(f"kill -{int(number)} $$")
@@ -50,7 +50,6 @@ def test_signals_pass_through(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_stdout_and_stderr_are_separate_and_binary_safe(guest):
     data = os.urandom(1 << 20)
     completed = guest.run("tee /dev/stderr", stdin=data)
@@ -59,7 +58,6 @@ def test_stdout_and_stderr_are_separate_and_binary_safe(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_commands_run_concurrently(guest):
     # Each waits for what the next one does, so one at a time they would never end.
     processes = [
@@ -75,7 +73,6 @@ def test_commands_run_concurrently(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_output_of_a_running_command_and_kill(guest):
     process = guest.spawn("trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.1; done")
     process.wait_for_output(b"ready\n")
@@ -85,7 +82,6 @@ def test_output_of_a_running_command_and_kill(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_a_descendant_holding_the_pipe_does_not_delay_the_exit(guest):
     holder = guest.spawn("mkfifo /tmp/hold; (read line </tmp/hold; echo $line) & exit 4")
     assert holder.wait().returncode == 4
@@ -95,21 +91,18 @@ def test_a_descendant_holding_the_pipe_does_not_delay_the_exit(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_environment_and_working_directory(guest):
     completed = guest.run('echo "$PWD:$NAME"', env={"NAME": "ünï=1"}, cwd="/usr/bin")
     assert completed.text == "/usr/bin:ünï=1\n"
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_a_command_gets_a_terminal(guest):
     process = guest.spawn("tty && stty size", pty=(33, 77))
     assert process.wait().text == "/dev/pts/0\r\n33 77\r\n"
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_what_cannot_be_run_says_why(guest):
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         guest.run(["/no-such-program"])
@@ -120,7 +113,6 @@ def test_what_cannot_be_run_says_why(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_a_timeout_kills_the_command_and_its_children(guest):
     with pytest.raises(CommandTimeout, match="longer than 1 s"):
         guest.run("sleep 98765 & wait", timeout=1)
@@ -131,7 +123,6 @@ def test_a_timeout_kills_the_command_and_its_children(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_files_pass_both_ways(guest):
     data = os.urandom(3 << 20)
     guest.write_file("/tmp/binary", data, mode=0o600)
@@ -143,6 +134,7 @@ def test_files_pass_both_ways(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.each_kernel
 def test_the_errno_of_a_control_file_comes_back(guest, cgroup):
     guest.write_file(f"{cgroup}/pids.max", "7")
     assert guest.read_file(f"{cgroup}/pids.max") == b"7\n"
@@ -152,6 +144,7 @@ def test_the_errno_of_a_control_file_comes_back(guest, cgroup):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_the_source_tree_is_there_and_cannot_be_changed(guest):
     here = Path(__file__).resolve()
     assert guest.read_file(here) == here.read_bytes()
@@ -166,6 +159,7 @@ def test_the_source_tree_is_there_and_cannot_be_changed(guest):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_the_kernel_is_the_one_asked_for(guest):
     release = guest.run(["uname", "-r"], check=True).text.strip()
     assert release == guest.release
@@ -174,6 +168,7 @@ def test_the_kernel_is_the_one_asked_for(guest):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_cgroup2_has_all_controllers(guest):
     controllers = set(guest.read_file("/sys/fs/cgroup/cgroup.controllers").split())
     assert controllers >= {b"cpuset", b"cpu", b"io", b"memory", b"pids", b"hugetlb", b"misc"}
@@ -183,6 +178,7 @@ def test_cgroup2_has_all_controllers(guest):
 
 
 @pytest.mark.fast
+@pytest.mark.each_kernel
 def test_all_controllers_are_enabled_below_the_root(guest):
     enabled = guest.read_file("/sys/fs/cgroup/cgroup.subtree_control")
     assert enabled == guest.read_file("/sys/fs/cgroup/cgroup.controllers")
@@ -190,6 +186,7 @@ def test_all_controllers_are_enabled_below_the_root(guest):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_psi_is_on(guest):
     for resource in ("cpu", "memory", "io"):
         assert guest.read_file(f"/proc/pressure/{resource}").startswith(b"some avg10=")
@@ -199,6 +196,7 @@ def test_psi_is_on(guest):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_memory_max_makes_the_kernel_kill(guest, cgroup):
     if guest.mode == "systemd":
         guest.write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory")
@@ -213,11 +211,13 @@ def test_memory_max_makes_the_kernel_kill(guest, cgroup):
 
 @pytest.mark.fast
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_loopback_is_up(guest):
     assert b"LOOPBACK,UP" in guest.run(["ip", "link", "show", "lo"], check=True).stdout
 
 
 @pytest.mark.fast
+@pytest.mark.each_kernel
 def test_modules_can_be_loaded(guest):
     guest.run(["modprobe", "veth"], check=True)
     assert b"veth" in guest.read_file("/proc/modules")
@@ -227,6 +227,7 @@ def test_modules_can_be_loaded(guest):
 
 
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_systemd_is_pid_1_and_all_units_are_well(guest):
     assert guest.read_file("/proc/1/comm") == b"systemd\n"
     state = guest.run(["systemctl", "is-system-running", "--wait"]).text.strip()
@@ -235,6 +236,7 @@ def test_systemd_is_pid_1_and_all_units_are_well(guest):
 
 
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_the_bus_answers(guest):
     command = ["busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                "org.freedesktop.DBus.Peer", "GetMachineId"]  # fmt: skip
@@ -242,6 +244,7 @@ def test_the_bus_answers(guest):
 
 
 @pytest.mark.systemd
+@pytest.mark.each_kernel
 def test_a_transient_unit_runs(guest):
     completed = guest.run(["systemd-run", "--wait", "--pipe", "cat", "/proc/self/cgroup"])
     assert completed.returncode == 0, completed
@@ -269,7 +272,6 @@ def is_running(pid):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_a_second_machine_runs_beside_and_its_panic_is_told(guest, mounts_at_start):
     before = set(children_of(os.getpid()))
     with Guest.boot(guest.kernel, "fast") as other:
@@ -287,7 +289,6 @@ def test_a_second_machine_runs_beside_and_its_panic_is_told(guest, mounts_at_sta
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_the_command_line_passes_output_and_exit_code(guest):
     script = "echo out; echo err >&2; kill -9 $$"
     completed = subprocess.run(
@@ -301,7 +302,6 @@ def test_the_command_line_passes_output_and_exit_code(guest):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_a_killed_harness_leaves_nothing_running(guest, mounts_at_start):
     with subprocess.Popen(
         [VM, "run", "--kernel", guest.kernel, "--", "sh", "-c", "echo up; sleep 1000"],
@@ -318,7 +318,6 @@ def test_a_killed_harness_leaves_nothing_running(guest, mounts_at_start):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_a_hanging_machine_is_told_and_not_waited_for(guest, monkeypatch):
     monkeypatch.setattr("harness.guest.ANSWER_TIMEOUT", 2.0)
     before = set(children_of(os.getpid()))

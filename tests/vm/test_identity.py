@@ -6,7 +6,7 @@ import pytest
 from agent_scenario import PORT, Scenario
 from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 STORAGE = '[storage]\ndriver = "overlay"\nrunroot = "/run/engines/root/run"\ngraphroot = "/run/engines/root/graph"\n'
 CONTAINERS = '[network]\nnetwork_backend = "netavark"\n[engine]\nevents_logger = "file"\n'

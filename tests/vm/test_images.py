@@ -75,7 +75,6 @@ def stdout(scenario, name):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_an_image_is_imported_shared_run_and_removed(scenario):
     work = scenario.work
     layout = f"{work}/lay,out"
@@ -117,7 +116,6 @@ def test_an_image_is_imported_shared_run_and_removed(scenario):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_run_takes_an_image_by_name_or_path(scenario):
     """Offline and without an agent: with another command, and with the image's own."""
     archive = f"{scenario.work}/web.tar.gz"
@@ -137,7 +135,6 @@ def test_run_takes_an_image_by_name_or_path(scenario):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
     work = scenario.work
     scenario.guest.run(
@@ -178,7 +175,6 @@ def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
 
 
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_run_imports_what_it_needs_and_stop_sends_the_images_signal(scenario):
     work = scenario.work
     scenario.guest.run(

@@ -89,6 +89,7 @@ def keyed(text):
     return {line.split()[0]: int(line.split()[1]) for line in text.splitlines()}
 
 
+@pytest.mark.each_kernel
 def test_the_command_is_born_in_its_cgroup(bundle):
     reply = bundle.start(bundle.config("sleep 1000"))
     assert bundle.guest.read_file(f"/proc/{reply['pid']}/cgroup") == b"0::/shimtest/payload\n"
@@ -153,7 +154,6 @@ def test_killed_before_its_execve_is_a_launch_error(bundle):
     assert keyed(record["cgroups"][0]["after"]["memory.events"])["oom_kill"] >= 1
 
 
-@pytest.mark.either_kernel
 def test_launch_errors_are_answered_and_recorded(bundle):
     config = bundle.config("true")
     config["process"]["args"] = ["/bin/nothing"]
@@ -170,7 +170,6 @@ def test_launch_errors_are_answered_and_recorded(bundle):
     assert "No such file or directory" in reply["error"]["text"]
 
 
-@pytest.mark.either_kernel
 def test_an_agent_that_gives_up_leaves_nothing(bundle):
     done = bundle.guest.run(
         [DRIVER, SHIM, "demo", bundle.state, CGROUPS, "-"],
@@ -179,7 +178,6 @@ def test_an_agent_that_gives_up_leaves_nothing(bundle):
     assert bundle.guest.run(f"ls -A {bundle.state}").text == ""
 
 
-@pytest.mark.either_kernel
 def test_a_disk_that_fills_up_does_not_cost_the_exit_status(bundle):
     bundle.guest.run(f"mount -t tmpfs -o size=1m none {bundle.state}", check=True)
     reply = bundle.start(bundle.config("sleep 1000"))
@@ -194,7 +192,6 @@ def test_a_disk_that_fills_up_does_not_cost_the_exit_status(bundle):
     assert "No space left on device" in reply["error"]["text"]
 
 
-@pytest.mark.either_kernel
 def test_output_that_no_log_took_is_counted(bundle):
     bundle.guest.run(f"mount -t tmpfs -o size=1m none {bundle.state}", check=True)
     bundle.start(bundle.config("sleep 5; /bin/busybox dd if=/dev/zero bs=1k count=50; exit 0"))
@@ -206,6 +203,7 @@ def test_output_that_no_log_took_is_counted(bundle):
     assert record["stderr_dropped_bytes"] == len(record["stderr_tail"]) > 0
 
 
+@pytest.mark.each_kernel
 def test_isolation_and_launch_errors(guest):
     # The cases of many launches (20 by exec, 60 in races, 100, 200) take minutes under emulation and run natively (ctest label root).
     program = BUILD / "tests" / "launcher" / "launcher_root_test"

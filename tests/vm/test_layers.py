@@ -44,7 +44,6 @@ def used_kib(scenario):
     return int(words[0])
 
 
-@pytest.mark.either_kernel
 def test_each_workload_takes_the_disk_that_it_writes(scenario):
     scenario.guest.run(f"dd if=/dev/urandom of={scenario.rootfs}/image bs=1M count={IMAGE_MIB} 2>/dev/null", check=True)
     scenario.start_agent()
@@ -78,7 +77,6 @@ def test_each_workload_takes_the_disk_that_it_writes(scenario):
     assert "WRITTEN" in scenario.cli("ps", "--size", check=True).text
 
 
-@pytest.mark.either_kernel
 def test_a_restart_goes_on_and_a_launch_begins_anew(scenario):
     scenario.start_agent()
     # The first run deletes a file of a layer; the second sees that, and what the first one wrote.

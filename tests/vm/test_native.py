@@ -62,7 +62,6 @@ def nothing_left(scenario, name):
     assert not scenario.processes(f"cgwarden-shim --name {name} ")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_without_agent(scenario):
     done = shell(scenario, "echo out; echo err >&2; cat /proc/self/cgroup; exit 7", "--rm")
     assert done.returncode == 7, done
@@ -72,7 +71,6 @@ def test_foreground_run_without_agent(scenario):
     assert scenario.gone(f"{scenario.work}/run/workloads/box")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_of_a_file(scenario):
     path = f"{scenario.work}/web.yaml"
     scenario.guest.write_file(
@@ -84,7 +82,6 @@ def test_foreground_run_of_a_file(scenario):
     nothing_left(scenario, "web")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_limits_and_says_why(scenario):
     done = run(
         scenario, "--rm", "--name", "eater", "--rootfs", scenario.rootfs, "--memory", "16MiB", "--", "/bin/leaker", "8"
@@ -93,7 +90,6 @@ def test_foreground_run_limits_and_says_why(scenario):
     assert "memory.max" in done.stderr.decode(), done
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_keeps_its_input_and_its_log(scenario):
     done = scenario.guest.run(
         f"printf 'one\\ntwo\\n' | {CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state "
@@ -104,7 +100,6 @@ def test_foreground_run_keeps_its_input_and_its_log(scenario):
     assert scenario.cli("logs", "filter", "--since", "2999-01-01").text == ""
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_with_a_slow_reader(scenario):
     # More than all pipes hold: it arrives whole although the command has ended long before.
     done = scenario.guest.run(
@@ -115,7 +110,6 @@ def test_foreground_run_with_a_slow_reader(scenario):
     assert done.text.strip() == "400000", done
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_with_a_terminal(scenario):
     command = (
         f"{CGWARDEN} --runtime-dir {scenario.work}/run --state-dir {scenario.work}/state run -it --rm --name tty "
@@ -138,7 +132,6 @@ def test_foreground_run_with_a_terminal(scenario):
     assert "--tty" in refused.stderr.decode()
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_passes_signals_on(scenario):
     job = start_shell(scenario, "trap 'exit 42' TERM; echo ready; while :; do sleep 0.1; done", "--rm")
     scenario.until(lambda: b"ready" in job.stdout, "the trap")
@@ -147,7 +140,6 @@ def test_foreground_run_passes_signals_on(scenario):
     nothing_left(scenario, "box")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_is_stopped_by_the_workloads_signal(scenario):
     script = "trap 'exit 7' USR1; trap 'exit 8' TERM; echo ready; while :; do sleep 0.1; done"
     scenario.guest.write_file(f"{scenario.work}/asked.yaml", workload(
@@ -159,7 +151,6 @@ def test_foreground_run_is_stopped_by_the_workloads_signal(scenario):
     nothing_left(scenario, "asked")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_that_waits_for_a_restart_ends_when_asked(scenario):
     path = f"{scenario.work}/again.yaml"
     scenario.guest.write_file(
@@ -174,7 +165,6 @@ def test_foreground_run_that_waits_for_a_restart_ends_when_asked(scenario):
     nothing_left(scenario, "again")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_with_a_terminal_is_not_restarted_when_asked_to_end(scenario):
     path = f"{scenario.work}/always.yaml"
     scenario.guest.write_file(
@@ -193,7 +183,6 @@ def test_foreground_run_with_a_terminal_is_not_restarted_when_asked_to_end(scena
     nothing_left(scenario, "always")
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_that_cannot_start(scenario):
     missing = run(scenario, "--rm", "--name", "none", "--rootfs", scenario.rootfs, "--", "/bin/none")
     assert missing.returncode == 127, missing
@@ -205,7 +194,6 @@ def test_foreground_run_that_cannot_start(scenario):
     assert scenario.cli("run").returncode == 2
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_below_a_delegated_cgroup(scenario):
     scenario.guest.run("mkdir -p /sys/fs/cgroup/mine/own", check=True)
     job = start_shell(scenario, "sleep 1000", "--rm", "--cgroup-parent", "/mine/own", name="guest")
@@ -215,7 +203,6 @@ def test_foreground_run_below_a_delegated_cgroup(scenario):
     scenario.guest.run("rmdir /sys/fs/cgroup/mine/own /sys/fs/cgroup/mine", check=True)
 
 
-@pytest.mark.either_kernel
 def test_foreground_run_is_alone_with_its_name(scenario):
     job = start_shell(scenario, "sleep 1000")
     second = shell(scenario, "true")
@@ -233,7 +220,6 @@ def test_foreground_run_is_alone_with_its_name(scenario):
     scenario.until(lambda: not scenario.processes("cgwarden-shim --name box "), "its end")
 
 
-@pytest.mark.either_kernel
 def test_control_without_agent(scenario):
     job = start_shell(scenario, "trap 'echo usr1' USR1; echo ready; while :; do sleep 0.1; done", name="web")
     scenario.until(lambda: b"ready" in job.stdout, "the trap")
@@ -268,7 +254,6 @@ def test_control_without_agent(scenario):
         assert scenario.cli(command, "web").returncode == 3, command
 
 
-@pytest.mark.either_kernel
 def test_stop_without_an_agent_begins_with_the_workloads_signal(scenario):
     scenario.start_agent()
     scenario.add_workload(
@@ -283,7 +268,6 @@ def test_stop_without_an_agent_begins_with_the_workloads_signal(scenario):
     assert scenario.cli("rm", "asked").returncode == 0
 
 
-@pytest.mark.either_kernel
 def test_remove_by_force(scenario):
     job = start_shell(scenario, "trap '' TERM; echo ready; while :; do sleep 1; done", name="stubborn")
     scenario.until(lambda: b"ready" in job.stdout, "the trap")
@@ -292,7 +276,6 @@ def test_remove_by_force(scenario):
     nothing_left(scenario, "stubborn")
 
 
-@pytest.mark.either_kernel
 def test_exec(scenario):
     job = start_shell(scenario, "sleep 1000", "--hostname", "inside", "--cap-drop", "CAP_NET_RAW", name="web")
 
@@ -353,7 +336,6 @@ def health(scenario, name):
         return {"health": None, "failures_in_row": 0, "output": ""}
 
 
-@pytest.mark.either_kernel
 def test_health_checks(scenario):
     scenario.guest.run(f"mkdir {scenario.rootfs}/www && echo hello > {scenario.rootfs}/www/page", check=True)
     busybox = "/bin/busybox"
@@ -409,7 +391,6 @@ def test_health_checks(scenario):
 
 
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_logs_in_the_journal(guest):
     with Scenario(guest) as scenario:
         path = f"{scenario.work}/noted.yaml"

@@ -8,7 +8,7 @@ import pytest
 from agent_scenario import BUILD, Scenario
 from test_oci_runtime import Runtime
 
-pytestmark = [pytest.mark.fast, pytest.mark.either_kernel]
+pytestmark = pytest.mark.fast
 
 PROGRAM = BUILD / "launcher" / "cgwarden-network"
 BRIDGE = "cgwarden0"

@@ -3,7 +3,7 @@
 import pytest
 from test_agent_systemd import run, scenario, start  # noqa: F401  (scenario is a fixture)
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 SERVER = ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
 BRIDGED = 'network: bridge\nports: ["8080:80"]\n'

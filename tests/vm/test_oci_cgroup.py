@@ -243,7 +243,6 @@ def test_freeze_kill_remove(container):
 
 
 @pytest.mark.fast
-@pytest.mark.either_kernel
 def test_removal_waits_and_then_says_who_is_left(container):
     assert container.make("/ocitest/box").returncode == 0
     container.sleeper("sleep", "3")
@@ -389,7 +388,6 @@ def test_a_scope_with_limits_in_a_nested_slice(scope):
 
 
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_names_are_free_again_at_once(scope):
     for _ in range(3):
         assert scope.make("", pid=outside(scope)).returncode == 0
@@ -409,7 +407,6 @@ def test_a_frozen_leftover_of_the_name_is_thawed(scope):
 
 
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_a_property_that_systemd_is_too_old_for_keeps_no_other_from_it(scope):
     assert scope.make("system.slice:x:old", pid=outside(scope)).returncode == 0
 
@@ -447,7 +444,6 @@ def test_a_failed_unit_of_the_name_makes_room_and_a_living_one_does_not(scope):
 
 
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_a_refused_limit_leaves_no_scope_and_the_process_where_it_was(scope):
     pid = outside(scope)
     before = scope.guest.read_file(f"/proc/{pid}/cgroup")
@@ -464,7 +460,6 @@ def test_a_refused_limit_leaves_no_scope_and_the_process_where_it_was(scope):
 
 
 @pytest.mark.systemd
-@pytest.mark.either_kernel
 def test_without_a_bus_or_the_program_it_says_so(scope):
     pid = outside(scope)
     no_bus = scope.make("", pid=pid, prefix=("env", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere"))

@@ -6,7 +6,7 @@ import time
 import pytest
 from test_oci_runtime import OCI, Runtime
 
-pytestmark = [pytest.mark.fast, pytest.mark.either_kernel]
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,6 @@ def test_the_life_of_a_container(runtime):
     runtime.must("delete", "--force", "box")
 
 
-@pytest.mark.either_kernel
 def test_run_exits_as_its_command(runtime):
     assert runtime.run("sh", "-c", "exit 7").returncode == 7
     runtime.config["process"]["user"] = {"uid": 77, "gid": 88}
@@ -307,7 +306,6 @@ def test_limits_pause_update_and_events(runtime):
     assert stats["data"]["memory"]["usage"]["limit"] == 128 << 20
 
 
-@pytest.mark.either_kernel
 def test_hooks_run_in_order_with_the_state(runtime):
     log = f"{runtime.work}/hooks"
     stages = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
@@ -325,7 +323,6 @@ def test_hooks_run_in_order_with_the_state(runtime):
     assert failed.returncode == 1 and b"createRuntime" in failed.stderr and b"why" in failed.stderr
 
 
-@pytest.mark.either_kernel
 def test_failures_are_told_and_leave_nothing(runtime):
     missing = runtime.create("no-such-command")
     assert missing.returncode == 1 and b"executable file not found in $PATH" in missing.stderr
@@ -408,7 +405,6 @@ def test_a_create_that_is_killed_leaves_nothing(runtime):
     assert len(runtime.cgroup("cgroup.procs").split()) == 1
 
 
-@pytest.mark.either_kernel
 def test_a_runtime_that_is_killed_anywhere_leaves_no_cgroup(guest):
     # The long form runs on the host in ./check, where there may be no cgroup v2.
     done = guest.run(
@@ -419,7 +415,6 @@ def test_a_runtime_that_is_killed_anywhere_leaves_no_cgroup(guest):
     assert done.returncode == 0, done.text
 
 
-@pytest.mark.either_kernel
 def test_features_are_those_of_the_specification(runtime):
     features = json.loads(runtime.must("features"))
     assert features["ociVersionMin"] == "1.0.0"

@@ -6,7 +6,6 @@ from test_oci_runtime import Runtime, give_user_namespace, mount_cgroup, owners
 pytestmark = pytest.mark.systemd
 
 
-@pytest.mark.either_kernel
 def test_delete_leaves_nobody_of_a_shared_pid_namespace(guest):
     """The first process is gone, and with it no namespace that would end the others."""
     with Runtime(guest) as box:

@@ -53,6 +53,7 @@ def check_counts(agent, guest, incidents, victims):
     assert metrics["cgwarden_agent_oom_trace_lost_events_total"] == 0
 
 
+@pytest.mark.each_kernel
 def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, guest):
     agent.start_agent()
     assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
@@ -62,6 +63,7 @@ def test_every_kill_of_a_storm_is_counted_once_with_cgroup_and_victim(agent, gue
     assert told_of(agent) == made
 
 
+@pytest.mark.each_kernel
 def test_kills_of_a_time_in_which_the_agent_did_not_run_have_their_cgroup_too(agent, guest):
     """Nothing is left in /proc: what names the cgroups is the event of their emptying."""
     agent.start_agent()

@@ -7,7 +7,7 @@ import pytest
 from agent_scenario import Scenario
 from engine_guest import EXAMPLES, IMAGE_TAR, PATIENCE, RUNTIME, install, until
 
-pytestmark = [pytest.mark.systemd, pytest.mark.either_kernel]
+pytestmark = pytest.mark.systemd
 
 USER = "joe"
 USER_STATE = "/run/engines/joe"

@@ -7,7 +7,7 @@ import json
 import pytest
 from agent_scenario import Scenario
 
-pytestmark = [pytest.mark.fast, pytest.mark.either_kernel]
+pytestmark = pytest.mark.fast
 
 FIELDS = "cpu.stat.usage_usec,memory.current,memory.max,cpu.stat.nr_periods"
 

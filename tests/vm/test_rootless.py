@@ -80,7 +80,6 @@ def test_a_user_runs_a_workload_below_his_own_systemd(user):
     assert guest.run(["test", "-e", "/run/cgwarden"]).returncode == 1
 
 
-@pytest.mark.either_kernel
 @pytest.mark.parametrize("check", ["tcp: 80", f"exec: [{BUSYBOX}, 'true']"])
 def test_health_checks_of_a_users_workload(user, check):
     guest = user.guest

@@ -117,6 +117,7 @@ def test_throttled_by_the_cpu_max_of_the_slice(scenario):
         end(scenario, name)
 
 
+@pytest.mark.each_kernel
 def test_forks_refused_by_the_pids_max_of_the_slice(scenario):
     run(scenario, "forks", ["/bin/sh", "-c",
                             "while [ ! -e /tmp/go ]; do sleep 0.2; done; "
@@ -164,6 +165,7 @@ def test_a_continued_process_is_not_told_as_stopped(scenario):
     end(scenario, "still")
 
 
+@pytest.mark.each_kernel
 def test_a_plain_cgroup_is_held_back_at_memory_high(scenario):
     guest = scenario.guest
     path = "/lab/held"
