@@ -89,7 +89,7 @@ SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<vo
       prepare_(std::move(prepare)),
       sampled_(std::move(sampled)),
       back_off_(options.intervals.tick),
-      wants_values_(options.collector == policy::Collector::bpf) {
+      collector_(options.collector) {
   parts_.metrics->file_groups(options.export_groups);
 }
 
@@ -115,7 +115,9 @@ Status SamplingLoop::start() {
              parts_.loop->add(sampler_.events_fd(), EPOLLIN, [this](std::uint32_t) { emptied(); }));
   prepare_();
   run("discovery", [this] { open_watch(); });
-  if (wants_values_) open_source();
+  using enum policy::Collector;
+  if (collector_ == automatic) automatic_.emplace(parts_.clock->now().boottime);
+  if (collector_ == bpf) (void)open_source();
   begin();
   while (step()) {
   }
@@ -143,14 +145,36 @@ void SamplingLoop::open_watch() {
   if (registered) changes_watch_ = std::move(*registered);
 }
 
-void SamplingLoop::open_source() {
+bool SamplingLoop::open_source() {
   auto source = cgroup::open_cgroup_iterator(*parts_.tree);
-  if (!source) {
-    log::warning("collector_by_files", {{"error", source.error().sentence()}});
-    parts_.metrics->collector_run("bpf", Usec{0}, false);
-    return;
+  if (source) {
+    sampler_.set_source(std::move(*source));
+    return true;
   }
-  sampler_.set_source(std::move(*source));
+  const bool asked_for = collector_ == policy::Collector::bpf;
+  (asked_for ? log::warning : log::info)("collector_by_files",
+                                         {{"error", source.error().sentence()}});
+  // Nobody misses what is chosen for them.
+  if (asked_for) parts_.metrics->collector_run("bpf", Usec{0}, false);
+  return false;
+}
+
+void SamplingLoop::choose_source() {
+  if (!automatic_) return;
+  using enum AutomaticCollector::Step;
+  switch (automatic_->before_tick(parts_.clock->now().boottime, sampler_.sampled(),
+                                  sampler_.has_source())) {
+    case stay:
+      return;
+    case open:
+      if (!open_source()) return automatic_->unavailable();
+      return log::info("collector_by_bpf", {{"cgroups", std::to_string(sampler_.sampled())}});
+    case close:
+      sampler_.set_source(nullptr);
+      return log::info("collector_by_files",
+                       {{"cgroups", std::to_string(sampler_.sampled())},
+                        {"reason", "the walk holds cgroup_mutex, and would hold up launches"}});
+  }
 }
 
 // A walk that fails costs no more than the reads of the files, and is said once.
@@ -160,6 +184,7 @@ void SamplingLoop::read_values() {
   const Usec took = parts_.clock->now().boottime - begun;
   parts_.metrics->collector_run("bpf", took, told.has_value());
   spent_ += took;
+  if (automatic_) automatic_->walked(took);
   const std::string fault = told ? std::string() : told.error().sentence();
   if (!fault.empty() && fault != said_values_fault_) {
     log::warning("collector_by_files", {{"error", fault}});
@@ -181,6 +206,7 @@ void SamplingLoop::begin() {
   spent_ = Usec{0};
   if (sampler_.changes_fd() < 0) changed();
   sampler_.begin(parts_.clock->now());
+  choose_source();
   if (sampler_.has_source()) read_values();
   make_readable(portion_.get());
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/automatic_collector.h"
 #include "agent/back_off.h"
 #include "agent/event_loop.h"
 #include "agent/event_sources.h"
@@ -45,7 +46,9 @@ class SamplingLoop {
 
  private:
   void open_watch();
-  void open_source();
+  [[nodiscard]] bool open_source();
+  // Where sampling.collector is auto.
+  void choose_source();
   void read_values();
   [[nodiscard]] Status arm();
   void begin();
@@ -76,8 +79,9 @@ class SamplingLoop {
   EventLoop::Watch events_watch_;
   EventLoop::Timer timer_;
   std::string said_fault_;
-  bool wants_values_ = false;      // sampling.collector is bpf
-  std::string said_values_fault_;  // why they were not to be had the last time
+  policy::Collector collector_;
+  std::optional<AutomaticCollector> automatic_;  // collector_ is automatic, and it has started
+  std::string said_values_fault_;                // why they were not to be had the last time
   cgroup::ReadErrors exported_errors_{};
   cgroup::Sampler::Drops exported_drops_{};
 };

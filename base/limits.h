@@ -209,6 +209,11 @@ inline constexpr std::size_t kVerdictsExplained = 100;
 inline constexpr std::size_t kSubjectVerdicts = 20000;
 inline constexpr std::uint64_t kSubjectVerdictSeconds = 90U * 24U * 3600U;
 
+// With sampling.collector auto: no cgroup is made or removed during the walk of the BPF program, so
+// that one of many cgroups, or a slow one, would hold up launches.
+inline constexpr std::size_t kCgroupsPerWalk = 1000;
+inline constexpr std::uint64_t kLongestWalkUsec = 5000;
+
 // Samples of one cgroup stored together: a minute is 60, at the fastest tick 600; more only while
 // the disk is slower than that.
 inline constexpr std::size_t kTicksPerCut = 1024;

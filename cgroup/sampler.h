@@ -106,7 +106,10 @@ class Sampler {
   void set_back_off(unsigned factor) { back_off_ = factor; }
 
   // From where read_values() takes values; none: all are read from files.
-  void set_source(std::unique_ptr<ValueSource> source) { source_ = std::move(source); }
+  void set_source(std::unique_ptr<ValueSource> source) {
+    values_.set({});  // they point into the one before
+    source_ = std::move(source);
+  }
   [[nodiscard]] bool has_source() const { return source_ != nullptr; }
 
   void begin(TimePoint now);

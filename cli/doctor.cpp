@@ -90,11 +90,12 @@ void look_at_bpf(const std::string& cgroup_root, std::vector<DoctorFinding>& fin
   const auto source = cgroup::open_cgroup_iterator(*tree, 1);
   if (source) {
     findings.push_back(
-        {"BPF collector", good, "can be had with sampling: {collector: bpf} in agent.yaml", ""});
+        {"BPF collector", good, "can be had; sampling.collector in agent.yaml says when", ""});
     return;
   }
-  findings.push_back({"BPF collector", limited, source.error().sentence(),
-                      "sampling: {collector: bpf} reads files, as the agent does without it"});
+  findings.push_back(
+      {"BPF collector", limited, source.error().sentence(),
+       "the agent reads the files of all cgroups, which costs it more of the processor"});
 }
 
 void look_at_kernel_log(std::vector<DoctorFinding>& findings) {

@@ -105,13 +105,14 @@ void read_sampling(MapReader& document, AgentConfig& config, Findings& findings)
   }
   MapReader map(*node, "sampling.", findings);
   if (const Node* collector = map.require("collector", kExample)) {
-    const auto chosen =
-        read_value(*collector, map.name("collector"), findings,
-                   [](std::string_view text) -> Parsed<Collector> {
-                     if (text == "files") return Collector::files;
-                     if (text == "bpf") return Collector::bpf;
-                     return std::unexpected(ValueFault{"it is neither files nor bpf", kExample});
-                   });
+    const auto chosen = read_value(
+        *collector, map.name("collector"), findings,
+        [](std::string_view text) -> Parsed<Collector> {
+          if (text == "auto") return Collector::automatic;
+          if (text == "files") return Collector::files;
+          if (text == "bpf") return Collector::bpf;
+          return std::unexpected(ValueFault{"it is none of auto, files and bpf", kExample});
+        });
     if (chosen) config.collector = *chosen;
   }
   map.refuse_unknown();

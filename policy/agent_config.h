@@ -28,6 +28,7 @@ struct SamplingIntervals {
 
 // From where the values of every tick come. What the BPF program cannot tell is read from files.
 enum class Collector {
+  automatic,  // "auto": bpf on a node of up to kCgroupsPerWalk cgroups, while its walks are short
   files,
   bpf,  // cgroup/bpf/cgroup_iterator.h
 };
@@ -60,7 +61,7 @@ struct RecorderConfig {
 struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
   SamplingIntervals intervals;
-  Collector collector = Collector::files;
+  Collector collector = Collector::automatic;
   Discovery discovery;
   cgroup::FileGroups export_groups;  // read and shown beside what always is
   RecorderConfig recorder;

@@ -36,7 +36,7 @@ TEST(AgentConfigTest, WhatIsAbsentHasItsDefault) {
   EXPECT_EQ(config.intervals.medium, Usec{10'000'000});
   EXPECT_EQ(config.intervals.slow, Usec{15'000'000});
   EXPECT_EQ(config.intervals.limits, Usec{30'000'000});
-  EXPECT_EQ(config.collector, Collector::files);
+  EXPECT_EQ(config.collector, Collector::automatic);
   EXPECT_THAT(config.discovery.include, IsEmpty());
   EXPECT_EQ(config.discovery.max_cgroups, limits::kCgroupsWatched);
   EXPECT_EQ(config.discovery.max_fds, limits::kKeptFiles);
@@ -172,11 +172,12 @@ TEST(AgentConfigTest, ExportGroups) {
               HasSubstr("agent.yaml:3:18: error: export.groups must be a list"));
 }
 
-TEST(AgentConfigTest, TheCollectorIsOneOfTwo) {
+TEST(AgentConfigTest, TheCollectorIsOneOfThree) {
   EXPECT_EQ(config_of("sampling: {collector: files}\n").collector, Collector::files);
+  EXPECT_EQ(config_of("sampling: {collector: auto}\n").collector, Collector::automatic);
   EXPECT_THAT(agent_errors(agent_text("sampling: {collector: ebpf}\n")),
               HasSubstr("agent.yaml:3:23: error: sampling.collector cannot be \"ebpf\": it is "
-                        "neither files nor bpf"));
+                        "none of auto, files and bpf"));
   EXPECT_THAT(agent_errors(agent_text("sampling: {}\n")),
               HasSubstr("sampling.collector is missing"));
   EXPECT_THAT(agent_errors(agent_text("sampling: bpf\n")), HasSubstr("sampling must be a map"));

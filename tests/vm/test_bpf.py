@@ -33,6 +33,7 @@ def bpf(metrics, what):
     return metrics[f'cgwarden_agent_collector_{what}{{collector="bpf"}}']
 
 
+@pytest.mark.each_kernel
 def test_ticks_are_told_and_show_what_the_files_print(scenario):
     scenario.until(lambda: bpf(scenario.metrics(), "runs_total") >= 3, "three ticks")
     text = scenario.guest.run(f"cat {TOP}/quiet/cpu.stat {TOP}/quiet/memory.current", check=True).text.split()
@@ -47,6 +48,7 @@ def test_ticks_are_told_and_show_what_the_files_print(scenario):
     assert "collector_by_files" not in scenario.log()
 
 
+@pytest.mark.each_kernel
 def test_a_cgroup_that_ends_leaves_its_last_values(scenario):
     scenario.guest.run(f"mkdir {TOP}/brief; sh -c 'echo $$ > {TOP}/brief/cgroup.procs; i=0; "
                        f"while [ $i -lt 5000 ]; do i=$((i+1)); done'; rmdir {TOP}/brief", check=True)
@@ -55,7 +57,15 @@ def test_a_cgroup_that_ends_leaves_its_last_values(scenario):
     scenario.until(lambda: series not in scenario.metrics(), "the end of the series")
 
 
+def test_who_chooses_nothing_has_it_after_a_while(guest):
+    with Scenario(guest, collector="auto") as scenario:
+        scenario.start_agent()
+        scenario.until(lambda: "collector_by_bpf" in scenario.log(), "the program to be loaded", 120)
+        scenario.until(lambda: bpf(scenario.metrics(), "runs_total") >= 2, "two ticks")
+        assert bpf(scenario.metrics(), "success") == 1
+
+
 def test_doctor_says_whether_it_can_be_had(guest):
-    assert "can be had with sampling: {collector: bpf}" in guest.run([CGWARDEN, "doctor"]).text
+    assert "can be had; sampling.collector" in guest.run([CGWARDEN, "doctor"]).text
     refused = guest.run(["setpriv", "--reuid", "65534", "--clear-groups", CGWARDEN, "doctor"]).text
     assert "CAP_BPF" in refused

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+
+#include "base/units.h"
+
+namespace cgwarden::agent {
+
+// When sampling.collector is auto: whether the next ticks take values from the BPF program, which
+// holds the kernel's cgroup_mutex while it walks (kernel/bpf/cgroup_iter.c), or from files. Pure.
+class AutomaticCollector {
+ public:
+  enum class Step { stay, open, close };
+
+  // Loading the program has its price, which an agent that is started for a moment need not pay.
+  explicit AutomaticCollector(Usec started);
+
+  // Before a tick over so many cgroups. open: to load the program, unless it is `in_use`; close: to
+  // drop it for a while, as there are too many cgroups or the last walks took too long.
+  [[nodiscard]] Step before_tick(Usec boottime, std::size_t cgroups, bool in_use);
+  // What a walk took.
+  void walked(Usec took);
+  // It cannot be had here: it is not asked for again.
+  void unavailable() { possible_ = false; }
+
+ private:
+  Usec next_try_;
+  unsigned slow_walks_ = 0;  // in a row
+  bool possible_ = true;
+};
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,64 @@
+#include "agent/automatic_collector.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using enum AutomaticCollector::Step;
+
+class AutomaticCollectorTest : public ::testing::Test {
+ protected:
+  static constexpr Usec kSecond{1'000'000};
+  static constexpr Usec kStart = kSecond * 500;
+  static constexpr Usec kSoon = kStart + kSecond * 30;
+  static constexpr Usec kSlow{limits::kLongestWalkUsec + 1};
+};
+
+TEST_F(AutomaticCollectorTest, AnAgentOfAMomentReadsFiles) {
+  AutomaticCollector collector(kStart);
+  EXPECT_EQ(collector.before_tick(kStart, 10, false), stay);
+  EXPECT_EQ(collector.before_tick(kSoon - Usec{1}, 10, false), stay);
+  EXPECT_EQ(collector.before_tick(kSoon, 10, false), open);
+  EXPECT_EQ(collector.before_tick(kSoon + kSecond, 10, true), stay);
+}
+
+TEST_F(AutomaticCollectorTest, ManyCgroupsAreReadFromFiles) {
+  AutomaticCollector collector(kStart);
+  EXPECT_EQ(collector.before_tick(kSoon, limits::kCgroupsPerWalk + 1, false), stay);
+  EXPECT_EQ(collector.before_tick(kSoon, limits::kCgroupsPerWalk, false), open);
+  EXPECT_EQ(collector.before_tick(kSoon + kSecond, limits::kCgroupsPerWalk + 1, true), close);
+  // Not to and fro with every cgroup that comes and goes.
+  EXPECT_EQ(collector.before_tick(kSoon + kSecond * 2, 10, false), stay);
+  EXPECT_EQ(collector.before_tick(kSoon + kSecond * 601, 10, false), open);
+}
+
+TEST_F(AutomaticCollectorTest, SlowWalksInARowEndIt) {
+  AutomaticCollector collector(kStart);
+  ASSERT_EQ(collector.before_tick(kSoon, 10, false), open);
+  for (int i = 0; i < 10; ++i) {
+    collector.walked(kSlow);
+    collector.walked(kSlow);
+    EXPECT_EQ(collector.before_tick(kSoon, 10, true), stay);
+    collector.walked(Usec{limits::kLongestWalkUsec});
+  }
+  for (int i = 0; i < 3; ++i) collector.walked(kSlow);
+  EXPECT_EQ(collector.before_tick(kSoon, 10, true), close);
+  // The next try begins anew.
+  const Usec later = kSoon + kSecond * 600;
+  EXPECT_EQ(collector.before_tick(later, 10, false), open);
+  collector.walked(kSlow);
+  EXPECT_EQ(collector.before_tick(later, 10, true), stay);
+}
+
+TEST_F(AutomaticCollectorTest, WhatCannotBeHadIsNotAskedForAgain) {
+  AutomaticCollector collector(kStart);
+  ASSERT_EQ(collector.before_tick(kSoon, 10, false), open);
+  collector.unavailable();
+  EXPECT_EQ(collector.before_tick(kSoon + kSecond * 100'000, 10, false), stay);
+}
+
+}  // namespace
+}  // namespace cgwarden::agent
