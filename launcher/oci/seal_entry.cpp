@@ -124,7 +124,8 @@ bool map_anew(const Elf64_Phdr& segment, long file) {
   const bool writable = (segment.p_flags & PF_W) != 0;
   const long protection =
       PROT_READ | (writable ? PROT_WRITE : 0) | ((segment.p_flags & PF_X) != 0 ? PROT_EXEC : 0);
-  if (call(SYS_mmap, begin, end - begin, protection, MAP_PRIVATE | MAP_FIXED, file,
+  if (call(SYS_mmap, begin, end - begin, protection,
+           MAP_PRIVATE | MAP_FIXED | (writable ? MAP_POPULATE : 0), file,
            page_of(static_cast<long>(segment.p_offset))) != begin) {
     return false;
   }

@@ -142,6 +142,44 @@ TEST(Cve20195736, TheMountThatARuntimeRunsFromIsGoneOnceTheCommandRuns) {
   EXPECT_EQ(Running(words({"delete", "--force", "sealed"})).wait().exit_code, 0);
 }
 
+// Sealed where it stands: no mapping and no link of it leads to a file that can be written, and
+// what is told of the process is as it was.
+TEST(Cve20195736, ARuntimeIsSealedWithoutAnotherExecve) {
+  const Prey program(runtime_program());
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  const Spec spec = shell_spec(rootfs, "touch /data/runs; exec sleep 1000");
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  const std::vector<std::string> words{program.path(), "--cgroup-manager",    "disabled",
+                                       "--root",       bundle.path("/state"), "run",
+                                       "--bundle",     bundle.path(),         "sealed"};
+  const Running runtime(words);
+  for (int i = 0; i < 10000 && !fs::exists(rootfs.path("/data/runs")); ++i) ::usleep(1000);
+  ASSERT_TRUE(fs::exists(rootfs.path("/data/runs")));
+  const std::string process = "/proc/" + std::to_string(runtime.pid());
+  // Without O_TRUNC the kernel looks first whether the file runs (ETXTBSY).
+  const auto writable = [](const std::string& path) {
+    return UniqueFd(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)).valid() ? 0 : errno;
+  };
+  EXPECT_EQ(writable(process + "/exe"), EROFS);
+  std::size_t mapped = 0;
+  for (const auto& entry : fs::directory_iterator(process + "/map_files")) {
+    EXPECT_EQ(writable(entry.path()), EROFS) << entry.path();
+    ++mapped;
+  }
+  EXPECT_GE(mapped, 3U);
+  std::string line;
+  for (const auto& word : words) line += word + '\0';
+  EXPECT_EQ(read_file(process + "/cmdline", 4096).value(), line);
+  EXPECT_EQ(read_file(process + "/comm", 100).value(), "program\n");
+  EXPECT_THAT(read_file(process + "/environ", 1U << 20U).value(), HasSubstr("PATH="));
+  EXPECT_EQ(Running({words.front(), "--root", bundle.path("/state"), "delete", "--force", "sealed"})
+                .wait()
+                .exit_code,
+            0);
+  EXPECT_TRUE(program.untouched());
+}
+
 // The same for the shim of a native workload, whose child executes the entry point: it runs from a
 // read-only mount before it is told what to start.
 TEST(Cve20195736, TheShimOfAWorkloadCannotBeWritten) {
