@@ -1,14 +1,19 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -16,6 +21,7 @@
 #include "base/file.h"
 #include "launcher/spec.h"
 #include "tests/launcher/root/hostile.h"
+#include "tests/launcher/root/in_child.h"
 
 // CVE-2019-5736: the image makes the launcher execute its own file of the host ("#!/proc/self/exe")
 // and a process of the container gets hold of that file and writes it.
@@ -178,6 +184,36 @@ TEST(Cve20195736, ARuntimeIsSealedWithoutAnotherExecve) {
                 .exit_code,
             0);
   EXPECT_TRUE(program.untouched());
+}
+
+// As a kernel without CONFIG_CHECKPOINT_RESTORE answers.
+bool refuse_to_exchange_the_program() {
+  std::array<sock_filter, 6> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_MM, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{.len = filter.size(), .filter = filter.data()};
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
+         ::prctl(PR_SET_MM, PR_SET_MM_MAP, 0, 0, 0) != 0;
+}
+
+TEST(Cve20195736, ARuntimeIsSealedByAnExecveWhereTheKernelWantsOne) {
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  const Spec spec = shell_spec(rootfs, "echo ran");
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  EXPECT_EQ(in_child([&] {
+              if (!refuse_to_exchange_the_program()) return std::string("no filter");
+              return Running({runtime_program(), "--cgroup-manager", "disabled", "--root",
+                              bundle.path("/state"), "run", "--bundle", bundle.path(), "sealed"})
+                  .wait()
+                  .output;
+            }),
+            "ran\n");
 }
 
 // The same for the shim of a native workload, whose child executes the entry point: it runs from a
