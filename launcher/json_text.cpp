@@ -21,7 +21,7 @@ using nlohmann::json;
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // What stands in a string as it is: no control character, quotation mark or backslash.
-bool is_plain(char c) {
+bool stands_as_it_is(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x80 &&
          c != '"' && c != '\\';
 }
@@ -194,7 +194,7 @@ bool TextReader::string(std::string& to) {
   (void)take("\"");
   for (;;) {
     std::size_t count = 0;
-    while (count < rest_.size() && is_plain(rest_[count])) ++count;
+    while (count < rest_.size() && stands_as_it_is(rest_[count])) ++count;
     to.append(rest_.substr(0, count));
     rest_.remove_prefix(count);
     if (take("\"")) return true;

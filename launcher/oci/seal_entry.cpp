@@ -17,7 +17,7 @@ namespace {
 constexpr long kStatfsReadOnly = 1;        // ST_RDONLY
 constexpr unsigned kAtEmptyPath = 0x1000;  // AT_EMPTY_PATH
 constexpr long kOpenTreeClone = 1;
-constexpr long kPage = 4096;
+constexpr long kPageBytes = 4096;
 
 long call(long number, long a, long b = 0, long c = 0, long d = 0, long e = 0, long f = 0) {
   register long r10 asm("r10") = d;
@@ -115,7 +115,7 @@ long open_anew(long fd) {
   return call(SYS_open, address(path), O_RDONLY | O_CLOEXEC);
 }
 
-long page_of(long at) { return at & -kPage; }
+long page_of(long at) { return at & -kPageBytes; }
 
 // Puts the same bytes of `file` in the place of a segment in which nothing has been written yet.
 bool map_anew(const Elf64_Phdr& segment, long file) {
@@ -131,7 +131,7 @@ bool map_anew(const Elf64_Phdr& segment, long file) {
   }
   // Variables without a value begin where those of the file end; the rest of that page is zero.
   if (!writable) return true;
-  for (long at = end; at % kPage != 0; ++at) *reinterpret_cast<volatile char*>(at) = 0;
+  for (long at = end; at % kPageBytes != 0; ++at) *reinterpret_cast<volatile char*>(at) = 0;
   return true;
 }
 

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <string>
 
 #include "launcher/network_ahead.h"
 #include "tests/launcher/root/launched.h"
@@ -55,8 +57,9 @@ TEST(ParentsWord, IsWaitedForBeforeHooksInTheContainer) {
   const Rootfs rootfs;
   Spec spec = shell_spec(rootfs, "true");
   const std::string ran = rootfs.path("/data/hook");
-  spec.hooks.create_container.push_back(
-      {.path = "/bin/sh", .args = {"sh", "-c", "cat > " + ran}});
+  Hook& hook = spec.hooks.create_container.emplace_back();
+  hook.path = "/bin/sh";
+  hook.args = {"sh", "-c", "cat > " + ran};
   bool early = false;
   EXPECT_EQ(outcome(spec,
                     [&](pid_t) -> StepResult<std::string> {
