@@ -98,7 +98,8 @@ struct Spawned {
 };
 
 // Starts the isolated process; returns after its execve(2) succeeded or with the stage that failed,
-// in which case nothing is left behind. Must be called from a single-threaded process.
+// in which case nothing is left behind. Must be called from a single-threaded process, but for the
+// thread of `network`.
 [[nodiscard]] std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request);
 
 // The command's status as the built-in init saw it; nullopt when init died before it could tell
