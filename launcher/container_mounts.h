@@ -28,8 +28,8 @@ struct MountSources {
 // Missing destinations are made; one that lies in procfs is refused but for the files that are
 // replaced on purpose (CVE-2019-16884), and proc and sysfs themselves go only onto a real
 // directory. `sources` may be nullptr without a user namespace; each is closed once it is attached.
-// `enter_network` is called before what may belong to a network namespace is mounted (sysfs, a
-// bind), at the latest when all is.
+// `enter_network` is called once, before what may belong to a network namespace is mounted (sysfs,
+// a bind), at the latest when all is.
 [[nodiscard]] Step mount_all(int root, const Spec& spec, MountSources* sources = nullptr,
                              const std::function<Step()>& enter_network = {});
 

@@ -65,4 +65,26 @@ bool send_descriptor(int socket, int descriptor, const std::string& payload) {
   return sent == static_cast<ssize_t>(bytes.size());
 }
 
+ssize_t receive_descriptor(int socket, std::string& payload, UniqueFd& descriptor) {
+  iovec part_of_text{.iov_base = payload.data(), .iov_len = payload.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part_of_text;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  const cmsghdr* part = size < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+  if (part != nullptr && part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_RIGHTS &&
+      part->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int received = -1;
+    std::memcpy(&received, CMSG_DATA(part), sizeof(int));
+    descriptor.reset(received);
+  }
+  return size;
+}
+
 }  // namespace cgwarden::launcher

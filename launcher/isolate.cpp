@@ -24,6 +24,7 @@
 #include "launcher/memory_policy.h"
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
+#include "launcher/network_ahead.h"
 #include "launcher/overlay.h"
 #include "launcher/process_attributes.h"
 #include "launcher/rlimits.h"
@@ -55,6 +56,18 @@ Step leave_session_keyring() {
 // Annotation of podman's `--group-add keep-groups`: the caller's groups stay.
 constexpr const char* kKeepGroups = "run.oci.keep_original_groups";
 
+// The calls of libc(3) are for all threads of a process, and for those of its list, which the child
+// has from its parent (network_ahead.h). A child has this one alone.
+#ifdef SYS_setresuid32
+constexpr long kSetgroups = SYS_setgroups32;
+constexpr long kSetresgid = SYS_setresgid32;
+constexpr long kSetresuid = SYS_setresuid32;
+#else
+constexpr long kSetgroups = SYS_setgroups;
+constexpr long kSetresgid = SYS_setresgid;
+constexpr long kSetresuid = SYS_setresuid;
+#endif
+
 bool keeps_groups(const Spec& spec) {
   const auto found = spec.annotations.find(kKeepGroups);
   return found != spec.annotations.end() && found->second == "1";
@@ -72,14 +85,15 @@ Step change_user(const Spec& spec) {
   // In a user namespace whose maps an unprivileged parent wrote setgroups is denied; nothing to do
   // when no groups are asked for and none are held.
   const bool none_to_change = groups.empty() && ::getgroups(0, nullptr) == 0;
-  if (!none_to_change && !keeps_groups(spec) && ::setgroups(groups.size(), groups.data()) != 0) {
+  if (!none_to_change && !keeps_groups(spec) &&
+      ::syscall(kSetgroups, groups.size(), groups.data()) != 0) {
     return failed("user", "the additional groups cannot be set");
   }
-  if (::setresgid(user.gid, user.gid, user.gid) != 0) {
+  if (::syscall(kSetresgid, user.gid, user.gid, user.gid) != 0) {
     return failed("user", "gid " + std::to_string(user.gid) +
                               (errno == EINVAL ? " is not in gidMappings" : ""));
   }
-  if (::setresuid(user.uid, user.uid, user.uid) != 0) {
+  if (::syscall(kSetresuid, user.uid, user.uid, user.uid) != 0) {
     return failed("user", "uid " + std::to_string(user.uid) +
                               (errno == EINVAL ? " is not in uidMappings" : ""));
   }
@@ -89,7 +103,7 @@ Step change_user(const Spec& spec) {
 // The root of a user namespace that was made or joined: only it may mount there.
 Step become_root(const Spec& spec) {
   if (!spec.has_namespace(NamespaceType::user)) return {};
-  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) {
+  if (::syscall(kSetresgid, 0, 0, 0) != 0 || ::syscall(kSetresuid, 0, 0, 0) != 0) {
     return failed("user", "uidMappings and gidMappings must map the container's 0");
   }
   return stay_hidden();
@@ -132,9 +146,11 @@ Step schedule(const Spec& spec) {
   return set_personality(spec);
 }
 
-Step enter_network(const ChildContext& context) {
-  if (context.network == nullptr) return {};
-  return context.network->enter();
+// From here on the container may show what it is made of: who asks the runtime knows of it.
+Step meet_parent(const ChildContext& context) {
+  context.word->wait();
+  if (context.request->network == nullptr) return {};
+  return enter_new_network(context.word->take_network());
 }
 
 Step build_root(const ChildContext& context) {
@@ -148,10 +164,10 @@ Step build_root(const ChildContext& context) {
   }
   CGW_ASSIGN(const UniqueFd root, open_rootfs(spec, context.plan->overlay.get()));
   CGW_TRY(
-      mount_all(root.get(), spec, &context.plan->sources, [&] { return enter_network(context); }));
+      mount_all(root.get(), spec, &context.plan->sources, [&] { return meet_parent(context); }));
   CGW_TRY(mask_paths(root.get(), spec));
   CGW_TRY(make_paths_readonly(root.get(), spec));
-  CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", *context.state));
+  CGW_TRY(run_hooks(spec.hooks.create_container, "createContainer", context.word->state()));
   CGW_TRY(enter_rootfs(root.get(), spec, context.request->pivot_root));
   return write_kernel_settings(spec, context.plan->procfs);
 }
@@ -187,7 +203,7 @@ Step restrict_command(const Spec& spec, const LaunchPlan& plan, int report) {
 // `report` becomes the connection of whoever opened the gate. The state for startContainer hooks.
 StepResult<std::string> pass_gate(const ChildContext& context, UniqueFd& report) {
   report_exec(report.get());
-  if (context.request->start_gate < 0) return *context.state;
+  if (context.request->start_gate < 0) return context.word->state();
   auto state = receive_go(report.get());
   // The parent is gone before it could write down that there is a container: it never existed.
   if (!state) ::_exit(125);
@@ -276,6 +292,12 @@ StepResult<LaunchPlan> plan_launch(const SpawnRequest& request) {
 // The three may be any of 0, 1, 2 in any order: all are moved out of the way before any is placed.
 Step place_stdio(const SpawnRequest& request) {
   const std::array<int, 3> sources{request.stdin_fd, request.stdout_fd, request.stderr_fd};
+  if (sources == std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    for (const int fd : sources) {
+      if (::fcntl(fd, F_SETFD, 0) != 0) return failed("stdio", "descriptor " + std::to_string(fd));
+    }
+    return {};
+  }
   std::array<UniqueFd, 3> copies;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     copies[i].reset(::fcntl(sources[i], F_DUPFD_CLOEXEC, 3));
@@ -309,7 +331,7 @@ Step isolate(const ChildContext& context) {
   CGW_TRY(join_namespaces(spec, context.joined));
   CGW_TRY(make_cgroup_namespace(spec));
   CGW_TRY(time_offsets.make_namespace());
-  if (context.network == nullptr && makes_namespace(spec, NamespaceType::network)) {
+  if (request.network == nullptr && makes_namespace(spec, NamespaceType::network)) {
     CGW_TRY(bring_up_loopback());
   }
   CGW_TRY(become_root(spec));

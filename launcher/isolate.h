@@ -6,7 +6,7 @@
 #include "launcher/container_mounts.h"
 #include "launcher/launch_step.h"
 #include "launcher/namespaces.h"
-#include "launcher/network_ahead.h"
+#include "launcher/parents_word.h"
 #include "launcher/seccomp.h"
 #include "launcher/spawn.h"
 
@@ -28,9 +28,8 @@ struct ChildContext {
   const SpawnRequest* request = nullptr;
   LaunchPlan* plan = nullptr;                // the child's own copy
   int report = -1;                           // the child's end of the report socket
-  const std::string* state = nullptr;        // JSON for hooks
+  ParentsWord* word = nullptr;               // waited for where isolate() says
   const JoinedNamespaces* joined = nullptr;  // namespaces by path that it was born in, or nullptr
-  NetworkAhead* network = nullptr;           // nullptr: the child was born in its network
 };
 
 // Puts the descriptors of the request on 0, 1 and 2. Before anything else opens one: with a caller

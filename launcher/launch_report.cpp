@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "launcher/descriptor_socket.h"
 #include "launcher/launch_step.h"
 #include "launcher/peer_credentials.h"
 
@@ -103,9 +104,10 @@ LaunchOutcome receive_outcome(int socket, const ReportReader& reader) {
   }
 }
 
-bool send_go(int socket, const std::string& text) {
+bool send_go(int socket, const std::string& text, int descriptor) {
   // A message of no bytes would look like the end of the socket.
   const std::string message = "g" + text;
+  if (descriptor >= 0) return send_descriptor(socket, descriptor, message);
   ssize_t sent = 0;
   do {
     sent = ::send(socket, message.data(), message.size(), MSG_NOSIGNAL);
@@ -113,15 +115,19 @@ bool send_go(int socket, const std::string& text) {
   return sent == static_cast<ssize_t>(message.size());
 }
 
-std::optional<std::string> receive_go(int socket) {
+std::optional<std::string> receive_go(int socket, UniqueFd* descriptor) {
   ssize_t size = 0;
   do {
     size = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC);
   } while (size < 0 && errno == EINTR);
   if (size <= 0) return std::nullopt;
-  std::string message(static_cast<std::size_t>(size), '\0');
-  if (::recv(socket, message.data(), message.size(), 0) != size) return std::nullopt;
-  return message.substr(1);
+  std::string text(static_cast<std::size_t>(size), '\0');
+  if (descriptor == nullptr) {
+    if (::recv(socket, text.data(), text.size(), 0) != size) return std::nullopt;
+  } else if (receive_descriptor(socket, text, *descriptor) != size) {
+    return std::nullopt;
+  }
+  return text.substr(1);
 }
 
 }  // namespace cgwarden::launcher

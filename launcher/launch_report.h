@@ -35,9 +35,11 @@ struct ReportReader {
 // Reads until every copy of the child's end is closed. The socket needs SO_PASSCRED.
 [[nodiscard]] LaunchOutcome receive_outcome(int socket, const ReportReader& reader);
 
-// From the parent: "go on", with a text. False when the child is gone or the text is too long.
-[[nodiscard]] bool send_go(int socket, const std::string& text);
-// In the child: waits for it. nullopt: the parent is gone or gave up.
-[[nodiscard]] std::optional<std::string> receive_go(int socket);
+// From the parent: "go on", with a text, and a descriptor unless it is -1. False when the child is
+// gone or the text is too long.
+[[nodiscard]] bool send_go(int socket, const std::string& text, int descriptor = -1);
+// In the child: waits for it. nullopt: the parent is gone or gave up. `descriptor`, close-on-exec,
+// stays as it is when none came.
+[[nodiscard]] std::optional<std::string> receive_go(int socket, UniqueFd* descriptor = nullptr);
 
 }  // namespace cgwarden::launcher

@@ -181,15 +181,16 @@ Step set_hostname(const Spec& spec) {
   return {};
 }
 
-Step bring_up_loopback() {
+bool raise_loopback() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return failed("network", "no socket to bring up lo");
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
   request.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) {
-    return failed("network", "lo cannot be brought up");
-  }
+  return socket.valid() && ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
+}
+
+Step bring_up_loopback() {
+  if (!raise_loopback()) return failed("network", "lo cannot be brought up");
   return {};
 }
 

@@ -62,5 +62,7 @@ struct JoinedNamespaces {
 [[nodiscard]] Step set_hostname(const Spec& spec);
 // Brings `lo` up in the caller's network namespace (netdevice(7), IFF_UP).
 [[nodiscard]] Step bring_up_loopback();
+// The same without malloc(3). False: errno(3).
+[[nodiscard]] bool raise_loopback();
 
 }  // namespace cgwarden::launcher

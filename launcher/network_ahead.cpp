@@ -6,10 +6,9 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdint>
-#include <optional>
+#include <csignal>
+#include <utility>
 
-#include "base/unique_fd.h"
 #include "launcher/namespaces.h"
 
 namespace cgwarden::launcher {
@@ -28,16 +27,6 @@ bool other_processors(cpu_set_t& processors, cpu_set_t& all) {
   return CPU_COUNT(&processors) > 0;
 }
 
-// The thread is charged to the container's cgroup, and a refusal is counted there.
-bool is_tight(const Resources& resources) {
-  constexpr std::int64_t kTasks = 8;
-  constexpr std::int64_t kMemoryBytes = 16 << 20;
-  const auto below = [](const std::optional<std::int64_t>& limit, std::int64_t least) {
-    return limit && *limit >= 0 && *limit < least;
-  };
-  return below(resources.pids_limit, kTasks) || below(resources.memory.limit, kMemoryBytes);
-}
-
 }  // namespace
 
 struct NetworkAhead::Maker {
@@ -48,11 +37,12 @@ struct NetworkAhead::Maker {
   std::atomic<bool> done = false;
   cpu_set_t all{};  // none: the thread was not kept from any
 
+  // Without malloc(3): a child that is made meanwhile would find its locks taken.
   static void* run(void* argument) {
     auto& maker = *static_cast<Maker*>(argument);
     if (::unshare(CLONE_NEWNET) == 0) {
       maker.made.reset(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-      maker.loopback = bring_up_loopback().has_value();
+      maker.loopback = raise_loopback();
     }
     maker.done = true;
     return nullptr;
@@ -62,6 +52,9 @@ struct NetworkAhead::Maker {
     pthread_attr_t attributes;
     if (::pthread_attr_init(&attributes) != 0) return;
     ::pthread_attr_setstacksize(&attributes, kStackBytes);
+    sigset_t signals;
+    ::sigfillset(&signals);
+    ::pthread_attr_setsigmask_np(&attributes, &signals);
     cpu_set_t processors;
     if (other_processors(processors, all)) {
       ::pthread_attr_setaffinity_np(&attributes, sizeof(processors), &processors);
@@ -84,30 +77,28 @@ struct NetworkAhead::Maker {
 bool NetworkAhead::fits(const Spec& spec) {
   cpu_set_t processors;
   cpu_set_t all;
-  return !spec.init && !is_tight(spec.resources) && makes_namespace(spec, NamespaceType::network) &&
-         !spec.has_namespace(NamespaceType::user) && !spec.has_namespace(NamespaceType::time) &&
-         !joins_namespace(spec, NamespaceType::mount) && other_processors(processors, all);
+  return makes_namespace(spec, NamespaceType::network) &&
+         !spec.has_namespace(NamespaceType::user) && !joins_namespace(spec, NamespaceType::mount) &&
+         other_processors(processors, all);
 }
 
 NetworkAhead::NetworkAhead() : maker_(std::make_unique<Maker>()) { maker_->begin(); }
-NetworkAhead::~NetworkAhead() {
-  if (maker_) maker_->wait();
+NetworkAhead::~NetworkAhead() { maker_->wait(); }
+
+UniqueFd NetworkAhead::take() {
+  maker_->wait();
+  return maker_->loopback ? std::move(maker_->made) : UniqueFd();
 }
 
-Step NetworkAhead::enter() {
-  if (!maker_) return {};
-  maker_->wait();
-  const bool entered = maker_->made.valid() && ::setns(maker_->made.get(), CLONE_NEWNET) == 0;
-  // Without one: made here, where the kernel says why it could not be made there.
-  if (!entered && ::unshare(CLONE_NEWNET) != 0) {
+Step enter_new_network(const UniqueFd& made) {
+  if (made.valid() && ::setns(made.get(), CLONE_NEWNET) == 0) return {};
+  if (::unshare(CLONE_NEWNET) != 0) {
     return failed("namespace", errno == ENOSPC
                                    ? "the limit of network namespaces is reached (sysctl "
                                      "user.max_net_namespaces)"
                                    : "a new network namespace cannot be made");
   }
-  const bool is_up = entered && maker_->loopback;
-  maker_.reset();
-  return is_up ? Step{} : bring_up_loopback();
+  return bring_up_loopback();
 }
 
 }  // namespace cgwarden::launcher

@@ -19,6 +19,7 @@
 #include "launcher/namespaces.h"
 #include "launcher/net_devices.h"
 #include "launcher/network_ahead.h"
+#include "launcher/parents_word.h"
 #include "launcher/rlimits.h"
 
 namespace cgwarden::launcher {
@@ -69,16 +70,19 @@ class BlockedSignals {
 
 bool waits_for_parent(const SpawnRequest& request) {
   return makes_namespace(*request.spec, NamespaceType::user) || request.prepare != nullptr ||
-         !request.spec->net_devices.empty();
+         request.network != nullptr || !request.spec->net_devices.empty();
 }
 
-bool makes_network_ahead(const SpawnRequest& request) {
-  return request.network_ahead && request.spec->net_devices.empty() &&
-         NetworkAhead::fits(*request.spec);
+// With nothing to see or to do before its mounts for anybody but itself.
+bool mounts_meanwhile(const SpawnRequest& request) {
+  const Spec& spec = *request.spec;
+  return request.mounts_meanwhile && spec.net_devices.empty() &&
+         !makes_namespace(spec, NamespaceType::user) &&
+         !joins_namespace(spec, NamespaceType::mount);
 }
 
 [[noreturn]] void run_child(const SpawnRequest& request, LaunchPlan& plan, const Channels& channels,
-                            bool network_ahead, const JoinedNamespaces* joined) {
+                            const JoinedNamespaces* joined) {
   // While the child holds it too, it never sees that the parent is gone.
   ::close(channels.parent_report.get());
   for (const int fd : request.callers_fds) {
@@ -87,25 +91,15 @@ bool makes_network_ahead(const SpawnRequest& request) {
   // It stands there already, and ".." of it leads out of the container.
   if (request.cgroup_fd >= 0) ::close(request.cgroup_fd);
   const int report = channels.child_report.get();
-  std::string state;
-  const Step placed = place_stdio(request);
-  std::optional<NetworkAhead> network;
-  if (placed && network_ahead) network.emplace();
-  if (waits_for_parent(request)) {
-    auto go = receive_go(report);
-    // The parent has its own error, or is gone.
-    if (!go) ::_exit(125);
-    state = std::move(*go);
-  }
+  ParentsWord word(report, waits_for_parent(request));
+  const ChildContext context{
+      .request = &request, .plan = &plan, .report = report, .word = &word, .joined = joined};
+  Step done = place_stdio(request);
+  if (!done || !mounts_meanwhile(request)) word.wait();
+  if (done) done = isolate(context);
   // Not before: with the parent's word unread the socket would lose the report (ECONNRESET).
-  if (!placed) give_up(report, placed.error());
-  const ChildContext context{.request = &request,
-                             .plan = &plan,
-                             .report = report,
-                             .state = &state,
-                             .joined = joined,
-                             .network = network ? &*network : nullptr};
-  if (Step done = isolate(context); !done) give_up(report, done.error());
+  word.wait();
+  if (!done) give_up(report, done.error());
   if (!request.spec->init) run_command(context);
   const pid_t main = plain_fork();
   if (main == 0) run_command(context);
@@ -141,14 +135,12 @@ LaunchError silent_death(const Spawned& spawned) {
 
 StepResult<Spawned> make_child(const SpawnRequest& request, LaunchPlan& plan,
                                const Channels& channels) {
-  const bool network_ahead = makes_network_ahead(request);
   std::uint64_t flags = clone_flags(*request.spec);
-  if (network_ahead) flags &= ~clone_flag(NamespaceType::network);
-  CGW_ASSIGN(
-      const pid_t pid,
-      clone_child(*request.spec, flags, request.cgroup_fd, [&](const JoinedNamespaces* joined) {
-        run_child(request, plan, channels, network_ahead, joined);
-      }));
+  if (request.network != nullptr) flags &= ~clone_flag(NamespaceType::network);
+  CGW_ASSIGN(const pid_t pid, clone_child(*request.spec, flags, request.cgroup_fd,
+                                          [&](const JoinedNamespaces* joined) {
+                                            run_child(request, plan, channels, joined);
+                                          }));
   Spawned spawned;
   spawned.pid = pid;
   // Not reaped yet, so the pid is still this child's.
@@ -176,8 +168,9 @@ Step prepare_child(const SpawnRequest& request, const Spawned& spawned, int repo
   if (request.prepare) {
     CGW_ASSIGN(state, request.prepare(spawned.pid));
   }
+  const UniqueFd network = request.network == nullptr ? UniqueFd() : request.network->take();
   // A child that is gone has reported why, or its end is found next.
-  if (!send_go(report, state) && errno == EMSGSIZE) {
+  if (!send_go(report, state, network.get()) && errno == EMSGSIZE) {
     return refused("state", "the annotations are too long for hooks to get (" +
                                 std::to_string(state.size()) + " bytes)");
   }

@@ -41,6 +41,7 @@ struct WaitStatus {
 };
 
 struct Spawned;
+class NetworkAhead;
 
 struct SpawnRequest {
   const Spec* spec = nullptr;
@@ -67,9 +68,9 @@ struct SpawnRequest {
   int start_gate = -1;
   // Directory of compiled seccomp programs (seccomp_config.h); empty: none.
   std::string seccomp_cache = {};
-  // Called in the parent once the child (host pid given) stands in its namespaces and before it
-  // mounts anything. Its answer is the state (OCI runtime-spec runtime.md "State", JSON) that hooks
-  // run by the child get on stdin.
+  // Called in the parent once the child (host pid given) stands in its namespaces and, but for
+  // `mounts_meanwhile`, before it mounts anything. Its answer is the state (OCI runtime-spec
+  // runtime.md "State", JSON) that hooks run by the child get on stdin.
   std::function<StepResult<std::string>(pid_t child)> prepare = {};
   // Called in the parent when the command stands before its gate, or without one as soon as
   // execve(2) has succeeded. Its answer is the state that startContainer hooks get. Until it has
@@ -80,8 +81,12 @@ struct SpawnRequest {
   // False: the rootfs becomes "/" by chroot(2) over a moved mount, where the host's root is an
   // initramfs, which pivot_root(2) refuses.
   bool pivot_root = true;
-  // Nobody but the command needs its new network namespace: `prepare` may find the child outside.
-  bool network_ahead = false;
+  // Makes the network namespace of the spec meanwhile (NetworkAhead::fits): the child enters it
+  // behind `prepare`, which finds it outside. nullptr: it is born in it.
+  NetworkAhead* network = nullptr;
+  // `prepare` neither shows the child to anybody nor puts it elsewhere: while it runs the child may
+  // already mount. What shows a network, and what follows the mounts, comes after it.
+  bool mounts_meanwhile = false;
 };
 
 struct Spawned {
@@ -93,7 +98,8 @@ struct Spawned {
 };
 
 // Starts the isolated process; returns after its execve(2) succeeded or with the stage that failed,
-// in which case nothing is left behind. Must be called from a single-threaded process.
+// in which case nothing is left behind. Must be called from a single-threaded process, but for the
+// thread of `network`.
 [[nodiscard]] std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request);
 
 // The command's status as the built-in init saw it; nullopt when init died before it could tell

@@ -87,11 +87,14 @@ Outcome<Container> Container::claim(const std::string& root, const std::string& 
                   "\" is not a valid container id: letters, digits, '_', '+', '-' and, not in "
                   "front, '.' only");
   }
-  CGW_TRY(make_directories(root, 0700));
   Container container;
   container.path_ = root + "/" + id;
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const bool made = ::mkdir(container.path_.c_str(), 0700) == 0;
+    bool made = ::mkdir(container.path_.c_str(), 0700) == 0;
+    if (!made && errno == ENOENT) {
+      CGW_TRY(make_directories(root, 0700));
+      made = ::mkdir(container.path_.c_str(), 0700) == 0;
+    }
     if (!made && errno != EEXIST) {
       return std::unexpected(Failure(Error::from_errno(errno, "make", container.path_)));
     }

@@ -10,6 +10,7 @@
 #include "launcher/console.h"
 #include "launcher/hooks.h"
 #include "launcher/namespaces.h"
+#include "launcher/network_ahead.h"
 #include "launcher/oci/destroy.h"
 #include "launcher/oci/inherited_fds.h"
 #include "launcher/oci/listener.h"
@@ -21,6 +22,11 @@
 
 namespace cgwarden::launcher::oci {
 namespace {
+
+// Hooks of the host are told of the child before it goes on.
+bool shows_child(const Spec& spec) {
+  return !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
+}
 
 // One container being made: what has been made so far, to be undone when the next thing fails.
 class Creation {
@@ -36,6 +42,7 @@ class Creation {
 
  private:
   Outcome<void> open_channels();
+  void begin_network();
   Outcome<void> write_first_record();
   Outcome<void> launch();
   StepResult<std::string> prepare(pid_t child);
@@ -55,6 +62,7 @@ class Creation {
   UniqueFd cgroup_;
   unsigned inherited_fds_ = 0;
   bool hooks_began_ = false;
+  std::optional<NetworkAhead> network_;
 };
 
 // A step's callback can only answer with a LaunchError.
@@ -79,10 +87,19 @@ Outcome<void> Creation::open_channels() {
   return {};
 }
 
+// As early as can be: it takes as long as all that comes before somebody needs it.
+void Creation::begin_network() {
+  const Spec& spec = bundle_->spec;
+  if (!shows_child(spec) && spec.net_devices.empty() && NetworkAhead::fits(spec)) {
+    network_.emplace();
+  }
+}
+
 // Written before anything exists that a later command would have to find and clear away.
 Outcome<void> Creation::write_first_record() {
   if (!bundle_) {
     CGW_ASSIGN(bundle_, read_bundle(options_));
+    begin_network();
   }
   Bundle& bundle = *bundle_;
   // For `exec` alone, which reads it from the config that is kept (config.md "execCPUAffinity").
@@ -178,8 +195,10 @@ Outcome<void> Creation::launch() {
   request.callers_fds = {made_.container.directory(), pidfd_socket_.get(), sealed_file(),
                          log_file()};
   request.seccomp_cache = global_.root + "/.seccomp";
-  // Hooks are told where it is.
-  request.network_ahead = spec.hooks.prestart.empty() && spec.hooks.create_runtime.empty();
+  request.network = network_ ? &*network_ : nullptr;
+  // `prepare` writes a record and no more.
+  request.mounts_meanwhile = !shows_child(spec) && global_.cgroup_driver != CgroupDriver::systemd &&
+                             (!cgroup_.valid() || is_born_in_its_cgroup(spec));
   request.new_keyring = !options_.no_new_keyring;
   request.pivot_root = !options_.no_pivot;
   request.prepare = [this](pid_t child) { return prepare(child); };
@@ -196,6 +215,7 @@ void Creation::undo() {
 }
 
 Outcome<CreatedContainer> Creation::run() {
+  if (bundle_) begin_network();
   CGW_ASSIGN(made_.container, Container::claim(global_.root, options_.id));
   Outcome<void> done = write_first_record();
   if (done) done = open_channels();

@@ -74,6 +74,7 @@ Outcome<void> release_resources(const ContainerRecord& record) {
 Outcome<void> destroy(const Container& container, const ContainerRecord& record,
                       const std::vector<Hook>& poststop) {
   CGW_TRY(release_resources(record));
+  if (poststop.empty()) return container.remove();
   const std::string state = state_json(record, ContainerStatus::stopped);
   for (std::size_t number = 0; number < poststop.size(); ++number) {
     if (const Step ran = run_hook(poststop, number, "poststop", state); !ran) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string_view>
 
 #include "base/text.h"
@@ -65,11 +66,16 @@ UniqueFd sealed_copy() {
 }
 
 // execveat(2) of a descriptor and "" leaves it open, and AT_EXECFN says which one it was.
-UniqueFd executed_file() {
+std::optional<int> executed_descriptor() {
+  if (cgwarden_sealed_file >= 0) return cgwarden_sealed_file;
   constexpr std::string_view kPrefix = "/dev/fd/";
   const auto* name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   if (name == nullptr || !std::string_view(name).starts_with(kPrefix)) return {};
-  const auto fd = parse_integer<int>(std::string_view(name).substr(kPrefix.size()));
+  return parse_integer<int>(std::string_view(name).substr(kPrefix.size()));
+}
+
+UniqueFd executed_file() {
+  const auto fd = executed_descriptor();
   if (!fd) return {};
   UniqueFd file(*fd);
   // 0, 1 and 2 are the command's, also where the caller had closed them.
@@ -84,6 +90,8 @@ UniqueFd& executed() {
 }
 
 }  // namespace
+
+int cgwarden_sealed_file = -1;
 
 int sealed_file() { return executed().get(); }
 void close_sealed_file() { executed().reset(); }

@@ -17,4 +17,7 @@ namespace cgwarden::launcher::oci {
 [[nodiscard]] int sealed_file();
 void close_sealed_file();
 
+// Where the entry point (seal_entry.cpp) has sealed this program: the copy of its mount; else -1.
+extern "C" int cgwarden_sealed_file;
+
 }  // namespace cgwarden::launcher::oci

@@ -1,14 +1,21 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -16,6 +23,7 @@
 #include "base/file.h"
 #include "launcher/spec.h"
 #include "tests/launcher/root/hostile.h"
+#include "tests/launcher/root/in_child.h"
 
 // CVE-2019-5736: the image makes the launcher execute its own file of the host ("#!/proc/self/exe")
 // and a process of the container gets hold of that file and writes it.
@@ -140,6 +148,90 @@ TEST(Cve20195736, TheMountThatARuntimeRunsFromIsGoneOnceTheCommandRuns) {
   EXPECT_TRUE(fs::exists(rootfs.path("/data/runs")));
   EXPECT_EQ(files_of_hidden_mounts(runtime.pid()), 0U);
   EXPECT_EQ(Running(words({"delete", "--force", "sealed"})).wait().exit_code, 0);
+}
+
+// AT_EXECFN of getauxval(3): the file that a running program was executed by.
+std::string executed_by(pid_t process) {
+  const std::string directory = "/proc/" + std::to_string(process);
+  const std::string vector = read_file(directory + "/auxv", 4096).value();
+  std::array<unsigned long, 2> pair{};
+  for (std::size_t at = 0; at + sizeof(pair) <= vector.size(); at += sizeof(pair)) {
+    std::memcpy(pair.data(), vector.data() + at, sizeof(pair));
+    if (pair[0] == AT_EXECFN) break;
+  }
+  const UniqueFd memory(::open((directory + "/mem").c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 256> name{};
+  const ssize_t size =
+      ::pread(memory.get(), name.data(), name.size() - 1, static_cast<off_t>(pair[1]));
+  return size > 0 ? name.data() : "(unknown)";
+}
+
+// Sealed where it stands: no mapping and no link of it leads to a file that can be written, and
+// what is told of the process is as it was.
+TEST(Cve20195736, ARuntimeIsSealedWithoutAnotherExecve) {
+  const Prey program(runtime_program());
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  const Spec spec = shell_spec(rootfs, "touch /data/runs; exec sleep 1000");
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  const std::vector<std::string> words{program.path(), "--cgroup-manager",    "disabled",
+                                       "--root",       bundle.path("/state"), "run",
+                                       "--bundle",     bundle.path(),         "sealed"};
+  const Running runtime(words);
+  for (int i = 0; i < 10000 && !fs::exists(rootfs.path("/data/runs")); ++i) ::usleep(1000);
+  ASSERT_TRUE(fs::exists(rootfs.path("/data/runs")));
+  const std::string process = "/proc/" + std::to_string(runtime.pid());
+  // Without O_TRUNC the kernel looks first whether the file runs (ETXTBSY).
+  const auto writable = [](const std::string& path) {
+    return UniqueFd(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)).valid() ? 0 : errno;
+  };
+  EXPECT_EQ(writable(process + "/exe"), EROFS);
+  std::size_t mapped = 0;
+  for (const auto& entry : fs::directory_iterator(process + "/map_files")) {
+    EXPECT_EQ(writable(entry.path()), EROFS) << entry.path();
+    ++mapped;
+  }
+  EXPECT_GE(mapped, 3U);
+  std::string line;
+  for (const auto& word : words) line += word + '\0';
+  EXPECT_EQ(read_file(process + "/cmdline", 4096).value(), line);
+  EXPECT_EQ(executed_by(runtime.pid()), program.path());
+  EXPECT_THAT(read_file(process + "/environ", 1U << 20U).value(), HasSubstr("PATH="));
+  EXPECT_EQ(Running({words.front(), "--root", bundle.path("/state"), "delete", "--force", "sealed"})
+                .wait()
+                .exit_code,
+            0);
+  EXPECT_TRUE(program.untouched());
+}
+
+// As a kernel without CONFIG_CHECKPOINT_RESTORE answers.
+bool refuse_to_exchange_the_program() {
+  std::array<sock_filter, 6> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_MM, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{.len = filter.size(), .filter = filter.data()};
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 &&
+         ::prctl(PR_SET_MM, PR_SET_MM_MAP, 0, 0, 0) != 0;
+}
+
+TEST(Cve20195736, ARuntimeIsSealedByAnExecveWhereTheKernelWantsOne) {
+  const Rootfs rootfs;
+  const HostDirectory bundle;
+  const Spec spec = shell_spec(rootfs, "echo ran");
+  ASSERT_TRUE(write_file_atomically(bundle.path("/config.json"), to_config(spec)));
+  EXPECT_EQ(in_child([&] {
+              if (!refuse_to_exchange_the_program()) return std::string("no filter");
+              return Running({runtime_program(), "--cgroup-manager", "disabled", "--root",
+                              bundle.path("/state"), "run", "--bundle", bundle.path(), "sealed"})
+                  .wait()
+                  .output;
+            }),
+            "ran\n");
 }
 
 // The same for the shim of a native workload, whose child executes the entry point: it runs from a

@@ -9,8 +9,10 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "base/file.h"
+#include "launcher/network_ahead.h"
 
 namespace cgwarden::launcher {
 
@@ -59,7 +61,11 @@ Launched launch(const Spec& spec) {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   SpawnRequest request;
   request.spec = &spec;
-  request.network_ahead = true;  // as cgwarden-oci has it
+  // As cgwarden-oci has it.
+  std::optional<NetworkAhead> network;
+  if (NetworkAhead::fits(spec) && spec.net_devices.empty()) network.emplace();
+  request.network = network ? &*network : nullptr;
+  request.mounts_meanwhile = true;
   request.stdin_fd = null.get();
   request.stdout_fd = write_end.get();
   request.stderr_fd = write_end.get();

@@ -63,29 +63,48 @@ TEST(NetworkAhead, IsEnteredBeforeABindThatCouldShowTheHosts) {
   }
 }
 
-TEST(NetworkAhead, LeavesTightLimitsAlone) {
+// The thread is the parent's: none of the container's tasks, nor of its memory.
+TEST(NetworkAhead, IsNoneOfTheContainersTasks) {
   const Rootfs rootfs;
-  Spec spec = shell_spec(rootfs, kShowNetwork);
+  Spec spec = shell_spec(rootfs, "sh -c 'echo $$' & wait");
   spec.resources.pids_limit = 1;
-  EXPECT_FALSE(NetworkAhead::fits(spec));
-  expect_another_network(spec);
-  spec.resources.pids_limit.reset();
   spec.resources.memory.limit = 4 << 20;
-  EXPECT_FALSE(NetworkAhead::fits(spec));
-  expect_another_network(spec);
+  if (std::filesystem::exists("/sys/devices/system/cpu/cpu1")) {
+    EXPECT_TRUE(NetworkAhead::fits(spec));
+  }
+  EXPECT_EQ(launch(spec).output, "2\n");
+  for (const bool init : {false, true}) {
+    spec.init = init;
+    spec.process.args.back() = kShowNetwork;
+    expect_another_network(spec);
+  }
 }
 
-TEST(NetworkAhead, IsNotForWhatAThreadKeepsOut) {
+TEST(NetworkAhead, GoesWithATimeNamespace) {
   const Rootfs rootfs;
   Spec spec = shell_spec(rootfs, kShowNetwork);
   spec.namespaces.push_back({.type = NamespaceType::time, .path = ""});
-  EXPECT_FALSE(NetworkAhead::fits(spec));
   expect_another_network(spec);
 }
 
-// pthread_join(3) returns before the kernel has taken the thread's part of root and working
-// directory away; this one never ends.
-TEST(NetworkAhead, AThreadThatIsNotQuiteGoneKeepsNobodyOut) {
+TEST(NetworkAhead, IsNotForOneThatAnotherUserNamespaceOwns) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, kShowNetwork);
+  spec.namespaces.push_back({.type = NamespaceType::user, .path = ""});
+  EXPECT_FALSE(NetworkAhead::fits(spec));
+}
+
+TEST(NetworkAhead, IsMadeAnewWhereItCouldNotBeMade) {
+  EXPECT_EQ(in_child([&] {
+              const Step done = enter_new_network(UniqueFd());
+              const std::string now = std::filesystem::read_symlink("/proc/self/ns/net");
+              return said(done) + (now == kOwnNetwork ? " in the old one" : " in another one");
+            }),
+            "done in another one");
+}
+
+// A library that calls spawn() may have threads, which share root and working directory with it.
+TEST(NetworkAhead, AThreadKeepsNobodyOutOfItsRootfs) {
   const Rootfs rootfs;
   const Spec spec = shell_spec(rootfs, "true");
   EXPECT_EQ(in_child([&] {
