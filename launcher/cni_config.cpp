@@ -32,14 +32,14 @@ void read_plugin(ObjectReader& reader, const json& object, CniPlugin& plugin) {
   if (!valid_type(plugin.type)) reader.complain("type", "is not the name of a plugin");
   plugin.config = dump(object);
   reader.members("capabilities",
-                 [&](const std::string& name, const json& value, const PropertyName&) {
+                 [&](const std::string& name, const json& value, const std::string&) {
                    if (value == true) plugin.capabilities.push_back(name);
                  });
 }
 
 void read_plugins(ObjectReader& reader, const json& document, CniNetwork& network) {
   if (!reader.has("plugins")) return read_plugin(reader, document, network.plugins.emplace_back());
-  reader.each("plugins", [&](const json& value, const PropertyName& path) {
+  reader.each("plugins", [&](const json& value, const std::string& path) {
     ObjectReader part = reader.element(value, path);
     read_plugin(part, value, network.plugins.emplace_back());
   });
@@ -136,7 +136,7 @@ Result<CniResult> parse_cni_result(const std::string& text, const std::string& w
   const auto is_ipv4 = [](const std::string& address) {
     return !address.empty() && address.find(':') == std::string::npos;
   };
-  reader.each("ips", [&](const json& value, const PropertyName& path) {
+  reader.each("ips", [&](const json& value, const std::string& path) {
     ObjectReader part = reader.element(value, path);
     CniResult one;
     part.require(part.string("address", one.address), "address");

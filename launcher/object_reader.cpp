@@ -15,25 +15,8 @@ bool asks_for_nothing(const json& value) {
 
 }  // namespace
 
-std::string PropertyName::full() const {
-  std::string text = object_->name_ ? object_->name_->full() : std::string(object_->path_);
-  if (!text.empty() && !name_.empty()) text += '.';
-  text += name_;
-  if (element_ != kNoElement) text += "[" + std::to_string(element_) + "]";
-  return text;
-}
-
-ObjectReader::ObjectReader(const json& object, std::string_view path, Findings& findings)
-    : object_(object), path_(path), findings_(findings) {
-  check_type();
-}
-
-ObjectReader::ObjectReader(const json& object, const PropertyName& name, Findings& findings)
-    : object_(object), name_(name), findings_(findings) {
-  check_type();
-}
-
-void ObjectReader::check_type() {
+ObjectReader::ObjectReader(const json& object, std::string path, Findings& findings)
+    : object_(object), path_(std::move(path)), findings_(findings) {
   if (!object_.is_object()) complain("", "must be an object");
 }
 
@@ -45,7 +28,7 @@ const json* ObjectReader::find(const char* name) const {
 
 bool ObjectReader::string(const char* name, std::string& to) {
   const json* value = find(name);
-  if (value != nullptr) read_string(*value, {*this, name}, to);
+  if (value != nullptr) read_string(*value, name_of(name), to);
   return value != nullptr;
 }
 
@@ -61,21 +44,21 @@ bool ObjectReader::boolean(const char* name, bool& to) {
 }
 
 bool ObjectReader::strings(const char* name, std::vector<std::string>& to) {
-  return each(name, [&](const json& value, const PropertyName& path) {
+  return each(name, [&](const json& value, const std::string& path) {
     read_string(value, path, to.emplace_back());
   });
 }
 
 bool ObjectReader::string_map(const char* name, std::map<std::string, std::string>& to) {
-  return members(name, [&](const std::string& key, const json& value, const PropertyName& path) {
+  return members(name, [&](const std::string& key, const json& value, const std::string& path) {
     read_string(value, path, to[key]);
   });
 }
 
-void ObjectReader::read_string(const json& value, const PropertyName& name, std::string& to) {
-  if (!value.is_string()) return complain_at(name, "must be a string");
+void ObjectReader::read_string(const json& value, const std::string& path, std::string& to) {
+  if (!value.is_string()) return complain_at(path, "must be a string");
   to = value.get_ref<const std::string&>();
-  if (to.find('\0') != std::string::npos) complain_at(name, "may not contain a zero byte");
+  if (to.find('\0') != std::string::npos) complain_at(path, "may not contain a zero byte");
 }
 
 void ObjectReader::refuse(std::initializer_list<const char*> names) {
@@ -93,15 +76,17 @@ void ObjectReader::ignore(std::initializer_list<const char*> names, const char* 
   }
 }
 
-void ObjectReader::complain_at(const PropertyName& name, const std::string& what) {
-  if (!findings_.fault.empty()) return;
-  const std::string full = name.full();
-  findings_.fault = printable((full.empty() ? "the document" : full) + " " + what);
+void ObjectReader::complain_at(const std::string& path, const std::string& what) {
+  if (findings_.fault.empty()) findings_.fault = printable(path + " " + what);
 }
 
-void ObjectReader::warn(std::string_view name, const std::string& what) {
-  const std::string full = PropertyName(*this, name).full();
-  findings_.warnings.push_back(printable((full.empty() ? "the document" : full) + " " + what));
+void ObjectReader::warn(const std::string& name, const std::string& what) {
+  findings_.warnings.push_back(printable(name_of(name) + " " + what));
+}
+
+std::string ObjectReader::name_of(const std::string& name) const {
+  if (path_.empty()) return name.empty() ? "the document" : name;
+  return name.empty() ? path_ : path_ + "." + name;
 }
 
 }  // namespace cgwarden::launcher

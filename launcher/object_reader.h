@@ -8,7 +8,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,40 +19,21 @@ struct Findings {
   std::vector<std::string> warnings;  // sentences
 };
 
-class ObjectReader;
-
-// A property or an element, by the way to it. Its full name ("mounts[2].options") is put together
-// when somebody complains: most often nobody does.
-class PropertyName {
- public:
-  static constexpr std::size_t kNoElement = static_cast<std::size_t>(-1);
-  // `name` of the object, of the object itself for ""; an element where the property is an array.
-  PropertyName(const ObjectReader& object, std::string_view name, std::size_t element = kNoElement)
-      : object_(&object), name_(name), element_(element) {}
-  [[nodiscard]] std::string full() const;
-
- private:
-  const ObjectReader* object_;
-  std::string_view name_;
-  std::size_t element_;
-};
-
 // One JSON object being read property by property, with the property's full name in every
 // complaint. null counts as absent and leaves the target as it was. What nobody reads is ignored.
 class ObjectReader {
  public:
   // `path` is the object's full name ("linux.resources"), empty for the document. All three are
   // borrowed.
-  ObjectReader(const nlohmann::json& object, std::string_view path, Findings& findings);
+  ObjectReader(const nlohmann::json& object, std::string path, Findings& findings);
 
   // nullptr when the property is absent.
   [[nodiscard]] const nlohmann::json* find(const char* name) const;
   [[nodiscard]] bool has(const char* name) const { return find(name) != nullptr; }
 
-  // A reader of a value inside this object, for each() and members(). This reader has to outlive
-  // it.
-  [[nodiscard]] ObjectReader element(const nlohmann::json& value, const PropertyName& name) const {
-    return {value, name, findings_};
+  // A reader of a value inside this object, for each() and members().
+  [[nodiscard]] ObjectReader element(const nlohmann::json& value, std::string path) const {
+    return {value, std::move(path), findings_};
   }
 
   // Each returns whether the property stands there, well formed or not.
@@ -62,7 +42,7 @@ class ObjectReader {
   template <typename Integer>
   bool integer(const char* name, Integer& to) {
     const nlohmann::json* value = find(name);
-    if (value != nullptr) read_integer(*value, {*this, name}, to);
+    if (value != nullptr) read_integer(*value, name_of(name), to);
     return value != nullptr;
   }
   template <typename Integer>
@@ -80,11 +60,11 @@ class ObjectReader {
   bool object(const char* name, const Function& function) {
     const nlohmann::json* value = find(name);
     if (value == nullptr) return false;
-    ObjectReader reader = element(*value, {*this, name});
+    ObjectReader reader = element(*value, name_of(name));
     function(reader);
     return true;
   }
-  // function(json, PropertyName) for each element of the array `name`.
+  // function(json, full name) for each element of the array `name`.
   template <typename Function>
   bool each(const char* name, const Function& function) {
     const nlohmann::json* value = find(name);
@@ -94,19 +74,19 @@ class ObjectReader {
       return true;
     }
     for (std::size_t i = 0; i < value->size(); ++i) {
-      function((*value)[i], PropertyName(*this, name, i));
+      function((*value)[i], name_of(name) + "[" + std::to_string(i) + "]");
     }
     return true;
   }
   // function(ObjectReader&, Item&) for each object of the array `name`, into a new element of `to`.
   template <typename Item, typename Function>
   bool objects(const char* name, std::vector<Item>& to, const Function& function) {
-    return each(name, [&](const nlohmann::json& value, const PropertyName& path) {
+    return each(name, [&](const nlohmann::json& value, const std::string& path) {
       ObjectReader reader = element(value, path);
       function(reader, to.emplace_back());
     });
   }
-  // function(key, json, PropertyName) for each member of the object `name`.
+  // function(key, json, full name) for each member of the object `name`.
   template <typename Function>
   bool members(const char* name, const Function& function) {
     return object(name, [&](ObjectReader& map) {
@@ -115,23 +95,23 @@ class ObjectReader {
         if (key.find('\0') != std::string::npos) {
           map.complain("", "has a name with a zero byte");
         } else if (!value.is_null()) {
-          function(key, value, PropertyName(map, key));
+          function(key, value, map.name_of(key));
         }
       }
     });
   }
   template <typename Integer>
-  void read_integer(const nlohmann::json& value, const PropertyName& name, Integer& to) {
+  void read_integer(const nlohmann::json& value, const std::string& path, Integer& to) {
     if (value.is_number_unsigned() && std::in_range<Integer>(value.get<std::uint64_t>())) {
       to = static_cast<Integer>(value.get<std::uint64_t>());
     } else if (value.is_number_integer() && !value.is_number_unsigned() &&
                std::in_range<Integer>(value.get<std::int64_t>())) {
       to = static_cast<Integer>(value.get<std::int64_t>());
     } else {
-      complain_at(name, "must be a whole number in range");
+      complain_at(path, "must be a whole number in range");
     }
   }
-  void read_string(const nlohmann::json& value, const PropertyName& name, std::string& to);
+  void read_string(const nlohmann::json& value, const std::string& path, std::string& to);
 
   // Complains when `given` is false.
   void require(bool given, const char* name) {
@@ -143,21 +123,17 @@ class ObjectReader {
   // The same with a warning instead of a complaint.
   void ignore(std::initializer_list<const char*> names, const char* why);
 
-  // Of a property of this object; of the object itself for "".
-  void complain(std::string_view name, const std::string& what) {
-    complain_at({*this, name}, what);
+  void complain(const std::string& name, const std::string& what) {
+    complain_at(name_of(name), what);
   }
-  void complain_at(const PropertyName& name, const std::string& what);
-  void warn(std::string_view name, const std::string& what);
+  void complain_at(const std::string& path, const std::string& what);
+  void warn(const std::string& name, const std::string& what);
+  // The full name of a property of this object; of the object itself for "".
+  [[nodiscard]] std::string name_of(const std::string& name) const;
 
  private:
-  friend class PropertyName;
-  ObjectReader(const nlohmann::json& object, const PropertyName& name, Findings& findings);
-  void check_type();
-
   const nlohmann::json& object_;
-  std::string_view path_;             // of an object that is in no other one
-  std::optional<PropertyName> name_;  // of one that is
+  std::string path_;
   Findings& findings_;
 };
 

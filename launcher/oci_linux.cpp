@@ -73,7 +73,7 @@ bool valid_interface(const std::string& name) {
 
 void read_net_devices(ObjectReader& reader, Spec& spec) {
   reader.members("netDevices",
-                 [&](const std::string& host, const json& value, const PropertyName& path) {
+                 [&](const std::string& host, const json& value, const std::string& path) {
                    ObjectReader entry = reader.element(value, path);
                    std::string& name = spec.net_devices[host].name;
                    entry.string("name", name);
@@ -87,7 +87,7 @@ void read_net_devices(ObjectReader& reader, Spec& spec) {
 
 void read_time_offsets(ObjectReader& reader, Spec& spec) {
   reader.members(
-      "timeOffsets", [&](const std::string& clock, const json& value, const PropertyName& path) {
+      "timeOffsets", [&](const std::string& clock, const json& value, const std::string& path) {
         ObjectReader entry = reader.element(value, path);
         TimeOffset& offset = spec.time_offsets[clock];
         entry.integer("secs", offset.secs);
@@ -126,7 +126,7 @@ void read_memory_policy(ObjectReader& reader, MemoryPolicy& policy) {
 }
 
 void read_absolute_paths(ObjectReader& reader, const char* name, std::vector<std::string>& to) {
-  reader.each(name, [&](const json& value, const PropertyName& path) {
+  reader.each(name, [&](const json& value, const std::string& path) {
     reader.read_string(value, path, to.emplace_back());
     if (!to.back().starts_with('/')) reader.complain_at(path, "must be an absolute path");
   });
@@ -160,7 +160,7 @@ json write_namespaces(const std::vector<Namespace>& namespaces) {
 }  // namespace
 
 void read_linux(ObjectReader& reader, Spec& spec) {
-  reader.each("namespaces", [&](const json& value, const PropertyName& path) {
+  reader.each("namespaces", [&](const json& value, const std::string& path) {
     ObjectReader entry = reader.element(value, path);
     read_namespace(entry, spec);
   });

@@ -30,7 +30,7 @@ void read_user(ObjectReader& reader, User& user) {
   reader.integer("gid", user.gid);
   reader.integer("umask", user.umask);
   if (user.umask.value_or(0) > 0777) reader.complain("umask", "must be at most 0777");
-  reader.each("additionalGids", [&](const json& value, const PropertyName& path) {
+  reader.each("additionalGids", [&](const json& value, const std::string& path) {
     reader.read_integer(value, path, user.additional_gids.emplace_back());
   });
 }

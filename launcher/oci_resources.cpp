@@ -44,7 +44,7 @@ bool valid_page_size(const std::string& text) {
 }
 
 void read_hugepages(ObjectReader& reader, std::map<std::string, std::uint64_t>& limits) {
-  reader.each("hugepageLimits", [&](const json& value, const PropertyName& path) {
+  reader.each("hugepageLimits", [&](const json& value, const std::string& path) {
     ObjectReader entry = reader.element(value, path);
     std::string size;
     std::uint64_t limit = 0;
@@ -57,7 +57,7 @@ void read_hugepages(ObjectReader& reader, std::map<std::string, std::uint64_t>& 
 }
 
 void read_rdma(ObjectReader& reader, std::map<std::string, Resources::Rdma>& devices) {
-  reader.members("rdma", [&](const std::string& name, const json& value, const PropertyName& path) {
+  reader.members("rdma", [&](const std::string& name, const json& value, const std::string& path) {
     ObjectReader entry = reader.element(value, path);
     Resources::Rdma& limits = devices[name];
     const bool handles = entry.integer("hcaHandles", limits.hca_handles);
