@@ -102,10 +102,14 @@ Status Daemon::open_runtime() {
   CGW_TRY(subjects_.load(store_));
   CGW_TRY(load_first_policies());
   const bool systemd_running = systemd_is_running();
-  enforcer_.emplace(tree_, self_metrics_, systemd_running,
-                    [this](const policy::Write& write, const cgroup::WriteReport& report) {
-                      policy_wrote(write, report);
-                    });
+  using diagnosis::EventKind;
+  enforcer_.emplace(
+      tree_, self_metrics_, systemd_running,
+      PolicyListener{
+          [this](const auto& change) { policy_changed(EventKind::policy_write, change); },
+          [this](const auto& change) { policy_changed(EventKind::policy_drift, change); }});
+  enforcer_->open({loop_.get(), &clock_, options_.state_dir, boot_id(), options_.enforcement,
+                   options_.bus != Bus::off});
   if (systemd_running) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
   } else {

@@ -1,14 +1,18 @@
 #include "policy/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <utility>
 
 #include "policy/absence.h"
 #include "policy/decision.h"
+#include "policy/device_knobs.h"
 #include "policy/match.h"
 #include "policy/percentage.h"
 #include "policy/plan_warnings.h"
+#include "policy/unit_value.h"
 #include "policy/write_order.h"
 
 namespace cgwarden::policy {
@@ -17,8 +21,21 @@ namespace {
 struct Site {
   const cgroup::Sample& sample;
   const cgroup::Snapshot* snapshot;  // null when only the sample is known
-  const Ownership& may_not_write;
+  const Ownership& owner_of;
 };
+
+// Why a decision is not written; empty: it may be.
+std::string refusal(const Access& access, const Decision& decision,
+                    const std::optional<std::string>& value) {
+  if (!access.refusal.empty() && !(access.adoptable && decision.winner->adopt)) {
+    return access.refusal;
+  }
+  if (!value) {
+    return fmt::format("the cgroup is systemd's, which has no property for {}",
+                       decision.knob->file);
+  }
+  return {};
+}
 
 // Appends what the winners of one mode want of one cgroup.
 void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& plan) {
@@ -29,13 +46,13 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
     plan.skips.push_back({sample.path, std::string(decision.knob->file), decision.winner->name,
                           decision.position(), std::move(reason), rule});
   };
-  std::optional<std::string> owner;
-  bool asked = false;
+  std::optional<Access> access;
   for (const Knob& knob : knobs()) {
     const auto found = decisions.find(knob.file);
     if (found == decisions.end() || found->second.winner->mode != mode) continue;
     const Decision& decision = found->second;
-    const auto current = knob.current(sample);
+    auto current = knob.current(sample);
+    if (current) current->text = as_wanted(knob.file, decision.value.text, current->text);
     if (!current) {
       Absence absence = explain_absence(knob, sample, site.snapshot);
       skip(decision, std::move(absence.reason), absence.rule);
@@ -45,21 +62,26 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
       skip(decision, explain_unknown_base(decision), "");
       continue;
     }
-    if (current->text == decision.value.text) {
+    std::optional<std::string> value = decision.value.text;
+    if (current->text != *value) {
+      if (!access) access = site.owner_of ? site.owner_of(sample.path) : Access{};
+      if (access->through == Through::systemd) value = value_through_systemd(knob.file, *value);
+    }
+    if (value && current->text == *value) {
       if (mode == Mode::enforce) {
         plan.held.push_back({sample.id, std::string(knob.file), current->text});
       }
       continue;
     }
-    if (!std::exchange(asked, true) && site.may_not_write) owner = site.may_not_write(sample.path);
-    if (owner) {
-      skip(decision, *owner, "L31");
+    if (std::string reason = refusal(*access, decision, value); !reason.empty()) {
+      skip(decision, std::move(reason), value ? access->rule : std::string_view());
     } else if (const auto rule = refused.find(knob.file); rule != refused.end()) {
       skip(decision, rule->second.reason, rule->second.rule);
     } else {
       writes.push_back(
-          {Write{sample.path, sample.id, std::string(knob.file), current->text, decision.value.text,
-                 decision.winner->name, decision.position(), mode, decision.losers},
+          {Write{sample.path, sample.id, std::string(knob.file), current->text, *std::move(value),
+                 decision.winner->name, decision.position(), mode, decision.losers,
+                 decision.winner->drift, decision.winner->allow_oom, access->through},
            current->amount, decision.value.amount});
     }
   }
@@ -69,8 +91,10 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
 
 }  // namespace
 
-Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-          const Ownership& may_not_write, const NodeFacts& facts) {
+Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
+          const Ownership& owner_of, const NodeFacts& facts) {
+  const auto numbered = with_device_numbers(given, facts);
+  const std::vector<Policy>& policies = numbered ? *numbered : given;
   std::vector<const Policy*> ordered;
   for (const Policy& policy : policies) ordered.push_back(&policy);
   sort_by_precedence(ordered);
@@ -90,7 +114,7 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
       if (policy->mode == Mode::enforce) enforced.push_back(policy);
     }
     if (all.empty()) continue;
-    const Site site{sample, &snapshot, may_not_write};
+    const Site site{sample, &snapshot, owner_of};
     // A policy that is only tried out must not change what the others enforce: their world has no
     // such policies.
     const Decisions in_force = decide(enforced);
