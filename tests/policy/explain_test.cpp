@@ -105,7 +105,7 @@ TEST_F(Explain, WhatIsPendingAndWhy) {
   EXPECT_EQ(knob(explained({policy}), "pids.max").pending, "to be written: 5");
   const Access systemds{.through = Through::systemd};
   EXPECT_EQ(knob(explained({policy}, {}, systemds), "cpu.max").pending,
-            "to be written by way of systemd: 34000 100000");
+            "to be written by way of systemd: 34000 100000 (0.34 CPUs)");
   const Access foreign{.refusal = "it is docker's", .adoptable = true};
   EXPECT_EQ(knob(explained({policy}, {}, foreign), "pids.max").pending,
             "not written: it is docker's");
