@@ -3,41 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "policy/device_knobs.h"
 #include "policy/effective.h"
-#include "policy/match.h"
+#include "policy/kernel_default.h"
 #include "policy/node_state.h"
 #include "policy/unit_value.h"
 
 namespace cgwarden::policy {
 namespace {
-
-struct Default {
-  std::string_view file;
-  std::string_view value;
-};
-// What a new cgroup has (cgroup-v2.rst).
-constexpr std::array kDefaults{
-    Default{"cpu.idle", "0"},           Default{"cpu.weight", "100"},
-    Default{"cpu.max", "max 100000"},   Default{"cpu.max.burst", "0"},
-    Default{"memory.min", "0"},         Default{"memory.low", "0"},
-    Default{"memory.high", "max"},      Default{"memory.max", "max"},
-    Default{"memory.swap.max", "max"},  Default{"memory.swap.high", "max"},
-    Default{"memory.zswap.max", "max"}, Default{"memory.oom.group", "0"},
-    Default{"pids.max", "max"},         Default{"io.weight", "default 100"},
-    Default{"cpuset.cpus", ""},         Default{"cpuset.mems", ""},
-    Default{"cgroup.freeze", "0"},      Default{"io.max", ""},
-    Default{"io.latency", ""},
-};
-
-bool is_default(std::string_view file, const std::string& value) {
-  if (file.starts_with("hugetlb.")) return value == "max";
-  const auto* const found = std::ranges::find(kDefaults, file, &Default::file);
-  return found != kDefaults.end() && found->value == value;
-}
 
 bool is_workloads(const std::string& policy) { return policy.starts_with("workload/"); }
 
@@ -56,7 +31,7 @@ SetBy setter_of(const KnobExplanation& knob) {
   if (knob.winner && is_workloads(knob.winner->policy) && knob.winner->value == knob.now) {
     return SetBy::workload;
   }
-  return is_default(knob.file, knob.now) ? SetBy::nobody : SetBy::other;
+  return kernel_default(knob.file) == knob.now ? SetBy::nobody : SetBy::other;
 }
 
 std::string pending_of(const KnobExplanation& knob, const Access& access, const Policy& winner) {

@@ -9,6 +9,7 @@
 #include "policy/absence.h"
 #include "policy/decision.h"
 #include "policy/device_knobs.h"
+#include "policy/kernel_default.h"
 #include "policy/match.h"
 #include "policy/percentage.h"
 #include "policy/plan_warnings.h"
@@ -37,6 +38,19 @@ std::string refusal(const Access& access, const Decision& decision,
   return {};
 }
 
+// A controller that is off for a unit is turned on by systemd, once a property asks for it: what is
+// not there yet is what the kernel begins with.
+std::optional<KnobValue> once_turned_on(const Decision& decision, const Access& access,
+                                        std::string_view rule) {
+  const bool is_off = rule == "L27" || rule == "L28" || rule == "L29";
+  if (!is_off || access.through != Through::systemd || !access.refusal.empty() ||
+      !value_through_systemd(decision.knob->file, decision.value.text)) {
+    return std::nullopt;
+  }
+  const auto value = kernel_default(decision.knob->file);
+  return value ? std::optional(KnobValue{*value, 0}) : std::nullopt;
+}
+
 // Appends what the winners of one mode want of one cgroup.
 void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& plan) {
   const cgroup::Sample& sample = site.sample;
@@ -47,6 +61,10 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
                           decision.position(), std::move(reason), rule});
   };
   std::optional<Access> access;
+  const auto owner = [&]() -> const Access& {
+    if (!access) access = site.owner_of ? site.owner_of(sample.path) : Access{};
+    return *access;
+  };
   for (const Knob& knob : knobs()) {
     const auto found = decisions.find(knob.file);
     if (found == decisions.end() || found->second.winner->mode != mode) continue;
@@ -55,8 +73,11 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
     if (current) current->text = as_wanted(knob.file, decision.value.text, current->text);
     if (!current) {
       Absence absence = explain_absence(knob, sample, site.snapshot);
-      skip(decision, std::move(absence.reason), absence.rule);
-      continue;
+      current = once_turned_on(decision, owner(), absence.rule);
+      if (!current) {
+        skip(decision, std::move(absence.reason), absence.rule);
+        continue;
+      }
     }
     if (!decision.known()) {
       skip(decision, explain_unknown_base(decision), "");
@@ -64,8 +85,7 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
     }
     std::optional<std::string> value = decision.value.text;
     if (current->text != *value) {
-      if (!access) access = site.owner_of ? site.owner_of(sample.path) : Access{};
-      if (access->through == Through::systemd) value = value_through_systemd(knob.file, *value);
+      if (owner().through == Through::systemd) value = value_through_systemd(knob.file, *value);
     }
     if (value && current->text == *value) {
       if (mode == Mode::enforce) {

@@ -96,8 +96,9 @@ TEST(Effective, AProtectionIsAShareOfWhatIsLeftAbove) {
     samples[0].memory_low = mib(row.parent_low);
     samples[1].memory_low = mib(row.low);
     samples[2].memory_low = mib(row.sibling_low);
-    const auto found =
-        effective(samples, "/a/b", "memory.low", {.recursive_protection = row.recursive});
+    NodeFacts facts;
+    facts.recursive_protection = row.recursive;
+    const auto found = effective(samples, "/a/b", "memory.low", facts);
     ASSERT_TRUE(found);
     EXPECT_EQ(std::stoull(found->value) / kMebibyte, row.expected) << found->value;
   }
@@ -165,6 +166,30 @@ TEST(UnitValue, AUnitsKnobIsComparedWithWhatSystemdWrites) {
   EXPECT_TRUE(made.writes.empty());
   ASSERT_EQ(made.held.size(), 2U);
   EXPECT_EQ(made.held[0].value, "34000 100000");
+}
+
+TEST(UnitValue, AControllerThatIsOffIsTurnedOnBySystemd) {
+  Sample root = group("/", 1, 0);
+  root.controllers = {"cpu"};
+  root.subtree_control = {"cpu"};
+  Sample slice = group("/system.slice", 2, 0);
+  slice.controllers = {"cpu"};
+  slice.subtree_control = std::vector<std::string>{};
+  Sample unit = group("/system.slice/a.service", 3, 0);
+  unit.controllers = std::vector<std::string>{};
+  unit.cpu_max.reset();
+  const cgroup::Snapshot snapshot(TimePoint{}, {root, slice, unit});
+  const std::vector<Policy> policies{
+      testing::policy_of("p", "/system.slice/a.service", "cpu: {max: 0.5, burst: 10ms}\n")};
+  const auto made = plan(snapshot, policies,
+                         [](std::string_view) { return Access{.through = Through::systemd}; });
+  ASSERT_EQ(made.writes.size(), 1U);
+  EXPECT_EQ(made.writes[0].old_value, "max 100000");
+  EXPECT_EQ(made.writes[0].new_value, "50000 100000");
+  ASSERT_EQ(made.skips.size(), 1U);
+  EXPECT_EQ(made.skips[0].rule, "L27");
+  // Nobody turns it on for a cgroup that is written directly.
+  EXPECT_TRUE(plan(snapshot, policies).writes.empty());
 }
 
 TEST(Adopt, APolicyThatAdoptsWritesAnotherManagersCgroup) {

@@ -148,7 +148,8 @@ NodeFacts facts() {
           .memory = Bytes{1024ULL << 20U},
           .swap = Bytes{512ULL << 20U},
           .pids_max = 4194304,
-          .bfq = false};
+          .bfq = false,
+          .recursive_protection = {}};
 }
 
 Policy policy_of(const std::string& name, const std::string& glob, const std::string& lines) {
