@@ -131,9 +131,20 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan) {
 
 void Enforcer::restore(const std::vector<Original>& originals) {
   std::vector<KnobKey> over;
+  std::vector<policy::Write> of_units;
   for (const Original& entry : originals) {
+    if (entry.through == policy::Through::systemd) {
+      const auto report = look_at_original(tree_, entry);
+      if (report && report->outcome == Restored::written) {
+        // Its next look finds it done, or asks again.
+        of_units.push_back(write_of(entry, report->before));
+        continue;
+      }
+    }
     if (give_back(entry)) over.push_back(entry.key());
   }
+  Tally tally;
+  ask_units(of_units, tally);
   if (over.empty()) return;
   if (const Status forgotten = journal_->forget(over); !forgotten) {
     log::error("originals_not_kept", {{"error", forgotten.error().sentence()},
@@ -143,6 +154,7 @@ void Enforcer::restore(const std::vector<Original>& originals) {
 
 bool Enforcer::give_back(const Original& entry) {
   const bool by_systemd = entry.through == policy::Through::systemd;
+  // Not written here: restore() has asked for what differs.
   const auto report = by_systemd ? look_at_original(tree_, entry) : restore_original(tree_, entry);
   if (!report) {
     if (news(entry.cgroup, entry.file, report.error().sentence())) {
@@ -152,11 +164,7 @@ bool Enforcer::give_back(const Original& entry) {
     }
     return false;
   }
-  if (by_systemd && report->outcome == Restored::written) {
-    // Its next look finds it done, or asks again.
-    if (units_) static_cast<void>(units_->ask({write_of(entry, report->before)}));
-    return false;
-  }
+  if (by_systemd && report->outcome == Restored::written) return false;
   given_back(entry, *report);
   return true;
 }

@@ -97,10 +97,11 @@ void Enforcer::unit_set(const std::vector<policy::Write>& writes, const Status& 
       write_failed(write, status.error());
       continue;
     }
+    // systemd may write it after its answer; the next tick compares.
     const auto text = tree_.read(write.cgroup, write.file);
-    if (!text) continue;  // the next tick sees it
-    count_drift(write, DriftWatch::Attempt::written);
-    wrote(write, write.old_value, std::string(trim(*text)));
+    const bool there = text && trim(*text) == write.new_value;
+    count_drift(write, there ? DriftWatch::Attempt::written : DriftWatch::Attempt::adjusted);
+    wrote(write, write.old_value, write.new_value);
   }
 }
 
