@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cgroup/mount.h"
+#include "policy/knob.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -46,6 +48,19 @@ Result<cgroup::Tree> open_tree(const Options& options) {
 std::uint64_t this_boot() {
   const std::string id = boot_id();
   return id.empty() ? 0 : boot_number(id);
+}
+
+// What policies set must be read, or it could not be compared before it is written.
+Options reading_what_policies_set(Options options, const std::vector<policy::Policy>& policies) {
+  for (const policy::Knob& knob : policy::knobs()) {
+    const auto group = cgroup::file_group(knob.group);
+    if (!group) continue;
+    const bool wanted = std::ranges::any_of(policies, [&](const policy::Policy& policy) {
+      return knob.wanted(policy.resources) || policy.resources.percentages.contains(knob.file);
+    });
+    if (wanted) options.export_groups.add(*group);
+  }
+  return options;
 }
 
 }  // namespace
@@ -125,7 +140,8 @@ Status Daemon::open_runtime() {
   sampling_.emplace(
       SamplingLoop::Parts{
           .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
-      options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
+      reading_what_policies_set(options_, policies_), [this] { prepare_tick(); },
+      [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
   open_watches();
   // Last: it is a thread, and what comes before may refuse to start.

@@ -227,3 +227,10 @@ def test_io_max_by_the_name_of_the_device(scenario, lab):
     assert scenario.cli("policy", "plan", path).returncode == 0
     scenario.cli("policy", "revert", lab.name, check=True)
     assert lab.read("io.max") == ""
+    # The agent reads what a policy sets that is there when it starts.
+    lab.wants("io: {max: {vda: {rbps: 2MiB}}}\n")
+    scenario.stop_agent()
+    scenario.start_agent()
+    lab.becomes("io.max", f"{disk} rbps=2097152 wbps=max riops=max wiops=max")
+    lab.wants_nothing()
+    lab.becomes("io.max", "")
