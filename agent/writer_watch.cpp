@@ -111,8 +111,9 @@ void WriterWatch::note(int file, pid_t pid) {
     order_.pop_front();
   }
   order_.push_back(path);
-  writers_.emplace(path, Kept{{pid, text_of(pid, "comm"), cgroup_of_process(pid), clock_.now().boottime},
-                              std::prev(order_.end())});
+  writers_.emplace(path,
+                   Kept{{pid, text_of(pid, "comm"), cgroup_of_process(pid), clock_.now().boottime},
+                        std::prev(order_.end())});
 }
 
 const Writer* WriterWatch::last(std::string_view cgroup, std::string_view file) {

@@ -12,7 +12,7 @@
 namespace cgwarden::policy {
 namespace {
 
-constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kEffectiveMax = std::numeric_limits<std::uint64_t>::max();
 constexpr std::array<std::string_view, 4> kLimitFiles{"memory.high", "memory.max",
                                                       "memory.swap.max", "pids.max"};
 
@@ -62,7 +62,7 @@ std::optional<Effective> effective_limit(const CgroupState& cgroup, std::string_
       by = at;
     }
   }
-  return Effective{*least == kUnlimited ? "max" : with_meaning(file, std::to_string(*least)),
+  return Effective{*least == kEffectiveMax ? "max" : with_meaning(file, std::to_string(*least)),
                    by->sample->path};
 }
 
@@ -121,7 +121,7 @@ std::optional<Effective> effective_protection(const CgroupState& cgroup, std::st
   const auto made = protection_of(cgroup, file, facts);
   if (!made) return std::nullopt;
   return Effective{
-      made->bytes == kUnlimited ? "max" : with_meaning(file, std::to_string(made->bytes)),
+      made->bytes == kEffectiveMax ? "max" : with_meaning(file, std::to_string(made->bytes)),
       made->by->sample->path};
 }
 
