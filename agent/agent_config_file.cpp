@@ -22,6 +22,7 @@ Status read_config_file(const std::string& path, Options& options) {
   options.export_groups = loaded->export_groups;
   options.web_page = loaded->web_page;
   options.recorder = loaded->recorder;
+  options.enforcement = std::move(loaded->enforcement);
   if (!loaded->web_config.empty()) options.web_config = std::move(loaded->web_config);
   return {};
 }

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cgroup/mount.h"
+#include "policy/knob.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -46,6 +48,19 @@ Result<cgroup::Tree> open_tree(const Options& options) {
 std::uint64_t this_boot() {
   const std::string id = boot_id();
   return id.empty() ? 0 : boot_number(id);
+}
+
+// What policies set must be read, or it could not be compared before it is written.
+Options reading_what_policies_set(Options options, const std::vector<policy::Policy>& policies) {
+  for (const policy::Knob& knob : policy::knobs()) {
+    const auto group = cgroup::file_group(knob.group);
+    if (!group) continue;
+    const bool wanted = std::ranges::any_of(policies, [&](const policy::Policy& policy) {
+      return knob.wanted(policy.resources) || policy.resources.percentages.contains(knob.file);
+    });
+    if (wanted) options.export_groups.add(*group);
+  }
+  return options;
 }
 
 }  // namespace
@@ -102,10 +117,14 @@ Status Daemon::open_runtime() {
   CGW_TRY(subjects_.load(store_));
   CGW_TRY(load_first_policies());
   const bool systemd_running = systemd_is_running();
-  enforcer_.emplace(tree_, self_metrics_, systemd_running,
-                    [this](const policy::Write& write, const cgroup::WriteReport& report) {
-                      policy_wrote(write, report);
-                    });
+  using diagnosis::EventKind;
+  enforcer_.emplace(
+      tree_, self_metrics_, systemd_running,
+      PolicyListener{
+          [this](const auto& change) { policy_changed(EventKind::policy_write, change); },
+          [this](const auto& change) { policy_changed(EventKind::policy_drift, change); }});
+  enforcer_->open({loop_.get(), &clock_, options_.state_dir, boot_id(), options_.enforcement,
+                   options_.bus != Bus::off});
   if (systemd_running) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
   } else {
@@ -121,7 +140,8 @@ Status Daemon::open_runtime() {
   sampling_.emplace(
       SamplingLoop::Parts{
           .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
-      options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
+      reading_what_policies_set(options_, policies_), [this] { prepare_tick(); },
+      [this](const auto& snapshot) { sampled(snapshot); });
   CGW_TRY(open_endpoint());
   open_watches();
   // Last: it is a thread, and what comes before may refuse to start.

@@ -105,7 +105,7 @@ class Daemon final : public Control, private SupervisorListener {
   void identify(diagnosis::Event& event);
   void observe_events(const cgroup::Snapshot& snapshot);
   void oom_happened(const diagnosis::OomIncident& incident);
-  void policy_wrote(const policy::Write& write, const cgroup::WriteReport& report);
+  void policy_changed(diagnosis::EventKind kind, const PolicyChange& change);
   void pressure_fired(const PressureWatch::Fired& fired);
   // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);

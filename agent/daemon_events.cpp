@@ -95,11 +95,8 @@ void Daemon::oom_happened(const diagnosis::OomIncident& incident) {
   tell(event_of(incident, clock_.now()));
 }
 
-void Daemon::policy_wrote(const policy::Write& write, const cgroup::WriteReport& report) {
-  tell({.kind = EventKind::policy_write,
-        .cgroup = write.cgroup,
-        .text = "policy " + write.policy + " wrote " + write.file + ": " + report.before + " -> " +
-                report.after});
+void Daemon::policy_changed(EventKind kind, const PolicyChange& change) {
+  tell({.kind = kind, .cgroup = change.cgroup, .text = change.text});
 }
 
 void Daemon::pressure_fired(const PressureWatch::Fired& fired) {

@@ -136,6 +136,10 @@ void Daemon::publish_sources() {
   if (unit_watch_) sources_.set(EventSource::units, unit_watch_->source());
   sources_.set(EventSource::oomd, sources_.of(EventSource::units));
   sources_.set(EventSource::pressure, pressure_watch_->source());
+  sources_.set(EventSource::writers,
+               enforcer_->writers_fault().empty()
+                   ? SourceReport{}
+                   : SourceReport{SourceState::off, enforcer_->writers_fault()});
   if (bus_) sources_.set(EventSource::bus, bus_->source());
   const Status published = sources_.publish();
   if (!published && !std::exchange(said_sources_, true)) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,18 +28,23 @@ class DriftWatch {
 
   // The plan of this tick, before its writes; takes plan.held.
   void planned(policy::Plan& plan);
+  // Is this write of the plan a repair? Also one that was found at an earlier tick and is still to
+  // be repaired; not one of another value than then.
+  [[nodiscard]] bool is_drift(const policy::Write& write) const;
+  // Takes it for one, for a reason from before the first plan.
+  void held_before(const policy::Write& write);
   // What became of one of its writes.
   [[nodiscard]] Counts attempted(const policy::Write& write, Attempt attempt);
 
  private:
   using Knob = std::pair<CgroupId, std::string>;  // control file
 
-  [[nodiscard]] bool was_held(const policy::Write& write);
+  [[nodiscard]] bool was_held(const policy::Write& write) const;
 
-  std::vector<policy::Held> before_;  // in force after the last tick
-  bool sorted_ = false;               // before_, by cgroup, from the first question on
+  mutable std::vector<policy::Held> before_;  // in force after the last tick
+  mutable bool sorted_ = false;               // before_, by cgroup, from the first question on
   std::vector<policy::Held> now_;
-  std::set<Knob> open_;  // found, not repaired
+  std::map<Knob, std::string> open_;  // found, not repaired: what it should be
 };
 
 }  // namespace cgwarden::agent

@@ -1,35 +1,68 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "agent/drift_watch.h"
+#include "agent/event_loop.h"
 #include "agent/node_facts.h"
+#include "agent/original_journal.h"
+#include "agent/original_restore.h"
+#include "agent/shrink_queue.h"
+#include "agent/unit_writer.h"
+#include "agent/write_budget.h"
+#include "agent/writer_watch.h"
+#include "base/clock.h"
 #include "cgroup/control_file.h"
 #include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
 #include "exporters/self_metrics.h"
+#include "policy/agent_config.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
 
 namespace cgwarden::agent {
 
-// Brings the kernel to what the policies say, once per tick: plan, compare, write, read back.
-// Nothing is written when nothing differs.
+// A control file has changed: who wanted it, and how.
+struct PolicyChange {
+  std::string cgroup;
+  std::string text;  // one sentence
+};
+struct PolicyListener {
+  std::function<void(const PolicyChange& change)> wrote;    // by us
+  std::function<void(const PolicyChange& change)> drifted;  // by somebody else
+};
+
+// Brings the kernel to what the policies say, once per tick: plan, note what was there, compare,
+// write, read back. Nothing is written when nothing differs. What no policy wants any more gets
+// back what it had. On the loop's thread; what blocks is done elsewhere.
 class Enforcer {
  public:
-  // After a write that changed something.
-  using Wrote = std::function<void(const policy::Write& write, const cgroup::WriteReport& report)>;
+  struct Services {
+    EventLoop* loop = nullptr;
+    const Clock* clock = nullptr;
+    std::string state_dir;
+    std::string boot_id;
+    policy::Enforcement enforcement = {};
+    bool bus = true;  // systemd may be asked
+  };
   // Both must outlive it.
   Enforcer(const cgroup::Tree& tree, exporters::SelfMetrics& metrics, bool systemd_running,
-           Wrote wrote = {})
+           PolicyListener listener = {})
       : tree_(tree),
         metrics_(metrics),
         systemd_running_(systemd_running),
-        wrote_(std::move(wrote)) {}
+        listener_(std::move(listener)) {}
+
+  // What enforce() needs beside: the journal of originals, a thread for shrinking, systemd, and who
+  // writes control files. What is not to be had is said, and done without. Once.
+  void open(const Services& services);
 
   // Logs each write, and each failure or skip once until it changes.
   void enforce(const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies);
@@ -38,20 +71,72 @@ class Enforcer {
   // half-limited).
   [[nodiscard]] Status apply_all(const policy::Plan& plan);
 
+  // Why nobody tells who writes control files; empty: somebody does.
+  [[nodiscard]] const std::string& writers_fault() const { return writers_fault_; }
+
  private:
+  struct Tally {
+    std::size_t planned = 0;
+    std::size_t failed = 0;
+    std::size_t deferred = 0;
+  };
+  using Said = std::pair<std::string, std::string>;  // cgroup, file
+
+  // enforcer.cpp
+  [[nodiscard]] std::vector<policy::Write> take_due(const policy::Plan& plan, Tally& tally);
+  // False: not at this tick.
+  bool is_due(const policy::Write& write, Tally& tally);
   // False when the knob is still not as the policy wants it.
   bool apply(const policy::Write& write);
+  void wrote(const policy::Write& write, const std::string& before, const std::string& after);
+  void write_failed(const policy::Write& write, const Error& error);
   void count_drift(const policy::Write& write, DriftWatch::Attempt attempt);
+  [[nodiscard]] bool is_drift(const policy::Write& write) const;
+  void say_skips(const policy::Plan& plan);
   // True the first time this message stands for this knob.
   bool news(const std::string& cgroup, const std::string& file, const std::string& message);
+
+  // enforcer_slow.cpp
+  [[nodiscard]] bool must_shrink(const policy::Write& write,
+                                 const cgroup::Snapshot& snapshot) const;
+  [[nodiscard]] bool is_shrinking(CgroupId id) const { return shrinks_ && shrinks_->has(id); }
+  void shrink(const policy::Write& write, Tally& tally);
+  void shrunk(const ShrinkRequest& request, const Result<ShrinkReport>& report);
+  void ask_units(const std::vector<policy::Write>& writes, Tally& tally);
+  void unit_set(const std::vector<policy::Write>& writes, const Status& status);
+
+  // enforcer_originals.cpp
+  void open_journal(const Services& services);
+  void note_originals(const std::vector<policy::Write>& writes, const cgroup::Snapshot& snapshot);
+  void note_side_effects(const policy::Write& write, const cgroup::Snapshot& snapshot,
+                         std::vector<policy::Original>& entries) const;
+  // The kernel made another value of ours, which is ours too.
+  void note_adjusted(const policy::Write& write, const std::string& after);
+  // Entries of ours that no policy in force wants.
+  [[nodiscard]] std::vector<policy::Original> unwanted(const policy::Plan& plan);
+  void restore(const std::vector<policy::Original>& originals);
+  // True: it needs no entry any more.
+  bool give_back(const policy::Original& entry);
+  void given_back(const policy::Original& entry, const RestoreReport& report);
 
   const cgroup::Tree& tree_;
   exporters::SelfMetrics& metrics_;
   bool systemd_running_;
   policy::NodeFacts facts_ = read_node_facts();  // of the start
-  Wrote wrote_;
+  PolicyListener listener_;
+  const Clock* clock_ = nullptr;
+  std::vector<std::string> protected_;
+  std::optional<WriteBudget> budget_;
+  std::optional<OriginalJournal> journal_;
+  std::unique_ptr<ShrinkQueue> shrinks_;
+  std::unique_ptr<UnitWriter> units_;
+  std::unique_ptr<WriterWatch> writers_;
+  std::string writers_fault_ = "it was not asked for";
   DriftWatch drift_;
-  std::map<std::pair<std::string, std::string>, std::string> said_;
+  std::map<policy::KnobKey, policy::Write> shrinking_;  // what was asked of shrinks_
+  std::map<policy::KnobKey, Usec> stuck_;               // not to be shrunk again before
+  std::string journal_fault_;                           // said; empty: it works
+  std::map<Said, std::string> said_;
 };
 
 }  // namespace cgwarden::agent

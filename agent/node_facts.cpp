@@ -1,14 +1,18 @@
 #include "agent/node_facts.h"
 
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cgroup/mount.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -30,6 +34,19 @@ std::optional<bool> some_device_has_bfq() {
   return false;
 }
 
+// By /sys/class/block for the kernel's names, which have ! for /.
+std::optional<std::string> number_of_device(const std::string& name) {
+  if (name.starts_with("/dev/")) {
+    struct stat status{};
+    if (::stat(name.c_str(), &status) != 0 || !S_ISBLK(status.st_mode)) return std::nullopt;
+    return std::to_string(major(status.st_rdev)) + ":" + std::to_string(minor(status.st_rdev));
+  }
+  if (name.find('/') != std::string::npos || name.starts_with('.')) return std::nullopt;
+  const auto text = read_file("/sys/class/block/" + name + "/dev", kFactBytes);
+  if (!text) return std::nullopt;
+  return std::string(trim(*text));
+}
+
 }  // namespace
 
 policy::NodeFacts read_node_facts() {
@@ -45,7 +62,12 @@ policy::NodeFacts read_node_facts() {
   if (const auto text = read_file("/proc/sys/kernel/pid_max", kFactBytes)) {
     facts.pids_max = parse_integer<std::uint64_t>(trim(*text));
   }
+  facts.device_number = number_of_device;
   facts.bfq = some_device_has_bfq();
+  if (const auto mounts = cgroup::detect_mounts(); mounts && !mounts->cgroup2_mount_point.empty()) {
+    facts.recursive_protection = std::ranges::find(mounts->mount_options, "memory_recursiveprot") !=
+                                 mounts->mount_options.end();
+  }
   return facts;
 }
 

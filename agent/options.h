@@ -36,6 +36,7 @@ struct Options {
   policy::Discovery discovery;
   cgroup::FileGroups export_groups;
   policy::RecorderConfig recorder;
+  policy::Enforcement enforcement;
 };
 
 [[nodiscard]] inline std::string store_path(const Options& options) {

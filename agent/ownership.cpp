@@ -2,6 +2,12 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "base/file.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "policy/match.h"
 
@@ -28,38 +34,95 @@ bool may_match_our_own(std::string_view glob) {
   return components.size() > 2 && may_be_scope(components[1]);
 }
 
+constexpr std::array<std::string_view, 6> kUnitSuffixes{".service", ".scope", ".slice",
+                                                        ".socket",  ".mount", ".swap"};
+
+bool is_unit(std::string_view name) {
+  return std::ranges::any_of(kUnitSuffixes,
+                             [&](std::string_view suffix) { return name.ends_with(suffix); });
+}
+
+// What is below such a unit is delegated, as slices alone have units inside.
+bool holds_processes(std::string_view name) { return is_unit(name) && !name.ends_with(".slice"); }
+
+// May something that this glob matches be the cgroup of a unit? Rather no warning than a wrong one.
+bool may_match_unit(std::string_view glob) {
+  const auto components = split(glob.substr(1), '/');
+  const auto above = std::span(components).first(components.size() - 1);
+  if (std::ranges::any_of(above, holds_processes)) return false;
+  const std::string_view last = components.back();
+  if (last == "**") return true;
+  const std::size_t wildcard = last.find_last_of("*?]");
+  if (wildcard == std::string_view::npos) return is_unit(last);
+  const std::string_view tail = last.substr(wildcard + 1);
+  return std::ranges::any_of(kUnitSuffixes, [&](std::string_view suffix) {
+    return suffix.ends_with(tail) || tail.ends_with(suffix);
+  });
+}
+
+// /cgwarden.slice/NAME.scope/...
+bool is_our_own(std::string_view path) {
+  static constexpr std::string_view kSlice = "/cgwarden.slice/";
+  static constexpr std::string_view kScope = ".scope/";
+  if (!path.starts_with(kSlice)) return false;
+  const std::size_t component_end = path.find('/', kSlice.size());
+  return component_end != std::string_view::npos &&
+         path.substr(0, component_end + 1).ends_with(kScope);
+}
+
 }  // namespace
 
 bool systemd_is_running() { return ::sd_booted() > 0; }
 
-std::optional<std::string> may_not_write(std::string_view cgroup_path, bool systemd_running) {
-  if (cgroup_path == "/") return "the root cgroup has no limits";
-  if (!systemd_running) return std::nullopt;
-  static constexpr std::string_view kSlice = "/cgwarden.slice/";
-  static constexpr std::string_view kScope = ".scope/";
-  if (cgroup_path.starts_with(kSlice)) {
-    const std::size_t component_end = cgroup_path.find('/', kSlice.size());
-    if (component_end != std::string_view::npos &&
-        cgroup_path.substr(0, component_end + 1).ends_with(kScope)) {
-      return std::nullopt;
-    }
+policy::Access owner_of(std::string_view cgroup_path, bool systemd_running,
+                        const std::vector<std::string>& is_protected) {
+  if (cgroup_path == "/") return {.refusal = "the root cgroup has no limits"};
+  for (const std::string& glob : is_protected) {
+    if (!policy::glob_matches(glob, cgroup_path)) continue;
+    return {.refusal = "it is protected (" + glob + "): a limit there may lock everybody out"};
   }
-  return "systemd owns it and would undo the write at its next daemon-reload";
+  if (!systemd_running || is_our_own(cgroup_path)) return {};
+  const auto components = split(cgroup_path.substr(1), '/');
+  for (const std::string_view above : std::span(components).first(components.size() - 1)) {
+    if (!holds_processes(above)) continue;
+    return {.refusal = "it is below " + std::string(above) +
+                       ", whose manager alone writes there; owner: adopt writes it all the same",
+            .adoptable = true,
+            .rule = "L31"};
+  }
+  if (is_unit(components.back())) return {.through = policy::Through::systemd};
+  return {.refusal =
+              "no unit of systemd is this cgroup: another manager made it; owner: adopt "
+              "writes it all the same",
+          .adoptable = true,
+          .rule = "L31"};
+}
+
+std::vector<std::string> protected_globs(const policy::Enforcement& enforcement) {
+  std::vector<std::string> globs = enforcement.protected_cgroups;
+  globs.emplace_back("/init.scope");
+  const auto text = read_file("/proc/self/cgroup", limits::kControlFileBytes);
+  if (!text) return globs;
+  for (const std::string_view line : split(trim(*text), '\n')) {
+    // A name with the characters of a glob matches itself, and little else.
+    if (line.starts_with("0::/") && line.size() > 4) globs.emplace_back(line.substr(3));
+  }
+  return globs;
 }
 
 std::vector<policy::Diagnostic> never_enforced(const std::vector<policy::Policy>& policies) {
   std::vector<policy::Diagnostic> warnings;
   for (const auto& policy : policies) {
+    if (policy.adopt) continue;
     for (const auto& glob : policy.cgroups) {
-      if (may_match_our_own(glob)) continue;
+      if (may_match_our_own(glob) || may_match_unit(glob)) continue;
       warnings.push_back(
           {policy::Severity::warning, policy.position,
            "policy " + policy.name + ": where systemd runs, nothing that " + glob +
-               " matches is written: systemd owns it and would undo the write at its next "
-               "daemon-reload",
+               " matches is written: it is no unit of systemd, and another manager's",
            "",
-           "match /cgwarden.slice/*.scope/payload, or set the unit's own property with systemctl "
-           "set-property",
+           "match a unit or /cgwarden.slice/*.scope/payload, or say owner: adopt if no other "
+           "manager writes there",
            "L31"});
     }
   }

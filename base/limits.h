@@ -244,6 +244,23 @@ inline constexpr std::uint64_t kStoredEventSeconds = 14U * 24U * 3600U;
 // Events between two looks of the store; a policy for 10,000 cgroups that is new makes so many
 // writes, and what does not fit is counted.
 inline constexpr std::size_t kPendingEvents = 2000;
+// The journal of what control files had before policies were written (agent/original_journal.h):
+// some 300 bytes each, for ten knobs of 10,000 cgroups.
+inline constexpr std::size_t kOriginals = 100000;
+inline constexpr std::size_t kOriginalsBytes = 64U * 1024U * 1024U;
+// Writes of policies into one cgroup in a minute: three times all knobs of one, while a manager
+// that puts its own value back every second is given way to. Each write of cpu.max refills its
+// quota.
+inline constexpr std::uint64_t kCgroupWritesPerMinute = 60;
+// And into all cgroups: a new policy for 10,000 of them is in force within a minute.
+inline constexpr std::uint64_t kNodeWritesPerMinute = 20000;
+// Cgroups whose memory is being shrunk or waits for it, one after the other: a policy that lowers
+// more of them at once goes on with the rest at later ticks.
+inline constexpr std::size_t kShrinksWaiting = 256;
+// Control files whose last writer is remembered (agent/writer_watch.h), some 200 bytes each.
+inline constexpr std::size_t kWritersKept = 4096;
+// Units whose properties wait for systemd's answer: it takes some milliseconds for each.
+inline constexpr std::size_t kUnitsAsked = 256;
 // PSI triggers of all policies: the kernel looks at each several times per window, and ending one
 // takes it some 10 ms.
 inline constexpr std::size_t kPressureTriggers = 128;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -61,10 +62,25 @@ Status write_blindly(const Tree& tree, std::string_view path, const std::string&
   return write_once({tree, path, cgroup.get(), file}, value);
 }
 
+// A command for each device.
+Result<WriteReport> write_lines(const Tree& tree, std::string_view path, const std::string& file,
+                                std::string_view lines) {
+  std::optional<WriteReport> all;
+  for (const std::string_view line : split(lines, '\n')) {
+    CGW_ASSIGN(const WriteReport one, write_control_file(tree, path, file, line));
+    if (!all) all.emplace().before = one.before;
+    all->after = one.after;
+    if (one.outcome == WriteOutcome::unchanged || all->outcome == WriteOutcome::adjusted) continue;
+    all->outcome = one.outcome;
+  }
+  return *std::move(all);
+}
+
 }  // namespace
 
 Result<WriteReport> write_control_file(const Tree& tree, std::string_view path,
                                        const std::string& file, std::string_view value) {
+  if (value.find('\n') != std::string_view::npos) return write_lines(tree, path, file, value);
   CGW_TRY(check_file_name(file));
   // One directory fd for all steps: they cannot hit two cgroups of the same name.
   CGW_ASSIGN(const UniqueFd cgroup, tree.open_cgroup(path));

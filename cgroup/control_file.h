@@ -23,7 +23,8 @@ struct WriteReport {
 };
 
 // Reads `file` of cgroup `path`, compares with `value` (for cpu.max after filling in the default
-// period), writes only when they differ, and reads back. Rewriting an unchanged cpu.max refills its
+// period; of several lines each is written for itself), writes only when they differ, and reads
+// back. Rewriting an unchanged cpu.max refills its
 // quota, so a blind write gives CPU away (kernel/sched/core.c tg_set_cfs_bandwidth). Errors:
 // vanished; not_supported with "controller X is not available under P" when the file is missing
 // because the controller is off; invalid with the kernel's rule that was broken where it is known.

@@ -7,12 +7,13 @@
 
 #include "base/text.h"
 #include "cgroup/format.h"
+#include "cgroup/grouped_format.h"
 #include "cgroup/quote.h"
 
 namespace cgwarden::cgroup {
 namespace {
 
-enum class Kind { number, limit, bytes, flag, cpu_max, io_max, io_weight, line };
+enum class Kind { number, limit, bytes, flag, cpu_max, io_max, io_weight, io_latency, ids, line };
 
 struct KindOfFile {
   std::string_view file;
@@ -29,6 +30,8 @@ constexpr std::array kKinds{
     KindOfFile{"pids.max", Kind::limit},         KindOfFile{"cgroup.freeze", Kind::flag},
     KindOfFile{"cgroup.max.depth", Kind::limit}, KindOfFile{"cgroup.max.descendants", Kind::limit},
     KindOfFile{"io.max", Kind::io_max},          KindOfFile{"io.weight", Kind::io_weight},
+    KindOfFile{"io.latency", Kind::io_latency},  KindOfFile{"cpuset.cpus", Kind::ids},
+    KindOfFile{"cpuset.mems", Kind::ids},
 };
 
 Kind kind_of(std::string_view file) {
@@ -145,6 +148,19 @@ std::string shown_io_weight(const IoWeight& weights, std::string_view device) {
   return std::string(device) + " default";
 }
 
+// "8:0 target=10000", of which the kernel prints no line for a target of 0.
+Result<IoLatency> parse_wanted_io_latency(std::string_view wanted) {
+  CGW_ASSIGN(const std::vector<IoLatency> devices, parse_io_latency(as_line(wanted)));
+  if (devices.size() != 1) {
+    return fail(malformed("io.latency", quote(wanted) + " does not name one device"));
+  }
+  return devices.front();
+}
+
+std::string show(const IoLatency& latency) {
+  return show_device(latency) + " target=" + std::to_string(latency.target_usec.value_or(0));
+}
+
 Error as_invalid(Error error, const std::string& file) {
   if (error.kind != ErrorKind::malformed) return error;
   return Error::invalid("write", file, std::move(error.detail));
@@ -174,6 +190,8 @@ Result<std::string> canonical(Kind kind, const std::string& file, std::string_vi
       break;
   }
   const std::string_view text = trim(line);
+  // Of a cpuset: no list of its own, but that of its parent.
+  if (text.empty() && kind == Kind::ids) return std::string();
   if (text.empty() || text.find('\n') != std::string_view::npos) {
     return fail(malformed(file, quote(text) + " is not one line"));
   }
@@ -196,6 +214,10 @@ Result<ControlValue> resolve(const std::string& file, std::string_view wanted,
     }
     case Kind::io_weight:
       return same(canonical_io_weight(wanted));
+    case Kind::io_latency: {
+      CGW_ASSIGN(const IoLatency latency, parse_wanted_io_latency(wanted));
+      return same(show(latency));
+    }
     default:
       return same(canonical(kind, file, as_line(wanted)));
   }
@@ -233,6 +255,15 @@ Result<std::string> shown_value(const std::string& file, std::string_view wanted
       CGW_ASSIGN(const std::string asked, canonical_io_weight(wanted));
       CGW_ASSIGN(const IoWeight weights, parse_io_weight(current));
       return shown_io_weight(weights, std::string_view(asked).substr(0, asked.find(' ')));
+    }
+    case Kind::io_latency: {
+      CGW_ASSIGN(IoLatency asked, parse_wanted_io_latency(wanted));
+      CGW_ASSIGN(const std::vector<IoLatency> devices, parse_io_latency(current));
+      asked.target_usec = 0;
+      for (const IoLatency& device : devices) {
+        if (device.major == asked.major && device.minor == asked.minor) asked = device;
+      }
+      return show(asked);
     }
     case Kind::line:
       return std::string(trim(current));

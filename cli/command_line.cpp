@@ -16,6 +16,7 @@
 #include "cli/completion.h"
 #include "cli/exit_code.h"
 #include "cli/policy_check_options.h"
+#include "cli/policy_options.h"
 #include "cli/recording_options.h"
 #include "cli/simulation_options.h"
 #include "cli/terminal.h"
@@ -48,6 +49,8 @@ struct Values {
   std::string name;
   std::vector<std::string> paths;
   PolicyCheckOptions policy_check;
+  RevertOptions revert;
+  ExplainOptions explain;
   std::string shell;
   std::string bus = "auto";
   AgentFlags agent;
@@ -410,27 +413,30 @@ void add_simulations(CLI::App& policy, Values& values) {
 }
 
 void add_policy_commands(CLI::App& app, Values& values) {
-  CLI::App* policy =
-      app.add_subcommand("policy", "Check, plan, apply and simulate policies without an agent");
+  CLI::App* policy = app.add_subcommand(
+      "policy", "Check, plan, apply, explain and simulate policies without an agent");
   policy->require_subcommand(1);
   policy->footer("Example:\n  cgwarden policy plan policies.d");
   auto* check = add_command(*policy, values, "check", kPolicyCheckHelp, kPolicyCheckExample,
                             [&values] { return policy_check(values.common, values.policy_check); });
   add_policy_check_options(*check, values.policy_check);
   add_json(*check, values);
-  auto* plan = add_command(
-      *policy, values, "plan", "Show the writes that policies would make now; writes nothing",
-      "cgwarden policy plan --detailed-exitcode policies.d",
-      [&values] { return policy_plan(values.common, values.paths, values.detailed_exit_code); });
+  auto* plan = add_command(*policy, values, "plan", kPolicyPlanHelp, kPolicyPlanExample,
+                           [&values] { return policy_plan(values.common, values.paths); });
   add_paths(*plan, values);
-  plan->add_flag(
-      "--detailed-exitcode", values.detailed_exit_code,
-      "Exit status 0: nothing to write, 1: failed or wrong usage, 2: writes are pending");
+  add_plan_options(*plan, values.detailed_exit_code);
   add_json(*plan, values);
-  add_paths(*add_command(*policy, values, "apply", "Make the writes of policies once",
-                         "cgwarden policy apply policies.d/web.yaml",
+  add_paths(*add_command(*policy, values, "apply", kPolicyApplyHelp, kPolicyApplyExample,
                          [&values] { return policy_apply(values.common, values.paths); }),
             values);
+  add_revert_options(
+      *add_command(*policy, values, "revert", kPolicyRevertHelp, kPolicyRevertExample,
+                   [&values] { return policy_revert(values.common, values.revert); }),
+      values.revert);
+  auto* explain = add_command(*policy, values, "explain", kPolicyExplainHelp, kPolicyExplainExample,
+                              [&values] { return policy_explain(values.common, values.explain); });
+  add_explain_options(*explain, values.explain);
+  add_json(*explain, values);
   add_simulations(*policy, values);
 }
 
@@ -482,7 +488,7 @@ int run_command_line(int argc, const char* const* argv) {
   try {
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
-    return wrong_usage(app, error, has_detailed_exit_code(argc, argv));
+    return wrong_usage(app, error, asks_for_plan(argc, argv));
   }
   return values.chosen();
 }

@@ -203,9 +203,21 @@ struct PolicyCheckOptions {
   bool schema = false;
 };
 int policy_check(const Common& common, const PolicyCheckOptions& options);
-int policy_plan(const Common& common, const std::vector<std::string>& paths,
-                bool detailed_exit_code);
+int policy_plan(const Common& common, const std::vector<std::string>& paths);
 int policy_apply(const Common& common, const std::vector<std::string>& paths);
+
+struct RevertOptions {
+  std::vector<std::string> policies;  // names
+  bool all = false;
+  bool dry_run = false;
+};
+int policy_revert(const Common& common, const RevertOptions& options);
+
+struct ExplainOptions {
+  std::string cgroup;  // a path, or a running workload's name
+  std::string policy_dir = "/etc/cgwarden/policies.d";
+};
+int policy_explain(const Common& common, const ExplainOptions& options);
 
 struct SimulateOptions {
   std::string name;     // as of history

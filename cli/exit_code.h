@@ -11,7 +11,7 @@ inline constexpr int kVerdictUnknown = 4;
 // A run in the foreground that could not start its command, as env(1), docker and podman say it;
 // 126 and 127 are the command's file.
 inline constexpr int kForegroundFailed = 125;
-// `policy plan --detailed-exitcode` only, as the field's planners do; wrong usage is then kRuntime.
+// `policy plan` only; its wrong usage is kRuntime.
 inline constexpr int kChangesPending = 2;
 
 }  // namespace cgwarden::cli

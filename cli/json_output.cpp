@@ -53,14 +53,19 @@ Json to_object(const cgroup::Sample& sample) {
 }
 
 Json to_object(const policy::Write& write) {
-  return {{"cgroup", write.cgroup},
-          {"file", write.file},
-          {"old", write.old_value},
-          {"new", write.new_value},
-          {"policy", write.policy},
-          {"at", write.position.text()},
-          {"mode", write.mode == policy::Mode::enforce ? "enforce" : "plan"},
-          {"losers", write.losers}};
+  Json object{{"cgroup", write.cgroup},
+              {"file", write.file},
+              {"old", write.old_value},
+              {"new", write.new_value},
+              {"policy", write.policy},
+              {"at", write.position.text()},
+              {"mode", write.mode == policy::Mode::enforce ? "enforce" : "plan"},
+              {"losers", write.losers}};
+  if (write.through == policy::Through::systemd) object["through"] = "systemd";
+  if (write.effective) {
+    object["effective"] = {{"value", write.effective->value}, {"by", write.effective->by}};
+  }
+  return object;
 }
 
 // The document that diagnosis keeps in the store, as it is.

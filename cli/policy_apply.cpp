@@ -1,6 +1,14 @@
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "agent/kernel_log.h"
+#include "agent/memory_shrink.h"
+#include "agent/original_journal.h"
+#include "agent/unit_writer.h"
 #include "agent/workload_view.h"
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cgroup/control_file.h"
 #include "cli/commands.h"
@@ -12,6 +20,9 @@
 namespace cgwarden::cli {
 namespace {
 
+// Somebody waits at a terminal.
+constexpr Usec kApplyPatience{30'000'000};
+
 struct Tally {
   std::size_t written = 0;
   std::size_t failed = 0;
@@ -21,6 +32,40 @@ struct Tally {
 bool same_cgroup(const cgroup::Tree& tree, const policy::Write& write) {
   const auto id = tree.id_of(write.cgroup);
   return id && *id == write.id;
+}
+
+Result<cgroup::WriteReport> lower_memory(const cgroup::Tree& tree, const policy::Write& write) {
+  const bool ours = write.through == policy::Through::cgroupfs;
+  CGW_ASSIGN(const auto shrunk,
+             agent::shrink_memory(tree, {write.cgroup, write.id, write.file, write.new_value, ours},
+                                  kApplyPatience));
+  if (!shrunk.reached) {
+    return fail(Error{ErrorKind::busy, 0, "lower", write.cgroup + "/" + write.file,
+                      human_bytes(shrunk.usage_after) +
+                          " are in use and could not be reclaimed; nothing was killed: allowOom: "
+                          "true in the policy lets the kernel kill"});
+  }
+  cgroup::WriteReport report;
+  if (ours) {
+    report.before = shrunk.before;
+    report.after = shrunk.after;
+    report.outcome = cgroup::WriteOutcome::written;
+  }
+  return report;
+}
+
+Result<cgroup::WriteReport> carry_out(const cgroup::Tree& tree, const policy::Write& write) {
+  if (write.file == "memory.max" && !write.allow_oom && write.new_value != "max") {
+    CGW_ASSIGN(auto lowered, lower_memory(tree, write));
+    if (write.through == policy::Through::cgroupfs) return lowered;
+  }
+  if (write.through == policy::Through::cgroupfs) {
+    return cgroup::write_control_file(tree, write.cgroup, write.file, write.new_value);
+  }
+  CGW_TRY(agent::set_unit_properties({write}));
+  CGW_ASSIGN(const std::string after, tree.read(write.cgroup, write.file));
+  return cgroup::WriteReport{cgroup::WriteOutcome::written, write.old_value,
+                             std::string(trim(after))};
 }
 
 void apply(const cgroup::Tree& tree, const policy::Write& write, Tally& tally) {
@@ -34,7 +79,7 @@ void apply(const cgroup::Tree& tree, const policy::Write& write, Tally& tally) {
     print(fmt::format("gone       {}\n", knob));
     return;
   }
-  const auto report = cgroup::write_control_file(tree, write.cgroup, write.file, write.new_value);
+  const auto report = carry_out(tree, write);
   if (!report) {
     if (report.error().kind == ErrorKind::vanished) {
       print(fmt::format("gone       {}\n", knob));
@@ -60,6 +105,20 @@ void apply(const cgroup::Tree& tree, const policy::Write& write, Tally& tally) {
   }
 }
 
+// What `policy revert` gives back.
+Status note_originals(const Common& common, const policy::Plan& plan) {
+  CGW_TRY(make_directories(common.where.state_dir, 0750));
+  CGW_ASSIGN(auto journal, agent::OriginalJournal::open(common.where.state_dir, agent::boot_id()));
+  std::vector<policy::Original> entries;
+  const Usec now = SystemClock().now().wall;
+  for (const policy::Write& write : plan.writes) {
+    if (write.mode == policy::Mode::plan) continue;
+    entries.push_back(
+        after_write(journal.find({write.id, write.file}), write, policy::Keeper::apply, now));
+  }
+  return journal.note(entries);
+}
+
 }  // namespace
 
 int policy_apply(const Common& common, const std::vector<std::string>& paths) {
@@ -67,14 +126,17 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   if (!loaded) return failed(loaded.error());
   const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const policy::Plan plan = plan_now(*tree, *loaded);
-  print(policy::render(plan.warnings));
-  for (const auto& skip : plan.skips) {
+  const auto plan = plan_now(*tree, *loaded);
+  if (!plan) return failed(plan.error());
+  print(policy::render(plan->warnings));
+  for (const auto& skip : plan->skips) {
     print(fmt::format("skipped    {} {}: {}\n", printable(skip.cgroup), skip.file, skip.reason));
   }
+  // Before the first write: one that cannot be given back is not made.
+  if (const Status noted = note_originals(common, *plan); !noted) return failed(noted.error());
   Tally tally;
-  for (const auto& write : plan.writes) apply(*tree, write, tally);
-  print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan.skips.size(),
+  for (const auto& write : plan->writes) apply(*tree, write, tally);
+  print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan->skips.size(),
                     tally.failed));
   return tally.failed == 0 ? kOk : kRuntime;
 }

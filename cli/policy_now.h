@@ -1,13 +1,25 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
 
 namespace cgwarden::cli {
 
-// What these policies would write into this hierarchy now, with the warnings of their files.
-// Cgroups that systemd owns are skipped, with the reason.
-[[nodiscard]] policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded);
+// The globs of cgroups that no policy limits here (agent/ownership.h).
+[[nodiscard]] Result<std::vector<std::string>> protected_here();
+
+// All cgroups with all that policies set: somebody who asks once can pay for that.
+[[nodiscard]] cgroup::Snapshot read_node(const cgroup::Tree& tree);
+
+// What these policies would write into this hierarchy now, with effective values and the warnings
+// of their files. Cgroups that are another manager's, or protected, are skipped with the reason.
+[[nodiscard]] Result<policy::Plan> plan_now(const cgroup::Tree& tree,
+                                            const policy::LoadedPolicies& loaded);
 
 }  // namespace cgwarden::cli

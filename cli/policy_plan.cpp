@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
+#include <system_error>
 
+#include "agent/agent_config_file.h"
 #include "agent/node_facts.h"
 #include "agent/ownership.h"
 #include "agent/workload_view.h"
@@ -17,21 +20,33 @@
 
 namespace cgwarden::cli {
 
-policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded) {
-  const bool systemd_running = agent::systemd_is_running();
-  const policy::NodeFacts facts = agent::read_node_facts();
-  // What policies set: somebody who asks once can pay for all of it.
+// As the agent's own configuration has it, where there is one.
+Result<std::vector<std::string>> protected_here() {
+  agent::Options options;
+  std::error_code error;
+  if (std::filesystem::exists(agent::kConfigFile, error)) {
+    CGW_TRY(agent::read_config_file(agent::kConfigFile, options));
+  }
+  return agent::protected_globs(options.enforcement);
+}
+
+cgroup::Snapshot read_node(const cgroup::Tree& tree) {
   using cgroup::FileGroup;
   constexpr cgroup::FileGroups kKnobs{FileGroup::cgroup, FileGroup::cpuset, FileGroup::memory,
                                       FileGroup::io, FileGroup::hugetlb};
-  const cgroup::Snapshot snapshot =
-      tree.read_snapshot(SystemClock().now(), {}, limits::kCgroupsWatched, kKnobs);
+  return tree.read_snapshot(SystemClock().now(), {}, limits::kCgroupsWatched, kKnobs);
+}
+
+Result<policy::Plan> plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded) {
+  const bool systemd_running = agent::systemd_is_running();
+  CGW_ASSIGN(const auto is_protected, protected_here());
+  const policy::NodeFacts facts = agent::read_node_facts();
+  const cgroup::Snapshot snapshot = read_node(tree);
   policy::Plan plan = policy::plan(
       snapshot, loaded.policies,
-      [systemd_running](std::string_view path) {
-        return agent::may_not_write(path, systemd_running);
-      },
+      [&](std::string_view path) { return agent::owner_of(path, systemd_running, is_protected); },
       facts);
+  policy::add_effective(plan, snapshot, loaded.policies, facts);
   std::ranges::move(policy::lint_node(snapshot, loaded.policies, facts),
                     std::back_inserter(plan.warnings));
   plan.warnings.insert(plan.warnings.begin(), loaded.warnings.begin(), loaded.warnings.end());
@@ -41,19 +56,19 @@ policy::Plan plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& lo
   return plan;
 }
 
-int policy_plan(const Common& common, const std::vector<std::string>& paths,
-                bool detailed_exit_code) {
+int policy_plan(const Common& common, const std::vector<std::string>& paths) {
   // Files first: what is wrong in them can be told on any machine.
   const auto loaded = load_policy_files(paths);
   if (!loaded) return failed(loaded.error());
   const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const policy::Plan plan = plan_now(*tree, *loaded);
-  print(common.json ? plan_json(plan) : policy::render(plan));
+  const auto plan = plan_now(*tree, *loaded);
+  if (!plan) return failed(plan.error());
+  print(common.json ? plan_json(*plan) : policy::render(*plan));
   // Policies with `mode: plan` are never written, so they do not wait for anything.
   const bool pending = std::ranges::any_of(
-      plan.writes, [](const policy::Write& write) { return write.mode == policy::Mode::enforce; });
-  return detailed_exit_code && pending ? kChangesPending : kOk;
+      plan->writes, [](const policy::Write& write) { return write.mode == policy::Mode::enforce; });
+  return pending ? kChangesPending : kOk;
 }
 
 }  // namespace cgwarden::cli

@@ -22,12 +22,15 @@ std::string help_of(const CLI::App& app) {
 
 }  // namespace
 
-bool has_detailed_exit_code(int argc, const char* const* argv) {
-  return std::any_of(argv, argv + argc,
-                     [](const char* word) { return std::string(word) == "--detailed-exitcode"; });
+bool asks_for_plan(int argc, const char* const* argv) {
+  // Options may stand before each of the two words.
+  const auto* const policy = std::find_if(
+      argv, argv + argc, [](const char* word) { return std::string(word) == "policy"; });
+  return std::any_of(policy, argv + argc,
+                     [](const char* word) { return std::string(word) == "plan"; });
 }
 
-int wrong_usage(const CLI::App& app, const CLI::ParseError& error, bool detailed_exit_code) {
+int wrong_usage(const CLI::App& app, const CLI::ParseError& error, bool two_is_taken) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
     return app.exit(error);  // --help and its like: prints on stdout
   }
@@ -37,7 +40,7 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error, bool detailed
   const auto rest = app.remaining(true);
   if (!rest.empty()) message = "there is no command or option '" + printable(rest.front()) + "'";
   complain("cannot understand the command line: " + message + "; see " + help_of(app));
-  return detailed_exit_code ? kRuntime : kUsage;
+  return two_is_taken ? kRuntime : kUsage;
 }
 
 }  // namespace cgwarden::cli

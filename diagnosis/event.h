@@ -20,7 +20,8 @@ enum class EventKind : std::uint8_t {
   pressure,       // a PSI trigger that a policy asked for fired
   frozen,         // all processes of a cgroup stand still (cgroup.freeze)
   thawed,
-  policy_write,  // a limit differed from its policy and was written
+  policy_write,  // a limit differed from its policy and was written, or got back what it had
+  policy_drift,  // somebody else changed a limit of a policy
   death,         // a workload or a unit of systemd ended; `verdict` says how
   agent_started,
   agent_stopped,

@@ -54,10 +54,14 @@ constexpr std::array kOfItself{
            "hold."},
     Metric{"cgwarden_agent_policy_writes_total", counter, "",
            "Writes to control files of the kernel, by result."},
-    Metric{"cgwarden_agent_policy_pending_writes", gauge, "",
-           "Control files that are not as the policies want them after the last tick, by state: "
-           "planned (only a policy of mode plan wants it), failed (the kernel refused it), skipped "
-           "(not written for a reason that the log tells: systemd's cgroup, no controller)."},
+    Metric{
+        "cgwarden_agent_policy_pending_writes", gauge, "",
+        "Control files that are not as the policies want them after the last tick, by state: "
+        "planned (only a policy of mode plan wants it), failed (the kernel refused it, or a policy "
+        "only reports drift), skipped (not written for a reason that the log tells: another "
+        "manager's cgroup, no controller), deferred (on its way: memory is reclaimed first, "
+        "systemd "
+        "is asked, or the limit of writes in a minute is reached)."},
     Metric{"cgwarden_agent_policy_drift_found_total", counter, "",
            "Control files that had the value of their policy and were changed by somebody else."},
     Metric{"cgwarden_agent_policy_drift_repaired_total", counter, "",

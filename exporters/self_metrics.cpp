@@ -217,6 +217,7 @@ struct SelfMetrics::Impl {
   Gauge& writes_planned = pending.Add({{"state", "planned"}});
   Gauge& writes_refused = pending.Add({{"state", "failed"}});
   Gauge& writes_skipped = pending.Add({{"state", "skipped"}});
+  Gauge& writes_deferred = pending.Add({{"state", "deferred"}});
   Counter& drift_found = counters(registry, "cgwarden_agent_policy_drift_found_total").Add({});
   Counter& drift_repaired =
       counters(registry, "cgwarden_agent_policy_drift_repaired_total").Add({});
@@ -309,10 +310,12 @@ void SelfMetrics::policy_write(bool success) {
   (success ? impl_->writes_succeeded : impl_->writes_failed).Increment();
 }
 
-void SelfMetrics::policy_pending(std::size_t planned, std::size_t failed, std::size_t skipped) {
+void SelfMetrics::policy_pending(std::size_t planned, std::size_t failed, std::size_t skipped,
+                                 std::size_t deferred) {
   impl_->writes_planned.Set(static_cast<double>(planned));
   impl_->writes_refused.Set(static_cast<double>(failed));
   impl_->writes_skipped.Set(static_cast<double>(skipped));
+  impl_->writes_deferred.Set(static_cast<double>(deferred));
 }
 
 void SelfMetrics::policy_drift(bool found, bool repaired) {

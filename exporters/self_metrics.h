@@ -21,10 +21,10 @@ inline constexpr std::array<std::string_view, 8> kCollectors{
     "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "bpf"};
 
 // What event_source() takes: the rows of the agent's table of them, in its order.
-inline constexpr std::array<std::string_view, 15> kEventSourceNames{
+inline constexpr std::array<std::string_view, 16> kEventSourceNames{
     "tree",    "emptied",      "oom_marks", "memory_events", "kernel_log", "kernel_log_kept",
     "signals", "process_ends", "shims",     "units",         "oomd",       "pressure",
-    "files",   "bus",          "journal"};
+    "writers", "files",        "bus",       "journal"};
 
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
@@ -50,7 +50,8 @@ class SelfMetrics {
   void policy_write(bool success);
   // Of one tick: the writes that only policies of mode plan want, those that failed, and those that
   // are left out for a reason.
-  void policy_pending(std::size_t planned, std::size_t failed, std::size_t skipped);
+  void policy_pending(std::size_t planned, std::size_t failed, std::size_t skipped,
+                      std::size_t deferred);
   // One write of a policy; both false: it repairs nothing.
   void policy_drift(bool found, bool repaired);
   void store_error();

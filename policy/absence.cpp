@@ -97,7 +97,7 @@ Absence explain_absence(const Knob& knob, const Sample& sample, const cgroup::Sn
   if (!knob.group.empty()) {
     return {
         fmt::format("its current value is not known: the kernel offers no {}, or the agent does "
-                    "not read it (export.groups: [{}])",
+                    "not read it: restart it (or export.groups: [{}])",
                     knob.file, knob.group)};
   }
   return {fmt::format("the kernel offers no {} here", knob.file)};

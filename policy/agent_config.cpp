@@ -252,6 +252,29 @@ void read_recorder(MapReader& document, AgentConfig& config, Findings& findings)
   map.refuse_unknown();
 }
 
+void read_enforcement(MapReader& document, AgentConfig& config, Findings& findings) {
+  static constexpr const char* kExample =
+      "enforcement: {protected: [/system.slice/ssh.service], cgroupWritesPerMinute: 60}";
+  const Node* node = document.find("enforcement");
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) {
+    return report_kind(*node, "enforcement", "a map", kExample, findings);
+  }
+  MapReader map(*node, "enforcement.", findings);
+  Enforcement& enforcement = config.enforcement;
+  if (map.find("protected") != nullptr) {
+    enforcement.protected_cgroups.clear();
+    read_globs(map, "protected", enforcement.protected_cgroups, findings);
+  }
+  enforcement.cgroup_writes_per_minute =
+      read_number(map, "cgroupWritesPerMinute", 1, limits::kNodeWritesPerMinute, findings)
+          .value_or(enforcement.cgroup_writes_per_minute);
+  enforcement.node_writes_per_minute =
+      read_number(map, "nodeWritesPerMinute", 1, limits::kNodeWritesPerMinute, findings)
+          .value_or(enforcement.node_writes_per_minute);
+  map.refuse_unknown();
+}
+
 void read_web(MapReader& document, AgentConfig& config, Findings& findings) {
   static constexpr const char* kExample = "web: {config: /etc/cgwarden/web.yml, page: true}";
   const Node* node = document.find("web");
@@ -288,6 +311,7 @@ AgentConfig read_agent(const Node& node, Findings& findings) {
   read_discovery(document, config, findings);
   read_export(document, config, findings);
   read_recorder(document, config, findings);
+  read_enforcement(document, config, findings);
   read_web(document, config, findings);
   document.refuse_unknown();
   return config;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -57,6 +58,16 @@ struct RecorderConfig {
              1024};  // of one minute in the runtime directory, at most; 1 MiB or more
 };
 
+// How policies are brought into force.
+struct Enforcement {
+  // Globs of cgroups that no policy limits: a mistake there locks everybody out. Beside them always
+  // /init.scope and the agent's own.
+  std::vector<std::string> protected_cgroups{
+      "/system.slice/ssh.service", "/system.slice/sshd.service", "/system.slice/sshd@*.service"};
+  std::uint64_t cgroup_writes_per_minute = limits::kCgroupWritesPerMinute;
+  std::uint64_t node_writes_per_minute = limits::kNodeWritesPerMinute;
+};
+
 // The one `kind: Agent` document of /etc/cgwarden/agent.yaml. What is absent keeps its default.
 struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
@@ -65,6 +76,7 @@ struct AgentConfig {
   Discovery discovery;
   cgroup::FileGroups export_groups;  // read and shown beside what always is
   RecorderConfig recorder;
+  Enforcement enforcement;
   std::string web_config;  // path of a web configuration file; empty: none
   bool web_page = true;    // the page for people at /
 };

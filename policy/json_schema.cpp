@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <utility>
+
 #include "policy/resource_keys.h"
 
 namespace cgwarden::policy {
@@ -13,6 +15,20 @@ constexpr const char* kPercentPattern = R"(|[0-9]+(\.[0-9]{1,2})?% of (node|pare
 
 Schema text_or_number(const std::string& pattern) {
   return {{"type", {"string", "integer", "number"}}, {"pattern", pattern}};
+}
+
+Schema map_of_devices(Schema value) {
+  return {{"type", "object"}, {"minProperties", 1}, {"additionalProperties", std::move(value)}};
+}
+
+Schema rates() {
+  const Schema bytes = text_or_number(R"(^(max|[0-9]+|[0-9.]+(KiB|MiB|GiB|TiB))$)");
+  const Schema operations = text_or_number(R"(^(max|[0-9]+)$)");
+  return {{"type", "object"},
+          {"additionalProperties", false},
+          {"minProperties", 1},
+          {"properties",
+           {{"rbps", bytes}, {"wbps", bytes}, {"riops", operations}, {"wiops", operations}}}};
 }
 
 Schema value_schema(ValueForm form, bool takes_percentage) {
@@ -32,6 +48,14 @@ Schema value_schema(ValueForm form, bool takes_percentage) {
       return text_or_number(R"(^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$)");
     case ValueForm::pids:
       return text_or_number(R"(^(max|[0-9]+)" + percent + ")$");
+    case ValueForm::device_weight: {
+      const Schema weight = value_schema(ValueForm::weight, false);
+      return {{"anyOf", {weight, map_of_devices(weight)}}};
+    }
+    case ValueForm::device_rates:
+      return map_of_devices(rates());
+    case ValueForm::device_duration:
+      return map_of_devices(value_schema(ValueForm::duration, false));
   }
   return Schema::object();
 }
@@ -92,6 +116,9 @@ Schema policy_schema() {
   properties["match"] = std::move(match);
   properties["priority"] = {{"type", "integer"}, {"minimum", -1000000}, {"maximum", 1000000}};
   properties["mode"] = {{"enum", {"enforce", "plan"}}};
+  properties["drift"] = {{"enum", {"repair", "report"}}};
+  properties["allowOom"] = {{"type", "boolean"}};
+  properties["owner"] = {{"enum", {"respect", "adopt"}}};
   properties["templates"] = one_or_list(name_schema());
   add_resources(properties);
   properties["watch"] = watch_schema();

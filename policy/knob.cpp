@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cgroup/grouped_files.h"
+#include "policy/device_knobs.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -47,19 +48,6 @@ constexpr Knob knob(std::string_view file, std::string_view controller) {
 }
 
 using cgroup::Sample;
-
-// The kernel prints "default 100", and takes it.
-KnobValue show_io_weight(std::uint32_t weight) {
-  return {"default " + std::to_string(weight), weight};
-}
-std::optional<KnobValue> wanted_io_weight(const Resources& resources) {
-  if (!resources.io_weight) return std::nullopt;
-  return show_io_weight(*resources.io_weight);
-}
-std::optional<KnobValue> current_io_weight(const Sample& sample) {
-  if (!sample.io_weight || !sample.io_weight->default_weight) return std::nullopt;
-  return show_io_weight(*sample.io_weight->default_weight);
-}
 
 template <auto Member>
 std::optional<KnobValue> grouped_value(const Sample& sample) {
@@ -115,6 +103,8 @@ constexpr std::array kKnobs{
     grouped_knob<&Resources::memory_zswap_max, &GroupedFiles::memory_zswap_max>("memory.zswap.max",
                                                                                 "memory", "memory"),
     Knob{"io.weight", "io", wanted_io_weight, current_io_weight, "io"},
+    Knob{"io.max", "io", wanted_io_max, current_io_max, "io"},
+    Knob{"io.latency", "io", wanted_io_latency, current_io_latency, "io"},
     huge_pages<0>("hugetlb.64KB.max"),
     huge_pages<1>("hugetlb.2MB.max"),
     huge_pages<2>("hugetlb.32MB.max"),

@@ -123,10 +123,13 @@ constexpr std::array kLintRules{
     LintRule{"L30", kError, kNode, "a memory or io limit on a threaded cgroup",
              "The file is not there, and enabling the controller fails with EOPNOTSUPP.",
              "Set it on the threaded domain above."},
-    LintRule{"L31", kError, kNode, "a write to a cgroup that systemd owns",
-             "The next daemon-reload undoes it.",
-             "Match `/cgwarden.slice/*.scope/payload`, or set the unit's property with systemctl "
-             "set-property. As `policy check` cannot see whether systemd runs, it warns."},
+    LintRule{
+        "L31", kError, kNode, "a write to a cgroup of another manager, where systemd runs",
+        "Each cgroup has one writer: what is below a delegated unit is its manager's (containerd, "
+        "a user's systemd), and what is in no unit belongs to whoever made it. Two writers undo "
+        "each other's values. Cgroups of units are written by way of systemd.",
+        "Match a unit or `/cgwarden.slice/*.scope/payload`; or say `owner: adopt` where no other "
+        "manager writes. As `policy check` cannot see whether systemd runs, it warns."},
     LintRule{"L32", kError, kFile, "Delegate= or OOMPolicy= in a policy",
              "systemd takes them when a scope is made and never later: \"Cannot set property\".",
              "Set them in the unit."},

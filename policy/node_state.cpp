@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/device_knobs.h"
 #include "policy/match.h"
 #include "policy/percentage.h"
 
@@ -43,8 +44,10 @@ std::optional<std::string> CgroupState::text_after(std::string_view file) const 
   return value->text;
 }
 
-NodeState::NodeState(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-                     const NodeFacts& facts) {
+NodeState::NodeState(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
+                     const NodeFacts& facts)
+    : numbered_(with_device_numbers(given, facts)) {
+  const std::vector<Policy>& policies = numbered_ ? *numbered_ : given;
   std::vector<const Policy*> ordered;
   for (const Policy& policy : policies) ordered.push_back(&policy);
   sort_by_precedence(ordered);

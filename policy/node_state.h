@@ -40,7 +40,8 @@ class NodeState {
 
  private:
   std::deque<CgroupState> cgroups_;
-  std::deque<Policy> resolved_;  // copies whose percentages are values
+  std::optional<std::vector<Policy>> numbered_;  // copies whose devices have numbers
+  std::deque<Policy> resolved_;                  // copies whose percentages are values
 };
 
 }  // namespace cgwarden::policy

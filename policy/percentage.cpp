@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "policy/device_knobs.h"
 #include "policy/values.h"
 
 namespace cgwarden::policy {
@@ -113,6 +114,8 @@ void PercentageBases::note(const cgroup::Sample& sample, const Decisions& decisi
 }
 
 std::string explain_unknown_base(const Decision& decision) {
+  const std::string device = unknown_device(decision.winner->resources, decision.knob->file);
+  if (!device.empty()) return fmt::format("no block device is called {} here", device);
   const auto& percentages = decision.winner->resources.percentages;
   const auto found = percentages.find(decision.knob->file);
   const std::string_view base =

@@ -1,14 +1,19 @@
 #include "policy/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <utility>
 
 #include "policy/absence.h"
 #include "policy/decision.h"
+#include "policy/device_knobs.h"
+#include "policy/kernel_default.h"
 #include "policy/match.h"
 #include "policy/percentage.h"
 #include "policy/plan_warnings.h"
+#include "policy/unit_value.h"
 #include "policy/write_order.h"
 
 namespace cgwarden::policy {
@@ -17,8 +22,34 @@ namespace {
 struct Site {
   const cgroup::Sample& sample;
   const cgroup::Snapshot* snapshot;  // null when only the sample is known
-  const Ownership& may_not_write;
+  const Ownership& owner_of;
 };
+
+// Why a decision is not written; empty: it may be.
+std::string refusal(const Access& access, const Decision& decision,
+                    const std::optional<std::string>& value) {
+  if (!access.refusal.empty() && !(access.adoptable && decision.winner->adopt)) {
+    return access.refusal;
+  }
+  if (!value) {
+    return fmt::format("the cgroup is systemd's, which has no property for {}",
+                       decision.knob->file);
+  }
+  return {};
+}
+
+// A controller that is off for a unit is turned on by systemd, once a property asks for it: what is
+// not there yet is what the kernel begins with.
+std::optional<KnobValue> once_turned_on(const Decision& decision, const Access& access,
+                                        std::string_view rule) {
+  const bool is_off = rule == "L27" || rule == "L28" || rule == "L29";
+  if (!is_off || access.through != Through::systemd || !access.refusal.empty() ||
+      !value_through_systemd(decision.knob->file, decision.value.text)) {
+    return std::nullopt;
+  }
+  const auto value = kernel_default(decision.knob->file);
+  return value ? std::optional(KnobValue{*value, 0}) : std::nullopt;
+}
 
 // Appends what the winners of one mode want of one cgroup.
 void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& plan) {
@@ -29,37 +60,48 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
     plan.skips.push_back({sample.path, std::string(decision.knob->file), decision.winner->name,
                           decision.position(), std::move(reason), rule});
   };
-  std::optional<std::string> owner;
-  bool asked = false;
+  std::optional<Access> access;
+  const auto owner = [&]() -> const Access& {
+    if (!access) access = site.owner_of ? site.owner_of(sample.path) : Access{};
+    return *access;
+  };
   for (const Knob& knob : knobs()) {
     const auto found = decisions.find(knob.file);
     if (found == decisions.end() || found->second.winner->mode != mode) continue;
     const Decision& decision = found->second;
-    const auto current = knob.current(sample);
+    auto current = knob.current(sample);
+    if (current) current->text = as_wanted(knob.file, decision.value.text, current->text);
     if (!current) {
       Absence absence = explain_absence(knob, sample, site.snapshot);
-      skip(decision, std::move(absence.reason), absence.rule);
-      continue;
+      current = once_turned_on(decision, owner(), absence.rule);
+      if (!current) {
+        skip(decision, std::move(absence.reason), absence.rule);
+        continue;
+      }
     }
     if (!decision.known()) {
       skip(decision, explain_unknown_base(decision), "");
       continue;
     }
-    if (current->text == decision.value.text) {
+    std::optional<std::string> value = decision.value.text;
+    if (current->text != *value) {
+      if (owner().through == Through::systemd) value = value_through_systemd(knob.file, *value);
+    }
+    if (value && current->text == *value) {
       if (mode == Mode::enforce) {
         plan.held.push_back({sample.id, std::string(knob.file), current->text});
       }
       continue;
     }
-    if (!std::exchange(asked, true) && site.may_not_write) owner = site.may_not_write(sample.path);
-    if (owner) {
-      skip(decision, *owner, "L31");
+    if (std::string reason = refusal(*access, decision, value); !reason.empty()) {
+      skip(decision, std::move(reason), value ? access->rule : std::string_view());
     } else if (const auto rule = refused.find(knob.file); rule != refused.end()) {
       skip(decision, rule->second.reason, rule->second.rule);
     } else {
       writes.push_back(
-          {Write{sample.path, sample.id, std::string(knob.file), current->text, decision.value.text,
-                 decision.winner->name, decision.position(), mode, decision.losers},
+          {Write{sample.path, sample.id, std::string(knob.file), current->text, *std::move(value),
+                 decision.winner->name, decision.position(), mode, decision.losers,
+                 decision.winner->drift, decision.winner->allow_oom, access->through},
            current->amount, decision.value.amount});
     }
   }
@@ -69,8 +111,10 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
 
 }  // namespace
 
-Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-          const Ownership& may_not_write, const NodeFacts& facts) {
+Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
+          const Ownership& owner_of, const NodeFacts& facts) {
+  const auto numbered = with_device_numbers(given, facts);
+  const std::vector<Policy>& policies = numbered ? *numbered : given;
   std::vector<const Policy*> ordered;
   for (const Policy& policy : policies) ordered.push_back(&policy);
   sort_by_precedence(ordered);
@@ -90,7 +134,7 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
       if (policy->mode == Mode::enforce) enforced.push_back(policy);
     }
     if (all.empty()) continue;
-    const Site site{sample, &snapshot, may_not_write};
+    const Site site{sample, &snapshot, owner_of};
     // A policy that is only tried out must not change what the others enforce: their world has no
     // such policies.
     const Decisions in_force = decide(enforced);

@@ -13,6 +13,19 @@
 
 namespace cgwarden::policy {
 
+// By whom a control file is written.
+enum class Through {
+  cgroupfs,  // by us
+  systemd,   // by systemd, as a property of the unit whose cgroup it is
+};
+
+// What a limit or a protection is worth where it stands.
+struct Effective {
+  std::string value;  // "0.5 CPUs", "67108864 (64.0 MiB)", "max"
+  std::string by;     // the cgroup whose setting makes it so; its own path: nothing above does
+  bool operator==(const Effective&) const = default;
+};
+
 // One control-file write that would bring the kernel to what the policy says.
 struct Write {
   std::string cgroup;  // path
@@ -25,6 +38,10 @@ struct Write {
   Mode mode = Mode::enforce;
   std::vector<std::string>
       losers;  // policies that wanted another value here, highest priority first
+  OnDrift drift = OnDrift::repair;
+  bool allow_oom = false;
+  Through through = Through::cgroupfs;
+  std::optional<Effective> effective = {};  // with the whole plan in force; add_effective()
 };
 
 // A knob that a policy wants but that is not written, with the reason ("controller memory is not
@@ -57,15 +74,27 @@ struct Plan {
   [[nodiscard]] bool empty() const { return writes.empty(); }
 };
 
-// May this cgroup be written through cgroupfs? A reason when not (policy.md section 7: systemd
-// takes its cgroups back at the next reload).
-using Ownership = std::function<std::optional<std::string>(std::string_view cgroup_path)>;
+// Who may write a cgroup: one manager alone (systemd's CGROUP_DELEGATION.md).
+struct Access {
+  Through through = Through::cgroupfs;
+  std::string refusal = {};    // why it is not written; empty: it may be
+  bool adoptable = false;      // a policy with `owner: adopt` writes it all the same
+  std::string_view rule = {};  // of lint_rules.h; may be empty
+};
+using Ownership = std::function<Access(std::string_view cgroup_path)>;
 
 // Pure. Equal values make no write; a second plan after an applied first is empty. A policy of mode
 // plan never changes what the others enforce: its writes are those of a world in which all policies
 // are in force, and stand behind the enforced ones of the same cgroup.
 [[nodiscard]] Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-                        const Ownership& may_not_write = {}, const NodeFacts& facts = {});
+                        const Ownership& owner_of = {}, const NodeFacts& facts = {});
+
+// Fills Write::effective of cpu.max, memory.{min,low,high,max,swap.max} and pids.max: the least of
+// the limits of the cgroup and of those above it, and the protection that is left of the setting
+// (cgroup-v2.rst; mm/page_counter.c). Of enforced writes with the enforced policies in force, of
+// the others with all. Absent where a value it depends on is not known.
+void add_effective(Plan& plan, const cgroup::Snapshot& snapshot,
+                   const std::vector<Policy>& policies, const NodeFacts& facts);
 
 // The writes that give one cgroup its own Resources (a workload's), in the same order and with the
 // same compare.
@@ -74,6 +103,9 @@ using Ownership = std::function<std::optional<std::string>(std::string_view cgro
 
 // Like a diff: "/path\n  memory.max  max -> 67108864 (64.0 MiB)   policy NAME (file:line)".
 [[nodiscard]] std::string render(const Plan& plan);
+
+// "67108864 (64.0 MiB)", "50000 100000 (0.5 CPUs)": what a value of this file means.
+[[nodiscard]] std::string with_meaning(std::string_view file, const std::string& value);
 
 // {"version": 1, "writes": [...], "skips": [...], "warnings": [...]}; bytes of a cgroup's name that
 // are not UTF-8 become U+FFFD.

@@ -19,15 +19,20 @@ Json to_object(const SourcePosition& position) {
 std::string to_json(const Plan& plan) {
   Json writes = Json::array();
   for (const Write& write : plan.writes) {
-    writes.push_back({{"cgroup", write.cgroup},
-                      {"id", write.id.value},
-                      {"file", write.file},
-                      {"old", write.old_value},
-                      {"new", write.new_value},
-                      {"policy", write.policy},
-                      {"position", to_object(write.position)},
-                      {"mode", write.mode == Mode::plan ? "plan" : "enforce"},
-                      {"losers", write.losers}});
+    Json object = {{"cgroup", write.cgroup},
+                   {"id", write.id.value},
+                   {"file", write.file},
+                   {"old", write.old_value},
+                   {"new", write.new_value},
+                   {"policy", write.policy},
+                   {"position", to_object(write.position)},
+                   {"mode", write.mode == Mode::plan ? "plan" : "enforce"},
+                   {"losers", write.losers}};
+    if (write.through == Through::systemd) object["through"] = "systemd";
+    if (write.effective) {
+      object["effective"] = {{"value", write.effective->value}, {"by", write.effective->by}};
+    }
+    writes.push_back(std::move(object));
   }
   Json skips = Json::array();
   for (const Skip& skip : plan.skips) {

@@ -10,7 +10,38 @@
 namespace cgwarden::policy {
 namespace {
 
-// "67108864 (64.0 MiB)", "50000 100000 (0.50 cores)": what a number of this file means.
+std::string by(const std::string& policy, const SourcePosition& position) {
+  std::string text = fmt::format("policy {}", printable(policy));
+  if (position.line > 0) {
+    text += fmt::format(" ({}:{})", printable(position.file), position.line);
+  }
+  return text;
+}
+
+std::string line_of(const Write& write) {
+  std::string text =
+      fmt::format("{:<16}  {} -> {}   {}", write.file, with_meaning("", write.old_value),
+                  with_meaning(write.file, write.new_value), by(write.policy, write.position));
+  if (!write.losers.empty()) {
+    text += fmt::format(", over {}", printable(fmt::format("{}", fmt::join(write.losers, ", "))));
+  }
+  if (write.effective && write.effective->by != write.cgroup) {
+    text +=
+        fmt::format(", effective {} by {}", write.effective->value, printable(write.effective->by));
+  }
+  if (write.through == Through::systemd) text += ", by way of systemd";
+  if (write.mode == Mode::plan) text += ", mode plan: not written";
+  return text;
+}
+
+std::string line_of(const Skip& skip) {
+  const std::string rule = skip.rule.empty() ? "" : fmt::format(" [{}]", skip.rule);
+  return fmt::format("{:<16}  skipped: {}{}   {}", skip.file, printable(skip.reason), rule,
+                     by(skip.policy, skip.position));
+}
+
+}  // namespace
+
 std::string with_meaning(std::string_view file, const std::string& value) {
   const bool protection_or_limit = file.starts_with("memory.") && file != "memory.oom.group";
   if (protection_or_limit) {
@@ -26,35 +57,11 @@ std::string with_meaning(std::string_view file, const std::string& value) {
                          static_cast<double>(*quota) / static_cast<double>(*period));
     }
   }
-  return value;
+  // One line for each device.
+  std::string line = value;
+  std::ranges::replace(line, '\n', ';');
+  return printable(line);
 }
-
-std::string by(const std::string& policy, const SourcePosition& position) {
-  std::string text = fmt::format("policy {}", printable(policy));
-  if (position.line > 0) {
-    text += fmt::format(" ({}:{})", printable(position.file), position.line);
-  }
-  return text;
-}
-
-std::string line_of(const Write& write) {
-  std::string text =
-      fmt::format("{:<16}  {} -> {}   {}", write.file, printable(write.old_value),
-                  with_meaning(write.file, write.new_value), by(write.policy, write.position));
-  if (!write.losers.empty()) {
-    text += fmt::format(", over {}", printable(fmt::format("{}", fmt::join(write.losers, ", "))));
-  }
-  if (write.mode == Mode::plan) text += ", mode plan: not written";
-  return text;
-}
-
-std::string line_of(const Skip& skip) {
-  const std::string rule = skip.rule.empty() ? "" : fmt::format(" [{}]", skip.rule);
-  return fmt::format("{:<16}  skipped: {}{}   {}", skip.file, printable(skip.reason), rule,
-                     by(skip.policy, skip.position));
-}
-
-}  // namespace
 
 std::string render(const Plan& plan) {
   std::map<std::string, std::vector<std::string>> lines;  // by cgroup

@@ -115,6 +115,17 @@ void read_policy(const Node& node, const Templates& templates, LoadedPolicies& o
     const auto word = read_word(*mode, "mode", {"enforce", "plan"}, findings);
     if (word && *word == "plan") policy.mode = Mode::plan;
   }
+  if (const Node* drift = document.find("drift")) {
+    const auto word = read_word(*drift, "drift", {"repair", "report"}, findings);
+    if (word && *word == "report") policy.drift = OnDrift::report;
+  }
+  if (const Node* allowed = document.find("allowOom")) {
+    policy.allow_oom = read_value(*allowed, "allowOom", findings, parse_truth).value_or(false);
+  }
+  if (const Node* owner = document.find("owner")) {
+    const auto word = read_word(*owner, "owner", {"respect", "adopt"}, findings);
+    policy.adopt = word && *word == "adopt";
+  }
   policy.resources = read_resources(document, findings);
   if (const Node* names = document.find("templates")) {
     add_templates(*names, templates, policy, findings);

@@ -16,6 +16,12 @@ enum class Mode {
   plan,     // writes are shown only
 };
 
+// What is done about a control file that had the policy's value and was changed by somebody else.
+enum class OnDrift {
+  repair,  // it is written again
+  report,  // it is told of and left alone, until the policy wants another value
+};
+
 // One `kind: Policy` document.
 struct Policy {
   std::string name;  // metadata.name
@@ -24,6 +30,9 @@ struct Policy {
   std::vector<SourcePosition> cgroup_positions;  // of each glob
   int priority = 0;  // the higher wins a knob; equal: the later name in byte order
   Mode mode = Mode::enforce;
+  OnDrift drift = OnDrift::repair;
+  bool allow_oom = false;  // memory.max may be lowered at once, and kill
+  bool adopt = false;      // cgroups of another manager than systemd may be written
   Resources resources;
   std::vector<std::string> templates;               // names, the later wins over the earlier
   std::vector<cgroup::PressureThreshold> pressure;  // watch.pressure: what is told of

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "policy/device_keys.h"
+
 namespace cgwarden::policy {
 namespace {
 
@@ -93,8 +95,14 @@ constexpr std::array kResourceKeys{
                 read_into<&R::memory_swap_high, parse_memory_limit>},
     ResourceKey{"memory", "zswap.max", "memory.zswap.max", V::size, true, "Most compressed swap",
                 read_into<&R::memory_zswap_max, parse_memory_limit>},
-    ResourceKey{"io", "weight", "io.weight", V::weight, false, "Share among siblings, 1 to 10000",
-                read_into<&R::io_weight, parse_weight>},
+    ResourceKey{"io", "weight", "io.weight", V::device_weight, false,
+                "Share among siblings, 1 to 10000, or such a share for each device",
+                read_io_weight},
+    ResourceKey{"io", "max", "io.max", V::device_rates, false,
+                "For each device: most bytes (rbps, wbps) and operations (riops, wiops) a second",
+                read_io_max},
+    ResourceKey{"io", "latency", "io.latency", V::device_duration, false,
+                "For each device: the latency that others are throttled for", read_io_latency},
     ResourceKey{"pids", "max", "pids.max", V::pids, true, "Most tasks: 1 to 4194304, or max",
                 read_into<&R::pids_max, parse_pids_limit>},
     huge_key<0>("64KB.max", "hugetlb.64KB.max"),
@@ -115,7 +123,7 @@ constexpr std::array kExamples{
     BlockExample{"cpu", "cpu: {weight: 200, max: 1.5}"},
     BlockExample{"cpuset", "cpuset: {cpus: 0-3}"},
     BlockExample{"memory", "memory: {high: 400MiB, max: 512MiB}"},
-    BlockExample{"io", "io: {weight: 50}"},
+    BlockExample{"io", "io: {weight: 50, max: {sda: {rbps: 10MiB}}}"},
     BlockExample{"pids", "pids: {max: 100}"},
     BlockExample{"hugetlb", "hugetlb: {2MB.max: 64MiB}"},
     BlockExample{"cgroup", "cgroup: {freeze: true}"},

@@ -10,7 +10,18 @@
 namespace cgwarden::policy {
 
 // How the text of a value may look: what the JSON Schema says of it.
-enum class ValueForm { weight, truth, quota, duration, size, id_list, pids };
+enum class ValueForm {
+  weight,
+  truth,
+  quota,
+  duration,
+  size,
+  id_list,
+  pids,
+  device_weight,    // a weight, or a map of devices to weights
+  device_rates,     // a map of devices to rates
+  device_duration,  // a map of devices to durations
+};
 
 // One key of the resources block. The parser and the JSON Schema are made from the same rows.
 struct ResourceKey {

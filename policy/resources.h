@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 #include "cgroup/samples.h"
@@ -18,6 +19,13 @@ namespace cgwarden::policy {
 // The page sizes of hugetlb on x86-64 and arm64, as the kernel names their files.
 inline constexpr std::array<std::string_view, 6> kHugePageSizes{"64KB",  "2MB", "32MB",
                                                                 "512MB", "1GB", "16GB"};
+
+// What a policy wants of one block device.
+struct DeviceSetting {
+  std::string device;  // "sda", "/dev/disk/by-id/...", "8:0"
+  std::string value;   // as the kernel prints it behind the number: "rbps=1048576", "target=10000"
+  bool operator==(const DeviceSetting&) const = default;
+};
 
 // The blocks `cpu: cpuset: memory: io: pids: hugetlb: cgroup:` of a Policy or Workload. An absent
 // member means "not managed", never a default.
@@ -42,6 +50,9 @@ struct Resources {
   // hugetlb.<size>.max, in the order of kHugePageSizes.
   std::array<std::optional<LimitOf<Bytes>>, kHugePageSizes.size()> hugetlb_max;
   std::optional<bool> cgroup_freeze;  // cgroup.freeze
+
+  // io.max, io.latency, and io.weight of single devices, by control-file name.
+  std::map<std::string, std::vector<DeviceSetting>, std::less<>> devices;
 
   // Values that are percentages, by control-file name, until percentage.h makes them values of a
   // cgroup. A Policy alone has them.

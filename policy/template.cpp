@@ -67,6 +67,7 @@ Resources merge(const Resources& base, const Resources& over) {
   inherit(out.cpuset_cpus, over.cpuset_cpus);
   inherit(out.cpuset_mems, over.cpuset_mems);
   inherit(out.io_weight, over.io_weight);
+  for (const auto& [file, settings] : over.devices) out.devices[file] = settings;
   inherit(out.pids_max, over.pids_max);
   for (std::size_t i = 0; i < out.hugetlb_max.size(); ++i) {
     inherit(out.hugetlb_max.at(i), over.hugetlb_max.at(i));

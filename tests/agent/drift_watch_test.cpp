@@ -53,6 +53,28 @@ TEST_F(DriftWatchTest, AnotherValueIsAnotherPolicyAndNoDrift) {
   EXPECT_EQ(tick(write("30"), written), "");
 }
 
+TEST_F(DriftWatchTest, WhatIsFoundAndNotRepairedStaysDriftUntilAnotherValueIsWanted) {
+  tick_in_force("20");
+  EXPECT_FALSE(watch_.is_drift(write("20", 2)));
+  EXPECT_EQ(tick(write("20"), failed), "found");
+  EXPECT_EQ(tick(write("20"), failed), "");
+  EXPECT_TRUE(watch_.is_drift(write("20")));
+  policy::Plan plan;
+  plan.writes.push_back(write("30"));
+  watch_.planned(plan);
+  EXPECT_FALSE(watch_.is_drift(write("30")));
+}
+
+TEST_F(DriftWatchTest, WhatAnEarlierAgentHadWrittenMayBeDrift) {
+  policy::Plan plan;
+  plan.writes.push_back(write("20"));
+  watch_.planned(plan);
+  EXPECT_FALSE(watch_.is_drift(write("20")));
+  watch_.held_before(write("20"));
+  EXPECT_TRUE(watch_.is_drift(write("20")));
+  EXPECT_TRUE(watch_.attempted(write("20"), written).found);
+}
+
 TEST_F(DriftWatchTest, AnotherCgroupOfTheSamePathIsNoDrift) {
   tick_in_force("20");
   EXPECT_EQ(tick(write("20", 2), written), "");

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/ownership.h"
 #include "launcher/capabilities.h"
 
 namespace cgwarden::agent {
@@ -85,36 +84,6 @@ TEST(OciSpecTest, PathIsSetUnlessTheWorkloadSetsIt) {
   EXPECT_THAT(compile(changed).process.env, Contains(testing::StartsWith("PATH=/usr/local")));
   changed.env = {{"PATH", "/opt"}};
   EXPECT_THAT(compile(changed).process.env, ElementsAre("PATH=/opt"));
-}
-
-TEST(OwnershipTest, SystemdOwnsAllButOurOwnScopes) {
-  EXPECT_FALSE(may_not_write("/cgwarden.slice/web.scope/payload", true));
-  EXPECT_FALSE(may_not_write("/cgwarden.slice/web.scope/payload/sub", true));
-  for (const auto* path : {"/", "/cgwarden.slice", "/cgwarden.slice/web.scope",
-                           "/system.slice/x.service", "/cgwarden.slice/web.service/payload"}) {
-    EXPECT_TRUE(may_not_write(path, true)) << path;
-  }
-  EXPECT_FALSE(may_not_write("/system.slice/x.service", false));
-  EXPECT_TRUE(may_not_write("/", false));
-}
-
-TEST(OwnershipTest, KnowsGlobsThatAreNeverEnforcedWhereSystemdRuns) {
-  const auto warnings_of = [](const std::string& glob) {
-    policy::Policy policy;
-    policy.name = "p";
-    policy.cgroups = {glob};
-    return never_enforced({policy}).size();
-  };
-  for (const auto* glob :
-       {"/system.slice/*.service", "/system.slice/**", "/cgwarden.slice", "/cgwarden.slice/*",
-        "/cgwarden.slice/web.scope", "/cgwarden.slice/*.service/payload", "/*/*.slice/x", "/a"}) {
-    EXPECT_EQ(warnings_of(glob), 1U) << glob;
-  }
-  for (const auto* glob : {"/**", "/cgwarden.slice/**", "/cgwarden.slice/*/payload",
-                           "/cgwarden.slice/web.scope/payload", "/*/*.scope/*",
-                           "/cg*.slice/w[a-e]b.scope/**", "/cgwarden.slice/**/payload"}) {
-    EXPECT_EQ(warnings_of(glob), 0U) << glob;
-  }
 }
 
 }  // namespace

@@ -139,24 +139,37 @@ TEST_F(ExitCode, PolicyCheckOfNothingIsNotGood) {
 TEST_F(ExitCode, PolicyCheckSaysWhatIsNeverEnforcedWhereSystemdRuns) {
   const std::string good = file("good.yaml",
                                 "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
-                                "match: {cgroups: [/system.slice/*.service, "
+                                "match: {cgroups: [/docker/*x, "
                                 "/cgwarden.slice/*.scope/payload]}\npids: {max: 5}\n");
   const Outcome outcome = cgwarden({"policy", "check", good});
   EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_THAT(outcome.out, HasSubstr("/system.slice/*.service matches is written: systemd owns"));
-  EXPECT_THAT(outcome.out, HasSubstr("1 policy is good, 2 warnings"));
+  EXPECT_THAT(outcome.out, HasSubstr("nothing that /docker/*x matches is written"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 policy is good, 1 warnings"));
 }
 
-TEST_F(ExitCode, WithDetailedExitcodeWrongUsageIsNotPendingChanges) {
+TEST_F(ExitCode, WrongUsageOfPolicyPlanIsNotPendingChanges) {
   for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"policy", "plan", "--detailed-exitcode"},
+       {std::vector<std::string>{"policy", "plan"},
+        {"policy", "plan", "--detailed-exitcode"},
         {"policy", "plan", "--nonsense", "--detailed-exitcode", directory_},
         {"policy", "plan", "--detailed-exitcode", "/no/such.yaml"}}) {
     const Outcome outcome = cgwarden(arguments);
     EXPECT_EQ(outcome.exit_code, 1);
     expect_one_sentence(outcome);
   }
-  EXPECT_EQ(cgwarden({"policy", "plan"}).exit_code, 2);
+  EXPECT_EQ(cgwarden({"policy", "apply"}).exit_code, 2);
+  EXPECT_EQ(cgwarden({"run", "policy", "--plan"}).exit_code, 2);
+}
+
+TEST_F(ExitCode, RevertWantsToKnowWhatAndSaysWhereNothingIs) {
+  EXPECT_EQ(cgwarden({"policy", "revert"}).exit_code, 2);
+  EXPECT_EQ(cgwarden({"policy", "revert", "web", "--all"}).exit_code, 2);
+}
+
+TEST_F(ExitCode, ExplainOfWhatIsNotThereIsNoSuchWorkload) {
+  const Outcome outcome = cgwarden({"policy", "explain", "nobody", "--runtime-dir", directory_});
+  EXPECT_EQ(outcome.exit_code, 3);
+  expect_one_sentence(outcome);
 }
 
 TEST_F(ExitCode, VersionAndEmptyListAreJsonWithAVersion) {

@@ -132,8 +132,9 @@ std::vector<std::string> complete_in_bash(const std::string& words, int word) {
 
 TEST(Completion, BashCompletesCommandsNestedCommandsAndOptions) {
   EXPECT_THAT(complete_in_bash("cgwarden w", 1), testing::ElementsAre("why"));
-  EXPECT_THAT(complete_in_bash("cgwarden policy ''", 2),
-              testing::ElementsAre("check", "plan", "apply", "simulate", "recommend"));
+  EXPECT_THAT(
+      complete_in_bash("cgwarden policy ''", 2),
+      testing::ElementsAre("check", "plan", "apply", "revert", "explain", "simulate", "recommend"));
   EXPECT_THAT(complete_in_bash("cgwarden policy plan --d", 3),
               testing::ElementsAre("--detailed-exitcode"));
   EXPECT_THAT(complete_in_bash("cgwarden completion f", 2), testing::ElementsAre("fish"));

@@ -62,8 +62,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_write(true);
   metrics.policy_write(true);
   metrics.policy_write(false);
-  metrics.policy_pending(9, 1, 1);
-  metrics.policy_pending(3, 2, 4);
+  metrics.policy_pending(9, 1, 1, 7);
+  metrics.policy_pending(3, 2, 4, 5);
   metrics.policy_drift(true, false);
   metrics.policy_drift(true, true);
   metrics.policy_drift(false, false);
@@ -93,6 +93,7 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_pending_writes{state=\"planned\"} 3\n",
            "cgwarden_agent_policy_pending_writes{state=\"failed\"} 2\n",
            "cgwarden_agent_policy_pending_writes{state=\"skipped\"} 4\n",
+           "cgwarden_agent_policy_pending_writes{state=\"deferred\"} 5\n",
            "cgwarden_agent_policy_drift_found_total 2\n",
            "cgwarden_agent_policy_drift_repaired_total 1\n",
            "cgwarden_agent_store_errors_total 1\n",

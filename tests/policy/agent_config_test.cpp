@@ -195,6 +195,21 @@ TEST(AgentConfigTest, ANumberOfAddressesIsEnough) {
               HasSubstr("at most 8 addresses"));
 }
 
+TEST(AgentConfigTest, Enforcement) {
+  const auto loaded = load_agent_config(
+      agent_text("enforcement: {protected: [/a, /b/**], cgroupWritesPerMinute: 5, "
+                 "nodeWritesPerMinute: 50}\n"),
+      "agent.yaml");
+  ASSERT_TRUE(loaded) << render(loaded.error());
+  EXPECT_THAT(loaded->enforcement.protected_cgroups, ElementsAre("/a", "/b/**"));
+  EXPECT_EQ(loaded->enforcement.cgroup_writes_per_minute, 5U);
+  EXPECT_EQ(loaded->enforcement.node_writes_per_minute, 50U);
+  EXPECT_THAT(agent_errors(agent_text("enforcement: {protected: [a]}\n")),
+              HasSubstr("enforcement.protected"));
+  EXPECT_THAT(agent_errors(agent_text("enforcement: {nodeWritesPerMinute: 0}\n")),
+              HasSubstr("enforcement.nodeWritesPerMinute"));
+}
+
 TEST(AgentConfigTest, OneDocumentOfItsKind) {
   EXPECT_THAT(agent_errors("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"),
               HasSubstr("this is a Policy, but an Agent is expected here"));
@@ -226,6 +241,11 @@ TEST(AgentConfigTest, ThePackagedFileIsTheDefaults) {
   EXPECT_EQ(loaded->collector, defaults.collector);
   EXPECT_EQ(loaded->discovery.max_depth, defaults.discovery.max_depth);
   EXPECT_EQ(loaded->discovery.max_cgroups, defaults.discovery.max_cgroups);
+  EXPECT_EQ(loaded->enforcement.protected_cgroups, defaults.enforcement.protected_cgroups);
+  EXPECT_EQ(loaded->enforcement.cgroup_writes_per_minute,
+            defaults.enforcement.cgroup_writes_per_minute);
+  EXPECT_EQ(loaded->enforcement.node_writes_per_minute,
+            defaults.enforcement.node_writes_per_minute);
 }
 
 }  // namespace

@@ -148,7 +148,8 @@ NodeFacts facts() {
           .memory = Bytes{1024ULL << 20U},
           .swap = Bytes{512ULL << 20U},
           .pids_max = 4194304,
-          .bfq = false};
+          .bfq = false,
+          .recursive_protection = {}};
 }
 
 Policy policy_of(const std::string& name, const std::string& glob, const std::string& lines) {
@@ -261,9 +262,10 @@ TEST(LintTest, RulesOfAPlan) {
   EXPECT_THAT(rules_of(plan_of("cpu: {max: 0.5}\n", {sample})), Contains("L04"));
   EXPECT_THAT(rules_of(plan_of("memory: {max: 50MiB}\n", {sample})), Contains("L20"));
   EXPECT_THAT(rules_of(plan_of("pids: {max: 5}\n", {plain("/x")})), Contains("L41"));
-  EXPECT_THAT(rules_of(plan({TimePoint{}, {sample}}, {policy_of("p", "/c", "pids: {max: 5}\n")},
-                            [](std::string_view) { return std::optional<std::string>("owned"); })),
-              Contains("L31"));
+  EXPECT_THAT(
+      rules_of(plan({TimePoint{}, {sample}}, {policy_of("p", "/c", "pids: {max: 5}\n")},
+                    [](std::string_view) { return Access{.refusal = "owned", .rule = "L31"}; })),
+      Contains("L31"));
   sample.cgroup_type = cgroup::CgroupType::threaded;
   sample.memory_max.reset();
   EXPECT_THAT(rules_of(plan_of("memory: {max: 1GiB}\n", {sample})), Contains("L30"));

@@ -31,4 +31,14 @@ inline std::string workload_errors(const std::string& text) {
   return loaded ? "" : render(loaded.error());
 }
 
+// The policy of this name for a glob; its lines begin in line 6.
+inline Policy policy_of(const std::string& name, const std::string& glob,
+                        const std::string& lines) {
+  auto loaded = load_policies("apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: " + name +
+                                  "}\nmatch: {cgroups: " + glob + "}\npriority: 0\n" + lines,
+                              name + ".yaml");
+  EXPECT_TRUE(loaded) << render(loaded.error());
+  return loaded->policies.at(0);
+}
+
 }  // namespace cgwarden::policy::testing

@@ -321,10 +321,10 @@ TEST(PlanTest, SomebodyElsesCgroupIsSkippedOnlyWhereItDiffers) {
   const auto made = plan(snapshot({fresh("/a", 1), fresh("/b", 2)}),
                          {policy("p", "[/a, /b]", "cpu: {weight: 100}\npids: {max: 5}\n"),
                           policy("q", "/a", "memory: {max: 1GiB}\n")},
-                         [&](std::string_view path) -> std::optional<std::string> {
+                         [&](std::string_view path) -> Access {
                            ++asked;
-                           if (path == "/a") return "owned by systemd";
-                           return std::nullopt;
+                           if (path == "/a") return {.refusal = "owned by systemd"};
+                           return {};
                          });
   EXPECT_THAT(skips(made),
               ElementsAre("/a memory.max: owned by systemd", "/a pids.max: owned by systemd"));

@@ -99,7 +99,13 @@ TEST(PercentageTest, OfTheNodeAndOfTheParent) {
                                 "cpu: {max: 12.5% of node}\npids: {max: 10% of node}\n"),
                     "p.yaml");
   ASSERT_TRUE(policies) << render(policies.error());
-  NodeFacts facts{.cpus = 4, .memory = Bytes{1U << 30U}, .swap = {}, .pids_max = 1000, .bfq = {}};
+  NodeFacts facts{.cpus = 4,
+                  .memory = Bytes{1U << 30U},
+                  .swap = {},
+                  .pids_max = 1000,
+                  .bfq = {},
+                  .recursive_protection = {},
+                  .device_number = {}};
   const cgroup::Snapshot snapshot{TimePoint{}, {limited("/", Max{}), limited("/a", Max{})}};
   EXPECT_THAT(writes_of(plan(snapshot, policies->policies, {}, facts)),
               ElementsAre("/a cpu.max 50000 100000", "/a memory.high 268435456",

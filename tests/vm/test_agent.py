@@ -555,7 +555,9 @@ def test_plan_and_apply_without_an_agent(scenario):
         scenario.guest.write_file(
             path, "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
                   "match: {cgroups: [/planned]}\ncpu: {max: 50ms/100ms, burst: 50ms}\nmemory: {max: 64MiB}\n")
-        plan = scenario.cli("policy", "plan", path, check=True).text
+        planned = scenario.cli("policy", "plan", path)
+        assert planned.returncode == 2, planned
+        plan = planned.text
         assert "/planned" in plan and "cpu.max" in plan and "67108864" in plan
         assert scenario.guest.read_file(f"{group}/cpu.max").strip() == b"max 100000"
         scenario.cli("policy", "apply", path, check=True)

@@ -196,19 +196,58 @@ def test_service_unit_is_ready_and_watched(scenario):
         guest.run(["systemctl", "stop", "cgwarden-test"], timeout=60)
 
 
-def test_policy_leaves_systemds_own_cgroups_alone(scenario):
-    scenario.guest.write_file(
-        f"{scenario.work}/policies/p.yaml",
-        "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: p}\n"
-        "match: {cgroups: [/system.slice]}\npids: {max: 4000}\n")
-    before = scenario.guest.read_file("/sys/fs/cgroup/system.slice/pids.max")
-    start(scenario)
-    scenario.until(lambda: "policy_skipped" in scenario.log(), "the refusal")
-    assert "systemd" in scenario.log()
-    assert scenario.guest.read_file("/sys/fs/cgroup/system.slice/pids.max") == before
-    plan = scenario.cli("policy", "plan", f"{scenario.work}/policies", check=True).text
-    assert "skipped: systemd owns it" in plan
-    assert "where systemd runs, nothing that /system.slice matches is written" in plan
+def test_policy_for_a_unit_goes_by_way_of_systemd(scenario):
+    guest = scenario.guest
+    unit, path = "cgw-limited.service", "/system.slice/cgw-limited.service"
+    policy = f"{scenario.work}/policies/p.yaml"
+    head = f"apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {{name: p}}\nmatch: {{cgroups: [{path}, {path}/inner]}}\n"
+
+    def read(file):
+        """None: its controller is off, as cpu is where no unit of the slice has asked for it."""
+        try:
+            return guest.read_file(f"/sys/fs/cgroup{path}/{file}").decode().strip()
+        except OSError:
+            return None
+
+    def becomes(file, value):
+        # systemd is asked every 10 s at most.
+        scenario.until(lambda: read(file) == value, f"{file} to be {value}", 120)
+
+    guest.run(["systemd-run", f"--unit={unit}", "-p", "CPUAccounting=yes", "-p", "MemoryAccounting=yes",
+               "-p", "TasksAccounting=yes", "/bin/sleep", "1000"], check=True)
+    try:
+        before = {file: read(file) for file in ("cpu.max", "memory.max", "pids.max")}
+        guest.write_file(policy, head + "cpu: {max: 0.337, burst: 10ms}\nmemory: {max: 64MiB}\npids: {max: 50}\n")
+        plan = scenario.cli("policy", "plan", policy)
+        assert plan.returncode == 2 and "by way of systemd" in plan.text, plan
+        assert "cpu.max.burst     skipped" in plan.text, plan
+        start(scenario)
+        # Rounded up to a percent, which is what systemd keeps.
+        becomes("cpu.max", "34000 100000")
+        assert (read("memory.max"), read("pids.max")) == (str(64 << 20), "50")
+        shown = guest.run(["systemctl", "show", unit, "-p", "CPUQuotaPerSecUSec,MemoryMax,TasksMax"], check=True).text
+        assert sorted(shown.split()) == ["CPUQuotaPerSecUSec=340ms", f"MemoryMax={64 << 20}", "TasksMax=50"], shown
+        scenario.until(lambda: scenario.cli("policy", "plan", policy).returncode == 0, "nothing left to write")
+        # systemd would have undone what somebody wrote beside it.
+        guest.run(["systemctl", "daemon-reload"], check=True, timeout=60)
+        ticks = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() > ticks + 2, "three ticks")
+        assert read("cpu.max") == "34000 100000"
+        # And what somebody writes by hand is put right through it.
+        guest.write_file(f"/sys/fs/cgroup{path}/pids.max", "77")
+        becomes("pids.max", "50")
+        assert " policy_drift " in scenario.log()
+        # Not its own: what is inside belongs to the unit's manager, unless the policy adopts it.
+        guest.run(f"mkdir /sys/fs/cgroup{path}/inner", check=True)
+        plan = scenario.cli("policy", "plan", policy).text
+        assert "owner: adopt" in plan, plan
+        guest.run(["rm", policy], check=True)
+        for file in ("memory.max", "pids.max"):
+            becomes(file, before[file])
+        scenario.until(lambda: read("cpu.max") in (None, "max 100000"), "the quota to go", 120)
+    finally:
+        guest.run(f"rmdir /sys/fs/cgroup{path}/inner")
+        guest.run(["systemctl", "stop", unit], timeout=60)
 
 
 def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):

@@ -1,0 +1,196 @@
+// Enforcer: what control files had before policies were written, and giving it back.
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "agent/enforcer.h"
+#include "base/log.h"
+#include "diagnosis/event.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using policy::KnobKey;
+using policy::Original;
+
+// A workload's own limits go with its cgroup.
+bool is_of_workload(const policy::Write& write) { return write.policy.starts_with("workload/"); }
+
+policy::Write write_of(const Original& entry, const std::string& before) {
+  policy::Write write;
+  write.cgroup = entry.cgroup;
+  write.id = entry.id;
+  write.file = entry.file;
+  write.old_value = before;
+  write.new_value = entry.original;
+  write.policy = entry.policy;
+  write.through = entry.through;
+  return write;
+}
+
+}  // namespace
+
+void Enforcer::open_journal(const Services& services) {
+  auto journal = OriginalJournal::open(services.state_dir, services.boot_id);
+  if (journal) {
+    journal_.emplace(std::move(*journal));
+    return;
+  }
+  log::error("originals_not_kept",
+             {{"error", journal.error().sentence()},
+              {"effect", "what policies write now is not given back when they go"}});
+}
+
+// Some writes change another file too: while cpu.idle is 1 the kernel forgets cpu.weight, and a
+// staged shrink has memory.high for a while.
+void Enforcer::note_side_effects(const policy::Write& write, const cgroup::Snapshot& snapshot,
+                                 std::vector<Original>& entries) const {
+  const cgroup::Sample* sample = snapshot.find(write.cgroup);
+  if (sample == nullptr || sample->id != write.id) return;
+  const auto add = [&](const char* file, std::string original, std::string ours) {
+    const bool known = journal_->find({write.id, file}) != nullptr;
+    if (known || original == ours) return;
+    policy::Write side = write;
+    side.file = file;
+    side.old_value = std::move(original);
+    side.new_value = std::move(ours);
+    entries.push_back(after_write(nullptr, side, policy::Keeper::agent, clock_->now().wall));
+  };
+  if (write.file == "cpu.idle" && write.new_value == "1" && sample->cpu_weight) {
+    add("cpu.weight", std::to_string(*sample->cpu_weight), "100");
+  }
+  if (write.file == "memory.max" && must_shrink(write, snapshot) && sample->memory_high &&
+      write.through == policy::Through::cgroupfs) {
+    const auto& high = *sample->memory_high;
+    add("memory.high", is_max(high) ? "max" : std::to_string(std::get<Bytes>(high).value),
+        write.new_value);
+  }
+}
+
+void Enforcer::note_originals(const std::vector<policy::Write>& writes,
+                              const cgroup::Snapshot& snapshot) {
+  if (!journal_ || writes.empty()) return;
+  Status noted = journal_->refresh();
+  std::vector<Original> entries;
+  for (const policy::Write& write : writes) {
+    note_side_effects(write, snapshot, entries);
+    if (is_of_workload(write)) continue;
+    const Original* known = journal_->find({write.id, write.file});
+    if (known != nullptr && known->ours == write.new_value && known->policy == write.policy &&
+        known->keeper == policy::Keeper::agent) {
+      continue;
+    }
+    entries.push_back(after_write(known, write, policy::Keeper::agent, clock_->now().wall));
+  }
+  if (noted) noted = journal_->note(entries);
+  const std::string fault = noted ? "" : noted.error().sentence();
+  // A limit that protects the machine now is worth more than the one it had before.
+  if (!fault.empty() && fault != journal_fault_) {
+    log::error(
+        "originals_not_kept",
+        {{"error", fault}, {"effect", "what policies write now is not given back when they go"}});
+  }
+  journal_fault_ = fault;
+}
+
+void Enforcer::note_adjusted(const policy::Write& write, const std::string& after) {
+  const Original* known = journal_ ? journal_->find({write.id, write.file}) : nullptr;
+  if (known == nullptr || known->previous == after) return;
+  Original entry = *known;
+  entry.previous = after;
+  if (const Status noted = journal_->note({entry}); !noted)
+    journal_fault_ = noted.error().sentence();
+}
+
+std::vector<Original> Enforcer::unwanted(const policy::Plan& plan) {
+  if (!journal_) return {};
+  if (const Status taken = journal_->refresh(); !taken || journal_->all().empty()) return {};
+  std::vector<std::pair<CgroupId, std::string_view>> wanted;
+  for (const auto& held : plan.held) wanted.emplace_back(held.id, held.file);
+  for (const auto& write : plan.writes) {
+    if (write.mode == policy::Mode::enforce) wanted.emplace_back(write.id, write.file);
+  }
+  std::ranges::sort(wanted);
+  const auto wants = [&](CgroupId id, std::string_view file) {
+    return std::ranges::binary_search(wanted, std::pair(id, file));
+  };
+  // Why it is not written says nothing against what it has.
+  std::set<Said> skipped;
+  for (const auto& skip : plan.skips) skipped.emplace(skip.cgroup, skip.file);
+  std::vector<Original> unwanted;
+  for (const auto& [key, entry] : journal_->all()) {
+    if (entry.keeper != policy::Keeper::agent || wants(key.id, key.file)) continue;
+    if (skipped.contains({entry.cgroup, entry.file}) || is_shrinking(key.id)) continue;
+    if (key.file == "cpu.weight" && wants(key.id, "cpu.idle")) continue;
+    unwanted.push_back(entry);
+  }
+  sort_for_restore(unwanted);
+  return unwanted;
+}
+
+void Enforcer::restore(const std::vector<Original>& originals) {
+  std::vector<KnobKey> over;
+  std::vector<policy::Write> of_units;
+  for (const Original& entry : originals) {
+    if (entry.through == policy::Through::systemd) {
+      const auto report = look_at_original(tree_, entry);
+      if (report && report->outcome == Restored::written) {
+        // Its next look finds it done, or asks again.
+        of_units.push_back(write_of(entry, report->before));
+        continue;
+      }
+    }
+    if (give_back(entry)) over.push_back(entry.key());
+  }
+  Tally tally;
+  ask_units(of_units, tally);
+  if (over.empty()) return;
+  if (const Status forgotten = journal_->forget(over); !forgotten) {
+    log::error("originals_not_kept", {{"error", forgotten.error().sentence()},
+                                      {"effect", "it is looked at again at the next tick"}});
+  }
+}
+
+bool Enforcer::give_back(const Original& entry) {
+  const bool by_systemd = entry.through == policy::Through::systemd;
+  // Not written here: restore() has asked for what differs.
+  const auto report = by_systemd ? look_at_original(tree_, entry) : restore_original(tree_, entry);
+  if (!report) {
+    if (news(entry.cgroup, entry.file, report.error().sentence())) {
+      log::error(
+          "original_not_restored",
+          {{"cgroup", entry.cgroup}, {"file", entry.file}, {"error", report.error().sentence()}});
+    }
+    return false;
+  }
+  if (by_systemd && report->outcome == Restored::written) return false;
+  given_back(entry, *report);
+  return true;
+}
+
+void Enforcer::given_back(const Original& entry, const RestoreReport& report) {
+  if (report.outcome == Restored::foreign) {
+    log::warning("original_not_restored",
+                 {{"cgroup", entry.cgroup},
+                  {"file", entry.file},
+                  {"original", entry.original},
+                  {"now", report.before},
+                  {"error", "somebody else has changed it: it is left alone"}});
+  }
+  if (report.outcome != Restored::written) return;
+  log::event(log::Level::info, "policy_restored",
+             {{"policy", entry.policy},
+              {"cgroup", entry.cgroup},
+              {"file", entry.file},
+              {"old", report.before},
+              {"new", entry.original}},
+             diagnosis::message_id(diagnosis::EventKind::policy_write));
+  if (listener_.wrote) {
+    listener_.wrote({entry.cgroup, "no policy wants " + entry.file + " any more, as " +
+                                       entry.policy + " did; it has again what it had: " +
+                                       report.before + " -> " + entry.original});
+  }
+}
+
+}  // namespace cgwarden::agent

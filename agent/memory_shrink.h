@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "cgroup/tree.h"
+
+namespace cgwarden::agent {
+
+struct ShrinkRequest {
+  std::string cgroup;  // path
+  CgroupId id;
+  std::string file;   // "memory.max", or "memory.high", whose write alone may take long
+  std::string value;  // as the kernel prints it; a size for memory.max
+  // memory.max: false reclaims only, as systemd writes the limit.
+  bool write_limit = true;
+};
+
+struct ShrinkReport {
+  bool reached = false;  // what is used fits; with write_limit: the limit is in force
+  Bytes usage_before;
+  Bytes usage_after;
+  std::string before;  // of the file
+  std::string after;
+};
+
+// Makes room below a lower memory limit before the limit comes, so that no process is killed for
+// it: memory.high at the value (no growth), memory.reclaim (cgroup-v2.rst) until what is used fits,
+// and then memory.max; memory.high gets back what it had. Gives up, with all as it was, when a
+// second passes in which nothing could be reclaimed, or after `patience`: a process that is over
+// memory.high stands still meanwhile. Blocks. vanished: the cgroup is gone.
+[[nodiscard]] Result<ShrinkReport> shrink_memory(const cgroup::Tree& tree,
+                                                 const ShrinkRequest& request, Usec patience);
+
+}  // namespace cgwarden::agent

@@ -1,0 +1,67 @@
+#include "agent/original_restore.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cgroup/control_file.h"
+#include "cgroup/control_value.h"
+
+namespace cgwarden::agent {
+namespace {
+
+// Does the file's text say what this value would make of it?
+Result<bool> says_line(const std::string& file, const std::string& value, const std::string& text) {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  CGW_ASSIGN(const auto wanted, cgroup::resolve_value(file, value, text, page));
+  CGW_ASSIGN(const std::string shown, cgroup::shown_value(file, value, text));
+  return shown == wanted.settled;
+}
+
+Result<bool> says(const std::string& file, const std::string& value, const std::string& text) {
+  for (const std::string_view line : split(value, '\n')) {
+    CGW_ASSIGN(const bool same, says_line(file, std::string(line), text));
+    if (!same) return false;
+  }
+  return true;
+}
+
+// What the text says of the lines of `value`, for people.
+Result<std::string> shown_lines(const std::string& file, const std::string& value,
+                                const std::string& text) {
+  std::string shown;
+  for (const std::string_view line : split(value, '\n')) {
+    CGW_ASSIGN(const std::string one, cgroup::shown_value(file, line, text));
+    shown += (shown.empty() ? "" : "; ") + one;
+  }
+  return shown;
+}
+
+}  // namespace
+
+Result<RestoreReport> look_at_original(const cgroup::Tree& tree, const policy::Original& entry) {
+  const auto id = tree.id_of(entry.cgroup);
+  if (!id && id.error().kind != ErrorKind::vanished) return fail(id.error());
+  if (!id || *id != entry.id) return RestoreReport{};
+  const auto text = tree.read(entry.cgroup, entry.file);
+  if (!text && text.error().kind == ErrorKind::vanished) return RestoreReport{};
+  if (!text) return fail(text.error());
+  CGW_ASSIGN(const std::string before, shown_lines(entry.file, entry.original, *text));
+  CGW_ASSIGN(const bool settled, says(entry.file, entry.original, *text));
+  if (settled) return RestoreReport{Restored::needless, before};
+  CGW_ASSIGN(bool ours, says(entry.file, entry.ours, *text));
+  if (!ours && !entry.previous.empty()) {
+    CGW_ASSIGN(ours, says(entry.file, entry.previous, *text));
+  }
+  return RestoreReport{ours ? Restored::written : Restored::foreign, before};
+}
+
+Result<RestoreReport> restore_original(const cgroup::Tree& tree, const policy::Original& entry) {
+  CGW_ASSIGN(const RestoreReport report, look_at_original(tree, entry));
+  if (report.outcome != Restored::written) return report;
+  const auto written = cgroup::write_control_file(tree, entry.cgroup, entry.file, entry.original);
+  if (!written && written.error().kind == ErrorKind::vanished) return RestoreReport{};
+  if (!written) return fail(written.error());
+  return report;
+}
+
+}  // namespace cgwarden::agent

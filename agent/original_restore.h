@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "cgroup/tree.h"
+#include "policy/original.h"
+
+namespace cgwarden::agent {
+
+enum class Restored {
+  written,   // the control file has its original again
+  needless,  // it had it already
+  foreign,   // somebody else has changed it since our last write: it is left alone
+  gone,      // the cgroup is, maybe with another of its name in its place
+};
+struct RestoreReport {
+  Restored outcome = Restored::gone;
+  std::string before;  // as the kernel prints it; empty: gone
+};
+
+// What giving back an original would do.
+[[nodiscard]] Result<RestoreReport> look_at_original(const cgroup::Tree& tree,
+                                                     const policy::Original& entry);
+// Gives it back through cgroupfs; reads, compares, writes and reads back.
+[[nodiscard]] Result<RestoreReport> restore_original(const cgroup::Tree& tree,
+                                                     const policy::Original& entry);
+
+}  // namespace cgwarden::agent

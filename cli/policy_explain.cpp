@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <limits>
+#include <ranges>
+#include <utility>
+
+#include "agent/kernel_log.h"
+#include "agent/node_facts.h"
+#include "agent/original_journal.h"
+#include "agent/ownership.h"
+#include "agent/policy_source.h"
+#include "agent/workload_files.h"
+#include "agent/workload_view.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/event_text.h"
+#include "cli/exit_code.h"
+#include "cli/policy_now.h"
+#include "cli/terminal.h"
+#include "diagnosis/store.h"
+#include "policy/explain.h"
+
+namespace cgwarden::cli {
+namespace {
+
+// Of one cgroup: what it was changed by lately.
+constexpr std::size_t kLastChanges = 5;
+
+// A workload's own resources stand below all policies, as the agent has it.
+void add_workloads(const std::string& runtime_dir, std::vector<policy::Policy>& policies) {
+  const auto names = agent::list_workload_names(runtime_dir);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    const auto files = agent::read_workload_files(runtime_dir, name);
+    if (!files || !files->note) continue;
+    const auto workload = agent::parse_workload(files->note->yaml, files->note->origin);
+    const std::string payload = agent::summary_of(*files).cgroup;
+    if (!workload || workload->resources.empty() || payload.empty()) continue;
+    policy::Policy own;
+    own.name = "workload/" + name;
+    own.position = workload->position;
+    own.cgroups = {payload};
+    own.priority = std::numeric_limits<int>::min();
+    own.resources = workload->resources;
+    policies.push_back(std::move(own));
+  }
+}
+
+Result<std::string> path_of(const Common& common, const std::string& name) {
+  if (name.starts_with('/')) {
+    const std::size_t end = name.find_last_not_of('/');
+    return end == std::string::npos ? "/" : name.substr(0, end + 1);
+  }
+  CGW_ASSIGN(const auto files, agent::read_workload_files(common.where.runtime_dir, name));
+  const std::string payload = agent::summary_of(files).cgroup;
+  if (!payload.empty()) return payload;
+  return fail(Error{ErrorKind::vanished, 0, "explain", name, "it does not run"});
+}
+
+Result<std::vector<policy::Policy>> policies_of(const Common& common,
+                                                const std::string& directory) {
+  CGW_ASSIGN(const auto files, agent::read_yaml_directory(directory));
+  CGW_ASSIGN(agent::PolicySet set, agent::load_policies(files, directory));
+  add_workloads(common.where.runtime_dir, set.policies);
+  return std::move(set.policies);
+}
+
+// The journal is the agent's; without it nobody knows what was there before.
+Result<std::vector<policy::Original>> originals_of(const Common& common) {
+  const auto journal = agent::OriginalJournal::open(common.where.state_dir, agent::boot_id());
+  if (!journal && journal.error().kind == ErrorKind::vanished) {
+    return std::vector<policy::Original>{};
+  }
+  if (!journal) return fail(journal.error());
+  const auto entries = std::views::values(journal->all());
+  return std::vector<policy::Original>(entries.begin(), entries.end());
+}
+
+std::string last_changes(const Common& common, const std::string& cgroup) {
+  const auto store = diagnosis::StoreReader::open(agent::store_path(common.where));
+  if (!store) return {};
+  diagnosis::EventFilter filter;
+  filter.matches = [&](const diagnosis::Event& event) {
+    return event.cgroup == cgroup && (event.kind == diagnosis::EventKind::policy_write ||
+                                      event.kind == diagnosis::EventKind::policy_drift);
+  };
+  filter.most = kLastChanges;
+  const auto events = store->events(filter);
+  if (!events || events->empty()) return {};
+  std::string text = "last changes\n";
+  for (const auto& stored : *events) text += "  " + event_line(stored.event) + "\n";
+  return text;
+}
+
+Result<std::optional<policy::Explanation>> explained(const Common& common,
+                                                     const ExplainOptions& options,
+                                                     const std::string& path) {
+  CGW_ASSIGN(const auto policies, policies_of(common, options.policy_dir));
+  CGW_ASSIGN(const auto tree, agent::open_tree(common.where.cgroup_root));
+  CGW_ASSIGN(const auto originals, originals_of(common));
+  CGW_ASSIGN(const auto is_protected, protected_here());
+  const bool systemd_running = agent::systemd_is_running();
+  return policy::explain(path, read_node(tree), policies, originals,
+                         agent::owner_of(path, systemd_running, is_protected),
+                         agent::read_node_facts());
+}
+
+}  // namespace
+
+int policy_explain(const Common& common, const ExplainOptions& options) {
+  const auto path = path_of(common, options.cgroup);
+  if (!path) {
+    const int code = failed(path.error());
+    return path.error().kind == ErrorKind::vanished ? kNoSuchWorkload : code;
+  }
+  const auto explanation = explained(common, options, *path);
+  if (!explanation) return failed(explanation.error());
+  if (!*explanation) {
+    complain("there is no cgroup " + printable(*path));
+    return kNoSuchWorkload;
+  }
+  if (common.json) {
+    print(to_json(**explanation) + "\n");
+  } else {
+    print(render(**explanation) + last_changes(common, *path));
+  }
+  return kOk;
+}
+
+}  // namespace cgwarden::cli

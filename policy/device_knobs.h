@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cgroup/samples.h"
+#include "policy/knob.h"
+#include "policy/node_facts.h"
+#include "policy/policy.h"
+#include "policy/resources.h"
+
+// Knobs with a line for each block device: io.max, io.latency, io.weight. A value is the lines of
+// the devices that a policy names, by number, each as the kernel prints it.
+namespace cgwarden::policy {
+
+// Text empty: some device is not known here.
+[[nodiscard]] std::optional<KnobValue> wanted_io_weight(const Resources& resources);
+[[nodiscard]] std::optional<KnobValue> wanted_io_max(const Resources& resources);
+[[nodiscard]] std::optional<KnobValue> wanted_io_latency(const Resources& resources);
+
+// All lines of the file.
+[[nodiscard]] std::optional<KnobValue> current_io_weight(const cgroup::Sample& sample);
+[[nodiscard]] std::optional<KnobValue> current_io_max(const cgroup::Sample& sample);
+[[nodiscard]] std::optional<KnobValue> current_io_latency(const cgroup::Sample& sample);
+
+// Of the current text of a file what `wanted` speaks of, in its form; a device without a line has
+// no limit. Of other files: the current text.
+[[nodiscard]] std::string as_wanted(std::string_view file, const std::string& wanted,
+                                    const std::string& current);
+
+// "8:0".
+[[nodiscard]] bool is_device_number(std::string_view text);
+
+// The policies with the numbers of the devices that they name; nullopt: none names any. A device
+// that is not known keeps its name.
+[[nodiscard]] std::optional<std::vector<Policy>> with_device_numbers(
+    const std::vector<Policy>& policies, const NodeFacts& facts);
+
+// The first device of a decision that is not known; empty: all are.
+[[nodiscard]] std::string unknown_device(const Resources& resources, std::string_view file);
+
+}  // namespace cgwarden::policy

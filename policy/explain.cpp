@@ -1,0 +1,114 @@
+#include "policy/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "policy/device_knobs.h"
+#include "policy/effective.h"
+#include "policy/kernel_default.h"
+#include "policy/node_state.h"
+#include "policy/unit_value.h"
+
+namespace cgwarden::policy {
+namespace {
+
+bool is_workloads(const std::string& policy) { return policy.starts_with("workload/"); }
+
+Claim claim_of(const Policy& policy, const Knob& knob) {
+  Claim claim{policy.name, policy.position, policy.priority, policy.mode, ""};
+  const auto position = policy.resources.positions.find(std::string(knob.file));
+  if (position != policy.resources.positions.end()) claim.position = position->second;
+  if (const auto wanted = knob.wanted(policy.resources)) claim.value = wanted->text;
+  return claim;
+}
+
+SetBy setter_of(const KnobExplanation& knob) {
+  if (knob.original && (knob.original->ours == knob.now || knob.original->previous == knob.now)) {
+    return knob.original->keeper == Keeper::agent ? SetBy::agent : SetBy::apply;
+  }
+  if (knob.winner && is_workloads(knob.winner->policy) && knob.winner->value == knob.now) {
+    return SetBy::workload;
+  }
+  return kernel_default(knob.file) == knob.now ? SetBy::nobody : SetBy::other;
+}
+
+std::string pending_of(const KnobExplanation& knob, const Access& access, const Policy& winner) {
+  if (knob.winner->value.empty()) return "what it counts from, or its device, is not known here";
+  if (knob.winner->value == knob.now) return {};
+  if (!access.refusal.empty() && !(access.adoptable && winner.adopt)) {
+    return "not written: " + access.refusal;
+  }
+  if (access.through == Through::systemd) {
+    const auto value = value_through_systemd(knob.file, knob.winner->value);
+    if (!value) return "not written: the cgroup is systemd's, which has no property for it";
+    if (*value == knob.now) return {};
+    return "to be written by way of systemd: " + with_meaning(knob.file, *value);
+  }
+  return "to be written: " + with_meaning(knob.file, knob.winner->value);
+}
+
+std::string owner_text(const Access& access) {
+  if (!access.refusal.empty()) return access.refusal;
+  return access.through == Through::systemd ? "systemd, which is asked to set its properties"
+                                            : "cgwarden";
+}
+
+const CgroupState* find_state(const NodeState& state, const std::string& path) {
+  const auto found = std::ranges::lower_bound(
+      state.cgroups(), path, {}, [](const CgroupState& cgroup) { return cgroup.sample->path; });
+  return found == state.cgroups().end() || found->sample->path != path ? nullptr : &*found;
+}
+
+KnobExplanation explain_knob(const Knob& knob, const KnobValue& current, const CgroupState& wanted,
+                             const std::vector<Original>& originals, const Access& access) {
+  KnobExplanation made;
+  made.file = knob.file;
+  made.now = current.text;
+  const Policy* winner = nullptr;
+  for (const Policy* policy : wanted.matching) {
+    const bool says =
+        knob.wanted(policy->resources) || policy->resources.percentages.contains(knob.file);
+    if (!says) continue;
+    made.claims.push_back(claim_of(*policy, knob));
+    if (winner == nullptr && policy->mode == Mode::enforce) {
+      winner = policy;
+      made.winner = made.claims.back();
+    }
+  }
+  for (const Original& entry : originals) {
+    if (entry.id == wanted.sample->id && entry.file == knob.file) made.original = entry;
+  }
+  const std::string& like = made.winner     ? made.winner->value
+                            : made.original ? made.original->ours
+                                            : made.now;
+  made.now = as_wanted(knob.file, like, made.now);
+  made.set_by = setter_of(made);
+  if (winner != nullptr) made.pending = pending_of(made, access, *winner);
+  return made;
+}
+
+}  // namespace
+
+std::optional<Explanation> explain(const std::string& cgroup, const cgroup::Snapshot& snapshot,
+                                   const std::vector<Policy>& policies,
+                                   const std::vector<Original>& originals, const Access& access,
+                                   const NodeFacts& facts) {
+  const NodeState wanted(snapshot, policies, facts);
+  const NodeState now(snapshot, {}, facts);
+  const CgroupState* of_policies = find_state(wanted, cgroup);
+  const CgroupState* as_it_is = find_state(now, cgroup);
+  if (of_policies == nullptr || as_it_is == nullptr) return std::nullopt;
+  Explanation made{cgroup, of_policies->sample->id, owner_text(access), {}};
+  for (const Knob& knob : knobs()) {
+    const auto current = knob.current(*of_policies->sample);
+    if (!current) continue;
+    auto explained = explain_knob(knob, *current, *of_policies, originals, access);
+    explained.effective = effective_of(*as_it_is, knob.file, facts);
+    made.knobs.push_back(std::move(explained));
+  }
+  return made;
+}
+
+}  // namespace cgwarden::policy

@@ -1,0 +1,121 @@
+#include "agent/original_journal.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+#include "tests/temporary_directory.h"
+
+namespace cgwarden::agent {
+namespace {
+
+using policy::KnobKey;
+using policy::Original;
+using testing::SizeIs;
+
+class OriginalJournalTest : public testing::Test {
+ protected:
+  OriginalJournal opened(const std::string& boot = "boot-1") {
+    auto journal = OriginalJournal::open(directory_.path(), boot);
+    EXPECT_TRUE(journal) << journal.error().sentence();
+    return *std::move(journal);
+  }
+  static Original entry(std::uint64_t id, const std::string& ours = "5") {
+    Original made;
+    made.cgroup = "/a\xff/\xc3\xa9 \"b\"";
+    made.id = CgroupId{id};
+    made.file = "pids.max";
+    made.original = "max";
+    made.ours = ours;
+    made.previous = "4";
+    made.policy = "web";
+    made.keeper = policy::Keeper::apply;
+    made.through = policy::Through::systemd;
+    made.since = Usec{77};
+    return made;
+  }
+  [[nodiscard]] std::string path() const { return directory_.path() + "/originals.jsonl"; }
+  [[nodiscard]] std::string text() const { return *read_file(path(), 1U << 20U); }
+  void write(const std::string& text) const { std::ofstream(path(), std::ios::binary) << text; }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(OriginalJournalTest, WhatIsNotedIsThereForTheNextOne) {
+  {
+    auto journal = opened();
+    EXPECT_EQ(journal.find({CgroupId{1}, "pids.max"}), nullptr);
+    ASSERT_TRUE(journal.note({entry(1), entry(2)}));
+    ASSERT_TRUE(journal.note({entry(1, "6")}));
+    ASSERT_TRUE(journal.forget({{CgroupId{2}, "pids.max"}}));
+  }
+  const auto again = opened();
+  ASSERT_THAT(again.all(), SizeIs(1));
+  const Original& found = *again.find({CgroupId{1}, "pids.max"});
+  EXPECT_EQ(found.cgroup, entry(1).cgroup);
+  EXPECT_EQ(found.original, "max");
+  EXPECT_EQ(found.ours, "6");
+  EXPECT_EQ(found.previous, "4");
+  EXPECT_EQ(found.policy, "web");
+  EXPECT_EQ(found.keeper, policy::Keeper::apply);
+  EXPECT_EQ(found.through, policy::Through::systemd);
+  EXPECT_EQ(found.since, Usec{77});
+}
+
+TEST_F(OriginalJournalTest, TwoProgramsSeeEachOthersEntries) {
+  auto agent = opened();
+  auto apply = opened();
+  ASSERT_TRUE(agent.note({entry(1)}));
+  ASSERT_TRUE(apply.note({entry(2)}));
+  EXPECT_THAT(apply.all(), SizeIs(2));
+  ASSERT_TRUE(apply.forget({{CgroupId{1}, "pids.max"}}));
+  ASSERT_TRUE(agent.refresh());
+  EXPECT_EQ(agent.find({CgroupId{1}, "pids.max"}), nullptr);
+  EXPECT_NE(agent.find({CgroupId{2}, "pids.max"}), nullptr);
+}
+
+TEST_F(OriginalJournalTest, AHalfLineIsOfAWriteThatWasNeverMade) {
+  ASSERT_TRUE(opened().note({entry(1), entry(2)}));
+  const std::string whole = text();
+  const std::size_t second = whole.rfind('\n', whole.size() - 2) + 1;
+  for (std::size_t length = second; length < whole.size(); ++length) {
+    write(whole.substr(0, length));
+    auto journal = opened();
+    ASSERT_THAT(journal.all(), SizeIs(1)) << length;
+    ASSERT_TRUE(journal.note({entry(3)}));
+    ASSERT_THAT(opened().all(), SizeIs(2)) << length;
+  }
+}
+
+TEST_F(OriginalJournalTest, CgroupsOfAnEarlierBootAreGone) {
+  ASSERT_TRUE(opened("boot-1").note({entry(1)}));
+  auto journal = opened("boot-2");
+  EXPECT_TRUE(journal.all().empty());
+  ASSERT_TRUE(journal.note({entry(2)}));
+  EXPECT_THAT(opened("boot-2").all(), SizeIs(1));
+  EXPECT_TRUE(opened("boot-1").all().empty());
+}
+
+TEST_F(OriginalJournalTest, WhatIsNotOursIsRefusedAndStays) {
+  for (const std::string text : {"{\"version\": 9, \"boot\": \"boot-1\"}\n", "rubbish\n",
+                                 "{\"version\": 1, \"boot\": \"boot-1\"}\n{\"id\": \"no\"}\n"}) {
+    write(text);
+    const auto journal = OriginalJournal::open(directory_.path(), "boot-1");
+    ASSERT_FALSE(journal) << text;
+    EXPECT_EQ(journal.error().kind, ErrorKind::malformed) << text;
+    EXPECT_EQ(this->text(), text);
+  }
+}
+
+TEST_F(OriginalJournalTest, DeadLinesDoNotPileUp) {
+  auto journal = opened();
+  for (int i = 0; i < 5000; ++i) ASSERT_TRUE(journal.note({entry(1, std::to_string(i))}));
+  const std::string kept = text();
+  EXPECT_LT(std::ranges::count(kept, '\n'), 2000);
+  EXPECT_EQ(opened().find({CgroupId{1}, "pids.max"})->ours, "4999");
+}
+
+}  // namespace
+}  // namespace cgwarden::agent

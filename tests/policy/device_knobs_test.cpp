@@ -1,0 +1,115 @@
+#include "policy/device_knobs.h"
+
+#include <gmock/gmock.h>
+
+#include <memory>
+
+#include "cgroup/grouped_files.h"
+#include "policy/plan.h"
+#include "tests/policy/loading.h"
+
+namespace cgwarden::policy {
+namespace {
+
+using cgroup::Sample;
+using cgroup::Snapshot;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+NodeFacts with_disks() {
+  NodeFacts facts;
+  facts.device_number = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "sda" || name == "/dev/disk/by-id/disk") return "8:0";
+    if (name == "sdb") return "8:16";
+    return std::nullopt;
+  };
+  return facts;
+}
+
+Sample idle_disk() {
+  Sample sample;
+  sample.path = "/a";
+  sample.id = CgroupId{2};
+  sample.io_max = std::vector<cgroup::IoMax>{};
+  sample.io_weight = cgroup::IoWeight{100, {}};
+  auto grouped = std::make_shared<cgroup::GroupedFiles>();
+  grouped->io_latency.emplace();
+  sample.grouped = std::move(grouped);
+  return sample;
+}
+
+std::vector<std::string> planned(const Sample& sample, const std::string& lines) {
+  const Plan made = plan(Snapshot(TimePoint{}, {sample}), {testing::policy_of("p", "/a", lines)},
+                         {}, with_disks());
+  std::vector<std::string> out;
+  for (const auto& write : made.writes) {
+    out.push_back(write.file + ": " + write.old_value + " -> " + write.new_value);
+  }
+  for (const auto& skip : made.skips) out.push_back(skip.file + " skipped: " + skip.reason);
+  return out;
+}
+
+TEST(DeviceKnobs, AreWrittenByNumberAndComparedByDevice) {
+  Sample sample = idle_disk();
+  EXPECT_THAT(planned(sample, "io: {max: {sda: {rbps: 10MiB, wiops: 100}, sdb: {riops: 5}}}\n"),
+              ElementsAre("io.max: 8:0 rbps=max wiops=max\n8:16 riops=max -> "
+                          "8:0 rbps=10485760 wiops=100\n8:16 riops=5"));
+  const LimitOf<std::uint64_t> none = Max{};
+  sample.io_max = std::vector<cgroup::IoMax>{{8, 0, LimitOf<std::uint64_t>(std::uint64_t{10485760}),
+                                              LimitOf<std::uint64_t>(std::uint64_t{7}), none,
+                                              LimitOf<std::uint64_t>(std::uint64_t{100})}};
+  // wbps is nobody's business.
+  EXPECT_THAT(planned(sample, "io: {max: {/dev/disk/by-id/disk: {rbps: 10MiB, wiops: 100}}}\n"),
+              IsEmpty());
+  EXPECT_THAT(planned(sample, "io: {max: {\"8:0\": {wbps: max}}}\n"),
+              ElementsAre("io.max: 8:0 wbps=7 -> 8:0 wbps=max"));
+}
+
+TEST(DeviceKnobs, WeightsOfAllAndOfOne) {
+  Sample sample = idle_disk();
+  EXPECT_THAT(planned(sample, "io: {weight: {default: 200, sda: 50}}\n"),
+              ElementsAre("io.weight: default 100\n8:0 default -> default 200\n8:0 50"));
+  sample.io_weight = cgroup::IoWeight{200, {{8, 0, 50}, {8, 16, 7}}};
+  EXPECT_THAT(planned(sample, "io: {weight: {default: 200, sda: 50}}\n"), IsEmpty());
+  EXPECT_THAT(planned(sample, "io: {weight: {sda: 60}}\n"),
+              ElementsAre("io.weight: 8:0 50 -> 8:0 60"));
+  EXPECT_THAT(planned(sample, "io: {weight: 200}\n"), IsEmpty());
+}
+
+TEST(DeviceKnobs, Latencies) {
+  EXPECT_THAT(planned(idle_disk(), "io: {latency: {sda: 10ms}}\n"),
+              ElementsAre("io.latency: 8:0 target=0 -> 8:0 target=10000"));
+}
+
+TEST(DeviceKnobs, ADeviceThatIsNotThereIsSkippedByName) {
+  EXPECT_THAT(planned(idle_disk(), "io: {max: {sda: {rbps: max}, sdz: {rbps: 1MiB}}}\n"),
+              ElementsAre("io.max skipped: no block device is called sdz here"));
+}
+
+struct WrongDevices {
+  const char* lines;
+  const char* message;
+};
+
+TEST(DeviceKnobs, WrongValuesAreRefusedWithTheirPlace) {
+  for (const WrongDevices& row : std::vector<WrongDevices>{
+           {"io: {max: 5}\n", "p.yaml:5:11: error: io.max must be a map of devices"},
+           {"io: {max: {}}\n", "io.max names no device"},
+           {"io: {max: {sda: {}}}\n", "io.max.sda has no rate"},
+           {"io: {max: {sda: {rbps: 0}}}\n", "io.max.sda.rbps of 0 lets nothing through"},
+           {"io: {max: {sda: {wiops: 1.5}}}\n", "io.max.sda.wiops cannot be \"1.5\""},
+           {"io: {max: {sda: {speed: 1}}}\n", "speed"},
+           {"io: {max: {../sd a: {rbps: max}}}\n", "is not the name of a block device"},
+           {"io: {max: {/etc/passwd: {rbps: max}}}\n", "is not the name of a block device"},
+           {"io: {latency: {sda: 10}}\n", "io.latency.sda"},
+           {"io: {weight: {sda: 0}}\n", "io.weight.sda"},
+           {"io: {weight: 10001}\n", "io.weight"},
+       }) {
+    const std::string errors = testing::policy_errors(testing::policy_text(row.lines));
+    EXPECT_THAT(errors, HasSubstr(row.message)) << row.lines;
+  }
+}
+
+}  // namespace
+}  // namespace cgwarden::policy
