@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "agent/process_lookup.h"
 
 namespace cgwarden::agent {
@@ -28,8 +30,9 @@ class StallWatchTest : public ::testing::Test {
   std::vector<diagnosis::Verdict> tick(std::uint64_t second) {
     const TimePoint now{Usec(second * 1'000'000), Usec(second * 1'000'000 + 1'000'000'000)};
     now_ = now;
-    return watch.observe({.name = "web", .incarnation = 1, .cgroup = kPayload, .born = born}, now,
-                         cgroup::Snapshot(now, {top, payload}), process);
+    return watch.observe(
+        {.name = "web", .incarnation = 1, .cgroup = kPayload, .born = born, .before = before}, now,
+        cgroup::Snapshot(now, {top, payload}), process);
   }
   std::optional<diagnosis::StallCgroup> read(std::string_view path) {
     ++reads;
@@ -49,6 +52,7 @@ class StallWatchTest : public ::testing::Test {
   std::optional<cgroup::Sample> kernel_top;
   std::optional<cgroup::Sample> kernel_payload;
   std::optional<TimePoint> born;
+  const cgroup::Snapshot* before = nullptr;
   StallWatch::Process process{.main_pid = 40, .state = 'S'};
   int reads = 0;
   std::uint64_t waited_ = 0;
@@ -140,6 +144,35 @@ TEST_F(StallWatchTest, WhatANewPayloadCountedBeforeTheFirstTickCounts) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::pids_limit);
   EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
+}
+
+// On a machine that is busy the first tick comes late.
+TEST_F(StallWatchTest, WhatANewPayloadCountedIsToldHoweverLateTheFirstTickIs) {
+  born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
+  payload.pids_max = LimitOf<std::uint64_t>(6U);
+  payload.pids_events = cgroup::PidsEvents{.max = 3};
+  payload.memory_events->oom_kill = 1;
+  const auto forks = tick(40);
+  ASSERT_EQ(forks.size(), 1U);
+  EXPECT_EQ(forks[0].verdict, diagnosis::VerdictClass::pids_limit);
+  std::vector<diagnosis::Verdict> told;
+  for (std::uint64_t second = 41; second < 46; ++second) {
+    for (auto& verdict : tick(second)) told.push_back(std::move(verdict));
+  }
+  ASSERT_EQ(
+      std::ranges::count(told, diagnosis::VerdictClass::oom_child, &diagnosis::Verdict::verdict),
+      1);
+}
+
+TEST_F(StallWatchTest, WhatRoseSinceTheSnapshotBeforeTheFirstLookIsTold) {
+  const cgroup::Snapshot then({Usec{9'000'000}, Usec{1'009'000'000}}, {top, payload});
+  before = &then;
+  payload.memory_events->oom_kill = 1;
+  EXPECT_TRUE(tick(10).empty());
+  EXPECT_TRUE(tick(11).empty());
+  const auto told = tick(12);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::oom_child);
 }
 
 // No file of every tick shows it, and pids.events.local is not sampled: it is read for who may need
