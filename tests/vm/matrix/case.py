@@ -17,7 +17,7 @@ class Case:
     confidence: tuple[str, ...] = ("proven",)
     resources: str = ""
     extra: str = ""
-    # Shell, once it runs: {pid} {init} {payload} {scope} {gate} {name}.
+    # Shell, once it runs: {pid} {init} {payload} {scope} {gate} {name}; {workloads}: where the scopes of all are.
     deed: str = ""
     subject: str = "main"
     # (cgroup, file): {payload} and {scope} are those of the workload.
