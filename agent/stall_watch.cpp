@@ -153,7 +153,10 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
     begin(track, watched, chain);
   }
   const Signs signs = signs_of(chain);
-  if (shows_sign(track, signs, *chain.front(), process)) track.sign_seen = now.boottime;
+  // A kill that may yet be outlived is one until it is told, however late this tick comes.
+  if (shows_sign(track, signs, *chain.front(), process) || track.before_kill) {
+    track.sign_seen = now.boottime;
+  }
   track.signs = signs;
   while (track.window.size() > 1 && now.boottime - track.window[1].at.boottime >= kWindow) {
     track.window.pop_front();

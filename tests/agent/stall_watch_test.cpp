@@ -146,6 +146,16 @@ TEST_F(StallWatchTest, WhatANewPayloadCountedBeforeTheFirstTickCounts) {
   EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
 }
 
+// No other sign may come before somebody can say that it was outlived.
+TEST_F(StallWatchTest, AKillIsToldHoweverLateTheNextTickIs) {
+  EXPECT_TRUE(tick(10).empty());
+  payload.memory_events->oom_kill = 1;
+  EXPECT_TRUE(tick(11).empty());
+  const auto told = tick(40);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::oom_child);
+}
+
 // On a machine that is busy the first tick comes late.
 TEST_F(StallWatchTest, WhatANewPayloadCountedIsToldHoweverLateTheFirstTickIs) {
   born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
@@ -173,6 +183,24 @@ TEST_F(StallWatchTest, WhatRoseSinceTheSnapshotBeforeTheFirstLookIsTold) {
   const auto told = tick(12);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::oom_child);
+}
+
+// A snapshot before that has no local counter, which only a look at the kernel does.
+TEST_F(StallWatchTest, ForksRefusedBeforeTheFirstLookAreToldWhereNothingBelowAdded) {
+  payload.pids_max = LimitOf<std::uint64_t>(6U);
+  payload.pids_events = cgroup::PidsEvents{.max = 2};
+  const cgroup::Snapshot then({Usec{9'000'000}, Usec{1'009'000'000}}, {top, payload});
+  before = &then;
+  payload.pids_events->max = 5;
+  kernel_payload = payload;
+  kernel_payload->pids_events_local = cgroup::PidsEvents{.max = 4};
+  EXPECT_TRUE(tick(10).empty());  // one of them was below it
+  watch.forget("web");
+  kernel_payload->pids_events_local = cgroup::PidsEvents{.max = 5};
+  const auto told = tick(11);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::pids_limit);
+  EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
 }
 
 // No file of every tick shows it, and pids.events.local is not sampled: it is read for who may need
