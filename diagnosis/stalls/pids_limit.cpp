@@ -12,8 +12,8 @@ std::optional<std::uint64_t> rise_of(const std::optional<cgroup::PidsEvents>& be
   return rise(before->max, after->max);
 }
 
-// Of a moment whose local counter was not read, the other one tells the same where nothing below this
-// cgroup has ever added to it.
+// Of a moment whose local counter was not read, the other one tells the same where nothing below
+// this cgroup has ever added to it.
 std::optional<std::uint64_t> local_rise(const StallCgroup& cgroup) {
   const auto& local = cgroup.after.pids_events_local;
   const auto& with_below = cgroup.after.pids_events;

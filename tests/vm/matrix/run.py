@@ -188,9 +188,6 @@ class Run:
             f"echo {mark}; {why} {shlex.quote(self.subject(case))} --json; echo {mark}; {why} {shlex.quote(self.subject(case))}; "
             for case in cases)
         answers = self.guest.run(f"exec 2>&1; {script}", timeout=DEADLINE).text.split(f"{mark}\n")[1:]
-        self.read_log()
-        texts = [text for _, text in sorted(self.records.items())]
-        killed, kubelet = peers.killed_pids(texts), peers.kubelet_events(texts)
         for case, document, text in zip(cases, answers[::2], answers[1::2], strict=True):
             found = self.found[case.name]
             found.text = text.partition("\nBefore that\n")[0]
@@ -199,7 +196,15 @@ class Run:
             except ValueError:
                 found.text = document + text
             self.collect_for_peers(case, found)
-            found.killed_pids, found.kubelet_events = killed, kubelet
+        # A log that is written without end is never read to its end.
+        for case in cases:
+            if case.floods:
+                self.guest.run(f"echo 1 > {shlex.quote(ROOT + self.cgroup(case))}/cgroup.kill", check=True)
+        self.read_log()
+        texts = [text for _, text in sorted(self.records.items())]
+        for case in cases:
+            found = self.found[case.name]
+            found.killed_pids, found.kubelet_events = peers.killed_pids(texts), peers.kubelet_events(texts)
 
     def collect_for_peers(self, case, found):
         file = f"{ROOT}{found.cgroup}/memory.events"

@@ -38,7 +38,7 @@ FIRST = [
 # It floods the kernel log.
 WEDGE = [
     stall("no-victim", "out of memory, and none of its processes may be killed", gated("eat", "64"), "STALLED_OOM_NO_VICTIM",
-          resources=SMALL, says=("found none",), never=(DEATH,),
+          resources=SMALL, says=("found none",), never=(DEATH,), floods=True,
           deed="for p in $(cat {payload}/cgroup.procs); do echo -1000 > /proc/$p/oom_score_adj; done; " + OPEN),
     own("wedge-oom", "its own limit, while the log is flooded with another's", gated("eat", "64"),
         confidence=("likely", "strong", "proven"),
