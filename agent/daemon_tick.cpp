@@ -311,9 +311,9 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   throttle_watch_.forget(record.name);
   stall_watch_.forget(record.name);
   store_death(verdict);
-  // A power cut loses the ring, and these are the minutes that matter.
-  if (recorder_) recorder_->drain(clock_.now());
   announce_death(verdict, evidence.cgroups.empty() ? "" : evidence.cgroups.front().path);
+  // A power cut loses the ring, and these are the minutes that matter; nobody waits for them.
+  if (recorder_) recorder_->drain(clock_.now());
   return verdict;
 }
 
