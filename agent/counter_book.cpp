@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "identity/subject.h"
@@ -95,8 +96,14 @@ std::uint64_t OomIncidents::add(const KernelCounts& now) {
 }
 
 exporters::WorkloadCounters& CounterBook::entry(const std::string& workload) {
+  touched_.insert(workload);
+  return known(workload);
+}
+
+exporters::WorkloadCounters& CounterBook::known(const std::string& workload) {
   auto [found, inserted] = counters_.try_emplace(workload);
   if (inserted) {
+    touched_.insert(workload);
     found->second.workload = workload;
     for (const auto verdict : diagnosis::all_verdict_classes()) {
       if (diagnosis::is_of_death(verdict)) found->second.deaths[verdict] = 0;
@@ -135,8 +142,15 @@ void CounterBook::restarted(const std::string& workload, const std::string& reas
 }
 
 std::uint64_t CounterBook::observe(const std::string& workload, const KernelCounts& payload) {
-  auto& counters = entry(workload);
+  auto& counters = known(workload);
   Seen& seen = seen_[workload];
+  // Every tick of every workload comes here, and most bring nothing new.
+  const auto stored = [&] {
+    return std::tuple(counters.throttled_usec, counters.memory_high_events, counters.oom_kills,
+                      seen.boot, seen.id.value, seen.throttled_usec, seen.high, seen.oom.kills,
+                      seen.oom.groups);
+  };
+  const auto before = stored();
   if (seen.id != payload.id || seen.boot != boot_) {
     seen = Seen{};
     seen.boot = boot_;
@@ -146,6 +160,7 @@ std::uint64_t CounterBook::observe(const std::string& workload, const KernelCoun
   grow(counters.memory_high_events, seen.high, payload.high);
   const std::uint64_t incidents = seen.oom.add(payload);
   counters.oom_kills += incidents;
+  if (stored() != before) touched_.insert(workload);
   return incidents;
 }
 
@@ -156,6 +171,7 @@ void CounterBook::set_running(const std::string& workload, bool running) {
 Status CounterBook::forget(const std::string& workload, diagnosis::StoreWriter& store) {
   counters_.erase(workload);
   seen_.erase(workload);
+  touched_.erase(workload);
   std::erase_if(saved_, [&](const auto& entry) { return entry.first.first == workload; });
   return store.remove_counters(workload);
 }
@@ -204,10 +220,18 @@ Status CounterBook::save(diagnosis::StoreWriter& store,
         changed.push_back({workload, name, value});
     }
   };
-  for (const auto& [workload, counters] : counters_) collect(workload, agent::flatten(counters));
-  for (const auto& [workload, seen] : seen_) collect(workload, flatten(seen));
+  // Of a thousand workloads that ended one is new: a death does not wait for the others.
+  for (const auto& workload : touched_) {
+    if (const auto found = counters_.find(workload); found != counters_.end()) {
+      collect(workload, agent::flatten(found->second));
+    }
+    if (const auto found = seen_.find(workload); found != seen_.end()) {
+      collect(workload, flatten(found->second));
+    }
+  }
   CGW_TRY(store.put(verdicts, changed, log, log_dropped));
   for (auto& counter : changed) saved_[{counter.workload, counter.counter}] = counter.value;
+  touched_.clear();
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,7 +88,9 @@ class CounterBook {
   };
   // Name in the store and value.
   using Flat = std::vector<std::pair<std::string, std::uint64_t>>;
+  // `entry`: to change it.
   exporters::WorkloadCounters& entry(const std::string& workload);
+  exporters::WorkloadCounters& known(const std::string& workload);
   [[nodiscard]] static Flat flatten(const Seen& seen);
   static void set_seen(Seen& seen, std::string_view name, std::uint64_t value);
 
@@ -95,6 +98,7 @@ class CounterBook {
   std::map<std::string, exporters::WorkloadCounters> counters_;
   std::map<std::string, Seen> seen_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> saved_;
+  std::set<std::string> touched_;  // since the last save
 };
 
 // A number of /proc/sys/kernel/random/boot_id ("b3c9..-...."), 60 bits of it; 0 when it is not one.

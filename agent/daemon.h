@@ -91,6 +91,8 @@ class Daemon final : public Control, private SupervisorListener {
   // every scraper has seen.
   void prepare_tick();
   void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
+  [[nodiscard]] std::vector<diagnosis::OomRecord> recent_kills(Usec now) const;
+  [[nodiscard]] std::optional<TimePoint> born(const Supervisor::Running& running) const;
   [[nodiscard]] StallWatch::Process look_at(const Supervisor::Running& running,
                                             const cgroup::Sample& payload, TimePoint now);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
@@ -150,6 +152,7 @@ class Daemon final : public Control, private SupervisorListener {
 
   Options options_;
   SystemClock clock_;
+  TimePoint began_ = clock_.now();
   cgroup::Tree tree_;
   diagnosis::StoreWriter store_;
   UniqueFd lock_;

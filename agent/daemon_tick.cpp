@@ -135,12 +135,22 @@ StallWatch::Process Daemon::look_at(const Supervisor::Running& running,
   if (process.state == 'T' && senders_) {
     process.signals = senders_->of({main_pid}, Usec{0}, now.boottime);
   }
-  constexpr Usec kRecent{30'000'000};
-  if (kernel_log_ && payload.memory_events && payload.memory_events->oom_kill.value_or(0) > 0) {
-    process.oom_records =
-        kernel_log_->between(now.boottime - std::min(now.boottime, kRecent), now.boottime).kills;
+  if (payload.memory_events && payload.memory_events->oom_kill.value_or(0) > 0) {
+    process.oom_records = recent_kills(now.boottime);
   }
   return process;
+}
+
+std::vector<diagnosis::OomRecord> Daemon::recent_kills(Usec now) const {
+  constexpr Usec kRecent{30'000'000};
+  if (!kernel_log_) return {};
+  return kernel_log_->between(now - std::min(now, kRecent), now).kills;
+}
+
+// Of one that this agent started nobody has told yet, however late its first tick is.
+std::optional<TimePoint> Daemon::born(const Supervisor::Running& running) const {
+  const Usec began = began_.boottime - std::min(began_.boottime, StallWatch::kWindow);
+  return running.started && running.started->boottime >= began ? running.started : std::nullopt;
 }
 
 void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) {
@@ -152,7 +162,7 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
     auto found = stall_watch_.observe({.name = running.name,
                                        .incarnation = running.incarnation,
                                        .cgroup = running.payload,
-                                       .born = running.started},
+                                       .born = born(running)},
                                       now, snapshot, look_at(running, *payload, now));
     if (auto throttled =
             throttle_watch_.observe(running.name, running.incarnation, snapshot, running.payload)) {
@@ -173,7 +183,8 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
 void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
   const auto stalls = foreign_stalls_.observe(
       snapshot, last_snapshot_.get(), *identification_.table(), *identification_.device_names(),
-      [this](CgroupId id) { return foreign_deaths_ ? foreign_deaths_->incarnation_of(id) : 0U; });
+      [this](CgroupId id) { return foreign_deaths_ ? foreign_deaths_->run_of(id) : ForeignRun(); },
+      [this, now = snapshot.taken().boottime] { return recent_kills(now); });
   for (const auto& verdict : stalls) {
     log::event(verdict.over ? log::Level::info : log::Level::warning,
                verdict.over ? "foreign_goes_on" : "foreign_stalled",
@@ -300,9 +311,9 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   throttle_watch_.forget(record.name);
   stall_watch_.forget(record.name);
   store_death(verdict);
-  // A power cut loses the ring, and these are the minutes that matter.
-  if (recorder_) recorder_->drain(clock_.now());
   announce_death(verdict, evidence.cgroups.empty() ? "" : evidence.cgroups.front().path);
+  // A power cut loses the ring, and these are the minutes that matter; nobody waits for them.
+  if (recorder_) recorder_->drain(clock_.now());
   return verdict;
 }
 

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "diagnosis/death_case.h"
 #include "launcher/oom_watch.h"
 
 namespace cgwarden::agent {
@@ -22,6 +23,9 @@ using diagnosis::CgroupEvidence;
 
 // A unit's processes follow its main one to the end within this; else it goes on without it.
 constexpr Usec kEmptied{5'000'000};
+// From the count of `oom` above it to the kill that this one's own counter shows: the kernel prints
+// its dump between them, on a slow console for a second or two.
+constexpr Usec kDecided{4'000'000};
 constexpr const char* kForeignEffect = "deaths of units and containers get no verdict";
 
 CgroupEvidence::Moment moment_of(const cgroup::Sample& sample) {
@@ -235,21 +239,56 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
   tracks_.emplace(sample.id, std::move(track));
 }
 
+bool ForeignDeaths::reread_outlived(Track& track, cgroup::Count kills) {
+  if (!launcher::is_unharmed(track.main_pid)) return false;
+  std::vector<CgroupEvidence::Moment> moments;
+  for (const auto& cgroup : track.evidence.cgroups) {
+    const auto fresh = tree_->read_sample(cgroup.path);
+    if (!fresh || fresh->id != cgroup.id) return false;
+    moments.push_back(moment_of(*fresh));
+  }
+  if (!launcher::is_unharmed(track.main_pid)) return false;
+  for (std::size_t i = 0; i < moments.size(); ++i) {
+    track.evidence.cgroups[i].outlived = std::move(moments[i]);
+  }
+  track.seen_kills = kills;
+  track.above_seen = Usec{0};
+  return true;
+}
+
+// Limits above are hit for others too: with what they counted weeks ago nothing is explained. None
+// of it killed this one if its own counter stood still long after.
+void ForeignDeaths::outlive_above(Track& track, const cgroup::Snapshot& snapshot) {
+  auto& cgroups = track.evidence.cgroups;
+  const Usec now = snapshot.taken().boottime;
+  if (track.above_seen > Usec{0} && now < track.above_seen + kDecided) return;
+  for (std::size_t i = 1; track.above_seen > Usec{0} && i < cgroups.size(); ++i) {
+    auto& known = cgroups[i].outlived.memory_events_local;
+    const auto& seen = track.above[i];
+    // A sample may be older than what was read at once.
+    if (known && seen && diagnosis::rise(known->oom, seen->oom)) known = seen;
+  }
+  track.above.assign(cgroups.size(), std::nullopt);
+  for (std::size_t i = 1; i < cgroups.size(); ++i) {
+    const cgroup::Sample* sample = snapshot.find(cgroups[i].path);
+    if (sample != nullptr && sample->id == cgroups[i].id) {
+      track.above[i] = sample->memory_events_local;
+    }
+  }
+  track.above_seen = now;
+}
+
 // What was counted up to now, its main process has outlived, unless it is dying.
-void ForeignDeaths::outlive(Track& track, const cgroup::Sample& sample, TimePoint now) {
+void ForeignDeaths::outlive(Track& track, const cgroup::Sample& sample,
+                            const cgroup::Snapshot& snapshot) {
   if (track.ended) return;
   const auto kills = sample.memory_events ? sample.memory_events->oom_kill : std::nullopt;
   if (kills != track.seen_kills) {
-    if (!launcher::is_unharmed(track.main_pid)) return;
-    for (auto& cgroup : track.evidence.cgroups) {
-      const auto fresh = tree_->read_sample(cgroup.path);
-      if (!fresh || fresh->id != cgroup.id) return;
-      cgroup.outlived = moment_of(*fresh);
-    }
-    if (!launcher::is_unharmed(track.main_pid)) return;
-    track.seen_kills = kills;
+    if (!reread_outlived(track, kills)) return;
+  } else {
+    outlive_above(track, snapshot);
   }
-  track.evidence.outlived = now;
+  track.evidence.outlived = snapshot.taken();
 }
 
 // Those whose processes are in cgroups of their own are looked at again and again: each in its
@@ -275,7 +314,7 @@ void ForeignDeaths::observe(const cgroup::Snapshot& snapshot, const identity::Ta
     const auto track = tracks_.find(sample.id);
     if (track != tracks_.end()) {
       track->second.round = round_;
-      outlive(track->second, sample, snapshot.taken());
+      outlive(track->second, sample, snapshot);
     } else {
       fresh.emplace_back(&sample, &*known->subject);
     }

@@ -20,6 +20,12 @@
 
 namespace cgwarden::agent {
 
+// One run of a unit or container.
+struct ForeignRun {
+  unsigned incarnation = 0;  // 0: none is watched
+  pid_t main_pid = -1;       // while it lives
+};
+
 // Deaths of systemd units and named containers, which are nobody's workload: the oldest process of
 // a cgroup is taken for its main process, and when it ended and left the cgroup empty, that was an
 // incarnation. One that lived for less than a tick is not seen. On the loop's thread.
@@ -40,10 +46,11 @@ class ForeignDeaths {
                                                                     Count count);
   // How it goes, for `cgwarden doctor`.
   [[nodiscard]] SourceReport source() const;
-  // Of the run that is watched in this cgroup; 0: none is.
-  [[nodiscard]] unsigned incarnation_of(CgroupId id) const {
+  // The run that is watched in this cgroup.
+  [[nodiscard]] ForeignRun run_of(CgroupId id) const {
     const auto track = tracks_.find(id);
-    return track != tracks_.end() ? track->second.evidence.incarnation : 0;
+    if (track == tracks_.end()) return {};
+    return {track->second.evidence.incarnation, track->second.ended ? -1 : track->second.main_pid};
   }
   // Every tick. Of those not watched yet it takes up to limits::kForeignBegun.
   void observe(const cgroup::Snapshot& snapshot, const identity::Table& identities);
@@ -57,6 +64,9 @@ class ForeignDeaths {
     // From its first sight; `after` once it has ended.
     diagnosis::DeathEvidence evidence;
     cgroup::Count seen_kills;
+    // What those above had counted at a moment that it is not yet known to have outlived.
+    std::vector<std::optional<cgroup::MemoryEvents>> above;
+    Usec above_seen{0};
     std::optional<Usec> ended;  // boottime; the cgroup may go on
     std::uint64_t round = 0;
   };
@@ -73,7 +83,9 @@ class ForeignDeaths {
   void begin(const cgroup::Sample& sample, const identity::Subject& subject);
   // Takes the oldest process for the main one; false: there is none.
   bool find_main(Track& track);
-  void outlive(Track& track, const cgroup::Sample& sample, TimePoint now);
+  void outlive(Track& track, const cgroup::Sample& sample, const cgroup::Snapshot& snapshot);
+  [[nodiscard]] bool reread_outlived(Track& track, cgroup::Count kills);
+  static void outlive_above(Track& track, const cgroup::Snapshot& snapshot);
   void settle(TimePoint now);
   [[nodiscard]] bool is_empty(const Track& track, CgroupId id) const;
 

@@ -26,10 +26,15 @@ bool has_high(const cgroup::Sample& sample) {
   return sample.memory_high && !is_max(*sample.memory_high);
 }
 
-std::uint64_t rise_of_events(const cgroup::Sample* before, const cgroup::Sample& now,
-                             cgroup::Count cgroup::MemoryEvents::* key) {
-  if (before == nullptr || !before->memory_events || !now.memory_events) return 0;
-  return diagnosis::rise((*before->memory_events).*key, (*now.memory_events).*key).value_or(0);
+// What a file of events has counted between two samples of a cgroup, or in one that is new.
+template <typename Events>
+bool rose(const cgroup::Sample* before, bool fresh, const cgroup::Sample& now,
+          std::optional<Events> cgroup::Sample::* file, cgroup::Count Events::* key) {
+  if (!(now.*file)) return false;
+  const cgroup::Count after = (*(now.*file)).*key;
+  if (before == nullptr) return fresh && after.value_or(0) > 0;
+  if (!(before->*file)) return false;
+  return diagnosis::rise((*(before->*file)).*key, after).value_or(0) > 0;
 }
 
 // A workload, its fence, or a group inside it.
@@ -68,46 +73,90 @@ bool ForeignStalls::has_io_limit(const cgroup::Sample& sample, Usec now) {
   return false;
 }
 
-void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* before, Usec now) {
+void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* before,
+                            std::optional<TimePoint> born, Usec now) {
+  using Memory = cgroup::MemoryEvents;
+  const auto counted = [&](cgroup::Count Memory::* key) {
+    return rose(before, born.has_value(), sample, &cgroup::Sample::memory_events, key);
+  };
   const bool held =
-      has_high(sample) && rise_of_events(before, sample, &cgroup::MemoryEvents::high) > 0 &&
+      has_high(sample) && counted(&Memory::high) &&
       waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent);
-  const bool wedged = rise_of_events(before, sample, &cgroup::MemoryEvents::oom) > 0;
+  const bool hit = counted(&Memory::oom) || counted(&Memory::oom_kill) ||
+                   rose(before, born.has_value(), sample, &cgroup::Sample::pids_events,
+                        &cgroup::PidsEvents::max);
   const bool io = waits(sample.io_pressure, &cgroup::Pressure::some, kIoPercent);
-  if (!held && !wedged && !io) return;
+  if (!held && !hit && !io) return;
   const auto known = suspects_.find(sample.id);
   if (known != suspects_.end()) {
     known->second.sign = now;
     return;
   }
   if (suspects_.size() >= limits::kForeignStalls || is_ours(sample)) return;
-  if (!held && !wedged && !has_io_limit(sample, now)) return;
-  suspects_[sample.id] = {.path = sample.path, .sign = now};
+  if (!held && !hit && !has_io_limit(sample, now)) return;
+  suspects_[sample.id] = {.path = sample.path, .sign = now, .born = born};
 }
 
 // Both are sorted by path.
-void ForeignStalls::find_suspects(const cgroup::Snapshot& snapshot,
-                                  const cgroup::SampleList& before, Usec now) {
-  auto last = before.begin();
+void ForeignStalls::find_suspects(const cgroup::Snapshot& snapshot, const cgroup::Snapshot* before,
+                                  Usec now) {
+  const cgroup::SampleList none;
+  const cgroup::SampleList& old = before != nullptr ? before->samples() : none;
+  // What was left out by a limit is not new when it comes in.
+  const bool complete = before != nullptr && before->dropped() == 0;
+  auto last = old.begin();
   for (const auto& sample : snapshot.samples()) {
-    while (last != before.end() && last->path < sample.path) ++last;
-    const bool known = last != before.end() && last->id == sample.id;
+    while (last != old.end() && last->path < sample.path) ++last;
+    const bool known = last != old.end() && last->id == sample.id;
     // The same object: nothing in it has changed.
     if (sample.path == "/" || (known && &*last == &sample)) continue;
-    suspect(sample, known ? &*last : nullptr, now);
+    std::optional<TimePoint> born;
+    if (!known && complete) born = before->taken();
+    suspect(sample, known ? &*last : nullptr, born, now);
   }
+}
+
+std::vector<diagnosis::Verdict> ForeignStalls::look_at(Suspect& suspect, const Look& look) {
+  // Another main process outlived nothing of what was before it.
+  if (suspect.incarnation != look.run.incarnation && suspect.incarnation != 0) {
+    watch_.forget(suspect.path);
+    suspect.born.reset();
+  }
+  suspect.incarnation = look.run.incarnation;
+  StallWatch::Process process;
+  process.main_pid = look.run.main_pid;
+  process.devices = *look.devices;
+  const cgroup::Sample& sample = *look.snapshot->find(suspect.path);
+  if (waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent)) {
+    process.over_high = held_over_high(*tree_, suspect.path);
+  }
+  if (sample.memory_events && sample.memory_events->oom_kill.value_or(0) > 0) {
+    process.oom_records = look.kills();
+  }
+  auto verdicts = watch_.observe({.name = look.name,
+                                  .incarnation = look.run.incarnation,
+                                  .cgroup = suspect.path,
+                                  .born = suspect.born,
+                                  .before = look.before,
+                                  .key = suspect.path},
+                                 look.snapshot->taken(), *look.snapshot, process);
+  // Without a main process that is known to live nobody outlived anything.
+  std::erase_if(verdicts, [&](const auto& verdict) {
+    return verdict.verdict == diagnosis::VerdictClass::oom_child && look.run.main_pid <= 0;
+  });
+  return verdicts;
 }
 
 std::vector<diagnosis::Verdict> ForeignStalls::observe(const cgroup::Snapshot& snapshot,
                                                        const cgroup::Snapshot* before,
                                                        const identity::Table& identities,
                                                        const identity::DeviceNames& devices,
-                                                       const IncarnationOf& incarnation_of) {
+                                                       const RunOf& run_of, const Kills& kills) {
   std::vector<diagnosis::Verdict> found;
   const TimePoint taken = snapshot.taken();
   const Usec now = taken.boottime;
   std::erase_if(without_io_limit_, [&](const auto& known) { return known.second <= now; });
-  find_suspects(snapshot, before != nullptr ? before->samples() : cgroup::SampleList(), now);
+  find_suspects(snapshot, before, now);
   std::erase_if(suspects_, [&](const auto& entry) {
     const cgroup::Sample* sample = snapshot.find(entry.second.path);
     const bool gone = sample == nullptr || sample->id != entry.first;
@@ -117,20 +166,16 @@ std::vector<diagnosis::Verdict> ForeignStalls::observe(const cgroup::Snapshot& s
     watch_.forget(entry.second.path);
     return true;
   });
-  for (const auto& [id, suspect] : suspects_) {
+  for (auto& [id, suspect] : suspects_) {
     const cgroup::Sample& sample = *snapshot.find(suspect.path);
     const identity::Subject* subject = subject_of(snapshot, sample, identities);
-    StallWatch::Process process;
-    process.devices = devices;
-    if (waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent)) {
-      process.over_high = held_over_high(*tree_, suspect.path);
-    }
-    const std::string name = subject != nullptr ? subject->name : suspect.path;
-    for (auto& verdict : watch_.observe({.name = name,
-                                         .incarnation = incarnation_of(id),
-                                         .cgroup = suspect.path,
-                                         .key = suspect.path},
-                                        taken, snapshot, process)) {
+    const Look look{.snapshot = &snapshot,
+                    .before = before,
+                    .devices = &devices,
+                    .run = run_of(id),
+                    .kills = kills,
+                    .name = subject != nullptr ? subject->name : suspect.path};
+    for (auto& verdict : look_at(suspect, look)) {
       if (subject != nullptr) verdict.workload = to_key(*subject);
       found.push_back(std::move(verdict));
     }

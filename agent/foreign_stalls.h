@@ -2,12 +2,14 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "identity/block_devices.h"
 #include "identity/identity_book.h"
 
+#include "agent/foreign_deaths.h"
 #include "agent/stall_watch.h"
 #include "base/clock.h"
 #include "cgroup/snapshot.h"
@@ -17,14 +19,17 @@
 namespace cgwarden::agent {
 
 // Stalls of cgroups that are nobody's workload: held back at their own memory.high, waiting for
-// what io.max lets through, out of memory with nobody to kill. A verdict is of the systemd unit or
-// named container that the cgroup is or is in, by its key in the store; of any other cgroup by its
-// path. Two snapshots tell who may be stalled; only those are looked at, limits::kForeignStalls at
-// a time. On the loop's thread.
+// what io.max lets through, out of memory with nobody to kill; forks that its pids.max refused, and
+// children that were OOM-killed while the main process lives on. A verdict is of the systemd unit
+// or named container that the cgroup is or is in, by its key in the store; of any other cgroup by
+// its path. Two snapshots tell who may be stalled; only those are looked at, limits::kForeignStalls
+// at a time. On the loop's thread.
 class ForeignStalls {
  public:
-  // Of the run in this cgroup; 0: not counted.
-  using IncarnationOf = std::function<unsigned(CgroupId)>;
+  // The run in this cgroup.
+  using RunOf = std::function<ForeignRun(CgroupId)>;
+  // The newest OOM kills of the kernel log.
+  using Kills = std::function<std::vector<diagnosis::OomRecord>()>;
 
   // `tree` and `clock` must outlive it.
   ForeignStalls(const cgroup::Tree& tree, const Clock& clock);
@@ -34,15 +39,28 @@ class ForeignStalls {
                                                         const cgroup::Snapshot* before,
                                                         const identity::Table& identities,
                                                         const identity::DeviceNames& devices,
-                                                        const IncarnationOf& incarnation_of);
+                                                        const RunOf& run_of, const Kills& kills);
 
  private:
   struct Suspect {
     std::string path;
-    Usec sign{0};  // boottime of the last one
+    Usec sign{0};                        // boottime of the last one
+    std::optional<TimePoint> born = {};  // it is new since then
+    unsigned incarnation = 0;
   };
-  void find_suspects(const cgroup::Snapshot& snapshot, const cgroup::SampleList& before, Usec now);
-  void suspect(const cgroup::Sample& sample, const cgroup::Sample* before, Usec now);
+  // One of them at one tick.
+  struct Look {
+    const cgroup::Snapshot* snapshot;
+    const cgroup::Snapshot* before;
+    const identity::DeviceNames* devices;
+    ForeignRun run;
+    const Kills& kills;
+    std::string name;
+  };
+  [[nodiscard]] std::vector<diagnosis::Verdict> look_at(Suspect& suspect, const Look& look);
+  void find_suspects(const cgroup::Snapshot& snapshot, const cgroup::Snapshot* before, Usec now);
+  void suspect(const cgroup::Sample& sample, const cgroup::Sample* before,
+               std::optional<TimePoint> born, Usec now);
   [[nodiscard]] bool has_io_limit(const cgroup::Sample& sample, Usec now);
 
   const cgroup::Tree* tree_;

@@ -1,6 +1,9 @@
 #include "agent/run_ends.h"
 
+#include <sys/wait.h>
+
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "base/limits.h"
@@ -16,6 +19,29 @@ constexpr Usec kContainerGoes{30'000'000};
 
 bool is_below(std::string_view path, std::string_view top) {
   return path == top || (path.starts_with(top) && path.substr(top.size()).starts_with('/'));
+}
+
+// A process that ended in the time of a run of its unit, and before the next run began.
+bool is_of_run(Usec run_started, Usec run_ended, Usec process_started, Usec process_ended) {
+  return process_started <= run_ended && process_ended >= run_started &&
+         process_ended + RunEnds::kWait >= run_ended;
+}
+
+// What was seen of another process, as evidence of the one that systemd calls the main one.
+void believe_systemd(const diagnosis::UnitEnd& end, diagnosis::DeathEvidence& evidence) {
+  using Kind = diagnosis::MainExit::Kind;
+  if (end.code == 0 || end.main_pid <= 0 || end.main_pid == evidence.main_pid) return;
+  evidence.main_pid = end.main_pid;
+  const Kind kind = end.code == CLD_EXITED   ? Kind::exited
+                    : end.code == CLD_DUMPED ? Kind::dumped
+                                             : Kind::killed;
+  evidence.main_exit = diagnosis::MainExit{kind, end.status};
+  evidence.signals = {};
+  // It was alive then, but perhaps no more than that.
+  constexpr Usec kDying{2'000'000};
+  if (evidence.outlived && evidence.outlived->boottime + kDying > end.ended) {
+    evidence.outlived.reset();
+  }
 }
 
 const diagnosis::OomIncident* oom_of_container(
@@ -71,11 +97,18 @@ void RunEnds::add(const diagnosis::OomIncident& incident) {
 }
 
 void RunEnds::ended(const identity::Subject& unit, const diagnosis::UnitEnd& end) {
-  const bool known = end.main_pid > 0 && std::ranges::any_of(told_, [&](const Told& told) {
-                       return told.subject == unit && told.main_pid == end.main_pid &&
-                              told.ended + kWait >= end.ended;
-                     });
-  if (!known) units_.push_back({unit, end});
+  const auto known = std::ranges::find_if(told_, [&](const Told& told) {
+    if (told.subject != unit) return false;
+    if (end.main_pid > 0 && told.main_pid == end.main_pid && told.ended + kWait >= end.ended) {
+      return true;
+    }
+    return !told.by_systemd && is_of_run(end.started, end.ended, told.started, told.ended);
+  });
+  if (known == told_.end()) {
+    units_.push_back({unit, end});
+  } else {
+    known->by_systemd = true;
+  }
 }
 
 void RunEnds::ended(const ContainerEnd& end) {
@@ -91,19 +124,41 @@ void RunEnds::ended(const ContainerEnd& end) {
 }
 
 void RunEnds::died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
-  const bool known = std::ranges::any_of(told_, [&](const Told& told) {
-    return told.subject == subject && told.main_pid > 0 && told.main_pid == evidence.main_pid;
+  const auto known = std::ranges::find_if(told_, [&](const Told& told) {
+    if (told.subject != subject) return false;
+    if (told.main_pid > 0 && told.main_pid == evidence.main_pid) return true;
+    return told.by_systemd && !told.by_kernel &&
+           is_of_run(told.started, told.ended, evidence.started.boottime, evidence.ended.boottime);
   });
-  if (!known) deaths_.push_back({subject, std::move(evidence)});
+  if (known == told_.end()) {
+    deaths_.push_back({subject, std::move(evidence)});
+  } else {
+    known->by_kernel = true;
+  }
+}
+
+std::deque<RunEnds::Death>::iterator RunEnds::find_death(const Unit& unit) {
+  const auto same = std::ranges::find_if(deaths_, [&](const Death& death) {
+    return death.subject == unit.subject && death.evidence.main_pid == unit.end.main_pid;
+  });
+  if (same != deaths_.end()) return same;
+  return std::ranges::find_if(deaths_, [&](const Death& death) {
+    if (death.subject != unit.subject) return false;
+    // It may be the main process of another run, which systemd has told of as well.
+    const bool of_other = std::ranges::any_of(units_, [&](const Unit& other) {
+      return other.subject == unit.subject && other.end.main_pid == death.evidence.main_pid;
+    });
+    return !of_other && is_of_run(unit.end.started, unit.end.ended, death.evidence.started.boottime,
+                                  death.evidence.ended.boottime);
+  });
 }
 
 std::optional<diagnosis::DeathEvidence> RunEnds::death_of(const Unit& unit) {
-  const auto found = std::ranges::find_if(deaths_, [&](const Death& death) {
-    return death.subject == unit.subject && death.evidence.main_pid == unit.end.main_pid;
-  });
+  const auto found = find_death(unit);
   if (found == deaths_.end()) return std::nullopt;
   auto evidence = std::move(found->evidence);
   deaths_.erase(found);
+  believe_systemd(unit.end, evidence);
   evidence.unit_end = unit.end;
   return evidence;
 }
@@ -178,14 +233,20 @@ void RunEnds::take_deaths(Usec now, std::vector<Decided>& decided) {
 }
 
 void RunEnds::remember(const Decided& decided) {
-  pid_t main_pid = 0;
+  Told told{.subject = decided.subject,
+            .cgroup = decided.cgroup,
+            .awaits_cgroup = decided.awaits_cgroup,
+            .ended = decided.ended,
+            .by_systemd = decided.unit.has_value(),
+            .by_kernel = decided.evidence.has_value()};
   if (decided.evidence) {
-    main_pid = decided.evidence->main_pid;
+    told.main_pid = decided.evidence->main_pid;
+    told.started = decided.evidence->started.boottime;
   } else if (decided.unit) {
-    main_pid = decided.unit->main_pid;
+    told.main_pid = decided.unit->main_pid;
+    told.started = decided.unit->started;
   }
-  told_.push_back(
-      {decided.subject, main_pid, decided.cgroup, decided.awaits_cgroup, decided.ended});
+  told_.push_back(std::move(told));
   if (told_.size() > limits::kOomPending) told_.pop_front();
 }
 

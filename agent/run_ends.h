@@ -24,9 +24,10 @@ struct ContainerEnd {
 };
 
 // Ends of units and containers, each decided once, whoever tells of it: systemd and the snapshot,
-// that it ended, and the process connector, how. What each knows of one end is joined. An end of
-// which only the first was seen waits until the kernel's OOM events, which are joined a few seconds
-// later, can have told of it. Pure but for its memory.
+// that it ended, and the process connector, how. What each knows of one end is joined, also where
+// systemd has another process for the main one than the oldest of the cgroup: systemd's is
+// believed. An end of which only the first was seen waits until the kernel's OOM events, which are
+// joined a few seconds later, can have told of it. Pure but for its memory.
 class RunEnds {
  public:
   // OomLedger::kPatience, a look of its owner, and a tick. As long is waited for systemd's word.
@@ -69,8 +70,12 @@ class RunEnds {
     pid_t main_pid = 0;
     std::string cgroup;
     bool awaits_cgroup = false;
+    Usec started{0};
     Usec ended{0};
+    bool by_systemd = false;
+    bool by_kernel = false;
   };
+  [[nodiscard]] std::deque<Death>::iterator find_death(const Unit& unit);
   [[nodiscard]] std::optional<diagnosis::DeathEvidence> death_of(const Unit& unit);
   [[nodiscard]] std::optional<diagnosis::DeathEvidence> death_of(const ContainerEnd& end);
   void take_units(Usec now, const Records& records, std::vector<Decided>& decided);

@@ -93,6 +93,10 @@ diagnosis::SignalSent SignalWatch::seen(const cgroup::SignalGenerated& event, bo
   sent.target = event.target;
   sent.target_task = event.target;
   sent.sender.pid = event.sender;
+  // Its thread may be gone when it is looked for.
+  if (proc_is_of_init_ && event.sender_task == event.target && event.sender > 0) {
+    sent.target = event.sender;
+  }
   if (look_up && proc_is_of_init_ && !sent.is_kernels_kill()) {
     if (event.sender > 0) {
       sent.sender = look_up_process(*tree_, "/proc", event.sender, event.boottime);
@@ -120,7 +124,9 @@ void SignalWatch::drain() {
   for (const auto& record : trace_.drain()) {
     if (const auto* name = std::get_if<cgroup::ProcessNamed>(&record)) named(*name);
     if (const auto* event = std::get_if<cgroup::SignalGenerated>(&record)) {
-      book_.add(seen(*event, looked_up++ < limits::kSendersLookedUp));
+      // Who writes to a broken pipe is its own sender: nothing is to be looked up.
+      const bool asks = event->signal != SIGPIPE || event->group;
+      book_.add(seen(*event, asks && looked_up++ < limits::kSendersLookedUp));
     }
   }
   if (trace_.lost() == lost_) return;

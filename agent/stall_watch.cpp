@@ -104,6 +104,27 @@ void StallWatch::set_flows_before(diagnosis::StallEvidence& evidence, const Trac
   }
 }
 
+void StallWatch::begin(Track& track, const Watched& watched,
+                       const std::vector<const cgroup::Sample*>& chain) {
+  if (watched.born) {
+    // Ancestors have counted before.
+    track.window.push_back({.at = *watched.born, .counts = {zero_counts()}, .flows = {}});
+    return;
+  }
+  if (watched.before == nullptr) return;
+  Moment moment{.at = watched.before->taken(), .counts = {}, .flows = {}};
+  for (const auto* sample : chain) {
+    const cgroup::Sample* then = watched.before->find(sample->path);
+    if (then == nullptr || then->id != sample->id) return;
+    // Local counters of a snapshot may be older.
+    moment.counts.push_back({.memory_events = then->memory_events,
+                             .memory_events_local = {},
+                             .pids_events = then->pids_events,
+                             .pids_events_local = {}});
+  }
+  track.window.push_back(std::move(moment));
+}
+
 bool StallWatch::look(const std::vector<const cgroup::Sample*>& chain,
                       diagnosis::StallEvidence& evidence) const {
   for (const auto* sample : chain) {
@@ -129,13 +150,13 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
   if (track.id != chain.front()->id) {
     track = Track{};
     track.id = chain.front()->id;
-    if (watched.born && now.boottime - watched.born->boottime < kWindow) {
-      // Ancestors have counted before.
-      track.window.push_back({.at = *watched.born, .counts = {zero_counts()}, .flows = {}});
-    }
+    begin(track, watched, chain);
   }
   const Signs signs = signs_of(chain);
-  if (shows_sign(track, signs, *chain.front(), process)) track.sign_seen = now.boottime;
+  // A kill that may yet be outlived is one until it is told, however late this tick comes.
+  if (shows_sign(track, signs, *chain.front(), process) || track.before_kill) {
+    track.sign_seen = now.boottime;
+  }
   track.signs = signs;
   while (track.window.size() > 1 && now.boottime - track.window[1].at.boottime >= kWindow) {
     track.window.pop_front();

@@ -37,8 +37,11 @@ class StallWatch {
     std::string name;
     unsigned incarnation = 0;
     std::string cgroup;  // the payload
-    // When this cgroup was made, with all counters 0; absent: it was there before.
+    // When this cgroup was made, with all counters 0, if nobody can have looked at it before;
+    // absent: it was there before.
     std::optional<TimePoint> born = {};
+    // A moment at which it was there; nullptr: not known.
+    const cgroup::Snapshot* before = nullptr;
     std::string key = {};  // what tells it from others, where the name does not; empty: the name
   };
   struct Process {
@@ -94,6 +97,8 @@ class StallWatch {
   static bool shows_sign(const Track& track, const Signs& signs, const cgroup::Sample& payload,
                          const Process& process);
   static Moment moment_of(const diagnosis::StallEvidence& evidence);
+  static void begin(Track& track, const Watched& watched,
+                    const std::vector<const cgroup::Sample*>& chain);
   static void set_before(diagnosis::StallEvidence& evidence, const Moment& before);
   static void set_flows_before(diagnosis::StallEvidence& evidence, const Track& track);
   static void report(Track& track, std::vector<diagnosis::Verdict> stalls, TimePoint now,

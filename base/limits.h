@@ -99,6 +99,9 @@ inline constexpr std::size_t kSignalRingPages = 16;
 // Fatal and stop signals remembered; a storm of 100 a second keeps 40 seconds, which is more than
 // from a kill to its verdict.
 inline constexpr std::size_t kSignalsKept = 4096;
+// Deaths and caught signals of broken pipes, remembered apart: a server that catches SIGPIPE has
+// many, and none of them may push a SIGKILL out.
+inline constexpr std::size_t kPipeSignalsKept = 512;
 // Names of processes remembered for senders that are gone when their signal is read.
 inline constexpr std::size_t kProcessNames = 4096;
 // Senders looked up in /proc at one look of the loop, ten system calls each: of a storm the first.

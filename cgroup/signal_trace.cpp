@@ -38,6 +38,8 @@ std::string filter() {
     if (!text.empty()) text += " || ";
     text += "sig==" + std::to_string(signal);
   }
+  // Most programs that write to many others ignore it, all day long.
+  text += " || (sig==" + std::to_string(SIGPIPE) + " && result==0)";
   return text;
 }
 

@@ -122,6 +122,7 @@ Verdict diagnose(const DeathEvidence& evidence) {
                                      rules::killed_by_sender,
                                      rules::pid_namespace_ended,
                                      rules::rlimit_exceeded,
+                                     rules::broken_pipe,
                                      rules::fault_signal,
                                      rules::killed_by_user,
                                      rules::exited,

@@ -37,6 +37,9 @@ struct OomRecord {
   std::string oom_memcg;   // path of the cgroup whose limit was hit; empty for global
   std::string task_memcg;  // the victim's cgroup, or one above it where the log had no room
   bool limit_cut = false;  // so too oom_memcg: the limit is that of a cgroup below it
+  // The limit is that of the group kill right before this line: one whose own dump was rate-limited
+  // looks the same.
+  bool limit_inherited = false;
   std::string victim_comm;
   pid_t victim_pid = -1;  // in the init pid namespace
   std::optional<std::uint64_t> uid;

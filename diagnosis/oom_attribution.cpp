@@ -95,11 +95,22 @@ const OomRecord* record_of(const DeathCase& death) {
   return nullptr;
 }
 
+std::size_t limits_hit(const DeathCase& death) {
+  return death.limiting_ancestors.size() + (death.own_oom.value_or(0) > 0 ? 1 : 0);
+}
+
+// A limit that the log tells of another kill is believed where no other one was hit.
+bool only_one(const DeathCase& death, const Finding& log) {
+  const Finding counted = by_counters(death);
+  return counted.cause == log.cause && counted.ancestor == log.ancestor && limits_hit(death) == 1;
+}
+
 void judge_with_log(const DeathCase& death, const Finding& log, OomAttribution& oom) {
   oom.cause = log.cause;
   oom.ancestor = log.ancestor;
   const auto agree = counters_agree(death, log);
-  if (agree == true && death.main_sigkilled && death.oom_kills_seen()) {
+  const bool doubtful = oom.record->limit_inherited && !only_one(death, log);
+  if (agree == true && death.main_sigkilled && death.oom_kills_seen() && !doubtful) {
     oom.confidence = Confidence::proven;
   } else if (agree == false) {
     oom.confidence = Confidence::likely;
@@ -109,6 +120,13 @@ void judge_with_log(const DeathCase& death, const Finding& log, OomAttribution& 
   } else {
     oom.confidence = death.main_sigkilled ? Confidence::strong : Confidence::likely;
   }
+  if (agree == true && doubtful) {
+    oom.confidence = Confidence::likely;
+    oom.conflicts.push_back(fmt::format(
+        "the kernel log (seq {}) has no dump of this kill, only of the group kill right "
+        "before it, and more than one limit was hit {}",
+        oom.record->sequence, death.span()));
+  }
 }
 
 void judge_with_counters(const DeathCase& death, OomAttribution& oom) {
@@ -116,9 +134,7 @@ void judge_with_counters(const DeathCase& death, OomAttribution& oom) {
   oom.cause = counted.cause;
   oom.ancestor = counted.ancestor;
   if (counted.cause == OomCause::unresolved) return;
-  const std::size_t limits_hit =
-      death.limiting_ancestors.size() + (death.own_oom.value_or(0) > 0 ? 1 : 0);
-  if (limits_hit > 1) {
+  if (limits_hit(death) > 1) {
     oom.confidence = Confidence::likely;
     oom.conflicts.push_back(
         fmt::format("more than one limit was hit {}, and no line of the kernel log says which one "

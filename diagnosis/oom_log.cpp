@@ -187,6 +187,7 @@ std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
     kill.lines.push_back(group_line_);
     kill.oom_memcg = group_limit_.oom_memcg;
     kill.limit_cut = group_limit_.limit_cut;
+    kill.limit_inherited = true;
     kill.usage = group_limit_.usage;
     kill.limit = group_limit_.limit;
   } else {

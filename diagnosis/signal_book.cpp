@@ -1,12 +1,18 @@
 #include "diagnosis/signal_book.h"
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 namespace cgwarden::diagnosis {
 
 void SignalBook::add(SignalSent record) {
   last_ = std::max(last_, record.boottime);
+  if (record.signal == SIGPIPE) {
+    pipes_.push_back(std::move(record));
+    if (pipes_.size() > limits::kPipeSignalsKept) pipes_.pop_front();
+    return;
+  }
   records_.push_back(std::move(record));
   if (records_.size() <= most_) return;
   // What was before the oldest kept one is not known any more.
@@ -33,10 +39,13 @@ SignalEvidence SignalBook::of(const std::set<pid_t>& targets, Usec from, Usec to
   constexpr Usec kKillTakes{2'000'000};
   const Usec killed_from = to > from + kKillTakes ? to - kKillTakes : from;
   found.watched = seen_from_ && *seen_from_ <= killed_from && (!seen_to_ || *seen_to_ >= to);
-  for (const auto& record : records_) {
-    if (record.boottime < launched || record.boottime > to) continue;
-    if (targets.contains(record.target)) found.records.push_back(record);
+  for (const auto* records : {&records_, &pipes_}) {
+    for (const auto& record : *records) {
+      if (record.boottime < launched || record.boottime > to) continue;
+      if (targets.contains(record.target)) found.records.push_back(record);
+    }
   }
+  std::ranges::stable_sort(found.records, {}, &SignalSent::boottime);
   return found;
 }
 

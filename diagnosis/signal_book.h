@@ -27,7 +27,7 @@ class SignalBook {
   [[nodiscard]] SignalEvidence of(const std::set<pid_t>& targets, Usec from, Usec to) const;
   // How many of these moments were lost; 0: none.
   [[nodiscard]] std::uint64_t lost(Usec from, Usec to) const;
-  [[nodiscard]] std::size_t size() const { return records_.size(); }
+  [[nodiscard]] std::size_t size() const { return records_.size() + pipes_.size(); }
 
  private:
   struct Loss {
@@ -40,6 +40,7 @@ class SignalBook {
   std::optional<Usec> seen_to_;
   Usec last_{0};
   std::deque<SignalSent> records_;
+  std::deque<SignalSent> pipes_;  // SIGPIPE, which a server may catch all day
   std::deque<Loss> losses_;
 };
 

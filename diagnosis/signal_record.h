@@ -50,6 +50,10 @@ struct SignalSent {
   // target may not be read in /proc: whose memory a reader holds keeps its pages charged beyond its
   // end, and the next charge makes a second OOM kill.
   [[nodiscard]] bool is_kernels_kill() const { return code == kFromKernel && signal == 9; }
+  // SIGPIPE and SIGXFSZ of a thread's own write: the kernel names the thread as its sender.
+  [[nodiscard]] bool is_own_write() const {
+    return code == 0 && !group && sender.pid > 0 && sender.pid == target;
+  }
   [[nodiscard]] bool by_cgroup_kill() const { return code == 0 && !group; }
 };
 

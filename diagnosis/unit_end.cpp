@@ -40,7 +40,10 @@ VerdictClass class_of_signal(int signal) {
     case SIGBUS:
       return VerdictClass::bus_error;
     case SIGABRT:
+    case SIGTRAP:
       return VerdictClass::aborted;
+    case SIGPIPE:
+      return VerdictClass::broken_pipe;
     case SIGSYS:
       return VerdictClass::seccomp_violation;
     default:

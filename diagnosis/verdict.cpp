@@ -27,6 +27,7 @@ constexpr std::array kNames{
     std::pair{VerdictClass::bus_error, std::string_view("BUS_ERROR")},
     std::pair{VerdictClass::aborted, std::string_view("ABORTED")},
     std::pair{VerdictClass::seccomp_violation, std::string_view("SECCOMP_VIOLATION")},
+    std::pair{VerdictClass::broken_pipe, std::string_view("BROKEN_PIPE")},
     std::pair{VerdictClass::exec_failed, std::string_view("EXEC_FAILED")},
     std::pair{VerdictClass::stopped, std::string_view("STOPPED")},
     std::pair{VerdictClass::machine_restarted, std::string_view("MACHINE_RESTARTED")},

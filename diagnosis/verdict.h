@@ -36,6 +36,7 @@ enum class VerdictClass {
   bus_error,
   aborted,
   seccomp_violation,
+  broken_pipe,        // it wrote to what nobody reads any more (SIGPIPE)
   exec_failed,        // never started
   stopped,            // by us, as asked
   machine_restarted,  // it ran when the machine stopped, crashed or lost its power

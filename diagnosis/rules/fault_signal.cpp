@@ -31,6 +31,9 @@ constexpr std::array kFaults{
           "Look for a truncated mapped file, a full tmpfs or /dev/shm, or missing huge pages."},
     Fault{SIGABRT, VerdictClass::aborted, "it aborted itself (SIGABRT)",
           "The last words often hold the assertion or exception that made it abort."},
+    Fault{SIGTRAP, VerdictClass::aborted,
+          "it ran into a breakpoint instruction (SIGTRAP), with which compilers and browsers abort",
+          "The last words often hold the assertion that made it abort."},
     Fault{SIGSYS, VerdictClass::seccomp_violation,
           "it made a system call that its seccomp filter forbids (SIGSYS)",
           "The kernel log's audit line (type=1326) names the system call; allow it only if it is "

@@ -42,7 +42,9 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> pid_namespace_ended(const DeathCase& death);
 // SIGXCPU, SIGXFSZ, and the SIGKILL of a hard RLIMIT_CPU.
 [[nodiscard]] std::optional<Verdict> rlimit_exceeded(const DeathCase& death);
-// SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGABRT, SIGSYS.
+// SIGPIPE of its own write.
+[[nodiscard]] std::optional<Verdict> broken_pipe(const DeathCase& death);
+// SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGABRT, SIGTRAP, SIGSYS.
 [[nodiscard]] std::optional<Verdict> fault_signal(const DeathCase& death);
 // Any other signal that people and programs send, when its record was not seen.
 [[nodiscard]] std::optional<Verdict> killed_by_user(const DeathCase& death);

@@ -10,11 +10,15 @@ namespace cgwarden::diagnosis::stalls {
 namespace {
 
 // Whose limit it was, nearest first; nullptr: nobody's, or not seen.
-const StallCgroup* limiting(const StallEvidence& evidence) {
+const StallCgroup* limiting(const StallEvidence& evidence, const OomRecord* record) {
   for (const auto& cgroup : evidence.cgroups) {
     const auto& before = cgroup.before.memory_events_local;
     const auto& after = cgroup.after.memory_events_local;
     if (before && after && rise(before->oom, after->oom).value_or(0) > 0) return &cgroup;
+  }
+  if (record == nullptr || record->limit_cut) return nullptr;
+  for (const auto& cgroup : evidence.cgroups) {
+    if (cgroup.path == record->oom_memcg) return &cgroup;
   }
   return nullptr;
 }
@@ -52,7 +56,7 @@ std::optional<Verdict> oom_child(const StallEvidence& evidence) {
   }
   verdict.answer =
       fmt::format("{} lives on, but the kernel's OOM killer killed {}", evidence.workload, who);
-  if (const StallCgroup* cgroup = limiting(evidence)) {
+  if (const StallCgroup* cgroup = limiting(evidence, record)) {
     verdict.limit = LimitHit{cgroup->path, "memory.max", ""};
     if (cgroup->memory_max && !is_max(*cgroup->memory_max)) {
       verdict.limit->value = std::to_string(std::get<Bytes>(*cgroup->memory_max).value);

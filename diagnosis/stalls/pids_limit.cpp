@@ -12,6 +12,16 @@ std::optional<std::uint64_t> rise_of(const std::optional<cgroup::PidsEvents>& be
   return rise(before->max, after->max);
 }
 
+// Of a moment whose local counter was not read, the other one tells the same where nothing below
+// this cgroup has ever added to it.
+std::optional<std::uint64_t> local_rise(const StallCgroup& cgroup) {
+  const auto& local = cgroup.after.pids_events_local;
+  const auto& with_below = cgroup.after.pids_events;
+  if (cgroup.before.pids_events_local) return rise_of(cgroup.before.pids_events_local, local);
+  if (!local || !with_below || local->max != with_below->max) return std::nullopt;
+  return rise_of(cgroup.before.pids_events, with_below);
+}
+
 // One process short of it: what could not fork has ended since.
 bool stands_at_limit(const StallCgroup& cgroup) {
   if (!cgroup.pids_max || is_max(*cgroup.pids_max) || !cgroup.pids_current) return false;
@@ -30,8 +40,7 @@ struct Hit {
 // above.
 Hit by_local_counters(const StallEvidence& evidence) {
   for (const auto& cgroup : evidence.cgroups) {
-    const auto refused =
-        rise_of(cgroup.before.pids_events_local, cgroup.after.pids_events_local).value_or(0);
+    const auto refused = local_rise(cgroup).value_or(0);
     if (refused == 0 || !has_limit(cgroup)) continue;
     const bool own = &cgroup == &evidence.cgroups.front();
     return {&cgroup, refused, own ? Confidence::proven : Confidence::likely};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "agent/process_lookup.h"
 
 namespace cgwarden::agent {
@@ -28,8 +30,9 @@ class StallWatchTest : public ::testing::Test {
   std::vector<diagnosis::Verdict> tick(std::uint64_t second) {
     const TimePoint now{Usec(second * 1'000'000), Usec(second * 1'000'000 + 1'000'000'000)};
     now_ = now;
-    return watch.observe({.name = "web", .incarnation = 1, .cgroup = kPayload, .born = born}, now,
-                         cgroup::Snapshot(now, {top, payload}), process);
+    return watch.observe(
+        {.name = "web", .incarnation = 1, .cgroup = kPayload, .born = born, .before = before}, now,
+        cgroup::Snapshot(now, {top, payload}), process);
   }
   std::optional<diagnosis::StallCgroup> read(std::string_view path) {
     ++reads;
@@ -49,6 +52,7 @@ class StallWatchTest : public ::testing::Test {
   std::optional<cgroup::Sample> kernel_top;
   std::optional<cgroup::Sample> kernel_payload;
   std::optional<TimePoint> born;
+  const cgroup::Snapshot* before = nullptr;
   StallWatch::Process process{.main_pid = 40, .state = 'S'};
   int reads = 0;
   std::uint64_t waited_ = 0;
@@ -137,6 +141,63 @@ TEST_F(StallWatchTest, WhatANewPayloadCountedBeforeTheFirstTickCounts) {
   watch.forget("web");
   born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
   const auto told = tick(10);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::pids_limit);
+  EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;
+}
+
+// No other sign may come before somebody can say that it was outlived.
+TEST_F(StallWatchTest, AKillIsToldHoweverLateTheNextTickIs) {
+  EXPECT_TRUE(tick(10).empty());
+  payload.memory_events->oom_kill = 1;
+  EXPECT_TRUE(tick(11).empty());
+  const auto told = tick(40);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::oom_child);
+}
+
+// On a machine that is busy the first tick comes late.
+TEST_F(StallWatchTest, WhatANewPayloadCountedIsToldHoweverLateTheFirstTickIs) {
+  born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
+  payload.pids_max = LimitOf<std::uint64_t>(6U);
+  payload.pids_events = cgroup::PidsEvents{.max = 3};
+  payload.memory_events->oom_kill = 1;
+  const auto forks = tick(40);
+  ASSERT_EQ(forks.size(), 1U);
+  EXPECT_EQ(forks[0].verdict, diagnosis::VerdictClass::pids_limit);
+  std::vector<diagnosis::Verdict> told;
+  for (std::uint64_t second = 41; second < 46; ++second) {
+    for (auto& verdict : tick(second)) told.push_back(std::move(verdict));
+  }
+  ASSERT_EQ(
+      std::ranges::count(told, diagnosis::VerdictClass::oom_child, &diagnosis::Verdict::verdict),
+      1);
+}
+
+TEST_F(StallWatchTest, WhatRoseSinceTheSnapshotBeforeTheFirstLookIsTold) {
+  const cgroup::Snapshot then({Usec{9'000'000}, Usec{1'009'000'000}}, {top, payload});
+  before = &then;
+  payload.memory_events->oom_kill = 1;
+  EXPECT_TRUE(tick(10).empty());
+  EXPECT_TRUE(tick(11).empty());
+  const auto told = tick(12);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::oom_child);
+}
+
+// A snapshot before that has no local counter, which only a look at the kernel does.
+TEST_F(StallWatchTest, ForksRefusedBeforeTheFirstLookAreToldWhereNothingBelowAdded) {
+  payload.pids_max = LimitOf<std::uint64_t>(6U);
+  payload.pids_events = cgroup::PidsEvents{.max = 2};
+  const cgroup::Snapshot then({Usec{9'000'000}, Usec{1'009'000'000}}, {top, payload});
+  before = &then;
+  payload.pids_events->max = 5;
+  kernel_payload = payload;
+  kernel_payload->pids_events_local = cgroup::PidsEvents{.max = 4};
+  EXPECT_TRUE(tick(10).empty());  // one of them was below it
+  watch.forget("web");
+  kernel_payload->pids_events_local = cgroup::PidsEvents{.max = 5};
+  const auto told = tick(11);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::pids_limit);
   EXPECT_NE(told[0].answer.find("3 forks"), std::string::npos) << told[0].answer;

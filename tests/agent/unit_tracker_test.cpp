@@ -217,6 +217,75 @@ TEST_F(RunEndsTest, WhatSystemdAndTheKernelSayOfOneEndIsJoined) {
   EXPECT_TRUE(take(Usec(23) + RunEnds::kWait).empty());
 }
 
+// The oldest process of a cgroup need not be what systemd calls the main one.
+class TwoMainsTest : public RunEndsTest {
+ protected:
+  TwoMainsTest() { ends_.systemd_tells(true); }
+  static diagnosis::UnitEnd end_of(pid_t pid, Usec started, Usec ended) {
+    return {.unit = kService,
+            .result = "signal",
+            .code = CLD_KILLED,
+            .status = SIGTERM,
+            .main_pid = pid,
+            .started = started,
+            .ended = ended};
+  }
+  static diagnosis::DeathEvidence oldest(pid_t pid, Usec started, Usec ended) {
+    auto evidence = death_of(pid, "/system.slice/" + std::string(kService), ended);
+    evidence.started.boottime = started;
+    evidence.main_exit = {diagnosis::MainExit::Kind::exited, 3};
+    return evidence;
+  }
+  static constexpr Usec kFrom{100'000'000};
+  static constexpr Usec kTo{200'000'000};
+  static constexpr Usec kSecond{1'000'000};
+};
+
+TEST_F(TwoMainsTest, AreOneEndAndSystemdsIsBelieved) {
+  ends_.ended(unit_, end_of(42, kFrom, kTo));
+  ends_.died(unit_, oldest(41, kFrom - kSecond, kTo + kSecond));
+  const auto decided = take(kTo + 2 * kSecond);
+  ASSERT_EQ(decided.size(), 1U);
+  ASSERT_TRUE(decided[0].evidence);
+  EXPECT_EQ(decided[0].evidence->main_pid, 42);
+  ASSERT_TRUE(decided[0].evidence->main_exit);
+  EXPECT_EQ(decided[0].evidence->main_exit->kind, diagnosis::MainExit::Kind::killed);
+  EXPECT_EQ(decided[0].evidence->main_exit->status, SIGTERM);
+  EXPECT_TRUE(take(kTo + 60 * kSecond).empty());
+}
+
+TEST_F(TwoMainsTest, AreOneEndWhoeverTellsOfItLate) {
+  ends_.ended(unit_, end_of(42, kFrom, kTo));
+  EXPECT_EQ(take(kTo + kSecond).size(), 1U);
+  ends_.died(unit_, oldest(41, kFrom, kTo + 2 * kSecond));
+  EXPECT_TRUE(take(kTo + 20 * kSecond).empty());
+  // The next run.
+  ends_.died(unit_, oldest(51, kTo + 3 * kSecond, kTo + 30 * kSecond));
+  EXPECT_EQ(take(kTo + 40 * kSecond).size(), 1U);
+  ends_.ended(unit_, end_of(52, kTo + 3 * kSecond, kTo + 30 * kSecond));
+  EXPECT_TRUE(take(kTo + 41 * kSecond).empty());
+}
+
+TEST_F(TwoMainsTest, OfTwoRunsAreTwoEnds) {
+  ends_.ended(unit_, end_of(42, kFrom, kTo));
+  EXPECT_EQ(take(kTo + kSecond).size(), 1U);
+  ends_.ended(unit_, end_of(52, kTo + kSecond, kTo + 2 * kSecond));
+  EXPECT_EQ(take(kTo + 3 * kSecond).size(), 1U);
+  // Each process is of its own run, also when both are told of at once.
+  const Usec later = kTo + 100 * kSecond;
+  ends_.ended(unit_, end_of(61, later, later + kSecond));
+  ends_.ended(unit_, end_of(62, later + kSecond, later + 2 * kSecond));
+  ends_.died(unit_, oldest(62, later + kSecond, later + 2 * kSecond));
+  ends_.died(unit_, oldest(61, later, later + kSecond));
+  const auto decided = take(later + 3 * kSecond);
+  ASSERT_EQ(decided.size(), 2U);
+  for (const auto& end : decided) {
+    ASSERT_TRUE(end.evidence && end.unit);
+    EXPECT_EQ(end.evidence->main_pid, end.unit->main_pid);
+    EXPECT_EQ(end.evidence->main_exit->status, 3);
+  }
+}
+
 TEST_F(RunEndsTest, SystemdIsNotWaitedForForEver) {
   ends_.systemd_tells(true);
   ends_.died(unit_, death_of(42, "/system.slice/x", Usec(20)));

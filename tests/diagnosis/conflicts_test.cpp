@@ -189,6 +189,18 @@ TEST(GroupKillTest, ASiblingsCollateralDeathNamesTheAncestor) {
   EXPECT_THAT(joined(verdict.contributing), HasSubstr("memory.oom.group is 1 in " + kSlice + ":"));
 }
 
+// A bare line behind a group kill may be a member of the group, or the next kill.
+TEST(GroupKillTest, AnInheritedLimitNeedsTheCountersWord) {
+  auto bare = Scenario::kill_of(kMain, kSlice);
+  bare.limit_inherited = true;
+  const Verdict certain = diagnose(Scenario().kill_counted(2).logged(bare).death);
+  EXPECT_EQ(certain.verdict, VerdictClass::oom_ancestor_limit);
+  EXPECT_EQ(certain.confidence, Confidence::proven);
+  const Verdict doubtful = diagnose(Scenario().kill_counted(2).kill_counted(0).logged(bare).death);
+  EXPECT_EQ(doubtful.confidence, Confidence::likely) << all_text(doubtful);
+  EXPECT_THAT(joined(doubtful.contributing), HasSubstr("no dump of this kill"));
+}
+
 TEST(StopTest, WhatWeDidNotSendIsNotOurStop) {
   const Verdict killed = diagnose(Scenario().sent(SIGTERM).death);
   EXPECT_EQ(killed.verdict, VerdictClass::killed_by_user);

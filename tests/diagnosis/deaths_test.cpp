@@ -128,6 +128,9 @@ std::vector<Row> rows() {
   row("BusError", Scenario().killed(SIGBUS), V::bus_error, C::likely, {"SIGBUS"});
   row("Abort", Scenario().killed(SIGABRT), V::aborted, C::likely, {"SIGABRT"});
   row("Seccomp", Scenario().killed(SIGSYS), V::seccomp_violation, C::likely, {"SIGSYS"});
+  row("Breakpoint", Scenario().killed(SIGTRAP), V::aborted, C::likely, {"SIGTRAP"}, {"OOM"});
+  row("BrokenPipe", Scenario().killed(SIGPIPE), V::broken_pipe, C::likely,
+      {"SIGPIPE", "reader was gone"}, {"OOM", "user space"});
   row("OtherSignal", Scenario().killed(SIGALRM), V::unknown, C::unknown, {"SIGALRM"}, {"OOM"});
   row("CpuTime", Scenario().killed(SIGXCPU), V::rlimit_exceeded, C::likely, {"RLIMIT_CPU"},
       {"OOM"});

@@ -284,6 +284,25 @@ TEST_F(OomLogTest, TwoWaysToReadAPathAreNone) {
   EXPECT_EQ(kills_[0].victim_pid, 5);
 }
 
+// The kill after a group's may have had a dump of its own, which the rate limit took.
+TEST_F(OomLogTest, AGroupsLimitIsNoProofOfTheNextKills) {
+  invoked();
+  say(memcg_line("/g", "/g/a", "t", 5));
+  killed(5, "t");
+  say("Tasks in /g/a are going to be killed due to memory.oom.group set");
+  killed(6, "t");
+  killed(7, "u");
+  invoked();
+  say(memcg_line("/w", "/w", "v", 8));
+  killed(8, "v");
+  ASSERT_EQ(kills_.size(), 4U);
+  EXPECT_FALSE(kills_[0].limit_inherited);
+  EXPECT_TRUE(kills_[1].limit_inherited);
+  EXPECT_EQ(kills_[2].oom_memcg, "/g");
+  EXPECT_TRUE(kills_[2].limit_inherited);
+  EXPECT_FALSE(kills_[3].limit_inherited);
+}
+
 TEST_F(OomLogTest, AVictimOutsideOfItsLimitIsNoPath) {
   say(memcg_line("/a", "/b", "t", 5));
   killed(5, "t");

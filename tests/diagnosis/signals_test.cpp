@@ -259,6 +259,30 @@ TEST(SignalsTest, AFaultIsToldFromTheSameSignalOfAnother) {
          {"SIGABRT"});
 }
 
+TEST(SignalsTest, AWriteToABrokenPipeIsToldFromTheSameSignalOfAnother) {
+  auto write = sent(SIGPIPE);
+  write.group = false;
+  write.sender = {};
+  write.sender.pid = kMain;
+  expect(with({write}, Scenario().killed(SIGPIPE)), VerdictClass::broken_pipe, Confidence::proven,
+         {"SIGPIPE", "whose reader was gone"});
+  expect(with({sent(SIGPIPE)}, Scenario().killed(SIGPIPE)), VerdictClass::killed_by_user,
+         Confidence::proven, {"SIGPIPE", "pid 812"});
+  // raise(3), and kill(2) of itself, say nothing of a pipe.
+  auto raised = write;
+  raised.code = -6;
+  expect(with({raised}, Scenario().killed(SIGPIPE)), VerdictClass::broken_pipe, Confidence::likely,
+         {"as far as is known"});
+  auto killed = write;
+  killed.group = true;
+  expect(with({killed}, Scenario().killed(SIGPIPE)), VerdictClass::broken_pipe, Confidence::likely,
+         {"as far as is known"});
+  // As runtimes do that catch it first.
+  raised.boottime = write.boottime + Usec{100};
+  expect(with({write, raised}, Scenario().killed(SIGPIPE)), VerdictClass::broken_pipe,
+         Confidence::proven, {"whose reader was gone"});
+}
+
 TEST(SignalsTest, AHandlerThatRaisesItsSignalAgainIsNotItsSender) {
   auto again = sent(SIGTERM, kMain, kKilled + Usec{50});
   again.code = -6;
@@ -299,6 +323,18 @@ TEST(SignalBookTest, KeepsTheNewestAndKnowsSinceWhen) {
   // What was pushed out may have killed one that died then.
   EXPECT_FALSE(book.of({7}, Usec{0}, Usec{11'000'000}).watched);
   EXPECT_TRUE(book.of({8}, Usec{0}, Usec{40'000'000}).records.empty());
+}
+
+TEST(SignalBookTest, BrokenPipesPushNoKillOut) {
+  SignalBook book(2);
+  book.begin(Usec{1});
+  book.add(sent(SIGKILL, 7, Usec{10'000'000}));
+  for (std::uint64_t i = 0; i < 2000; ++i) book.add(sent(SIGPIPE, 8, Usec{10'000'001 + i}));
+  const auto found = book.of({7, 8}, Usec{9'000'000}, Usec{11'000'000});
+  EXPECT_TRUE(found.watched);
+  ASSERT_EQ(found.records.size(), 1 + limits::kPipeSignalsKept);
+  EXPECT_EQ(found.records.front().signal, SIGKILL);
+  EXPECT_EQ(found.records.back().boottime, Usec{10'002'000});
 }
 
 // A command can be dead before its launcher has noted down when it started.

@@ -3,7 +3,7 @@
 import foreign_cgroups
 import pytest
 from agent_scenario import BUILD, Scenario
-from foreign_cgroups import CONTAINER, ROOT, UNIT
+from foreign_cgroups import CONTAINER, PODS, ROOT, UNIT
 
 pytestmark = pytest.mark.fast
 
@@ -63,3 +63,31 @@ def test_a_units_child_that_was_oom_killed_before_does_not_explain_its_end(scena
 def test_doctor_knows_the_source(scenario):
     (line,) = [line for line in scenario.cli("doctor").text.splitlines() if "process ends" in line]
     assert line.startswith("good"), line
+
+
+def test_a_limit_above_that_a_neighbour_reached_long_before_does_not_explain_its_end(scenario):
+    guest = scenario.guest
+    limits = {"memory.max": "32M", "memory.swap.max": "0"}
+    go = "/run/foreign-deaths.go"
+    waits = f"while [ ! -e {go} ]; do sleep 0.2; done; exec {LEAKER}"
+    with foreign_cgroups.running(guest, (["sleep", "1000"], {}), (["sh", "-c", waits], limits)):
+        scenario.until(lambda: scenario.identities().get(CONTAINER, {}).get("container") == "cart", "it to be known")
+        ticks = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() >= ticks + 3, "three ticks")
+        guest.write_file(f"{ROOT}{PODS}/memory.swap.max", "0")
+        guest.write_file(f"{ROOT}{PODS}/memory.max", "40M")
+        foreign_cgroups.make(guest, f"{PODS}/neighbour", {})
+        guest.run(["sh", "-c", f"echo 1000 > /proc/self/oom_score_adj; exec {LEAKER}"], cgroup=f"{ROOT}{PODS}/neighbour")
+        assert "\noom 0\n" not in guest.read_file(f"{ROOT}{PODS}/memory.events.local").decode()
+        guest.write_file(f"{ROOT}{PODS}/memory.max", "max")
+        # Local counters are read every ten seconds, and believed some seconds later.
+        ticks = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() >= ticks + 20, "twenty ticks", 300)
+        before = scenario.log().count("container_died")
+        guest.run(f"touch {go}", check=True)
+        scenario.until(lambda: scenario.log().count("container_died") > before, "its death", 300)
+        verdict, text = scenario.why("cart")
+        assert verdict["class"] == "OOM_OWN_LIMIT" and verdict["limit"]["cgroup"] == CONTAINER, text
+        assert verdict["confidence"] == "proven", text
+        assert "also hit its limit" not in text, text
+        guest.run(f"rm {go}")

@@ -17,7 +17,7 @@ class Case:
     confidence: tuple[str, ...] = ("proven",)
     resources: str = ""
     extra: str = ""
-    # Shell, once it runs: {pid} {init} {payload} {scope} {gate} {name}.
+    # Shell, once it runs: {pid} {init} {payload} {scope} {gate} {name}; {workloads}: where the scopes of all are.
     deed: str = ""
     subject: str = "main"
     # (cgroup, file): {payload} and {scope} are those of the workload.
@@ -30,6 +30,8 @@ class Case:
     # Its cgroup is not the agent's, but a unit's: `command` runs in it.
     foreign: str = ""
     limits: tuple[tuple[str, str], ...] = ()
+    # It writes to the kernel log as long as it lives.
+    floods: bool = False
     # The main process ends itself with the number which a shell gives for a signal.
     exit_code_lies: bool = False
 

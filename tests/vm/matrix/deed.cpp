@@ -1,6 +1,6 @@
 // One way to live or to die, for the workloads of the scenario matrix: deed WORD [ARGUMENT...]
-// [WORD...]. Words that only prepare (named, adj, after) are followed by another one. Static: it
-// runs in a root file system with nothing else in it.
+// [WORD...]. Words that only prepare (named, adj, threaded, after) are followed by another one.
+// Static: it runs in a root file system with nothing else in it.
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -21,6 +21,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <thread>
 
 namespace {
 
@@ -92,6 +93,10 @@ int fault(std::string_view word) {
     return seven / zero;
   }
   if (word == "abort") std::abort();
+  if (word == "trap") {
+    asm volatile("int3");
+    return 1;
+  }
   if (word == "bus") {
     const int fd = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) return failed("/tmp");
@@ -132,6 +137,15 @@ void wait_for(const char* path) {
   while (::access(path, F_OK) != 0) ::usleep(50'000);
 }
 
+int act(int count, char** words);
+
+// The main thread waits: whatever is done, another one does it.
+int in_thread(int count, char** words) {
+  int code = 1;
+  std::thread([&] { code = act(count, words); }).join();
+  return code;
+}
+
 int act(int count, char** words) {
   if (count == 0) return 2;
   const std::string_view word = words[0];
@@ -143,6 +157,7 @@ int act(int count, char** words) {
     const int code = adjust(words[1]);
     return code != 0 ? code : act(count - 2, words + 2);
   }
+  if (word == "threaded" && count > 1) return in_thread(count - 1, words + 1);
   if (word == "after" && count > 2) {
     wait_for(words[1]);
     return act(count - 2, words + 2);
@@ -161,7 +176,7 @@ int act(int count, char** words) {
     stay();
   }
   if (word == "stay") stay();
-  for (const std::string_view one : {"segv", "ill", "fpe", "bus", "abort"}) {
+  for (const std::string_view one : {"segv", "ill", "fpe", "bus", "abort", "trap"}) {
     if (word == one) return fault(word);
   }
   std::fprintf(stderr, "deed: what is %s?\n", words[0]);

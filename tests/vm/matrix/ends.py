@@ -31,6 +31,8 @@ EXITS = [
     exec_failed("exec-eacces", "a command that may not be executed", ("/tmp/plain",), "Permission denied"),
     exec_failed("exec-loader", "a script whose interpreter is missing", ("/tmp/script",), "/no/such/interpreter"),
     exec_failed("exec-format", "a file that is no program", ("/tmp/garbage",), "Exec format error"),
+    exec_failed("exec-elf", "a program whose loader is missing", ("/tmp/dynamic",), "ld-linux"),
+    exec_failed("exec-directory", "a directory as its command", ("/tmp",), "Permission denied"),
 ]
 
 FAULTS = [
@@ -39,6 +41,8 @@ FAULTS = [
     fault("fpe", "ARITHMETIC_FAULT"),
     fault("bus", "BUS_ERROR"),
     fault("abort", "ABORTED"),
+    fault("trap", "ABORTED"),
+    fault("threaded-segv", "SEGFAULT"),
     fault("forbidden-kill", "SECCOMP_VIOLATION"),
     fault("forbidden-trap", "SECCOMP_VIOLATION"),
     Case("rlimit-cpu", "RLIMIT_CPU", shell("ulimit -t 1; exec deed spin"), "RLIMIT_EXCEEDED", ("strong",),
@@ -49,6 +53,8 @@ FAULTS = [
           says=("likely RLIMIT_AS",)),
     ended("rlimit-nofile", "RLIMIT_NOFILE: no trace", shell("ulimit -n 16; exec deed files"), 1,
           says=("likely RLIMIT_NOFILE",)),
+    ended("pids-exit", "pids.max, and a shell that cannot fork ends", shell("for i in 1 2 3 4 5 6; do sleep 1000 & done; exit 3"), 2,
+          resources="{pids: {max: 5}}", says=("likely pids.max",)),
     ended("full-disk", "a full file system: no trace", deed("fill", "/tiny/big", "4"), 1,
           extra="mounts: [{source: /run/matrix/tiny, destination: /tiny}]\n", says=("likely a full disk",)),
 ]
@@ -91,7 +97,16 @@ KILLS = [
     Case("kill-self", "it sends itself SIGKILL", shell("kill -9 $$"), "KILLED_BY_USER", says=("SIGKILL by itself",),
          never=NO_OOM),
     Case("pipe", "it writes to a pipe that nobody reads", shell("exec 3>/tmp/pipe.fifo; deed after GATE exit 0; echo x >&3"),
-         "UNKNOWN", ("unknown",), says=("SIGPIPE",), never=NEVER,
+         "BROKEN_PIPE", says=("SIGPIPE", "whose reader was gone"), never=NEVER,
          deed="exec 4<{tmp}/pipe.fifo; sleep 0.3; exec 4<&-; " + OPEN),
+    killed("kill-pipe", "kill -13 by an operator", "kill -13 {pid}; sleep 1", says=("SIGPIPE", "sent by pid"),
+           never=(*NO_OOM, "whose reader was gone")),
+    killed("kill-usr1", "kill -USR1 by an operator, which it does not catch", "kill -10 {pid}; sleep 1", confidence=("strong",),
+           says=("SIGUSR1",)),
+    killed("kill-term-thread", "kill -15 of a program whose work is done by another thread", "kill -15 {pid}; sleep 1",
+           command=deed("threaded", "stay"), says=("SIGTERM", "sent by pid")),
+    killed("kill-high", "held back at memory.high, and kill -9",
+           "until [ $(sed -n 's/^high //p' {payload}/memory.events) -ge 3 ]; do sleep 0.2; done; sleep 1; kill -9 {pid}; sleep 1",
+           command=deed("eat", "300"), resources="{memory: {high: 16MiB, max: 512MiB, swap.max: 0}}", says=("SIGKILL", "sent by pid")),
 ]
 

@@ -23,6 +23,12 @@ STORMS = [
          shell(storm(12) + "touch /tmp/storm-kill.over; while :; do sleep 0.1; done"), "KILLED_BY_USER", resources=SMALL,
          deed="until [ -e {tmp}/storm-kill.over ]; do sleep 0.2; done; kill -9 {pid}; sleep 1",
          says=("SIGKILL", "sent by pid", CHILD), never=NOT_KILLED),
+    own("storm-bystander", "its own limit, while others are killed by the dozen: its dump is not in the log", gated("eat", "64"),
+        deed="until [ $(sed -n 's/^oom_kill //p' {workloads}/storm-oom.scope/payload/memory.events) -ge 12 ]; do sleep 0.1; done; " + OPEN),
+    own("storm-group", "memory.oom.group, while others are killed by the dozen", shell("deed eat 4 & deed after GATE eat 64 & wait; sleep 1000"),
+        resources="{memory: {max: 32MiB, swap.max: 0, oom.group: true}}", subject="cgroup", says=("memory.oom.group",),
+        confidence=("likely", "strong", "proven"),
+        deed="until [ $(sed -n 's/^oom_kill //p' {workloads}/storm-oom.scope/payload/memory.events) -ge 12 ]; do sleep 0.1; done; " + OPEN),
 ]
 
 # What the kernel writes, word for word: only the facility tells.
@@ -58,6 +64,10 @@ FORGED = [
          deed=FORGE + OPEN, says=("exit code 137",), never=(*NO_OOM, *NO_USER), exit_code_lies=True),
     Case("forged-kill", "a forged record of its OOM kill, and an operator kills it", deed("stay"), "KILLED_BY_USER",
          deed=FORGE + "kill -9 {pid}; sleep 1", says=("SIGKILL", "sent by pid"), never=NO_OOM),
+    own("forged-limit", "forged records of another limit about its real OOM kill", gated("eat", "64"),
+        deed=FORGE.replace("oom_memcg=$at", "oom_memcg=/") + OPEN + "; " + FORGE.replace("CONSTRAINT_MEMCG", "CONSTRAINT_NONE")),
+    Case("forged-crash", "a forged record of its OOM kill, and it crashes", gated("segv"), "SEGFAULT", deed=FORGE + OPEN,
+         never=(*NO_OOM, *NO_USER)),
 ]
 
 NAMES = [
@@ -65,6 +75,9 @@ NAMES = [
     own("name-vm", "its name looks like the end of a name", deed("named", "a) total-vm:1", "eat", "64"),
         says=("`a) total-vm:1`",)),
     own("name-line", "its name has a line feed in it", deed("named", "a\nKilled proc", "eat", "64"), never=(*NO_USER, "`a\n")),
+    own("name-killed", "its name is the beginning of a kernel's sentence", deed("named", "Killed process ", "eat", "64")),
+    own("name-bytes", "its name is not text, and would clear the screen",
+        shell("exec deed named \"$(printf '\\377\\033[2J')\" eat 64"), never=(*NO_USER, "\x1b[2J")),
     nested("cgroup-pid", "its cgroup's name holds ,task_memcg=/x,task=y,pid=1", ("a,task_memcg=,task=y,pid=1",)),
     nested("cgroup-escape", "its cgroup's name holds what looks like an escape", ("b\\x0aKilled process 1",)),
     nested("cgroup-long", "its cgroup's path is over 1 KiB", LONG, limit=None,
@@ -94,9 +107,22 @@ OUTAGE = [
 ]
 
 
-def unit(name, story, command, expected, confidence=("proven",), *, limits=(("memory.max", "32M"), ("memory.swap.max", "0")), file="", **more):
-    return Case(name, story, command, expected, confidence, foreign=f"/system.slice/{name}.service", limits=limits,
-                limit=("{payload}", file) if file else None, **more)
+# It hangs meanwhile, and is killed before it has looked: nothing that it saw before is left.
+CRASH = [
+    own("crash-oom", "its own limit, while the agent hangs, which is then killed", gated("eat", "64"), deed=OPEN),
+    Case("crash-kill", "an operator kills it, while the agent hangs, which is then killed", deed("stay"), "KILLED_BY_USER",
+         ("likely", "strong"), deed="kill -9 {pid}; sleep 1", says=("SIGKILL",), never=NO_OOM),
+    Case("crash-segv", "it crashes, while the agent hangs, which is then killed", gated("segv"), "SEGFAULT", ("likely",),
+         deed=OPEN, never=(*NO_OOM, *NO_USER)),
+]
+
+
+def unit(name, story, command, expected, confidence=("proven",), *, limits=(("memory.max", "32M"), ("memory.swap.max", "0")), file="",
+         within="", **more):
+    if file:
+        more["limit"] = ("{payload}", file)
+    return Case(name, story, command, expected, confidence, foreign="/".join(filter(None, ("/system.slice", within, f"{name}.service"))),
+                limits=limits, **more)
 
 
 FOREIGN = [
@@ -110,6 +136,16 @@ FOREIGN = [
          says=("exit code 7", CHILD), never=(*NOT_KILLED, *NO_USER)),
     unit("others\\x2cpid\\x3d1", "a unit with escapes in its name, at its own limit", gated("eat", "64"), "OOM_OWN_LIMIT",
          file="memory.max", deed=OPEN, never=NO_USER),
+    unit("others-137", "a unit ends with 137 by itself", gated("exit", "137"), "EXITED", deed=OPEN, says=("exit code 137",),
+         never=(*NO_OOM, *NO_USER), exit_code_lies=True),
+    unit("others-above", "a unit at the limit of the slice above it", gated("eat", "64"), "OOM_ANCESTOR_LIMIT", limits=(),
+         within="pool.slice", limit=("/system.slice/pool.slice", "memory.max"), says=("/system.slice/pool.slice above it",),
+         never=(*NO_USER, *NOT_OWN),
+         deed="echo 0 > {payload}/../memory.swap.max; echo 32M > {payload}/../memory.max; " + OPEN),
+    unit("others-lives", "a child of a unit is OOM-killed, and it lives on", shell("deed after GATE eat 64; sleep 1000; :"), "OOM_CHILD",
+         deed=OPEN, lives=True, subject="child", says=("lives on",), never=(*NOT_KILLED, *NO_USER)),
+    unit("others-forks", "a unit at its own pids.max", gated("fork", "12"), "PIDS_LIMIT", limits=(("pids.max", "6"),), file="pids.max",
+         deed=OPEN, lives=True, subject="cgroup", says=("pids.max = 6",), never=NO_OOM),
     unit("others-gone", "a unit at its own limit, whose cgroup is removed at once", gated("eat", "64"), "OOM_OWN_LIMIT",
          ("likely", "strong", "proven"), file="memory.max", never=NO_USER,
          deed=OPEN + "; until rmdir {payload}; do :; done 2>/dev/null"),

@@ -82,6 +82,21 @@ THIRD = [
     own("oom-meanwhile", "its own limit, while another ends with 137", deed("eat", "64")),
 ]
 
+LOWER = "until [ $(cat {payload}/memory.current) -ge 20000000 ]; do sleep 0.2; done; %secho 8M > {payload}/memory.max; "
+NO_SWAP = "{memory: {swap.max: 0}}"
+
+FOURTH = [
+    own("oom-lowered", "its memory.max is set below what it has", deed("eat", "24"), resources=NO_SWAP, deed=LOWER % ""),
+    own("oom-frozen", "the same while it is frozen", deed("eat", "24"), resources=NO_SWAP,
+        deed=LOWER % "echo 1 > {payload}/cgroup.freeze; " + "sleep 1; echo 0 > {payload}/cgroup.freeze"),
+    own("oom-stopped", "the same while it is stopped by SIGSTOP", deed("eat", "24"), resources=NO_SWAP,
+        deed=LOWER % "kill -STOP {pid}; "),
+    own("oom-thread", "its own limit, which another thread than the first one reaches", deed("threaded", "eat", "64")),
+    own("oom-pid1", "its own limit, and it is PID 1 of its pid namespace", deed("eat", "64"), extra="init: false\n"),
+    own("oom-at-once", "its own limit is less than it needs to begin", deed("eat", "64"),
+        resources="{memory: {max: 2MiB, swap.max: 0}}", confidence=("likely", "strong", "proven")),
+]
+
 # Each alone: who else would be hit is up to the kernel.
 MANUAL = [
     Case("sysrq", "sysrq-f", deed("adj", "1000", "eat", "8"), "OOM_MANUAL",

@@ -70,7 +70,7 @@ class Run:
         self.guest.run(
             f"cp {BUILD}/tests/deed {scenario.rootfs}/bin/deed && cd {self.gates} && echo text > plain && "
             "printf '#!/no/such/interpreter\\n' > script && printf 'no program' > garbage && chmod +x script garbage && "
-            "mkfifo pipe.fifo && "
+            "cp /bin/ls dynamic && mkfifo pipe.fifo && "
             "mkdir -p /run/matrix/tiny /run/matrix/data && mount -t tmpfs -o size=1m none /run/matrix/tiny && "
             "mount -t tmpfs none /run/matrix/data && echo on > /proc/sys/kernel/printk_devkmsg && "
             "modprobe zram && echo 64M > /sys/block/zram0/disksize && mkswap /dev/zram0 && swapon /dev/zram0",
@@ -111,10 +111,12 @@ class Run:
             command = [word.replace("GATE", f"/tmp/{case.name}.go") for word in case.command]
             self.scenario.add_workload(case.name, command, resources=case.resources, extra=case.extra)
             return None
-        self.guest.run(
-            f"mkdir -p {ROOT}/system.slice && echo '+memory +pids +cpu' > {ROOT}/cgroup.subtree_control && "
-            f"echo '+memory +pids +cpu' > {ROOT}/system.slice/cgroup.subtree_control && "
-            f"mkdir {shlex.quote(ROOT + case.foreign)}", check=True)
+        above, steps = ROOT, []
+        for part in case.foreign.split("/")[1:]:
+            steps.append(f"echo '+memory +pids +cpu' > {above}/cgroup.subtree_control")
+            above = f"{above}/{part}"
+            steps.append(f"mkdir -p {shlex.quote(above)}")
+        self.guest.run(" && ".join(steps), check=True)
         for file, value in case.limits:
             self.guest.write_file(f"{ROOT}{case.foreign}/{file}", value)
         deed = f"{self.scenario.rootfs}/bin/deed"
@@ -140,7 +142,7 @@ class Run:
         known = {
             "pid": str(pid), "init": str(init), "payload": shlex.quote(payload),
             "scope": shlex.quote(payload.removesuffix("/payload")), "gate": shlex.quote(self.gate(case)), "name": case.name,
-            "tmp": self.gates, "deed": f"{self.scenario.rootfs}/bin/deed",
+            "tmp": self.gates, "workloads": f"{ROOT}/cgwarden.slice", "deed": f"{self.scenario.rootfs}/bin/deed",
         }
         return case.deed.replace("{await_kill}", AWAIT_KILL).format(**known)
 
@@ -165,8 +167,10 @@ class Run:
         self.scenario.until(lambda: all(map(recorded, cases)), "the shims' records", DEADLINE)
 
     def told(self, case, log):
+        if case.foreign and case.lives:
+            return re.search(rf'foreign_stalled name="?\S*{re.escape(self.subject(case))}"? verdict={case.expected} ', log)
         if case.foreign:
-            names = re.findall(r'foreign_died name="?([^ "]*)', log)
+            names = re.findall(r'unit_died unit="?([^ "]*)', log)
             return self.subject(case) in [name.replace("\\\\", "\\") for name in names]
         if case.lives:
             return f"workload_stalled workload={case.name} verdict={case.expected} " in log
@@ -184,9 +188,6 @@ class Run:
             f"echo {mark}; {why} {shlex.quote(self.subject(case))} --json; echo {mark}; {why} {shlex.quote(self.subject(case))}; "
             for case in cases)
         answers = self.guest.run(f"exec 2>&1; {script}", timeout=DEADLINE).text.split(f"{mark}\n")[1:]
-        self.read_log()
-        texts = [text for _, text in sorted(self.records.items())]
-        killed, kubelet = peers.killed_pids(texts), peers.kubelet_events(texts)
         for case, document, text in zip(cases, answers[::2], answers[1::2], strict=True):
             found = self.found[case.name]
             found.text = text.partition("\nBefore that\n")[0]
@@ -195,7 +196,15 @@ class Run:
             except ValueError:
                 found.text = document + text
             self.collect_for_peers(case, found)
-            found.killed_pids, found.kubelet_events = killed, kubelet
+        # A log that is written without end is never read to its end.
+        for case in cases:
+            if case.floods:
+                self.guest.run(f"echo 1 > {shlex.quote(ROOT + self.cgroup(case))}/cgroup.kill", check=True)
+        self.read_log()
+        texts = [text for _, text in sorted(self.records.items())]
+        for case in cases:
+            found = self.found[case.name]
+            found.killed_pids, found.kubelet_events = peers.killed_pids(texts), peers.kubelet_events(texts)
 
     def collect_for_peers(self, case, found):
         file = f"{ROOT}{found.cgroup}/memory.events"
@@ -242,6 +251,14 @@ class Run:
                 'while [ $i -lt 3000 ]; do i=$((i+1)); echo "flood $line" > /dev/kmsg; done', timeout=DEADLINE)
         finally:
             self.scenario.agent.kill(18)
+
+    def with_crash(self, do, cases):
+        """The agent is killed in the middle: it has seen nothing of what was done."""
+        self.scenario.agent.kill(19)
+        do()
+        self.wait_recorded(cases)
+        self.scenario.kill_agent()
+        self.scenario.start_agent()
 
     def without_agent(self, do, cases):
         self.scenario.kill_agent()

@@ -1,6 +1,7 @@
 """Of workloads that live and do not get on."""
 
 from matrix.case import NO_OOM, OPEN, SMALL, Case, deed, gated, shell
+from matrix.memory import own
 
 DEATH = "was killed by the kernel"
 
@@ -26,6 +27,10 @@ FIRST = [
           deed="echo 6 > {scope}/pids.max; " + OPEN, limit=("{scope}", "pids.max"), says=("{scope} above it",)),
     stall("memory-high", "memory.high", deed("eat", "300"), "STALLED_MEMORY_HIGH",
           resources="{memory: {high: 16MiB, max: 512MiB, swap.max: 0}}", limit=("{payload}", "memory.high")),
+    stall("pids-early", "its own pids.max, before anybody has looked at it", deed("fork", "12"), "PIDS_LIMIT",
+          resources="{pids: {max: 6}}", limit=("{payload}", "pids.max"), says=("pids.max = 6",)),
+    stall("child-early", "a child is OOM-killed before anybody has looked at it, and it lives on",
+          shell("deed eat 64; sleep 1000; :"), "OOM_CHILD", resources=SMALL, subject="child", says=("lives on",), never=(DEATH,)),
     stall("child-oom", "a child is OOM-killed, and it lives on", shell("deed after GATE eat 64; sleep 1000; :"), "OOM_CHILD",
           resources=SMALL, deed=OPEN, subject="child", says=("lives on",), never=(DEATH,)),
 ]
@@ -33,6 +38,13 @@ FIRST = [
 # It floods the kernel log.
 WEDGE = [
     stall("no-victim", "out of memory, and none of its processes may be killed", gated("eat", "64"), "STALLED_OOM_NO_VICTIM",
-          resources=SMALL, says=("found none",), never=(DEATH,),
+          resources=SMALL, says=("found none",), never=(DEATH,), floods=True,
           deed="for p in $(cat {payload}/cgroup.procs); do echo -1000 > /proc/$p/oom_score_adj; done; " + OPEN),
+    own("wedge-oom", "its own limit, while the log is flooded with another's", gated("eat", "64"),
+        confidence=("likely", "strong", "proven"),
+        deed="until [ $(sed -n 's/^oom //p' {workloads}/no-victim.scope/payload/memory.events) -ge 200 ]; do sleep 0.2; done; " + OPEN),
+    Case("wedge-kill", "an operator kills it, while the log is flooded with another's", deed("stay"), "KILLED_BY_USER",
+         ("likely", "strong", "proven"), says=("SIGKILL", "sent by pid"), never=NO_OOM,
+         deed="until [ $(sed -n 's/^oom //p' {workloads}/no-victim.scope/payload/memory.events) -ge 200 ]; do sleep 0.2; done; "
+              "kill -9 {pid}; sleep 1"),
 ]
