@@ -132,6 +132,9 @@ void UnitWatch::Impl::subscribed(sd_bus_message* answer) {
   if (error != nullptr && !std::string_view(error->name).ends_with(".AlreadySubscribed")) {
     return lost(call_failed(*error));
   }
+  // A systemd that came back has been found before the next try, which would end a connection that
+  // works and miss what is told until the next one does.
+  retry = {};
   metrics->unit_watch(true);
   report = {};
   said = false;
