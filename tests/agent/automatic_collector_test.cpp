@@ -30,7 +30,7 @@ TEST_F(AutomaticCollectorTest, ManyCgroupsAreReadFromFiles) {
   EXPECT_EQ(collector.before_tick(kSoon, limits::kCgroupsPerWalk + 1, false), stay);
   EXPECT_EQ(collector.before_tick(kSoon, limits::kCgroupsPerWalk, false), open);
   EXPECT_EQ(collector.before_tick(kSoon + kSecond, limits::kCgroupsPerWalk + 1, true), close);
-  // Not to and fro with every cgroup that comes and goes.
+  // A cgroup that comes and goes does not switch it each time.
   EXPECT_EQ(collector.before_tick(kSoon + kSecond * 2, 10, false), stay);
   EXPECT_EQ(collector.before_tick(kSoon + kSecond * 601, 10, false), open);
 }
