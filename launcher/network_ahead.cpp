@@ -79,7 +79,7 @@ bool NetworkAhead::fits(const Spec& spec) {
   cpu_set_t all;
   return makes_namespace(spec, NamespaceType::network) &&
          !spec.has_namespace(NamespaceType::user) && !joins_namespace(spec, NamespaceType::mount) &&
-         other_processors(processors, all);
+         !joins_namespace(spec, NamespaceType::pid) && other_processors(processors, all);
 }
 
 NetworkAhead::NetworkAhead() : maker_(std::make_unique<Maker>()) { maker_->begin(); }

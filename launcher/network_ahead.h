@@ -16,7 +16,9 @@ namespace cgwarden::launcher {
 class NetworkAhead {
  public:
   // True when the spec makes a network namespace that need not belong to a user namespace of its
-  // own, mounts something before it is entered, and another processor is there.
+  // own, mounts something before it is entered, and another processor is there. Not where others
+  // share the pid namespace: the kernel lets everybody read /proc/PID/net, that is the host's of a
+  // child that is not yet in its own.
   [[nodiscard]] static bool fits(const Spec& spec);
 
   NetworkAhead();  // begins

@@ -153,6 +153,19 @@ StepResult<Spawned> make_child(const SpawnRequest& request, LaunchPlan& plan,
   return spawned;
 }
 
+// Of a send_go() that failed.
+bool child_is_gone(int errno_value) { return errno_value == EPIPE || errno_value == ECONNRESET; }
+
+// The word that a child still waits for, and the parent for the child: one of them has to end it.
+// errno(3) says why it was not sent.
+Step unsent(const std::string& state) {
+  if (errno == EMSGSIZE) {
+    return refused("state", "the annotations are too long for hooks to get (" +
+                                std::to_string(state.size()) + " bytes)");
+  }
+  return failed("clone", "the child that waits cannot be told to go on");
+}
+
 // What the parent does for a child that waits in its namespaces.
 Step prepare_child(const SpawnRequest& request, const Spawned& spawned, int report) {
   if (!waits_for_parent(request)) return {};
@@ -170,11 +183,8 @@ Step prepare_child(const SpawnRequest& request, const Spawned& spawned, int repo
   }
   const UniqueFd network = request.network == nullptr ? UniqueFd() : request.network->take();
   // A child that is gone has reported why, or its end is found next.
-  if (!send_go(report, state, network.get()) && errno == EMSGSIZE) {
-    return refused("state", "the annotations are too long for hooks to get (" +
-                                std::to_string(state.size()) + " bytes)");
-  }
-  return {};
+  if (send_go(report, state, network.get()) || child_is_gone(errno)) return {};
+  return unsent(state);
 }
 
 }  // namespace
@@ -218,7 +228,10 @@ std::expected<Spawned, LaunchError> spawn(const SpawnRequest& request) {
     if (!answer) return abandon(spawned, std::move(answer).error());
     state = std::move(*answer);
   }
-  if (gated && !send_go(report, state)) return abandon(spawned, silent_death(spawned));
+  if (gated && !send_go(report, state)) {
+    LaunchError error = child_is_gone(errno) ? silent_death(spawned) : unsent(state).error();
+    return abandon(spawned, std::move(error));
+  }
   return spawned;
 }
 

@@ -147,8 +147,9 @@ prctl_mm_map memory_of(const Start& start, long file) {
     const Elf64_Phdr& segment = start.segments[i];
     if (segment.p_type != PT_LOAD) continue;
     const __u64 end = segment.p_vaddr + segment.p_filesz;
-    if (segment.p_vaddr < map.start_code) map.start_code = segment.p_vaddr;
-    if ((segment.p_flags & PF_X) != 0 && end > map.end_code) map.end_code = end;
+    const bool code = (segment.p_flags & PF_X) != 0;
+    if (code && segment.p_vaddr < map.start_code) map.start_code = segment.p_vaddr;
+    if (code && end > map.end_code) map.end_code = end;
     if (segment.p_vaddr > map.start_data) map.start_data = segment.p_vaddr;
     if (end > map.end_data) map.end_data = end;
   }

@@ -2,15 +2,22 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "launcher/network_ahead.h"
+#include "tests/launcher/root/in_child.h"
 #include "tests/launcher/root/launched.h"
 
 // A child that mounts while its parent still writes down that there is one.
@@ -96,6 +103,53 @@ TEST(ParentsWord, AParentThatGivesUpHasItsOwnError) {
                     }),
             "state");
   EXPECT_FALSE(fs::exists(rootfs.path("/data/ran")));
+}
+
+// As the kernel answers who has too many descriptors under way (unix(7)).
+bool refuse_to_send() {
+  std::array<sock_filter, 5> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendto, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmsg, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ETOOMANYREFS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{.len = filter.size(), .filter = filter.data()};
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+// Both would wait for each other, with all signals blocked.
+TEST(ParentsWord, ThatCannotBeSentIsAnError) {
+  const Rootfs rootfs;
+  EXPECT_EQ(in_child([&] {
+              // Once the child is there.
+              const auto refusing = [](pid_t) -> StepResult<std::string> {
+                return refuse_to_send() ? "{}" : "no filter";
+              };
+              return outcome(shell_spec(rootfs, "touch /data/ran"), refusing);
+            }),
+            "clone");
+  EXPECT_FALSE(fs::exists(rootfs.path("/data/ran")));
+}
+
+// Who shares the pid namespace may read /proc/PID/net of the child, whoever he is, and keep what he
+// has opened there.
+TEST(ParentsWord, IsNotWaitedForInTheHostsNetworkWhereOthersSeeTheChild) {
+  const Rootfs rootfs;
+  Spec spec = shell_spec(rootfs, "true");
+  for (Namespace& entry : spec.namespaces) {
+    if (entry.type == NamespaceType::pid) entry.path = "/proc/self/ns/pid";
+  }
+  std::string seen;
+  EXPECT_EQ(outcome(spec,
+                    [&](pid_t child) -> StepResult<std::string> {
+                      const std::string process = "/proc/" + std::to_string(child);
+                      seen = fs::read_symlink(process + "/ns/net");
+                      return "{}";
+                    }),
+            "started");
+  EXPECT_THAT(seen, testing::StartsWith("net:["));
+  EXPECT_NE(seen, fs::read_symlink("/proc/self/ns/net").string());
 }
 
 }  // namespace
