@@ -26,8 +26,9 @@ AutomaticCollector::Step AutomaticCollector::before_tick(Usec boottime, std::siz
   return possible_ && few && boottime >= next_try_ ? Step::open : Step::stay;
 }
 
-void AutomaticCollector::walked(Usec took) {
-  slow_walks_ = took > Usec{limits::kLongestWalkUsec} ? slow_walks_ + 1 : 0;
+void AutomaticCollector::walked(Usec took, bool told) {
+  const bool slow = !told || took > Usec{limits::kLongestWalkUsec};
+  slow_walks_ = slow ? slow_walks_ + 1 : 0;
 }
 
 }  // namespace cgwarden::agent

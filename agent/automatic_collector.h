@@ -15,11 +15,12 @@ class AutomaticCollector {
   // Loading the program has its price, which an agent that is started for a moment need not pay.
   explicit AutomaticCollector(Usec started);
 
-  // Before a tick over so many cgroups. open: to load the program, unless it is `in_use`; close: to
-  // drop it for a while, as there are too many cgroups or the last walks took too long.
+  // Before a tick while the hierarchy has so many cgroups, all of which are walked. open: to load
+  // the program, unless it is `in_use`; close: to drop it for a while, as there are too many
+  // cgroups or the last walks took too long.
   [[nodiscard]] Step before_tick(Usec boottime, std::size_t cgroups, bool in_use);
-  // What a walk took.
-  void walked(Usec took);
+  // What a walk took; one that failed is no better than a slow one.
+  void walked(Usec took, bool told);
   // It cannot be had here: it is not asked for again.
   void unavailable() { possible_ = false; }
 

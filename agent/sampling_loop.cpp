@@ -9,10 +9,12 @@
 #include <numeric>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "base/units.h"
 #include "cgroup/bpf/cgroup_iterator.h"
+#include "cgroup/format.h"
 #include "policy/match.h"
 
 namespace cgwarden::agent {
@@ -78,6 +80,15 @@ void make_readable(int event_fd) {
 void make_unreadable(int event_fd) {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(event_fd, &count, sizeof count);
+}
+
+// Of the whole hierarchy. Where that is not told nobody knows how long a walk would take: too many.
+std::size_t cgroups_in(const cgroup::Tree& tree) {
+  constexpr std::size_t kTooMany = limits::kCgroupsPerWalk + 1;
+  const auto text = tree.read("/", "cgroup.stat");
+  if (!text) return kTooMany;
+  const auto stat = cgroup::parse_cgroup_stat(*text);
+  return stat ? stat->nr_descendants.value_or(kTooMany) : kTooMany;
 }
 
 }  // namespace
@@ -161,19 +172,21 @@ bool SamplingLoop::open_source() {
 
 void SamplingLoop::choose_source() {
   if (!automatic_) return;
+  const std::size_t cgroups = cgroups_in(*parts_.tree);
   using enum AutomaticCollector::Step;
-  switch (automatic_->before_tick(parts_.clock->now().boottime, sampler_.sampled(),
-                                  sampler_.has_source())) {
+  switch (automatic_->before_tick(parts_.clock->now().boottime, cgroups, sampler_.has_source())) {
     case stay:
       return;
     case open:
       if (!open_source()) return automatic_->unavailable();
-      return log::info("collector_by_bpf", {{"cgroups", std::to_string(sampler_.sampled())}});
+      return log::info("collector_by_bpf", {{"cgroups", std::to_string(cgroups)}});
     case close:
       sampler_.set_source(nullptr);
       return log::info("collector_by_files",
-                       {{"cgroups", std::to_string(sampler_.sampled())},
-                        {"reason", "the walk holds cgroup_mutex, and would hold up launches"}});
+                       {{"cgroups", std::to_string(cgroups)},
+                        {"reason", cgroups > limits::kCgroupsPerWalk
+                                       ? "too many cgroups for a walk, which holds cgroup_mutex"
+                                       : "walks failed, or held cgroup_mutex for too long"}});
   }
 }
 
@@ -184,7 +197,7 @@ void SamplingLoop::read_values() {
   const Usec took = parts_.clock->now().boottime - begun;
   parts_.metrics->collector_run("bpf", took, told.has_value());
   spent_ += took;
-  if (automatic_) automatic_->walked(took);
+  if (automatic_) automatic_->walked(took, told.has_value());
   const std::string fault = told ? std::string() : told.error().sentence();
   if (!fault.empty() && fault != said_values_fault_) {
     log::warning("collector_by_files", {{"error", fault}});

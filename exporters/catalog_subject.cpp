@@ -17,14 +17,8 @@ void throttled(const SubjectCounters& counters, LineSink& sink) {
 }
 
 void deaths(const SubjectCounters& counters, LineSink& sink) {
-  const bool of_unit = counters.subject.kind == unit;
   for (const auto verdict : diagnosis::all_verdict_classes()) {
-    using enum diagnosis::VerdictClass;
-    if (verdict == diagnosis::VerdictClass::throttled) continue;  // is no death
-    // Nothing on the node tells how a container ended otherwise.
-    const bool known = verdict == oom_own_limit || verdict == oom_ancestor_limit ||
-                       verdict == oom_global || verdict == unknown;
-    if (!of_unit && !known) continue;
+    if (!diagnosis::is_of_death(verdict)) continue;
     sink.line(label("verdict", to_string(verdict)),
               Value::count(counters.deaths.at(static_cast<std::size_t>(verdict))));
   }
@@ -105,8 +99,8 @@ const std::vector<SubjectMetric>& subject_metrics() {
        "",
        count<&SubjectCounters::memory_high_events>},
       {{"cgwarden_container_deaths_total", counter, "",
-        "Cgroups of the container that ended, by verdict; UNKNOWN is all but OOM kills, because "
-        "the node does not tell of exit codes."},
+        "Cgroups of the container that ended, by verdict (the runbook has them all), while an agent "
+        "ran; without the process connector all but OOM kills are UNKNOWN."},
        container,
        "verdict",
        deaths},

@@ -72,7 +72,7 @@ struct Enforcement {
 struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
   SamplingIntervals intervals;
-  Collector collector = Collector::automatic;
+  Collector collector = Collector::files;
   Discovery discovery;
   cgroup::FileGroups export_groups;  // read and shown beside what always is
   RecorderConfig recorder;

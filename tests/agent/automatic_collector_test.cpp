@@ -39,18 +39,25 @@ TEST_F(AutomaticCollectorTest, SlowWalksInARowEndIt) {
   AutomaticCollector collector(kStart);
   ASSERT_EQ(collector.before_tick(kSoon, 10, false), open);
   for (int i = 0; i < 10; ++i) {
-    collector.walked(kSlow);
-    collector.walked(kSlow);
+    collector.walked(kSlow, true);
+    collector.walked(kSlow, true);
     EXPECT_EQ(collector.before_tick(kSoon, 10, true), stay);
-    collector.walked(Usec{limits::kLongestWalkUsec});
+    collector.walked(Usec{limits::kLongestWalkUsec}, true);
   }
-  for (int i = 0; i < 3; ++i) collector.walked(kSlow);
+  for (int i = 0; i < 3; ++i) collector.walked(kSlow, true);
   EXPECT_EQ(collector.before_tick(kSoon, 10, true), close);
   // The next try begins anew.
   const Usec later = kSoon + kSecond * 600;
   EXPECT_EQ(collector.before_tick(later, 10, false), open);
-  collector.walked(kSlow);
+  collector.walked(kSlow, true);
   EXPECT_EQ(collector.before_tick(later, 10, true), stay);
+}
+
+TEST_F(AutomaticCollectorTest, WalksThatFailEndItToo) {
+  AutomaticCollector collector(kStart);
+  ASSERT_EQ(collector.before_tick(kSoon, 10, false), open);
+  for (int i = 0; i < 3; ++i) collector.walked(Usec{1}, false);
+  EXPECT_EQ(collector.before_tick(kSoon, 10, true), close);
 }
 
 TEST_F(AutomaticCollectorTest, WhatCannotBeHadIsNotAskedForAgain) {

@@ -28,8 +28,7 @@ def workload(name, command, rootfs, *, resources="", extra=""):
 class Scenario:
     """Directories, a root file system with busybox and the example programs, and the agent."""
 
-    # Files: not another collector in the middle of a test (sampling.collector: auto).
-    def __init__(self, guest, bus=False, collector="files"):
+    def __init__(self, guest, bus=False):
         self.guest = guest
         self.bus = bus
         self.work = guest.run("mktemp -d /run/cgw.XXXXXX", check=True).text.strip()
@@ -39,8 +38,7 @@ class Scenario:
         guest.run(
             f"cd {self.work} && mkdir -p policies workloads run state rootfs/bin rootfs/tmp && "
             f"cp /bin/busybox {programs} rootfs/bin/ && ln -s busybox rootfs/bin/sh && "
-            "ln -s busybox rootfs/bin/sleep && "
-            f"printf 'apiVersion: cgwarden/v1\\nkind: Agent\\nsampling: {{collector: {collector}}}\\n' > collector.yaml",
+            "ln -s busybox rootfs/bin/sleep",
             check=True,
         )
 
@@ -73,8 +71,6 @@ class Scenario:
             "--runtime-dir", f"{self.work}/run",
             *extra,
         ]
-        if "--config" not in extra:
-            command += ["--config", f"{self.work}/collector.yaml"]
         if listen is not None:
             command += ["--listen", listen]
         if not self.bus and "--bus" not in extra:

@@ -57,9 +57,12 @@ def test_a_cgroup_that_ends_leaves_its_last_values(scenario):
     scenario.until(lambda: series not in scenario.metrics(), "the end of the series")
 
 
-def test_who_chooses_nothing_has_it_after_a_while(guest):
-    with Scenario(guest, collector="auto") as scenario:
-        scenario.start_agent()
+def test_auto_has_it_after_a_while(guest):
+    with Scenario(guest) as scenario:
+        config = f"{scenario.work}/agent.yaml"
+        guest.write_file(config, CONFIG.format(port=PORT).replace("collector: bpf", "collector: auto"))
+        scenario.start_agent("--config", config, listen=None)
+        assert bpf(scenario.metrics(), "runs_total") == 0
         scenario.until(lambda: "collector_by_bpf" in scenario.log(), "the program to be loaded", 120)
         scenario.until(lambda: bpf(scenario.metrics(), "runs_total") >= 2, "two ticks")
         assert bpf(scenario.metrics(), "success") == 1
