@@ -99,7 +99,8 @@ const std::vector<SubjectMetric>& subject_metrics() {
        "",
        count<&SubjectCounters::memory_high_events>},
       {{"cgwarden_container_deaths_total", counter, "",
-        "Cgroups of the container that ended, by verdict (the runbook has them all), while an agent "
+        "Cgroups of the container that ended, by verdict (the runbook has them all), while an "
+        "agent "
         "ran; without the process connector all but OOM kills are UNKNOWN."},
        container,
        "verdict",
