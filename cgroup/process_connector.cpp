@@ -14,7 +14,7 @@
 namespace cgwarden::cgroup {
 namespace {
 
-constexpr const char* kWhere = "the process connector";
+constexpr const char* kConnector = "the process connector";
 // PROC_EVENT_EXIT; an enum within a struct or beside it, by version of the headers.
 constexpr std::uint32_t kExit = 0x80000000U;
 // A message is a nlmsghdr, a cn_msg, and struct proc_event { what, cpu, timestamp, data }.
@@ -47,7 +47,7 @@ Status attach_filter(int socket) {
                                      sock_filter{BPF_RET | BPF_K, 0, 0, 0}};
   const sock_fprog filter{program.size(), program.data()};
   if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) {
-    return fail(Error::from_errno(errno, "filter", kWhere));
+    return fail(Error::from_errno(errno, "filter", kConnector));
   }
   return {};
 }
@@ -66,7 +66,7 @@ Status subscribe(int socket) {
   std::memcpy(request.data() + sizeof header + offsetof(cn_msg, len), &length, sizeof length);
   std::memcpy(request.data() + kEvent, &operation, sizeof operation);
   if (::send(socket, request.data(), request.size(), 0) != static_cast<ssize_t>(request.size())) {
-    return fail(Error::from_errno(errno, "subscribe to", kWhere));
+    return fail(Error::from_errno(errno, "subscribe to", kConnector));
   }
   return {};
 }
@@ -87,7 +87,7 @@ std::optional<ProcessExit> parse_process_event(std::span<const std::byte> messag
 Result<ProcessConnector> ProcessConnector::open() {
   UniqueFd socket(
       ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR));
-  if (!socket.valid()) return fail(Error::from_errno(errno, "open", kWhere));
+  if (!socket.valid()) return fail(Error::from_errno(errno, "open", kConnector));
   CGW_TRY(attach_filter(socket.get()));
   // Beyond net.core.rmem_max with CAP_NET_ADMIN; without it the default must do.
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBufferBytes, sizeof kBufferBytes);
@@ -95,7 +95,7 @@ Result<ProcessConnector> ProcessConnector::open() {
   address.nl_family = AF_NETLINK;
   address.nl_groups = CN_IDX_PROC;
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail(Error::from_errno(errno, "listen to", kWhere));
+    return fail(Error::from_errno(errno, "listen to", kConnector));
   }
   CGW_TRY(subscribe(socket.get()));
   return ProcessConnector(std::move(socket));
@@ -115,7 +115,7 @@ Result<std::vector<ProcessExit>> ProcessConnector::drain() {
       ++overruns_;
       continue;
     }
-    if (size < 0) return fail(Error::from_errno(errno, "read", kWhere));
+    if (size < 0) return fail(Error::from_errno(errno, "read", kConnector));
     if (from.nl_pid != 0) continue;  // not the kernel
     const auto exit = parse_process_event(std::span(buffer).first(static_cast<std::size_t>(size)));
     if (exit) exits.push_back(*exit);

@@ -25,7 +25,7 @@ namespace cgwarden::cgroup {
 namespace {
 
 constexpr const char* kFormat = "events/signal/signal_generate/format";
-constexpr const char* kWhere = "signal:signal_generate";
+constexpr const char* kSignalTracepoint = "signal:signal_generate";
 // Fatal and stop signals; not those that runtimes send to themselves all the time (SIGURG, SIGALRM,
 // SIGUSR1, real-time ones).
 constexpr std::array kSignals{SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGTRAP, SIGABRT,
@@ -97,7 +97,8 @@ Result<SignalTrace> SignalTrace::open() {
   SignalTrace trace(layout, std::move(epoll));
   CGW_ASSIGN(const std::size_t opened, trace.follow_processors());
   if (opened == 0) {
-    return fail(Error{ErrorKind::not_supported, 0, "watch", kWhere, "no processor is online"});
+    return fail(
+        Error{ErrorKind::not_supported, 0, "watch", kSignalTracepoint, "no processor is online"});
   }
   return trace;
 }
@@ -126,22 +127,22 @@ Result<UniqueFd> SignalTrace::open_event(int processor) {
     with_cgroup_ = false;
     return open_event(processor);
   }
-  return fail(Error::from_errno(errno, "watch with perf_event_open(2)", kWhere));
+  return fail(Error::from_errno(errno, "watch with perf_event_open(2)", kSignalTracepoint));
 }
 
 Status SignalTrace::open_ring(int processor) {
   CGW_ASSIGN(UniqueFd event, open_event(processor));
   if (::ioctl(event.get(), PERF_EVENT_IOC_SET_FILTER, filter().c_str()) != 0) {
-    return fail(Error::from_errno(errno, "filter", kWhere));
+    return fail(Error::from_errno(errno, "filter", kSignalTracepoint));
   }
   CGW_ASSIGN(PerfRing ring, PerfRing::map(std::move(event), limits::kSignalRingPages));
   epoll_event interest{};
   interest.events = EPOLLIN;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, ring.fd(), &interest) != 0) {
-    return fail(Error::from_errno(errno, "poll", kWhere));
+    return fail(Error::from_errno(errno, "poll", kSignalTracepoint));
   }
   if (::ioctl(ring.fd(), PERF_EVENT_IOC_ENABLE, 0) != 0) {
-    return fail(Error::from_errno(errno, "enable", kWhere));
+    return fail(Error::from_errno(errno, "enable", kSignalTracepoint));
   }
   rings_.emplace(processor, Ring{std::move(ring)});
   return {};

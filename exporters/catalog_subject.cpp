@@ -99,9 +99,8 @@ const std::vector<SubjectMetric>& subject_metrics() {
        "",
        count<&SubjectCounters::memory_high_events>},
       {{"cgwarden_container_deaths_total", counter, "",
-        "Cgroups of the container that ended, by verdict (the runbook has them all), while an "
-        "agent "
-        "ran; without the process connector all but OOM kills are UNKNOWN."},
+        "Cgroups of the container that ended while an agent ran, by verdict (the runbook has them "
+        "all); without the process connector all but OOM kills are UNKNOWN."},
        container,
        "verdict",
        deaths},
