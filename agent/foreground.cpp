@@ -35,7 +35,7 @@ namespace cgwarden::agent {
 namespace {
 
 // The first two may be lost on a busy command; whoever asks a third time means it.
-constexpr int kPatience = 3;
+constexpr int kAsksBeforeKill = 3;
 
 bool asks_to_end(int number) {
   return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
@@ -188,7 +188,7 @@ void Foreground::signals_received() {
 void Foreground::take_signal(int number) {
   if (asks_to_end(number)) {
     supervisor_->want_no_more(name_);
-    if (++asked_to_end_ >= kPatience) supervisor_->kill_now(name_, "asked to end repeatedly");
+    if (++asked_to_end_ >= kAsksBeforeKill) supervisor_->kill_now(name_, "asked to end repeatedly");
   }
   // SIGTERM is how a service manager and `cgwarden stop` ask for an end; the workload may know
   // another signal for it. None to signal: it starts, and is stopped then, or is gone.
