@@ -110,7 +110,8 @@ TEST_F(Explain, WhatIsPendingAndWhy) {
   EXPECT_EQ(knob(explained({policy}, {}, foreign), "pids.max").pending,
             "not written: it is docker's");
   const auto tried = testing::policy_of("try", "/a/b", "mode: plan\npids: {max: 5}\n");
-  const auto& knob_tried = knob(explained({tried}), "pids.max");
+  const Explanation of_tried = explained({tried});
+  const auto& knob_tried = knob(of_tried, "pids.max");
   EXPECT_FALSE(knob_tried.winner);
   EXPECT_EQ(knob_tried.pending, "");
   EXPECT_EQ(knob_tried.claims.size(), 1U);

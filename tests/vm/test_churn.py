@@ -67,7 +67,17 @@ def test_no_last_value_is_lost_and_nothing_stays(scenario):
     scenario.until(lambda: not scrape(), "the end of the series")
     assert {name: round(float(value) * 1e6) for name, value in exported.items()} == {
         name: int(usage) for name, usage in truth.items()}
-    scenario.until(lambda: held(scenario) == before, f"{before} to return")
+    now = {}
+
+    def returned():
+        now.update(held(scenario))
+        return now == before
+
+    try:
+        scenario.until(returned, "what it held before")
+    except AssertionError:
+        assert now == before
+        raise
     assert memory_kib(scenario) < memory + 3000
     metrics = scenario.metrics()
     assert metrics['cgwarden_agent_cgroups_dropped_total{reason="gone_hold"}'] == 0
