@@ -249,7 +249,7 @@ bool ForeignDeaths::reread_outlived(Track& track, cgroup::Count kills) {
   }
   if (!launcher::is_unharmed(track.main_pid)) return false;
   for (std::size_t i = 0; i < moments.size(); ++i) {
-    track.evidence.cgroups[i].outlived = std::move(moments[i]);
+    track.evidence.cgroups[i].outlived = moments[i];
   }
   track.seen_kills = kills;
   track.above_seen = Usec{0};

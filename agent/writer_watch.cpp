@@ -65,8 +65,7 @@ std::string Writer::text() const {
 
 Result<std::unique_ptr<WriterWatch>> WriterWatch::start(EventLoop& loop, const Clock& clock,
                                                         const cgroup::Tree& tree) {
-  UniqueFd fd(::fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK,
-                              O_RDONLY | O_CLOEXEC | O_LARGEFILE));
+  UniqueFd fd(::fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail(Error::from_errno(errno, "watch", "who writes control files"));
   if (::fanotify_mark(fd.get(), FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MODIFY, AT_FDCWD,
                       tree.root().c_str()) != 0) {
