@@ -185,12 +185,15 @@ std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
   dump_ = Dump{};
   if (!group_line_.empty()) {
     kill.lines.push_back(group_line_);
+  }
+  // A dump of its own says more than what the group's first victim died of.
+  if (!group_line_.empty() && kill.task_memcg.empty()) {
     kill.oom_memcg = group_limit_.oom_memcg;
     kill.limit_cut = group_limit_.limit_cut;
     kill.limit_inherited = true;
     kill.usage = group_limit_.usage;
     kill.limit = group_limit_.limit;
-  } else {
+  } else if (group_line_.empty()) {
     last_ = {kill.oom_memcg, kill.limit_cut, kill.usage, kill.limit};
   }
   kill.lines.push_back(record.text);

@@ -21,7 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(kill->lines.size() <= 5, "quotes are bounded");
     if (!kill->oom_memcg.empty()) {
       fuzz::require(kill->oom_memcg.front() == '/', "a limit's cgroup is a path");
-      fuzz::require(kill->task_memcg.starts_with(kill->oom_memcg), "its victim is below it");
+      fuzz::require(kill->limit_inherited ? kill->task_memcg.empty()
+                                          : kill->task_memcg.starts_with(kill->oom_memcg),
+                    "its victim is below it, or one of a group whose lines name no cgroup");
     }
   }
   return 0;

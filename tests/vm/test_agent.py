@@ -394,7 +394,8 @@ def test_agent_killed_between_verdict_and_note_reruns_no_finished_job(scenario):
     scenario.kill_agent()
     scenario.start_agent()
     scenario.wait_died("again", 2)
-    assert "workload_backoff workload=again" in scenario.log()
+    scenario.until(lambda: "workload_backoff workload=again" in scenario.log(), "the next decision")
+    assert scenario.state_file("again", "agent.json")["restarts"] == 2
     assert scenario.guest.read_file(f"{scenario.work}/run/workloads/once/stdout.log") == b"ran\n"
 
 
