@@ -181,7 +181,8 @@ def test_doctor_says_that_watches_ran_out_and_what_the_agent_hears(scenario):
     kind = next(kind for kind in ("fanotify", "inotify") if scenario.metrics()[f'cgwarden_agent_discovery{{kind="{kind}"}}'] == 1)
     assert sources["tree"]["detail"].endswith(f"by {kind}")
     live = {name for name, finding in sources.items() if finding["detail"].startswith("live: ")}
-    assert live == {"tree", "emptied", "oom_marks", "kernel_log", "kernel_log_kept", "signals", "process_ends", "files"}
+    assert live == {"tree", "emptied", "oom_marks", "kernel_log", "kernel_log_kept", "signals", "process_ends", "files",
+                    "writers"}
     assert all(sources[name]["level"] == "good" and sources[name]["cost"] == "" for name in live)
     # No policy asks for a trigger, and no workload runs.
     assert all(sources[name]["detail"].startswith("unused: ") and sources[name]["level"] == "good"
