@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CGWARDEN_BUILD_DIR", ROOT / "build" / "release"))
-COUNT = os.environ.get("CGWARDEN_TRANSITIONS", "1000")
+COUNT = os.environ.get("CGWARDEN_TRANSITIONS", "300")
 
 pytestmark = pytest.mark.fast
 

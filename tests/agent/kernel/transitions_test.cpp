@@ -34,11 +34,10 @@ class Transitions {
   // is at most the quota, an idle cgroup has no weight.
   policy::Resources next(Model& model) {
     policy::Resources wanted;
-    do {
-      if (chance()) change_bandwidth(model, wanted);
-      if (chance()) change_share(model, wanted);
-      if (chance()) change_memory(model, wanted);
-    } while (wanted.empty());
+    const std::uint64_t kinds = 1 + below(7);
+    if ((kinds & 1U) != 0) change_bandwidth(model, wanted);
+    if ((kinds & 2U) != 0) change_share(model, wanted);
+    if ((kinds & 4U) != 0) change_memory(model, wanted);
     return wanted;
   }
 
@@ -67,7 +66,7 @@ class Transitions {
       const bool idle = chance();
       wanted.cpu_idle = idle;
       // kernel/sched/core.c: leaving idle gives the default weight back.
-      if (idle != model.idle) model.weight = idle ? 0 : 100;
+      if (idle != model.idle) model.weight = 100;
       model.idle = idle;
     }
     if (model.idle) return;
@@ -117,7 +116,8 @@ class TransitionsTest : public cgroup::testing::KernelTest {
     EXPECT_EQ(text(cgroup, "cpu.max"), quota + " " + std::to_string(model.period.count()));
     EXPECT_EQ(text(cgroup, "cpu.max.burst"), std::to_string(model.burst.count()));
     EXPECT_EQ(text(cgroup, "cpu.idle"), model.idle ? "1" : "0");
-    EXPECT_EQ(text(cgroup, "cpu.weight"), std::to_string(model.weight));
+    // Of an idle one 6.1 prints 0 and 6.12 prints 1.
+    if (!model.idle) EXPECT_EQ(text(cgroup, "cpu.weight"), std::to_string(model.weight));
     for (const auto& [file, limit] : model.memory) {
       const auto* bytes = std::get_if<Bytes>(&limit);
       EXPECT_EQ(text(cgroup, file), bytes != nullptr ? std::to_string(bytes->value) : "max")
@@ -140,7 +140,7 @@ class TransitionsTest : public cgroup::testing::KernelTest {
 TEST_F(TransitionsTest, EachIsTakenByTheKernelAndEndsAsWanted) {
   // Another count for a longer run: 10,000 take minutes on an emulated machine.
   const char* asked = std::getenv("CGWARDEN_TRANSITIONS");
-  const int count = asked != nullptr ? std::stoi(asked) : 1000;
+  const int count = asked != nullptr ? std::stoi(asked) : 300;
   const unsigned seed = std::random_device{}();
   RecordProperty("seed", std::to_string(seed));
   Transitions transitions(seed);
