@@ -142,6 +142,7 @@ Status Daemon::open_runtime() {
           .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
       reading_what_policies_set(options_, policies_), [this] { prepare_tick(); },
       [this](const auto& snapshot) { sampled(snapshot); });
+  sampling_->tell_arrived([this](const auto& cgroups) { arrived(cgroups); });
   CGW_TRY(open_endpoint());
   open_watches();
   // Last: it is a thread, and what comes before may refuse to start.

@@ -91,6 +91,7 @@ class Daemon final : public Control, private SupervisorListener {
   // every scraper has seen.
   void prepare_tick();
   void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
+  void arrived(const cgroup::SampleList& cgroups);
   [[nodiscard]] std::vector<diagnosis::OomRecord> recent_kills(Usec now) const;
   [[nodiscard]] std::optional<TimePoint> born(const Supervisor::Running& running) const;
   [[nodiscard]] StallWatch::Process look_at(const Supervisor::Running& running,

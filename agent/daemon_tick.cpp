@@ -90,6 +90,24 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
 
+// A tick may be nearly a second away, and a workload's own limits stand before it starts.
+void Daemon::arrived(const cgroup::SampleList& cgroups) {
+  std::map<std::string, cgroup::SampleList::Shared, std::less<>> around;
+  for (const auto& sample : cgroups.shared()) around.insert_or_assign(sample->path, sample);
+  for (const auto& sample : cgroups) {
+    std::string_view path = cgroup::parent_path(sample.path);
+    for (; !path.empty(); path = cgroup::parent_path(path)) {
+      const auto* above = last_snapshot_ ? last_snapshot_->find(path) : nullptr;
+      if (above == nullptr || around.contains(path)) continue;
+      around.emplace(path, std::shared_ptr<const cgroup::Sample>(last_snapshot_, above));
+    }
+  }
+  std::vector<cgroup::SampleList::Shared> samples;
+  for (const auto& [path, sample] : around) samples.push_back(sample);
+  enforcer_->enforce_arrived(
+      cgroups, {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}}, policies_);
+}
+
 void Daemon::record(const cgroup::Snapshot& snapshot) {
   if (!recorder_) return;
   recorder_->record(snapshot, *identification_.table());

@@ -57,6 +57,7 @@ bool Enforcer::news(const std::string& cgroup, const std::string& file,
 // One that the last agent had made is drift too: it was changed while no agent ran.
 bool Enforcer::is_drift(const policy::Write& write) const {
   if (drift_.is_drift(write)) return true;
+  if (arrived_.contains(write.id)) return false;
   const auto* entry = journal_ ? journal_->find({write.id, write.file}) : nullptr;
   return entry != nullptr && entry->ours == write.new_value && write.old_value != entry->original &&
          write.old_value != entry->previous;
@@ -230,6 +231,7 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
   for (const auto& skip : plan.skips) current.emplace(skip.cgroup, skip.file);
   for (const auto& original : originals) current.emplace(original.cgroup, original.file);
   std::erase_if(said_, [&](const auto& entry) { return !current.contains(entry.first); });
+  arrived_.clear();
   if (budget_) budget_->forget_rested(clock_->now().boottime);
 }
 

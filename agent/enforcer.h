@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +67,12 @@ class Enforcer {
 
   // Logs each write, and each failure or skip once until it changes.
   void enforce(const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies);
+
+  // The same at once for cgroups that came since the last tick, which `around` holds with those
+  // above them. Until the next tick is over, what others write there is no drift: who makes a
+  // cgroup sets it up. Left to that tick: what systemd writes, what must be shrunk, what fails.
+  void enforce_arrived(const cgroup::SampleList& arrived, const cgroup::Snapshot& around,
+                       const std::vector<policy::Policy>& policies);
 
   // The writes of one plan; the first that fails ends it with its error (a workload must not start
   // half-limited).
@@ -133,6 +140,7 @@ class Enforcer {
   std::unique_ptr<WriterWatch> writers_;
   std::string writers_fault_ = "it was not asked for";
   DriftWatch drift_;
+  std::set<CgroupId> arrived_;                          // written to since the last tick
   std::map<policy::KnobKey, policy::Write> shrinking_;  // what was asked of shrinks_
   std::map<policy::KnobKey, Usec> stuck_;               // not to be shrunk again before
   std::string journal_fault_;                           // said; empty: it works

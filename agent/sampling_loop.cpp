@@ -273,6 +273,8 @@ void SamplingLoop::changed() {
   }
   make_unreadable(discovery_.get());
   if (more) make_readable(discovery_.get());
+  const cgroup::SampleList arrived = sampler_.take_arrived();
+  if (arrived_ && !arrived.empty()) arrived_(arrived);
 }
 
 SourceReport SamplingLoop::tree_source() const {

@@ -37,6 +37,11 @@ class SamplingLoop {
   SamplingLoop(const SamplingLoop&) = delete;
   SamplingLoop& operator=(const SamplingLoop&) = delete;
 
+  // To be told of managed cgroups as soon as they are known, with their first values.
+  void tell_arrived(std::function<void(const cgroup::SampleList& arrived)> arrived) {
+    arrived_ = std::move(arrived);
+  }
+
   // Looks through the tree, takes the first tick at once and the others by timer from then on.
   [[nodiscard]] Status start();
   [[nodiscard]] cgroup::Sampler& sampler() { return sampler_; }
@@ -68,6 +73,7 @@ class SamplingLoop {
   cgroup::Sampler sampler_;
   std::function<void()> prepare_;
   Sampled sampled_;
+  std::function<void(const cgroup::SampleList& arrived)> arrived_;
   BackOff back_off_;
   std::optional<std::size_t> tier_;  // of the tick under way
   Usec spent_{0};                    // by the tick under way

@@ -262,6 +262,7 @@ std::shared_ptr<const Snapshot> Sampler::finish() {
     samples.push_back(row.watched->sample.share());
   }
   ++sequence_;
+  arrived_.clear();
   const Usec hold{limits::kGoneSeconds * 1'000'000};
   std::erase_if(gone_, [&](const Gone& gone) { return gone.when + hold < now_.boottime; });
   std::vector<SampleList::Shared> gone;
@@ -271,6 +272,8 @@ std::shared_ptr<const Snapshot> Sampler::finish() {
                                           SampleList(std::move(gone)), sequence_,
                                           SampleList(std::exchange(ended_, {})));
 }
+
+SampleList Sampler::take_arrived() { return SampleList(std::exchange(arrived_, {})); }
 
 std::shared_ptr<const Snapshot> Sampler::tick(TimePoint now) {
   begin(now);

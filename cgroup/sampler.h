@@ -99,6 +99,10 @@ class Sampler {
   [[nodiscard]] int events_fd() const { return events_.get(); }
   void take_events(TimePoint now);
 
+  // Managed ones that came since the last snapshot, or since this was asked, with their first
+  // values; those of a snapshot are found there.
+  [[nodiscard]] SampleList take_arrived();
+
   // Cgroups that limits are written to: their limits are read every tick, and they come before
   // others when there are more than the bounds allow.
   void set_managed(Choice managed, TimePoint now);
@@ -210,6 +214,7 @@ class Sampler {
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;
   std::vector<SampleList::Shared> ended_;  // since the last snapshot, at most Options::most_gone
+  std::vector<SampleList::Shared> arrived_;
   std::uint64_t sequence_ = 0;
   unsigned back_off_ = 1;
   TimePoint now_;

@@ -129,6 +129,7 @@ std::vector<std::string> Sampler::enter(const std::string& path, int directory, 
     retire(at, now);
     return {};
   }
+  if (row.watched && fresh && row.managed) arrived_.push_back(row.watched->sample.share());
   if (row.watched && !fresh) reader_.list(*row.watched, listed->files);
   if (row.depth < options_.most_depth) return listed->children;
   count_cut(row, path, listed->children, now);

@@ -89,7 +89,7 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
       "kernel log: {} OOM kills were counted in this run and {} of them are in the log; the rest "
       "was lost, or not logged because there were so many",
       counted, seen));
-  return death.main_kill == nullptr && death.main_sigkilled;
+  return death.main_kill == nullptr && death.main_sigkilled && !death.signal.by_process();
 }
 
 // They hold paths and names that others chose; the fields of the verdict keep the bytes as they

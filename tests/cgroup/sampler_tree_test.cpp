@@ -163,6 +163,30 @@ TEST_F(SamplerTreeTest, ToldChangesAreLookedAtAndOnlyThese) {
   EXPECT_NE(sampler.tick(moment(3))->find("/untold"), nullptr);
 }
 
+TEST_F(SamplerTreeTest, ManagedOnesThatComeAreToldOnceAndBeforeTheTick) {
+  Sampler& sampler = start();
+  std::vector<TreeChange> changes;
+  sampler.watch_with(std::make_unique<ToldWatch>(changes, 100), moment(0));
+  sampler.set_managed([](std::string_view path) { return path.starts_with("/a/new"); }, moment(0));
+  static_cast<void>(sampler.tick(moment(0)));
+  EXPECT_TRUE(sampler.take_arrived().empty());
+  const CgroupId a = tree_.id_of("/a").value();
+  fixture_.add("/a/new/below", control_files());
+  fixture_.add("/a/other", control_files());
+  changes = {{TreeChange::Kind::appeared, a, "new"}, {TreeChange::Kind::appeared, a, "other"}};
+  sampler.take_changes(moment(1));
+  const SampleList arrived = sampler.take_arrived();
+  EXPECT_THAT(tree_paths(arrived), ElementsAre("/a/new", "/a/new/below"));
+  EXPECT_EQ(facts(arrived[1]), facts(tree_.read_sample("/a/new/below").value()));
+  EXPECT_TRUE(sampler.take_arrived().empty());
+  // Nor are those told that a snapshot shows.
+  fixture_.add("/a/newer", control_files());
+  changes = {{TreeChange::Kind::appeared, a, "newer"}};
+  sampler.take_changes(moment(2));
+  EXPECT_NE(sampler.tick(moment(2))->find("/a/newer"), nullptr);
+  EXPECT_TRUE(sampler.take_arrived().empty());
+}
+
 // Whichever call fails while a new cgroup is entered: nothing is said of it that is not true, the
 // fault is counted, and the next look finds it whole.
 TEST_F(SamplerTreeTest, FaultSweepOfDiscovery) {

@@ -96,6 +96,14 @@ TEST(SignalsTest, AKillByAProcessIsNoOomHoweverTheCountersStand) {
   EXPECT_THAT(verdict.answer, Not(HasSubstr("own limit")));
 }
 
+// Whose kill the missing lines tell of is told by the signal.
+TEST(SignalsTest, LinesThatTheLogDoesNotHaveTakeNothingFromIt) {
+  const auto scenario =
+      with({sent(SIGKILL)}, Scenario().kill_counted(0, 0, 12).logged(Scenario::kill_of(1300)));
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, {"pid 812"});
+  EXPECT_THAT(diagnose(scenario.death).evidence_lost, Contains(HasSubstr("12 OOM kills")));
+}
+
 TEST(SignalsTest, TheKernelsSignalStaysAnOom) {
   expect(with({from_kernel(kMain)}, Scenario().kill_counted(0).logged(Scenario::kill_of(kMain))),
          VerdictClass::oom_own_limit, Confidence::proven, {"own limit"});

@@ -1,0 +1,38 @@
+// Enforcer: cgroups that came between two ticks.
+#include <algorithm>
+
+#include "agent/enforcer.h"
+#include "agent/ownership.h"
+#include "base/log.h"
+
+namespace cgwarden::agent {
+
+void Enforcer::enforce_arrived(const cgroup::SampleList& arrived, const cgroup::Snapshot& around,
+                               const std::vector<policy::Policy>& policies) {
+  std::vector<policy::Write> due;
+  const policy::Plan plan = policy::plan(
+      around, policies,
+      [this](std::string_view path) { return owner_of(path, systemd_running_, protected_); },
+      facts_);
+  for (const auto& write : plan.writes) {
+    const bool ours = std::ranges::any_of(
+        arrived, [&](const cgroup::Sample& sample) { return sample.id == write.id; });
+    if (!ours || write.mode != policy::Mode::enforce) continue;
+    // systemd sets a unit up when it makes its cgroup, and a shrink takes its time: at the tick.
+    if (write.through == policy::Through::systemd || must_shrink(write, around)) continue;
+    if (budget_ && !budget_->take(write.id, clock_->now().boottime)) continue;
+    due.push_back(write);
+  }
+  note_originals(due, around);
+  for (const auto& write : due) {
+    arrived_.insert(write.id);
+    const auto report =
+        cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);
+    // What fails is written again at the tick, which says so.
+    if (!report || report->outcome == cgroup::WriteOutcome::unchanged) continue;
+    if (report->outcome == cgroup::WriteOutcome::adjusted) note_adjusted(write, report->after);
+    wrote(write, report->before, report->after);
+  }
+}
+
+}  // namespace cgwarden::agent
