@@ -188,8 +188,9 @@ OomAttribution attribute_oom(const DeathCase& death) {
   } else {
     oom.cause = OomCause::unresolved;
   }
-  // Which pid was init's is not recorded.
-  if (death.main_kill == nullptr && death.init_sigkilled) {
+  // Which pid was init's is not recorded. A group kill took it, if no process sent a signal.
+  const bool by_group = death.group_killed != nullptr && death.evidence.signals.watched;
+  if (death.main_kill == nullptr && death.init_sigkilled && !by_group) {
     oom.confidence = std::min(oom.confidence, Confidence::likely);
   }
   if (!death.limiting_ancestors.empty() && oom.cause == OomCause::own_limit) {

@@ -181,6 +181,19 @@ TEST(GroupKillTest, OomKillIsNotTheNumberOfProcesses) {
   EXPECT_THAT(joined(exited.contributing), HasSubstr("not the number of processes"));
 }
 
+// Whoever was init's pid: it was in the group, and nobody but the kernel sent a signal.
+TEST(GroupKillTest, OfAKilledInitIsProvenWhereSignalsWereWatched) {
+  Scenario scenario;
+  scenario.init_killed(SIGKILL).kill_counted(0, 0, 3).logged(Scenario::kill_of(1300));
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::likely);
+  scenario.payload().after.memory_events_local->oom_group_kill = 1;
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::likely);
+  scenario.death.signals.watched = true;
+  const Verdict verdict = diagnose(scenario.death);
+  EXPECT_EQ(verdict.verdict, VerdictClass::oom_own_limit);
+  EXPECT_EQ(verdict.confidence, Confidence::proven) << all_text(verdict);
+}
+
 TEST(GroupKillTest, ASiblingsCollateralDeathNamesTheAncestor) {
   Scenario scenario;
   scenario.kill_counted(2).slice().after.memory_events_local->oom_group_kill = 1;
