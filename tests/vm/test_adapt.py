@@ -119,7 +119,7 @@ def test_a_quota_that_is_too_small_is_found_and_given_back(scenario, lab):
     assert numbers["usage_usec"] > 0 and numbers["throttled_usec"] > 0 and numbers["periods"] > 0, event
     text = lab.explained()
     assert "last decisions of loops" in text and "the cpu loop of policy" in text, text
-    assert f"the agent for policy {lab.name}" in text, text
+    assert f"the agent for policy {lab.name}" in text and "found by its loop" in text, text
     metrics = scenario.metrics()
     assert metrics['cgwarden_agent_policy_adapt_decisions_total{loop="cpu",reason="backlog"}'] >= 1
     assert metrics["cgwarden_agent_policy_adapted_cgroups"] >= 1
