@@ -125,6 +125,7 @@ Status Daemon::open_runtime() {
           [this](const auto& change) { policy_changed(EventKind::policy_drift, change); }});
   enforcer_->open({loop_.get(), &clock_, options_.state_dir, boot_id(), options_.enforcement,
                    options_.bus != Bus::off});
+  open_adaptation(systemd_running);
   if (systemd_running) {
     CGW_ASSIGN(scopes_, make_systemd_scope_host(*loop_));
   } else {

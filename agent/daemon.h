@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/adaptation.h"
 #include "agent/control.h"
 #include "agent/counter_book.h"
 #include "agent/dbus_service.h"
@@ -110,6 +111,11 @@ class Daemon final : public Control, private SupervisorListener {
   void oom_happened(const diagnosis::OomIncident& incident);
   void policy_changed(diagnosis::EventKind kind, const PolicyChange& change);
   void pressure_fired(const PressureWatch::Fired& fired);
+  // daemon_adapt.cpp. The loops of policies.
+  void open_adaptation(bool systemd_running);
+  void adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies);
+  void adapt_decided(const AdaptDecision& decision, TimePoint when);
+  void kill_adapted(const AdaptDecision& decision);
   // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);
   void oomd_killed(const std::string& cgroup, const std::string& reason);
@@ -179,6 +185,8 @@ class Daemon final : public Control, private SupervisorListener {
   std::uint64_t kernel_log_lost_ = 0;
   std::unique_ptr<WebEndpoint> endpoint_;
   std::optional<Enforcer> enforcer_;
+  std::optional<Adaptation> adaptation_;
+  std::size_t adapt_left_out_ = 0;  // said
   std::unique_ptr<ScopeHost> scopes_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;

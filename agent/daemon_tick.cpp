@@ -64,7 +64,9 @@ void Daemon::prepare_tick() {
 }
 
 void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
-  enforcer_->enforce(*snapshot, effective_policies());
+  auto policies = effective_policies();
+  adapt(*snapshot, policies);
+  enforcer_->enforce(*snapshot, policies);
   const TimePoint taken = snapshot->taken();
   observe_workloads(*snapshot, taken);
   self_metrics_.identity_errors(identification_.observe(*snapshot, taken));

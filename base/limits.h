@@ -264,6 +264,9 @@ inline constexpr std::size_t kShrinksWaiting = 256;
 inline constexpr std::size_t kWritersKept = 4096;
 // Units whose properties wait for systemd's answer: it takes some milliseconds for each.
 inline constexpr std::size_t kUnitsAsked = 256;
+// Cgroups on which the loops of policies (`adapt:`) run: each costs a read of memory.stat in every
+// tick, some 50 us, and may write every second.
+inline constexpr std::size_t kAdaptedCgroups = 1000;
 // PSI triggers of all policies: the kernel looks at each several times per window, and ending one
 // takes it some 10 ms.
 inline constexpr std::size_t kPressureTriggers = 128;

@@ -75,19 +75,37 @@ Result<std::vector<policy::Original>> originals_of(const Common& common) {
   return std::vector<policy::Original>(entries.begin(), entries.end());
 }
 
-std::string last_changes(const Common& common, const std::string& cgroup) {
+using Wanted = bool (*)(diagnosis::EventKind kind);
+
+bool is_change(diagnosis::EventKind kind) {
+  return kind == diagnosis::EventKind::policy_write || kind == diagnosis::EventKind::policy_drift;
+}
+// Of a loop (`adapt:`), with what it was made from.
+bool is_decision(diagnosis::EventKind kind) { return kind == diagnosis::EventKind::policy_adapt; }
+
+std::vector<diagnosis::Event> last_events(const Common& common, const std::string& cgroup,
+                                          Wanted wanted) {
   const auto store = diagnosis::StoreReader::open(agent::store_path(common.where));
   if (!store) return {};
   diagnosis::EventFilter filter;
   filter.matches = [&](const diagnosis::Event& event) {
-    return event.cgroup == cgroup && (event.kind == diagnosis::EventKind::policy_write ||
-                                      event.kind == diagnosis::EventKind::policy_drift);
+    return event.cgroup == cgroup && wanted(event.kind);
   };
   filter.most = kLastChanges;
-  const auto events = store->events(filter);
-  if (!events || events->empty()) return {};
-  std::string text = "last changes\n";
-  for (const auto& stored : *events) text += "  " + event_line(stored.event) + "\n";
+  const auto stored = store->events(filter);
+  std::vector<diagnosis::Event> events;
+  if (stored)
+    std::ranges::copy(std::views::transform(*stored, &diagnosis::StoredEvent::event),
+                      std::back_inserter(events));
+  return events;
+}
+
+std::string last_of(const Common& common, const std::string& cgroup, const char* title,
+                    Wanted wanted) {
+  const auto events = last_events(common, cgroup, wanted);
+  if (events.empty()) return {};
+  std::string text = std::string(title) + "\n";
+  for (const auto& event : events) text += "  " + event_line(event) + "\n";
   return text;
 }
 
@@ -121,7 +139,8 @@ int policy_explain(const Common& common, const ExplainOptions& options) {
   if (common.json) {
     print(to_json(**explanation) + "\n");
   } else {
-    print(render(**explanation) + last_changes(common, *path));
+    print(render(**explanation) + last_of(common, *path, "last changes", is_change) +
+          last_of(common, *path, "last decisions of loops", is_decision));
   }
   return kOk;
 }

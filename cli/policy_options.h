@@ -15,7 +15,7 @@ inline constexpr const char* kPolicyRevertHelp = "Give back what control files h
 inline constexpr const char* kPolicyRevertExample =
     "cgwarden policy revert web\n  cgwarden policy revert --all";
 inline constexpr const char* kPolicyExplainHelp =
-    "Say why each limit of a cgroup is what it is, and who set it";
+    "Say why each limit of a cgroup is what it is, who set it, and what loops (adapt) decided last";
 inline constexpr const char* kPolicyExplainExample =
     "cgwarden policy explain /system.slice/web.service";
 

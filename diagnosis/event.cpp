@@ -24,6 +24,7 @@ constexpr std::array kKinds{
     Row{EventKind::thawed, "thawed", "a1b03868a93143d9a75ec685ae340b8b"},
     Row{EventKind::policy_write, "policy_write", "6942a14d51e14ccfa4ba60f86565f1c6"},
     Row{EventKind::policy_drift, "policy_drift", "c0b4fd0c5d6a4ea0a3c1fb1f5c1b7e55"},
+    Row{EventKind::policy_adapt, "policy_adapt", "7c1d52e9a0f84b6f9d0a3f6be2c8417d"},
     Row{EventKind::death, "death", "5f4e5aeae6754fe9b644143cf04ddae7"},
     Row{EventKind::agent_started, "agent_started", "bfb527defc194890b7d1bfdd851177b3"},
     Row{EventKind::agent_stopped, "agent_stopped", "94a855e02a1f4b0e8aba7f218ecbb2df"},

@@ -22,6 +22,7 @@ enum class EventKind : std::uint8_t {
   thawed,
   policy_write,  // a limit differed from its policy and was written, or got back what it had
   policy_drift,  // somebody else changed a limit of a policy
+  policy_adapt,  // a loop of a policy decided on another limit, or would have
   death,         // a workload or a unit of systemd ended; `verdict` says how
   agent_started,
   agent_stopped,

@@ -66,6 +66,12 @@ constexpr std::array kOfItself{
            "Control files that had the value of their policy and were changed by somebody else."},
     Metric{"cgwarden_agent_policy_drift_repaired_total", counter, "",
            "Of them, those that were given the value of their policy again."},
+    Metric{"cgwarden_agent_policy_adapt_decisions_total", counter, "",
+           "Decisions of the loops of policies (adapt) that changed a limit, would have in mode "
+           "plan, "
+           "or could not for another reason than before; by loop and reason."},
+    Metric{"cgwarden_agent_policy_adapted_cgroups", gauge, "",
+           "Cgroups on which a loop of a policy (adapt) runs."},
     Metric{"cgwarden_agent_store_errors_total", counter, "",
            "Failed writes to the store of verdicts and counters."},
     Metric{"cgwarden_agent_recorder_samples_total", counter, "",

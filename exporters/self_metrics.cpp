@@ -177,6 +177,16 @@ struct SelfMetrics::Impl {
     }
     return made;
   }
+  static std::array<Counter*, kAdaptReasons.size()> make_adapt_decisions(
+      prometheus::Registry& registry) {
+    auto& decisions = counters(registry, "cgwarden_agent_policy_adapt_decisions_total");
+    std::array<Counter*, kAdaptReasons.size()> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made.at(i) = &decisions.Add({{"loop", std::string(kAdaptReasons.at(i).loop)},
+                                   {"reason", std::string(kAdaptReasons.at(i).reason)}});
+    }
+    return made;
+  }
   static std::array<Counter*, kPressureResources.size() * kPressureLines.size()> make_fired(
       prometheus::Registry& registry) {
     auto& fired = counters(registry, "cgwarden_agent_pressure_fired_total");
@@ -221,6 +231,8 @@ struct SelfMetrics::Impl {
   Counter& drift_found = counters(registry, "cgwarden_agent_policy_drift_found_total").Add({});
   Counter& drift_repaired =
       counters(registry, "cgwarden_agent_policy_drift_repaired_total").Add({});
+  std::array<Counter*, kAdaptReasons.size()> adapt_decisions = make_adapt_decisions(registry);
+  Gauge& adapted_cgroups = gauge(registry, "cgwarden_agent_policy_adapted_cgroups");
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& recorded_samples = counters(registry, "cgwarden_agent_recorder_samples_total").Add({});
   prometheus::Family<Counter>& recorder_drops =
@@ -321,6 +333,18 @@ void SelfMetrics::policy_pending(std::size_t planned, std::size_t failed, std::s
 void SelfMetrics::policy_drift(bool found, bool repaired) {
   if (found) impl_->drift_found.Increment();
   if (repaired) impl_->drift_repaired.Increment();
+}
+
+void SelfMetrics::policy_adapt(std::string_view loop, std::string_view reason) {
+  for (std::size_t i = 0; i < kAdaptReasons.size(); ++i) {
+    if (kAdaptReasons.at(i).loop == loop && kAdaptReasons.at(i).reason == reason) {
+      impl_->adapt_decisions.at(i)->Increment();
+    }
+  }
+}
+
+void SelfMetrics::policy_adapted(std::size_t cgroups) {
+  impl_->adapted_cgroups.Set(static_cast<double>(cgroups));
 }
 
 void SelfMetrics::store_error() { impl_->store_errors.Increment(); }

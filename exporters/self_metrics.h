@@ -26,6 +26,27 @@ inline constexpr std::array<std::string_view, 16> kEventSourceNames{
     "signals", "process_ends", "shims",     "units",         "oomd",       "pressure",
     "writers", "files",        "bus",       "journal"};
 
+// What policy_adapt() takes: the reasons of the agent's loops that are told.
+struct AdaptReason {
+  std::string_view loop;
+  std::string_view reason;
+};
+inline constexpr std::array<AdaptReason, 15> kAdaptReasons{{{"cpu", "started"},
+                                                            {"cpu", "throttled"},
+                                                            {"cpu", "backlog"},
+                                                            {"cpu", "rolled_back"},
+                                                            {"cpu", "unused"},
+                                                            {"cpu", "node_busy"},
+                                                            {"cpu", "at_ceiling"},
+                                                            {"memory_high", "started"},
+                                                            {"memory_high", "probed"},
+                                                            {"memory_high", "backed_off"},
+                                                            {"memory_high", "foreign"},
+                                                            {"stall", "notify"},
+                                                            {"stall", "raise"},
+                                                            {"stall", "kill"},
+                                                            {"stall", "over"}}};
+
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
 class SelfMetrics {
@@ -54,6 +75,9 @@ class SelfMetrics {
                       std::size_t deferred);
   // One write of a policy; both false: it repairs nothing.
   void policy_drift(bool found, bool repaired);
+  // One decision of a loop, of kAdaptReasons, and how many cgroups have a loop.
+  void policy_adapt(std::string_view loop, std::string_view reason);
+  void policy_adapted(std::size_t cgroups);
   void store_error();
   // All since the agent's start, but for `bytes`.
   struct Recorded {

@@ -16,8 +16,18 @@ namespace {
 
 bool is_workloads(const std::string& policy) { return policy.starts_with("workload/"); }
 
+bool has_loop(const Policy& policy, std::string_view file) {
+  if (file == "cpu.max" || file == "cpu.max.burst") return policy.adapt.cpu.has_value();
+  return file == "memory.high" && policy.adapt.memory_high.has_value();
+}
+
 Claim claim_of(const Policy& policy, const Knob& knob) {
   Claim claim{policy.name, policy.position, policy.priority, policy.mode, ""};
+  claim.loop = has_loop(policy, knob.file);
+  if (claim.loop) {
+    claim.position =
+        knob.file == "memory.high" ? policy.adapt.memory_high_position : policy.adapt.cpu_position;
+  }
   const auto position = policy.resources.positions.find(std::string(knob.file));
   if (position != policy.resources.positions.end()) claim.position = position->second;
   if (const auto wanted = knob.wanted(policy.resources)) claim.value = wanted->text;
@@ -35,11 +45,11 @@ SetBy setter_of(const KnobExplanation& knob) {
 }
 
 std::string pending_of(const KnobExplanation& knob, const Access& access, const Policy& winner) {
+  const bool refused = !access.refusal.empty() && !(access.adoptable && winner.adopt);
+  if (knob.winner->loop) return refused ? "not written: " + access.refusal : "";
   if (knob.winner->value.empty()) return "what it counts from, or its device, is not known here";
   if (knob.winner->value == knob.now) return {};
-  if (!access.refusal.empty() && !(access.adoptable && winner.adopt)) {
-    return "not written: " + access.refusal;
-  }
+  if (refused) return "not written: " + access.refusal;
   if (access.through == Through::systemd) {
     const auto value = value_through_systemd(knob.file, knob.winner->value);
     if (!value) return "not written: the cgroup is systemd's, which has no property for it";
@@ -68,8 +78,8 @@ KnobExplanation explain_knob(const Knob& knob, const KnobValue& current, const C
   made.now = current.text;
   const Policy* winner = nullptr;
   for (const Policy* policy : wanted.matching) {
-    const bool says =
-        knob.wanted(policy->resources) || policy->resources.percentages.contains(knob.file);
+    const bool says = knob.wanted(policy->resources) || has_loop(*policy, knob.file) ||
+                      policy->resources.percentages.contains(knob.file);
     if (!says) continue;
     made.claims.push_back(claim_of(*policy, knob));
     if (winner == nullptr && policy->mode == Mode::enforce) {

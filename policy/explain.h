@@ -18,7 +18,9 @@ struct Claim {
   SourcePosition position;
   int priority = 0;
   Mode mode = Mode::enforce;
-  std::string value;  // as the kernel would print it; empty: a percentage of what is not known
+  // As the kernel would print it; empty: a percentage of what is not known, or a loop's.
+  std::string value;
+  bool loop = false;  // a loop of the policy (`adapt:`) finds it
 };
 
 // Who gave a control file the value that it has.

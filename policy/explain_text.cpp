@@ -68,7 +68,9 @@ std::string setter_text(const KnobExplanation& knob) {
 }
 
 std::string claim_text(const Claim& claim) {
-  std::string text = claim.value.empty() ? "not known here" : on_one_line(claim.value);
+  std::string text = claim.loop            ? "found by its loop (adapt)"
+                     : claim.value.empty() ? "not known here"
+                                           : on_one_line(claim.value);
   text += fmt::format("   policy {}", printable(claim.policy));
   if (claim.position.line > 0) {
     text += fmt::format(" ({}:{})", printable(claim.position.file), claim.position.line);
@@ -107,11 +109,9 @@ Json position_object(const SourcePosition& position) {
 }
 
 Json claim_object(const Claim& claim) {
-  return {{"policy", claim.policy},
-          {"position", position_object(claim.position)},
-          {"priority", claim.priority},
-          {"mode", claim.mode == Mode::plan ? "plan" : "enforce"},
-          {"value", claim.value}};
+  return {{"policy", claim.policy},     {"position", position_object(claim.position)},
+          {"priority", claim.priority}, {"mode", claim.mode == Mode::plan ? "plan" : "enforce"},
+          {"value", claim.value},       {"loop", claim.loop}};
 }
 
 Json knob_object(const KnobExplanation& knob) {

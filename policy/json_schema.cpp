@@ -108,6 +108,42 @@ Schema watch_schema() {
       {{"pressure", object_of({{"cpu", resource}, {"memory", resource}, {"io", resource}})}});
 }
 
+Schema share(double most) {
+  return {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", most}};
+}
+
+Schema adapt_schema() {
+  const Schema duration = value_schema(ValueForm::duration, false);
+  const Schema size = text_or_number(R"(^([0-9]+|[0-9.]+(KiB|MiB|GiB|TiB))$)");
+  const Schema cores = text_or_number(R"(^[0-9.]+m?$)");
+  Schema cpu = object_of({{"floor", cores},
+                          {"ceiling", cores},
+                          {"throttledRatio", share(1)},
+                          {"hold", duration},
+                          {"period", duration},
+                          {"nodeBusy", share(1)},
+                          {"pressure", share(1)}});
+  cpu["required"] = {"ceiling"};
+  Schema high = object_of({{"floor", size},
+                           {"ceiling", size},
+                           {"pressure", duration},
+                           {"window", duration},
+                           {"probe", share(1)},
+                           {"backoff", share(1)}});
+  high["required"] = {"ceiling"};
+  Schema stall = object_of({{"action", {{"enum", {"notify", "raise", "kill"}}}},
+                            {"full", share(1)},
+                            {"patience", duration},
+                            {"calm", duration},
+                            {"raiseStep", share(1)},
+                            {"raiseBudget", share(4)},
+                            {"raiseEvery", duration},
+                            {"killAfter", duration}});
+  stall["required"] = {"action"};
+  return object_of(
+      {{"cpu", std::move(cpu)}, {"memoryHigh", std::move(high)}, {"stall", std::move(stall)}});
+}
+
 Schema policy_schema() {
   Schema properties = header("Policy");
   const Schema glob = {{"type", "string"}, {"pattern", "^/"}};
@@ -122,6 +158,7 @@ Schema policy_schema() {
   properties["templates"] = one_or_list(name_schema());
   add_resources(properties);
   properties["watch"] = watch_schema();
+  properties["adapt"] = adapt_schema();
   Schema schema = object_of(std::move(properties));
   schema["required"] = {"apiVersion", "kind", "metadata", "match"};
   return schema;

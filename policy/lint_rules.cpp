@@ -171,6 +171,14 @@ constexpr std::array kLintRules{
              "memory.oom.group on a user's slice, manager or session kills the terminal and "
              "everything started from it.",
              "Set it on the scope of the one application."},
+    LintRule{"L43", kError, kFile, "a loop and a fixed value for one knob",
+             "`adapt.cpu` finds cpu.max and cpu.max.burst, `adapt.memoryHigh` finds memory.high: a "
+             "fixed value in the same policy would be written over at the next tick.",
+             "Remove the fixed value, and bound the loop by its floor and ceiling."},
+    LintRule{"L44", kError, kFile, "bounds of a loop that contradict each other",
+             "A floor above its ceiling, or a pressure that does not fit in its window, leaves no "
+             "value to find.",
+             "Give a floor below the ceiling."},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "policy/absence.h"
+#include "policy/adapted.h"
 #include "policy/decision.h"
 #include "policy/device_knobs.h"
 #include "policy/kernel_default.h"
@@ -129,6 +130,9 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
       if (!warnings.note_match(*policy, sample.path)) continue;
       if (!policy->resources.percentages.empty()) {
         policy = &resolved.emplace_back(bases.resolve(*policy, sample));
+      }
+      if (const AdaptedValue* found = adapted_value(policy->adapted.get(), sample.id)) {
+        policy = &resolved.emplace_back(with_adapted(*policy, *found));
       }
       all.push_back(policy);
       if (policy->mode == Mode::enforce) enforced.push_back(policy);

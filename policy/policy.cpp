@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "policy/adapt_schema.h"
 #include "policy/document.h"
 #include "policy/match.h"
 #include "policy/policy_lint.h"
@@ -130,12 +131,15 @@ void read_policy(const Node& node, const Templates& templates, LoadedPolicies& o
   if (const Node* names = document.find("templates")) {
     add_templates(*names, templates, policy, findings);
   }
+  if (const Node* adapt = document.find("adapt")) policy.adapt = read_adapt(*adapt, findings);
+  lint_adapt(policy.adapt, policy.resources, findings);
   refuse_unit_properties(node, document, findings);
   if (const Node* watch = document.find("watch")) policy.pressure = read_watch(*watch, findings);
   document.refuse_unknown();
-  if (policy.resources.empty() && policy.pressure.empty() && !findings.has_errors()) {
+  const bool idle = policy.resources.empty() && policy.pressure.empty() && policy.adapt.empty();
+  if (idle && !findings.has_errors()) {
     findings.warning(policy.position, "this policy sets nothing and watches nothing",
-                     "add cpu, memory, pids or watch, for example: cpu: {weight: 200}");
+                     "add cpu, memory, pids, adapt or watch, for example: cpu: {weight: 200}");
   }
   if (!findings.has_errors()) lint_policy(policy, findings);
   out.policies.push_back(std::move(policy));

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cgroup/pressure_trigger.h"
+#include "policy/adapt/settings.h"
+#include "policy/adapted.h"
 #include "policy/diagnostic.h"
 #include "policy/resources.h"
 
@@ -36,6 +39,11 @@ struct Policy {
   Resources resources;
   std::vector<std::string> templates;               // names, the later wins over the earlier
   std::vector<cgroup::PressureThreshold> pressure;  // watch.pressure: what is told of
+  adapt::Settings adapt;                            // loops that find values
+
+  // What its loops want of single cgroups now, over `resources`; nullptr: nothing. Not of the file
+  // but of the agent, and shared as a policy is copied for each cgroup.
+  std::shared_ptr<const AdaptedValues> adapted;
 };
 
 // All documents of one YAML text. Any error refuses the whole text: nothing half-loaded. `file`

@@ -86,7 +86,7 @@ void lint_group_kill(const Policy& policy, std::string_view glob, Findings& find
 void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
   static constexpr std::array<std::string_view, 3> kNeeded{"/", "/init.scope",
                                                            "/system.slice/cgwarden.service"};
-  if (policy.resources.empty()) return;
+  if (policy.resources.empty() && policy.adapt.empty()) return;
   const std::string& glob = policy.cgroups[index];
   for (const std::string_view path : kNeeded) {
     if (!glob_matches(glob, path)) continue;

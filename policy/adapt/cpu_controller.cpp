@@ -18,7 +18,7 @@ constexpr double kMostLowering = 0.5;
 // Ratios above so many targets are too much (Captain's).
 constexpr double kTooMuch = 3;
 constexpr double kMostMargin = 6;
-constexpr unsigned kBacklogTicks = 2;
+constexpr std::uint64_t kBacklogPeriods = 2;
 constexpr double kLeastQuotaUsec = 1000;
 
 double number(Usec time) { return static_cast<double>(time.count()); }
@@ -49,7 +49,9 @@ void CpuController::observe(const CpuInputs& inputs) {
   since_usec_ += number(inputs.length);
   periods_ += static_cast<double>(inputs.periods);
   throttled_ += static_cast<double>(inputs.throttled);
-  throttled_row_ = inputs.throttled > 0 ? throttled_row_ + 1 : 0;
+  // In a long tick some throttling is what the target puts up with; most of it is a row.
+  const bool mostly = inputs.throttled > 0 && inputs.throttled * 2 >= inputs.periods;
+  throttled_row_ = mostly ? throttled_row_ + inputs.throttled : 0;
   usage_.push_back({number(inputs.length), number(inputs.usage)});
   usage_usec_ += usage_.back().usec;
   while (usage_.size() > 1 && usage_usec_ - usage_.front().usec >= kHistoryUsec) {
@@ -99,7 +101,7 @@ double CpuController::demanded_cores(const CpuInputs& inputs) const {
 
 bool CpuController::backlog(const CpuInputs& inputs) const {
   const bool presses = inputs.pressure && *inputs.pressure > targets_.pressure;
-  return inputs.throttled > 0 && (throttled_row_ >= kBacklogTicks || presses);
+  return inputs.throttled > 0 && (throttled_row_ >= kBacklogPeriods || presses);
 }
 
 void CpuController::learn() {

@@ -22,6 +22,7 @@ struct CpuTargets {
   // Share of the time in which something waited that counts as a backlog, as well as throttling in
   // periods that follow each other.
   double pressure = 0.6;
+  bool operator==(const CpuTargets&) const = default;
 };
 
 enum class CpuReason : std::uint8_t {
@@ -92,8 +93,8 @@ class CpuController {
   double since_usec_ = 0;  // since the last decision of a second
   double periods_ = 0;
   double throttled_ = 0;
-  unsigned throttled_row_ = 0;  // ticks throttled in a row
-  std::deque<Usage> usage_;     // of kHistoryUsec
+  std::uint64_t throttled_row_ = 0;  // periods throttled in ticks that follow each other
+  std::deque<Usage> usage_;          // of kHistoryUsec
   double usage_usec_ = 0;
 };
 

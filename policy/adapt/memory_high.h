@@ -16,6 +16,7 @@ struct MemoryHighTargets {
   Bytes floor{100ULL << 20U};
   Bytes ceiling{100ULL << 30U};
   double room = 1.05;  // never below so many times the unreclaimable bytes
+  bool operator==(const MemoryHighTargets&) const = default;
 };
 
 struct MemoryHighInputs {

@@ -55,8 +55,10 @@ std::optional<Bytes> StallGuard::raised_high(const StallInputs& inputs) const {
     most.value = std::min(most.value, scaled(*max, kBelowMax).value);
   }
   const std::uint64_t step = std::max(kPageBytes, scaled(first_high_, limits_.raise_step).value);
-  const Bytes wanted = scaled(Bytes{std::min(most.value, high.value + step)}, 1);
-  if (wanted <= high) return std::nullopt;
+  // Not one below what is in use: the write would wait for reclaim, which does not come.
+  const std::uint64_t from = std::max(high.value, inputs.current.value);
+  const Bytes wanted = scaled(Bytes{std::min(most.value, from + step)}, 1);
+  if (wanted <= high || wanted < inputs.current) return std::nullopt;
   return wanted;
 }
 

@@ -31,6 +31,7 @@ struct StallLimits {
   bool may_kill = false;
   Usec kill_after{60'000'000};  // of a stall that raises did not end
   Usec calm{5'000'000};         // without, before it is over
+  bool operator==(const StallLimits&) const = default;
 };
 
 enum class StallState : std::uint8_t { calm, suspected, stalled };

@@ -45,11 +45,11 @@ TEST_F(PolicyCheck, RulesAndSchemaNeedNoFile) {
   const Outcome rules = cgwarden({"policy", "check", "--list-rules"});
   EXPECT_EQ(rules.exit_code, 0);
   EXPECT_THAT(rules.out, StartsWith("L01 "));
-  EXPECT_THAT(rules.out, HasSubstr("\nL42 "));
+  EXPECT_THAT(rules.out, HasSubstr("\nL44 "));
   EXPECT_EQ(
       nlohmann::json::parse(cgwarden({"policy", "check", "--list-rules", "--json"}).out)["rules"]
           .size(),
-      42U);
+      44U);
   EXPECT_TRUE(
       nlohmann::json::parse(cgwarden({"policy", "check", "--schema"}).out).contains("anyOf"));
   EXPECT_EQ(cgwarden({"policy", "check"}).exit_code, 2);

@@ -67,6 +67,11 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_drift(true, false);
   metrics.policy_drift(true, true);
   metrics.policy_drift(false, false);
+  metrics.policy_adapt("cpu", "backlog");
+  metrics.policy_adapt("cpu", "backlog");
+  metrics.policy_adapt("stall", "kill");
+  metrics.policy_adapt("stall", "backlog");  // there is no such one
+  metrics.policy_adapted(3);
   metrics.store_error();
   metrics.recorder({10, 1, 2, 3, 4096});
   metrics.recorder({15, 1, 2, 4, 8192});
@@ -96,6 +101,10 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_pending_writes{state=\"deferred\"} 5\n",
            "cgwarden_agent_policy_drift_found_total 2\n",
            "cgwarden_agent_policy_drift_repaired_total 1\n",
+           "cgwarden_agent_policy_adapt_decisions_total{loop=\"cpu\",reason=\"backlog\"} 2\n",
+           "cgwarden_agent_policy_adapt_decisions_total{loop=\"cpu\",reason=\"unused\"} 0\n",
+           "cgwarden_agent_policy_adapt_decisions_total{loop=\"stall\",reason=\"kill\"} 1\n",
+           "cgwarden_agent_policy_adapted_cgroups 3\n",
            "cgwarden_agent_store_errors_total 1\n",
            "cgwarden_agent_recorder_samples_total 15\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"cap\"} 1\n",

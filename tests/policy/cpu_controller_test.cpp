@@ -72,6 +72,28 @@ TEST(CpuControllerTest, ALowSteadyLoadIsReservedAndLittleMore) {
   EXPECT_LE(cgroup.limit(), 0.6);
 }
 
+// Ten periods in a tick: what the target puts up with is no row of throttled periods.
+TEST(CpuControllerTest, InTicksOfASecondALittleThrottlingIsNoBacklog) {
+  CpuController controller(targets_up_to(4), quota_of_cores(0.2));
+  Usec now{0};
+  const auto tick = [&](std::uint64_t throttled) {
+    now += Usec{1'000'000};
+    CpuInputs inputs;
+    inputs.now = now;
+    inputs.length = Usec{1'000'000};
+    inputs.usage = Usec{190'000};
+    inputs.periods = 10;
+    inputs.throttled = throttled;
+    inputs.throttled_time = Usec{10'000 * throttled};
+    return controller.tick(inputs);
+  };
+  for (int i = 0; i < 20; ++i) EXPECT_NE(tick(1).reason, CpuReason::backlog);
+  // Most of them are one, in the first such tick.
+  const CpuDecision decision = tick(9);
+  EXPECT_EQ(decision.reason, CpuReason::backlog);
+  EXPECT_TRUE(decision.write);
+}
+
 TEST(CpuControllerTest, LoweringIsByHalfAtMostAndSaysWhy) {
   Cgroup cgroup(targets_up_to(4), quota_of_cores(4));
   CpuDecision decision;

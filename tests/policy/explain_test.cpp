@@ -81,6 +81,24 @@ TEST_F(Explain, WinnerLosersAndTheAncestorThatBinds) {
                                       "    loses      70000 100000   policy low (low.yaml:6)\n"));
 }
 
+TEST_F(Explain, WhatALoopFinds) {
+  const auto web = testing::policy_of("web", "/a/b", "adapt: {cpu: {ceiling: 2}}\n");
+  auto below = testing::policy_of("below", "/a/b", "cpu: {max: 0.7}\n");
+  below.priority = -1;
+  const auto made = explained({web, below}, {original("cpu.max", "max 100000", "50000 100000")});
+  const auto& max = knob(made, "cpu.max");
+  ASSERT_TRUE(max.winner);
+  EXPECT_TRUE(max.winner->loop);
+  EXPECT_EQ(max.set_by, SetBy::agent);
+  EXPECT_EQ(max.pending, "");
+  const std::string text = render(made);
+  EXPECT_THAT(text,
+              HasSubstr("    wins       found by its loop (adapt)   policy web (web.yaml:6)"));
+  EXPECT_THAT(text, HasSubstr("    loses      70000 100000   policy below"));
+  const auto refused = explained({web}, {}, {.refusal = "it is protected"});
+  EXPECT_EQ(knob(refused, "cpu.max").pending, "not written: it is protected");
+}
+
 TEST_F(Explain, WhoSetIt) {
   EXPECT_EQ(knob(explained({}), "cpu.weight").set_by, SetBy::nobody);
   EXPECT_EQ(knob(explained({}), "pids.max").set_by, SetBy::other);

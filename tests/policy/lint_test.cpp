@@ -80,6 +80,10 @@ const std::vector<FileCase>& file_cases() {
       {"L41", "/", "pids: {max: 5}\n", "p.yaml:4:18: warning: / matches the root cgroup"},
       {"L42", "/user.slice/user-1000.slice/session-2.scope", "memory: {oom.group: true}\n",
        "p.yaml:5:10: warning: memory.oom.group on /user.slice"},
+      {"L43", kOurs, "cpu: {max: 1}\nadapt: {cpu: {ceiling: 2}}\n",
+       "p.yaml:6:9: error: adapt.cpu and a fixed cpu.max"},
+      {"L44", kOurs, "adapt: {cpu: {floor: 2, ceiling: 1}}\n",
+       "p.yaml:5:9: error: adapt.cpu.floor of 2 cores"},
   };
   return kCases;
 }
@@ -303,7 +307,7 @@ TEST(LintTest, EveryRuleIsTested) {
     EXPECT_NE(tested.contains(std::string(rule.id)), engine) << rule.id;
     EXPECT_FALSE(rule.title.empty() || rule.kernel.empty() || rule.fix.empty());
   }
-  EXPECT_EQ(lint_rules().size(), 42U);
+  EXPECT_EQ(lint_rules().size(), 44U);
   EXPECT_EQ(find_lint_rule("L03")->id, "L03");
   EXPECT_EQ(find_lint_rule("L99"), nullptr);
 }

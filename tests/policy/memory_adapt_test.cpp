@@ -153,6 +153,22 @@ TEST(StallGuardTest, IsToldAfterFiveSecondsThenRaisedWithinTheBudget) {
   EXPECT_EQ(raises.back(), 45 * kMiB);
 }
 
+// What is in use may lie above memory.high; a value below it could not be written without reclaim.
+TEST(StallGuardTest, ARaiseIsAboveWhatIsInUse) {
+  StallGuard guard{StallLimits{}};
+  std::uint64_t raised = 0;
+  for (unsigned s = 0; s < 8; ++s) {
+    StallInputs inputs = stalled_inputs(s);
+    inputs.high = Bytes{30 * kMiB};
+    inputs.current = Bytes{35 * kMiB};
+    const StallDecision decision = guard.tick(inputs);
+    if (decision.action == StallAction::raise) {
+      raised = std::get<Bytes>(decision.new_high).value;
+    }
+  }
+  EXPECT_EQ(raised, 38 * kMiB);
+}
+
 TEST(StallGuardTest, NeverRaisesUpToMemoryMax) {
   StallLimits limits;
   limits.raise_budget = 100;

@@ -51,7 +51,7 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
       policies += loaded->policies.size();
     }
   }
-  EXPECT_EQ(policies, 4U);
+  EXPECT_EQ(policies, 5U);
   EXPECT_EQ(workloads, 3U);
 }
 
@@ -73,6 +73,8 @@ TEST(ReferenceTest, TheExamplesSetEveryKnob) {
                 web.memory_oom_group && web.pids_max);
     EXPECT_TRUE(policies.at(1).resources.cpu_idle);
     EXPECT_EQ(policies.at(2).pressure.size(), 3U);
+    const adapt::Settings& loops = policies.at(3).adapt;
+    EXPECT_TRUE(loops.cpu && loops.memory_high && loops.stall);
   }
 }
 

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "base/units.h"
+
+// How the loops of policies (`adapt:`) keep time.
+namespace cgwarden::agent::adapt_pace {
+
+// What is wanted and not in force for so long is given up; the loop begins anew with what there is.
+// Longer than the 10 s between two requests to systemd and a reclaim of 10 s.
+inline constexpr Usec kGiveUp{30'000'000};
+// A longer tick (suspend, an overloaded machine) tells nothing of a second.
+inline constexpr Usec kLongest{10'000'000};
+// In mode plan nothing that is decided happens, and the next second would decide the same again.
+inline constexpr Usec kPlanned{10'000'000};
+// A task at memory.high sleeps for up to 2 s at a time (mm/memcontrol.c,
+// MEMCG_MAX_HIGH_DELAY_JIFFIES): memory.events high of a single second may not grow in a stall.
+inline constexpr Usec kStallLook{3'000'000};
+
+}  // namespace cgwarden::agent::adapt_pace

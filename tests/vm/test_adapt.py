@@ -1,0 +1,235 @@
+"""The loops of policies (`adapt:`): a quota that is found, a cgroup that hangs at memory.high, and mode plan."""
+
+import json
+import re
+
+import pytest
+from agent_scenario import BUILD, Scenario
+
+pytestmark = pytest.mark.fast
+
+ROOT = "/sys/fs/cgroup"
+LAB = "/adapted"
+LEAKER = f"{BUILD}/examples/leaker"
+HEAD = "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: %s}\nmatch: {cgroups: %s}\n"
+MIB = 1 << 20
+# Bursts, as of requests: some work, then nothing.
+BURSTY = "while :; do i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0.3; done"
+
+
+@pytest.fixture(scope="module")
+def scenario(machine_slot):
+    """One agent and one guest for all: each case has a cgroup and a policy of its own."""
+    with Scenario(machine_slot.guest()) as made:
+        made.guest.run(f"echo '+cpu +memory +pids' > {ROOT}/cgroup.subtree_control && mkdir {ROOT}{LAB} && "
+                       f"echo '+cpu +memory +pids' > {ROOT}{LAB}/cgroup.subtree_control", check=True)
+        try:
+            made.start_agent()
+            yield made
+        finally:
+            made.guest.run(f"for c in {ROOT}{LAB}/*/cgroup.kill; do echo 1 > $c; done; "
+                           "for i in 1 2 3 4 5 6 7 8 9 10; do "
+                           f"find {ROOT}{LAB} -depth -type d -exec rmdir {{}} + && break; sleep 0.3; done")
+
+
+class Lab:
+    """A cgroup with a policy of its own in the agent's directory."""
+
+    def __init__(self, scenario, name):
+        self.scenario = scenario
+        self.name = name
+        self.path = f"{LAB}/{name}"
+        self.policy = f"{scenario.work}/policies/{name}.yaml"
+        scenario.guest.run(f"mkdir {ROOT}{self.path}", check=True)
+
+    def wants(self, lines):
+        self.scenario.guest.write_file(self.policy, HEAD % (self.name, self.path) + lines)
+
+    def wants_nothing(self):
+        self.scenario.guest.run(["rm", self.policy], check=True)
+
+    def read(self, file):
+        return self.scenario.guest.read_file(f"{ROOT}{self.path}/{file}").decode().strip()
+
+    def write(self, file, value):
+        self.scenario.guest.write_file(f"{ROOT}{self.path}/{file}", value)
+
+    def runs(self, command):
+        return self.scenario.guest.spawn(command, cgroup=f"{ROOT}{self.path}")
+
+    def becomes(self, file, value):
+        self.scenario.until(lambda: self.read(file) == value, f"{self.path} {file} to be {value}", 300)
+
+    def lines(self, event, *words):
+        return [line for line in self.scenario.log().splitlines()
+                if f" {event} " in line and f"cgroup={self.path} " in line and all(word in line for word in words)]
+
+    def said(self, event, *words, timeout=300):
+        """The lines of this event in the agent's log that have all the words, once there is one."""
+        return self.scenario.until(lambda: self.lines(event, *words), f"{event} {words} of {self.path}", timeout)
+
+    def decisions(self):
+        """Those of the store, the oldest first."""
+        text = self.scenario.cli("events", "--kind", "policy_adapt", "--cgroup", self.path, "--json", check=True).text
+        events = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [event for event in events if event["cgroup"] == self.path]
+
+    def explained(self):
+        return self.scenario.cli("policy", "explain", self.path, "--policy-dir", f"{self.scenario.work}/policies",
+                                 check=True).text
+
+    def ends(self):
+        self.wants_nothing()
+        self.scenario.guest.run(f"echo 1 > {ROOT}{self.path}/cgroup.kill", check=True)
+
+
+@pytest.fixture
+def lab(scenario, request):
+    return Lab(scenario, request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:40])
+
+
+def quota(text):
+    """Of cpu.max, in microseconds; None: max."""
+    value = text.split()[0]
+    return None if value == "max" else int(value)
+
+
+def after_ticks(scenario, count):
+    before = scenario.ticks()
+    scenario.until(lambda: scenario.ticks() >= before + count, f"{count} ticks", 300)
+
+
+def test_a_quota_that_is_too_small_is_found_and_given_back(scenario, lab):
+    lab.write("cpu.max", "2000 100000")
+    lab.runs(["/bin/sh", "-c", BURSTY])
+    lab.wants("adapt: {cpu: {floor: 20m, ceiling: 1.5}}\n")
+    scenario.until(lambda: quota(lab.read("cpu.max")) > 4000, "a larger quota", 300)
+    raised = lab.said("policy_adapt", "loop=cpu ", "reason=backlog ")
+    assert "mode=enforce" in raised[0] and "cpu.max" in raised[0], raised
+    # The burst goes with it, and the kernel took both in this order.
+    scenario.until(lambda: quota(lab.read("cpu.max")) == int(lab.read("cpu.max.burst")), "the burst", 300)
+    assert not lab.lines("policy_write_failed"), lab.lines("policy_write_failed")
+    # Our own values are no drift.
+    assert not lab.lines("policy_drift"), lab.lines("policy_drift")
+    # Stored with its inputs, and told by `policy explain`.
+    scenario.until(lambda: any(event["numbers"].get("throttled_periods") for event in lab.decisions()), "the store", 120)
+    event = next(event for event in lab.decisions() if event["numbers"].get("throttled_periods"))
+    numbers = event["numbers"]
+    assert numbers["after_millicores"] > numbers["before_millicores"], event
+    assert numbers["usage_usec"] > 0 and numbers["throttled_usec"] > 0 and numbers["periods"] > 0, event
+    text = lab.explained()
+    assert "last decisions of loops" in text and "the cpu loop of policy" in text, text
+    assert f"the agent for policy {lab.name}" in text and "found by its loop" in text, text
+    metrics = scenario.metrics()
+    assert metrics['cgwarden_agent_policy_adapt_decisions_total{loop="cpu",reason="backlog"}'] >= 1
+    assert metrics["cgwarden_agent_policy_adapted_cgroups"] >= 1
+    # Somebody else's quota is drift as that of any policy: repaired, and not gone on with.
+    for _ in range(10):
+        lab.write("cpu.max", "777000 1000000")
+        after_ticks(scenario, 3)
+        # One that comes between a tick's look and its own write is overwritten unseen.
+        if lab.lines("policy_drift", "file=cpu.max ", "777000 1000000"):
+            break
+    lab.said("policy_drift", "file=cpu.max ", "777000 1000000")
+    scenario.until(lambda: lab.read("cpu.max") != "777000 1000000", "the repair", 120)
+    # Without the policy it has again what it had, and the journal is empty.
+    lab.ends()
+    lab.becomes("cpu.max", "2000 100000")
+    lab.becomes("cpu.max.burst", "0")
+    assert scenario.metrics()["cgwarden_agent_policy_adapted_cgroups"] == 0
+
+
+def test_an_agent_that_comes_back_goes_on(scenario, lab):
+    lab.write("cpu.max", "2000 100000")
+    lab.runs(["/bin/sh", "-c", BURSTY])
+    lab.wants("adapt: {cpu: {floor: 20m, ceiling: 1.5}}\n")
+    scenario.until(lambda: quota(lab.read("cpu.max")) > 4000, "a larger quota", 300)
+    scenario.kill_agent()
+    scenario.start_agent()
+    # It is the loop's, and not given back in between.
+    after_ticks(scenario, 5)
+    assert not lab.lines("policy_restored"), lab.lines("policy_restored")
+    assert quota(lab.read("cpu.max")) >= 2000 and lab.read("cpu.max") != "2000 100000", lab.read("cpu.max")
+    lab.ends()
+    lab.becomes("cpu.max", "2000 100000")
+
+
+def test_mode_plan_tells_and_writes_nothing(scenario, lab):
+    lab.write("cpu.max", "2000 100000")
+    lab.runs(["/bin/sh", "-c", BURSTY])
+    lab.wants("mode: plan\nadapt: {cpu: {floor: 20m, ceiling: 1.5}}\n")
+    (line, *_) = lab.said("policy_adapt", "loop=cpu ", "reason=backlog ")
+    assert "mode=plan" in line, line
+    after_ticks(scenario, 5)
+    assert (lab.read("cpu.max"), lab.read("cpu.max.burst")) == ("2000 100000", "0")
+    assert not lab.lines("policy_write"), lab.lines("policy_write")
+    scenario.until(lambda: any("would write" in event["text"] for event in lab.decisions()), "the store", 120)
+    lab.ends()
+
+
+def hangs(lab):
+    """Anonymous memory without swap above memory.high: nothing can be reclaimed, and nobody is killed."""
+    lab.becomes("memory.high", str(16 * MIB))
+    lab.write("memory.swap.max", "0")
+    lab.write("memory.max", str(512 * MIB))
+    return lab.runs([LEAKER])
+
+
+def test_a_stall_at_memory_high_is_told_and_raised(scenario, lab):
+    lab.wants("memory: {high: 16MiB}\nadapt: {stall: {action: raise, raiseBudget: 0.5}}\n")
+    job = hangs(lab)
+    (line, *_) = lab.said("policy_adapt", "loop=stall ", "reason=notify ")
+    assert "has hung at memory.high" in line, line
+    lab.said("policy_adapt", "loop=stall ", "reason=raise ", "memory.high 16.0 MiB ->")
+    scenario.until(lambda: int(lab.read("memory.high")) > 16 * MIB, "memory.high to be raised", 120)
+    # Within the budget, however long it hangs, and nobody is killed.
+    after_ticks(scenario, 10)
+    assert 16 * MIB < int(lab.read("memory.high")) <= 24 * MIB, lab.read("memory.high")
+    assert job.running
+    assert not lab.lines("policy_drift") and not lab.lines("policy_write_failed"), scenario.log()
+    scenario.until(lambda: {"notify", "raise"} <= {reason_of(event) for event in lab.decisions()}, "the store", 120)
+    raised = next(event for event in lab.decisions() if reason_of(event) == "raise")
+    assert raised["numbers"]["pgscan"] == 0 and raised["numbers"]["high_events"] > 0, raised
+    assert raised["numbers"]["full_usec"] > 0 and raised["numbers"]["before_bytes"] == 16 * MIB, raised
+    lab.ends()
+    lab.becomes("memory.high", "max")
+
+
+def reason_of(event):
+    return re.match(r"the \w+ loop of policy [^:]+: (\w+)", event["text"]).group(1)
+
+
+def test_a_stall_is_only_told_where_no_more_is_asked(scenario, lab):
+    lab.write("memory.high", str(16 * MIB))
+    job = hangs(lab)
+    lab.wants("adapt: {stall: {action: notify}}\n")
+    lab.said("policy_adapt", "loop=stall ", "reason=notify ")
+    after_ticks(scenario, 8)
+    assert lab.read("memory.high") == str(16 * MIB)
+    assert job.running and not lab.lines("policy_write"), scenario.log()
+    # It goes on when somebody gives it more.
+    lab.write("memory.high", "max")
+    lab.ends()
+
+
+def test_a_stall_that_raises_do_not_end_is_killed(scenario, lab):
+    lab.wants("memory: {high: 16MiB}\nadapt: {stall: {action: kill, raiseBudget: 0.1, killAfter: 5s}}\n")
+    job = hangs(lab)
+    lab.said("policy_adapt", "loop=stall ", "reason=kill ")
+    job.wait(120)
+    assert "oom_kill 0" in lab.read("memory.events"), lab.read("memory.events")
+    lab.wants_nothing()
+    lab.becomes("memory.high", "max")
+
+
+def test_what_is_killed_of_a_workload_says_by_which_policy(scenario):
+    scenario.guest.write_file(
+        f"{scenario.work}/policies/guard.yaml",
+        HEAD % ("guard", "/cgwarden.slice/hung.scope/payload") +
+        "adapt: {stall: {action: kill, raiseBudget: 0.1, killAfter: 5s}}\n")
+    scenario.add_workload("hung", ["/bin/leaker"], resources=f"{{memory: {{high: {16 * MIB}, max: 512MiB, swap.max: 0}}}}")
+    scenario.wait_running("hung")
+    scenario.until(lambda: "workload_died workload=hung " in scenario.log(), "the guard to kill it", 300)
+    verdict, text = scenario.why("hung")
+    assert "policy guard" in text and "memory.high" in text, text
+    scenario.guest.run(["rm", f"{scenario.work}/policies/guard.yaml"], check=True)
