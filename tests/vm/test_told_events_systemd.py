@@ -106,6 +106,13 @@ watch: {pressure: {cpu: {some: 100ms}}}
 ---
 apiVersion: cgwarden/v1
 kind: Policy
+metadata: {name: looped}
+match: {cgroups: "/told/busy"}
+mode: plan
+adapt: {cpu: {floor: 20m, ceiling: 1}}
+---
+apiVersion: cgwarden/v1
+kind: Policy
 metadata: {name: held}
 match: {cgroups: "/cgwarden.slice/held.scope/payload"}
 memory: {high: 64MiB}
@@ -121,7 +128,7 @@ memory: {high: 64MiB}
 
         try:
             scenario.add_workload("short", ["/bin/sh", "-c", "sleep 1; exit 4"])
-            # Of a workload: beside systemd nothing else is written to.
+            # Of a workload: beside systemd no policy writes to what is nobody's.
             scenario.add_workload("held", ["/bin/sleep", "1000"])
             oom_kill(guest, f"{top}/eater")
             busy = [guest.spawn(["sh", "-c", "while :; do :; done"], cgroup=f"{top}/busy") for _ in range(2)]
