@@ -148,6 +148,25 @@ TEST_F(RecordingTest, WhatIsStoredWhileItIsReadIsThereOnce) {
   }
 }
 
+// The index of segments is damaged, the rest of the file is not.
+TEST_F(RecordingTest, WhatAFileCannotSayThatItHasIsThereOnce) {
+  store(minute(1, kNoonMs, 0));
+  store(minute(2, kNoonMs + 60'000, 60'000));
+  leave_in_ring(minute(2, kNoonMs + 60'000, 60'000));
+  writer_.close();
+  sql(today(),
+      "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage=("
+      "SELECT rootpage FROM sqlite_schema WHERE name='cut') WHERE name='sqlite_autoindex_cut_1'");
+  Sources sources(state(), run());
+  ASSERT_TRUE(sources.refresh());
+  std::vector<std::uint64_t> told;
+  for (const auto& source : sources.all()) {
+    for (const StoredCut& cut : source->cuts(0, 2 * kNoonMs).value()) told.push_back(cut.segment);
+  }
+  EXPECT_THAT(told, ElementsAre(1, 2));
+  EXPECT_THAT(sources.faults(), ElementsAre(HasSubstr(today())));
+}
+
 TEST_F(RecordingTest, StoredTwiceIsThereOnce) {
   store(minute(1, kNoonMs, 0));
   store(minute(1, kNoonMs, 0));
