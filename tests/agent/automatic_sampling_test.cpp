@@ -149,6 +149,7 @@ TEST_F(AutomaticSamplingTest, ManyCgroupsEndItElsewhereToo) {
 
 TEST_F(AutomaticSamplingTest, AnAgentThatEndsWaitsForTheLoadAndLeavesNothing) {
   std::promise<void> ending;
+  bool ended = false;
   std::atomic<bool> asked = false;
   const auto slow = [this, &asked, end = ending.get_future().share()] {
     asked = true;
@@ -156,8 +157,10 @@ TEST_F(AutomaticSamplingTest, AnAgentThatEndsWaitsForTheLoadAndLeavesNothing) {
     return open_empty();
   };
   run_until(slow, [&] {
-    if (asked) ending.set_value();
-    return asked.load();
+    const bool now = asked && !ended;
+    if (now) ending.set_value();
+    ended = ended || now;
+    return ended;
   });
   EXPECT_NE(opened_in_.load(), std::thread::id());
   EXPECT_EQ(open_, 0);
