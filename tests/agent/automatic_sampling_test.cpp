@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <span>
 #include <thread>
 
 #include "agent/sampling_loop.h"
@@ -44,8 +45,8 @@ class EmptySource final : public cgroup::ValueSource {
     ended_in_ = std::this_thread::get_id();
     --open_;
   }
-  Result<std::span<const cgroup::CgroupValues>> read() override {
-    return std::span<const cgroup::CgroupValues>();
+  Result<std::span<const CgroupValues>> read() override {
+    return std::span<const CgroupValues>();
   }
 
  private:
