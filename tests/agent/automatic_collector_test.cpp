@@ -45,6 +45,7 @@ TEST_F(AutomaticCollectorTest, ManyCgroupsAreReadFromFiles) {
 TEST_F(AutomaticCollectorTest, SlowWalksInARowEndIt) {
   AutomaticCollector collector(kStart);
   ASSERT_EQ(collector.before_tick(kSoon, 10, false), open);
+  collector.opened();
   for (int i = 0; i < 10; ++i) {
     collector.walked(kSlow, true);
     collector.walked(kSlow, true);
@@ -64,6 +65,7 @@ TEST_F(AutomaticCollectorTest, SlowWalksInARowEndIt) {
 TEST_F(AutomaticCollectorTest, WalksThatFailEndItToo) {
   AutomaticCollector collector(kStart);
   ASSERT_EQ(collector.before_tick(kSoon, 10, false), open);
+  collector.opened();
   for (int i = 0; i < 3; ++i) collector.walked(Usec{1}, false);
   EXPECT_EQ(collector.before_tick(kSoon, 10, true), close);
 }
