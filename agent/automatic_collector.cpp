@@ -1,5 +1,9 @@
 #include "agent/automatic_collector.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
 #include "base/limits.h"
 
 namespace cgwarden::agent {
@@ -9,6 +13,11 @@ constexpr Usec kBeforeFirstTry{30'000'000};
 constexpr Usec kBetweenTries{600'000'000};
 // One is slow when the scheduler was busy elsewhere.
 constexpr unsigned kSlowWalks = 3;
+
+bool may_pass(const Error& reason) {
+  constexpr std::array kPassing{ENOMEM, EAGAIN, EMFILE, ENFILE, EBUSY, EINTR};
+  return std::ranges::find(kPassing, reason.errno_value) != kPassing.end();
+}
 
 }  // namespace
 
@@ -23,7 +32,16 @@ AutomaticCollector::Step AutomaticCollector::before_tick(Usec boottime, std::siz
     next_try_ = boottime + kBetweenTries;
     return Step::close;
   }
-  return possible_ && few && boottime >= next_try_ ? Step::open : Step::stay;
+  if (opening_ || !possible_ || !few || boottime < next_try_) return Step::stay;
+  opening_ = true;
+  return Step::open;
+}
+
+bool AutomaticCollector::failed(Usec boottime, const Error& reason) {
+  opening_ = false;
+  possible_ = may_pass(reason);
+  next_try_ = boottime + kBetweenTries;
+  return possible_;
 }
 
 void AutomaticCollector::walked(Usec took, bool told) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "base/result.h"
 #include "base/units.h"
 
 namespace cgwarden::agent {
@@ -16,17 +17,21 @@ class AutomaticCollector {
   explicit AutomaticCollector(Usec started);
 
   // Before a tick while the hierarchy has so many cgroups, all of which are walked. open: to load
-  // the program, unless it is `in_use`; close: to drop it for a while, as there are too many
-  // cgroups or the last walks took too long.
+  // the program, which is not asked for again before opened() or failed(), nor while it is
+  // `in_use`; close: to drop it for a while, as there are too many cgroups or the last walks took
+  // too long.
   [[nodiscard]] Step before_tick(Usec boottime, std::size_t cgroups, bool in_use);
+  void opened() { opening_ = false; }
+  // It is asked for again after a while if the reason may pass: no memory, no descriptor, no thread
+  // to be had. No BTF or no permission do not pass. True: it is.
+  bool failed(Usec boottime, const Error& reason);
   // What a walk took; one that failed is no better than a slow one.
   void walked(Usec took, bool told);
-  // It cannot be had here: it is not asked for again.
-  void unavailable() { possible_ = false; }
 
  private:
   Usec next_try_;
   unsigned slow_walks_ = 0;  // in a row
+  bool opening_ = false;
   bool possible_ = true;
 };
 

@@ -32,7 +32,7 @@ struct Options {
   std::string cni_config_dir = "/etc/cni/net.d";
   std::vector<std::string> cni_plugin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
   policy::SamplingIntervals intervals;
-  policy::Collector collector = policy::Collector::files;
+  policy::Collector collector = policy::Collector::automatic;
   policy::Discovery discovery;
   cgroup::FileGroups export_groups;
   policy::RecorderConfig recorder;

@@ -95,8 +95,8 @@ std::size_t cgroups_in(const cgroup::Tree& tree) {
 
 SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<void()> prepare,
                            Sampled sampled)
-    : parts_(parts),
-      sampler_(*parts.tree, sampler_options(options), files_),
+    : parts_(std::move(parts)),
+      sampler_(*parts_.tree, sampler_options(options), files_),
       prepare_(std::move(prepare)),
       sampled_(std::move(sampled)),
       back_off_(options.intervals.tick),
@@ -127,8 +127,8 @@ Status SamplingLoop::start() {
   prepare_();
   run("discovery", [this] { open_watch(); });
   using enum policy::Collector;
-  if (collector_ == automatic) automatic_.emplace(parts_.clock->now().boottime);
-  if (collector_ == bpf) (void)open_source();
+  if (collector_ == automatic) CGW_TRY(choose_later());
+  if (collector_ == bpf) open_source();
   begin();
   while (step()) {
   }
@@ -156,18 +156,31 @@ void SamplingLoop::open_watch() {
   if (registered) changes_watch_ = std::move(*registered);
 }
 
-bool SamplingLoop::open_source() {
+// Before the first tick, which waits for it.
+void SamplingLoop::open_source() {
   auto source = cgroup::open_cgroup_iterator(*parts_.tree);
   if (source) {
     sampler_.set_source(std::move(*source));
-    return true;
+    return;
   }
-  const bool asked_for = collector_ == policy::Collector::bpf;
-  (asked_for ? log::warning : log::info)("collector_by_files",
-                                         {{"error", source.error().sentence()}});
-  // Nobody misses what is chosen for them.
-  if (asked_for) parts_.metrics->collector_run("bpf", Usec{0}, false);
-  return false;
+  log::warning("collector_by_files", {{"error", source.error().sentence()}});
+  parts_.metrics->collector_run("bpf", Usec{0}, false);
+}
+
+Status SamplingLoop::choose_later() {
+  auto open = parts_.open_values;
+  if (!open) {
+    // More records than these are asked for by none of its walks, and room for more would be made
+    // by the walk that lacks it.
+    open = [tree = parts_.tree] {
+      return cgroup::open_cgroup_iterator(*tree, cgroup::kFirstRecords, cgroup::kFirstRecords);
+    };
+  }
+  CGW_ASSIGN(sources_,
+             ValueSourceThread::create(*parts_.loop, std::move(open),
+                                       [this](auto source) { source_opened(std::move(source)); }));
+  automatic_.emplace(parts_.clock->now().boottime);
+  return {};
 }
 
 void SamplingLoop::choose_source() {
@@ -178,10 +191,11 @@ void SamplingLoop::choose_source() {
     case stay:
       return;
     case open:
-      if (!open_source()) return automatic_->unavailable();
-      return log::info("collector_by_bpf", {{"cgroups", std::to_string(cgroups)}});
+      if (const Status asked = sources_->open(); !asked) source_failed(asked.error());
+      return;
     case close:
-      sampler_.set_source(nullptr);
+      sources_->close(sampler_.set_source(nullptr));
+      parts_.metrics->collector_off("bpf");
       return log::info("collector_by_files",
                        {{"cgroups", std::to_string(cgroups)},
                         {"reason", cgroups > limits::kCgroupsPerWalk
@@ -190,8 +204,23 @@ void SamplingLoop::choose_source() {
   }
 }
 
+// The tick under way, if one is, goes on with files.
+void SamplingLoop::source_opened(ValueSourceThread::Opening source) {
+  if (!source) return source_failed(source.error());
+  automatic_->opened();
+  sampler_.set_source(std::move(*source));
+  log::info("collector_by_bpf", {{"cgroups", std::to_string(cgroups_in(*parts_.tree))}});
+}
+
+// Nobody misses what is chosen for them: no warning, and no collector that has failed.
+void SamplingLoop::source_failed(const Error& error) {
+  const bool again = automatic_->failed(parts_.clock->now().boottime, error);
+  log::info("collector_by_files",
+            {{"error", error.sentence()}, {"tried_again", again ? "in a while" : "never"}});
+}
+
 // A walk that fails costs no more than the reads of the files, and is said once.
-void SamplingLoop::read_values() {
+bool SamplingLoop::read_values() {
   const Usec begun = parts_.clock->now().boottime;
   const Status told = sampler_.read_values();
   const Usec took = parts_.clock->now().boottime - begun;
@@ -203,6 +232,7 @@ void SamplingLoop::read_values() {
     log::warning("collector_by_files", {{"error", fault}});
   }
   said_values_fault_ = fault;
+  return told.has_value();
 }
 
 Status SamplingLoop::arm() {
@@ -220,7 +250,8 @@ void SamplingLoop::begin() {
   if (sampler_.changes_fd() < 0) changed();
   sampler_.begin(parts_.clock->now());
   choose_source();
-  if (sampler_.has_source()) read_values();
+  const bool told = sampler_.has_source() && read_values();
+  parts_.metrics->collector_in_use(told ? "bpf" : "files");
   make_readable(portion_.get());
 }
 

@@ -14,6 +14,7 @@
 #include "agent/event_loop.h"
 #include "agent/event_sources.h"
 #include "agent/options.h"
+#include "agent/value_source_thread.h"
 #include "base/clock.h"
 #include "cgroup/sampler.h"
 #include "exporters/self_metrics.h"
@@ -29,6 +30,8 @@ class SamplingLoop {
     const Clock* clock = nullptr;
     const cgroup::Tree* tree = nullptr;
     exporters::SelfMetrics* metrics = nullptr;
+    // What sampling.collector: auto has after a while, opened in a thread; null: the BPF program.
+    ValueSourceThread::Open open_values = nullptr;
   };
   // At the end of each tick; before it, in `prepare`, the caller may set what is managed.
   using Sampled = std::function<void(const std::shared_ptr<const cgroup::Snapshot>& snapshot)>;
@@ -51,10 +54,14 @@ class SamplingLoop {
 
  private:
   void open_watch();
-  [[nodiscard]] bool open_source();
+  void open_source();
   // Where sampling.collector is auto.
+  Status choose_later();
   void choose_source();
-  void read_values();
+  void source_opened(ValueSourceThread::Opening source);
+  void source_failed(const Error& error);
+  // Whether they are told.
+  bool read_values();
   [[nodiscard]] Status arm();
   void begin();
   // One portion; true while the tick goes on.
@@ -87,6 +94,7 @@ class SamplingLoop {
   std::string said_fault_;
   policy::Collector collector_;
   std::optional<AutomaticCollector> automatic_;  // collector_ is automatic, and it has started
+  std::unique_ptr<ValueSourceThread> sources_;   // as the one before
   std::string said_values_fault_;                // why they were not to be had the last time
   cgroup::ReadErrors exported_errors_{};
   cgroup::Sampler::Drops exported_drops_{};

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -109,10 +110,11 @@ class Sampler {
   // All intervals times `factor`: the caller overran.
   void set_back_off(unsigned factor) { back_off_ = factor; }
 
-  // From where read_values() takes values; none: all are read from files.
-  void set_source(std::unique_ptr<ValueSource> source) {
+  // From where read_values() takes values; none: all are read from files. The one before, whose
+  // end may take long, is the caller's.
+  std::unique_ptr<ValueSource> set_source(std::unique_ptr<ValueSource> source) {
     values_.set({});  // they point into the one before
-    source_ = std::move(source);
+    return std::exchange(source_, std::move(source));
   }
   [[nodiscard]] bool has_source() const { return source_ != nullptr; }
 

@@ -37,7 +37,10 @@ constexpr std::array kOfItself{
            "Runs of each collector; a tick of many cgroups takes several."},
     Metric{"cgwarden_agent_collector_success", gauge, "",
            "1 if nothing was unreadable in the last run of the collector; 0 for bpf also if it is "
-           "configured and cannot be had."},
+           "configured and cannot be had. Absent for bpf where it is not configured, or "
+           "sampling.collector is auto and reads files."},
+    Metric{"cgwarden_agent_collector_in_use", gauge, "",
+           "1 for what told the values of the last tick: bpf, or files of each cgroup (files)."},
     Metric{
         "cgwarden_agent_sampling_interval_seconds", gauge, "seconds",
         "The sampling interval in force; longer than the configured one while ticks take over half "

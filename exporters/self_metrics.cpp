@@ -94,8 +94,11 @@ void append_family(std::string& out, const prometheus::MetricFamily& family,
 struct Collector {
   Counter* duration = nullptr;
   Counter* runs = nullptr;
-  Gauge* success = nullptr;
 };
+
+prometheus::Labels of_collector(std::string_view collector) {
+  return {{"collector", std::string(collector)}};
+}
 
 constexpr std::array<std::string_view, 3> kDiscoveryKinds{"fanotify", "inotify", "polling"};
 constexpr std::array<std::string_view, 3> kPressureResources{"cpu", "memory", "io"};
@@ -122,12 +125,18 @@ struct SelfMetrics::Impl {
   static std::array<Collector, kCollectors.size()> make_collectors(prometheus::Registry& registry) {
     auto& durations = counters(registry, "cgwarden_agent_collector_duration_seconds_total");
     auto& runs = counters(registry, "cgwarden_agent_collector_runs_total");
-    auto& success = gauges(registry, "cgwarden_agent_collector_success");
     std::array<Collector, kCollectors.size()> made;
     for (std::size_t i = 0; i < made.size(); ++i) {
-      const prometheus::Labels labels{{"collector", std::string(kCollectors.at(i))}};
-      made.at(i) = {&durations.Add(labels), &runs.Add(labels), &success.Add(labels)};
-      made.at(i).success->Set(1);
+      const prometheus::Labels labels = of_collector(kCollectors.at(i));
+      made.at(i) = {&durations.Add(labels), &runs.Add(labels)};
+    }
+    return made;
+  }
+  static std::array<Gauge*, kCollectorsOfTicks.size()> make_in_use(prometheus::Registry& registry) {
+    auto& in_use = gauges(registry, "cgwarden_agent_collector_in_use");
+    std::array<Gauge*, kCollectorsOfTicks.size()> made{};
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      made.at(i) = &in_use.Add(of_collector(kCollectorsOfTicks.at(i)));
     }
     return made;
   }
@@ -207,6 +216,9 @@ struct SelfMetrics::Impl {
   Gauge& cgroups = gauge(registry, "cgwarden_agent_cgroups");
   Gauge& cgroups_dropped = gauge(registry, "cgwarden_agent_cgroups_left_out");
   std::array<Collector, kCollectors.size()> collectors = make_collectors(registry);
+  prometheus::Family<Gauge>& collector_success =
+      gauges(registry, "cgwarden_agent_collector_success");
+  std::array<Gauge*, kCollectorsOfTicks.size()> collector_in_use = make_in_use(registry);
   prometheus::Family<Counter>& read_errors_family =
       counters(registry, "cgwarden_agent_read_errors_total");
   std::array<std::array<Counter*, cgroup::kReadFaults>, cgroup::kSampledFiles + 1> read_errors{};
@@ -269,6 +281,9 @@ struct SelfMetrics::Impl {
 SelfMetrics::SelfMetrics() : impl_(std::make_unique<Impl>()) {
   impl_->add_read_errors({});
   impl_->build.Set(1);
+  for (const auto collector : kCollectors) {
+    if (collector != "bpf") impl_->collector_success.Add(of_collector(collector)).Set(1);
+  }
   // No policy directory is no failure; the first reload decides.
   impl_->last_reload_successful.Set(1);
 }
@@ -290,7 +305,17 @@ void SelfMetrics::collector_run(std::string_view collector, Usec duration, bool 
       impl_->collectors.at(static_cast<std::size_t>(found - kCollectors.begin()));
   counts.duration->Increment(in_seconds(duration));
   counts.runs->Increment();
-  counts.success->Set(success ? 1 : 0);
+  impl_->collector_success.Add(of_collector(collector)).Set(success ? 1 : 0);
+}
+
+void SelfMetrics::collector_off(std::string_view collector) {
+  impl_->collector_success.Remove(&impl_->collector_success.Add(of_collector(collector)));
+}
+
+void SelfMetrics::collector_in_use(std::string_view collector) {
+  for (std::size_t i = 0; i < kCollectorsOfTicks.size(); ++i) {
+    impl_->collector_in_use.at(i)->Set(kCollectorsOfTicks.at(i) == collector ? 1 : 0);
+  }
 }
 
 void SelfMetrics::file_groups(cgroup::FileGroups groups) { impl_->add_read_errors(groups); }

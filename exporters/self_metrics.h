@@ -16,9 +16,12 @@ namespace cgwarden::exporters {
 
 // What collector_run() takes: the tiers of files, the search for cgroups that came and went, the
 // last reads of emptied ones, what is made of them all at the end of a tick, and the BPF program
-// where it is asked for.
+// where it is asked for: only that one may be off, as it is at first.
 inline constexpr std::array<std::string_view, 8> kCollectors{
     "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "bpf"};
+
+// What collector_in_use() takes: from where a tick has its values.
+inline constexpr std::array<std::string_view, 2> kCollectorsOfTicks{"bpf", "files"};
 
 // What event_source() takes: the rows of the agent's table of them, in its order.
 inline constexpr std::array<std::string_view, 16> kEventSourceNames{
@@ -62,6 +65,10 @@ class SelfMetrics {
   // One run of a collector of kCollectors; `success`: nothing was unreadable. "bpf" fails as long
   // as it is asked for and cannot be had.
   void collector_run(std::string_view collector, Usec duration, bool success);
+  // It is not asked for any more, and has no success until it runs again.
+  void collector_off(std::string_view collector);
+  // Of this tick; one of kCollectorsOfTicks.
+  void collector_in_use(std::string_view collector);
   // `file`: its place in cgroup::sampled_files(), kSampledFiles for the directory itself.
   void read_errors(std::size_t file, cgroup::ReadFault fault, std::uint64_t count);
   void cgroups_dropped(cgroup::DropReason reason, std::uint64_t count);

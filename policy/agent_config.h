@@ -72,7 +72,7 @@ struct Enforcement {
 struct AgentConfig {
   std::optional<std::vector<std::string>> listen;  // base/listen_address.h; empty: no endpoint
   SamplingIntervals intervals;
-  Collector collector = Collector::files;
+  Collector collector = Collector::automatic;
   Discovery discovery;
   cgroup::FileGroups export_groups;  // read and shown beside what always is
   RecorderConfig recorder;

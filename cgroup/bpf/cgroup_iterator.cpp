@@ -59,6 +59,8 @@ std::optional<std::uint32_t> enumerator(const btf* types, std::string_view name)
   return std::nullopt;
 }
 
+constexpr const char* kKernelTypes = "/sys/kernel/btf/vmlinux";
+
 // What the program has to know of the running kernel.
 struct KernelFacts {
   std::uint32_t frozen_bit = 0;
@@ -68,7 +70,10 @@ struct KernelFacts {
 };
 
 Result<KernelFacts> kernel_facts(const Tree& tree) {
-  const Btf types(btf__load_vmlinux_btf());
+  // The other one says of any failure that there is none, of one for want of memory too.
+  Btf types(btf__parse(kKernelTypes, nullptr));
+  if (!types && errno != ENOENT) return refuse(errno, tree, "the kernel's BTF cannot be read");
+  if (!types) types.reset(btf__load_vmlinux_btf());
   if (!types) {
     return lacks(tree, "the kernel has no BTF (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)");
   }
@@ -156,14 +161,14 @@ Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t cap
 
 class CgroupIterator final : public ValueSource {
  public:
-  CgroupIterator(const Tree& tree, const KernelFacts& facts, Program program)
-      : tree_(tree), facts_(facts), program_(std::move(program)) {}
+  CgroupIterator(const Tree& tree, const KernelFacts& facts, Program program, std::size_t most)
+      : tree_(tree), facts_(facts), program_(std::move(program)), most_(most) {}
 
   Result<std::span<const CgroupValues>> read() override {
     CGW_TRY(walk());
-    if (seen() > program_.capacity && program_.capacity < kMostRecords) {
+    if (seen() > program_.capacity && program_.capacity < most_) {
       // Those that had no room are read from their files if this fails.
-      const std::size_t room = std::min<std::size_t>(seen() + seen() / 4, kMostRecords);
+      const std::size_t room = std::min<std::size_t>(seen() + seen() / 4, most_);
       if (auto larger = load(tree_, facts_, room)) {
         program_ = *std::move(larger);
         CGW_TRY(walk());
@@ -174,8 +179,6 @@ class CgroupIterator final : public ValueSource {
   }
 
  private:
-  static constexpr std::size_t kMostRecords = limits::kCgroupsWatched;
-
   [[nodiscard]] std::uint32_t seen() const { return program_.skeleton->bss->seen; }
 
   Status walk() {
@@ -194,16 +197,18 @@ class CgroupIterator final : public ValueSource {
   const Tree& tree_;
   KernelFacts facts_;
   Program program_;
+  std::size_t most_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<ValueSource>> open_cgroup_iterator(const Tree& tree, std::size_t records) {
+Result<std::unique_ptr<ValueSource>> open_cgroup_iterator(const Tree& tree, std::size_t records,
+                                                          std::size_t most_records) {
   // Reasons come back as errors; the verifier's log is for who changes the program.
   libbpf_set_print(nullptr);
   CGW_ASSIGN(const KernelFacts facts, kernel_facts(tree));
   CGW_ASSIGN(Program program, load(tree, facts, std::max<std::size_t>(records, 1)));
-  return std::make_unique<CgroupIterator>(tree, facts, std::move(program));
+  return std::make_unique<CgroupIterator>(tree, facts, std::move(program), most_records);
 }
 
 }  // namespace cgwarden::cgroup

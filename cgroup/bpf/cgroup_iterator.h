@@ -3,13 +3,14 @@
 #include <cstddef>
 #include <memory>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "cgroup/tree.h"
 #include "cgroup/value_source.h"
 
 namespace cgwarden::cgroup {
 
-// For how many cgroups room is made at first; it grows by itself.
+// For how many cgroups room is made at first; it grows by itself, which is a load like the first.
 inline constexpr std::size_t kFirstRecords = 1024;
 
 // The values of all cgroups of `tree` from one walk in the kernel, by a BPF program
@@ -19,8 +20,10 @@ inline constexpr std::size_t kFirstRecords = 1024;
 //
 // A walk holds the kernel's cgroup_mutex, so that cgroups that are made meanwhile wait for it: a
 // tenth of the time that reading the files takes (docs/adr/0022-bpf-collector-off-by-default.md).
-// One thread.
+// Room is made for no more than `most_records` cgroups: the others are not told. From any thread;
+// what it returns is one thread's at a time.
 [[nodiscard]] Result<std::unique_ptr<ValueSource>> open_cgroup_iterator(
-    const Tree& tree, std::size_t records = kFirstRecords);
+    const Tree& tree, std::size_t records = kFirstRecords,
+    std::size_t most_records = limits::kCgroupsWatched);
 
 }  // namespace cgwarden::cgroup

@@ -15,7 +15,6 @@
 #include "diagnosis/recording/ring.h"
 
 namespace cgwarden::diagnosis::recording {
-namespace {
 
 // What is in the file at the beginning: a segment that gets there later was read from the ring.
 class FileSource final : public Source {
@@ -33,7 +32,13 @@ class FileSource final : public Source {
     source->newest_cut_ = extent->id;
     return source;
   }
-  [[nodiscard]] std::int64_t newest_cut() const { return newest_cut_; }
+  // Whether it tells the segment itself.
+  [[nodiscard]] Result<bool> has(std::uint64_t segment) const {
+    CGW_ASSIGN(const auto cut, file_->cut_of(segment));
+    return cut && *cut <= newest_cut_;
+  }
+  // It is told by another source.
+  void leave_out(std::uint64_t segment) { left_out_.insert(segment); }
 
   Result<std::vector<StoredStream>> streams(std::uint64_t from_ms,
                                             std::uint64_t until_ms) override {
@@ -41,7 +46,9 @@ class FileSource final : public Source {
   }
   Result<std::vector<StoredCut>> cuts(std::uint64_t from_ms, std::uint64_t until_ms) override {
     CGW_ASSIGN(auto cuts, file_->cuts(from_ms, until_ms));
-    std::erase_if(cuts, [this](const StoredCut& cut) { return cut.id > newest_cut_; });
+    std::erase_if(cuts, [this](const StoredCut& cut) {
+      return cut.id > newest_cut_ || left_out_.contains(cut.segment);
+    });
     if (!in_full_) return cuts;
     std::vector<StoredCut> own;
     for (const StoredCut& cut : cuts) {
@@ -77,11 +84,14 @@ class FileSource final : public Source {
   std::shared_ptr<SampleFile> file_;
   std::shared_ptr<SampleFile> in_full_;
   std::int64_t newest_cut_ = 0;
+  std::set<std::uint64_t> left_out_;
   ColumnMap columns_;
   std::size_t count_ = 0;
   std::string bytes_;
   ChunkDecoder decoder_;
 };
+
+namespace {
 
 class RingSource final : public Source {
  public:
@@ -193,7 +203,7 @@ Status Sources::add_files() {
     if (!source) {
       fault(source.error());
     } else if (*source) {
-      opened_[file.path].newest_cut = (*source)->newest_cut();
+      opened_[file.path].source = *source;
       all_.push_back(*std::move(source));
     }
   }
@@ -201,12 +211,16 @@ Status Sources::add_files() {
   return {};
 }
 
-// In a file as it was looked at: what was stored since is not told from there.
-bool Sources::stored(const RingSegment& segment) const {
+// In a file as it was looked at: what was stored since is not told from there. A file that cannot
+// answer is not asked for it again, as the ring has all of it.
+bool Sources::stored(const RingSegment& segment) {
   const auto at = opened_.find(samples_path(state_dir_, segment.ticks().front() / kDayMs));
-  if (at == opened_.end() || !at->second.newest_cut) return false;
-  const auto cut = at->second.file->cut_of(segment.id());
-  return cut && *cut && **cut <= *at->second.newest_cut;
+  if (at == opened_.end() || !at->second.source) return false;
+  const auto has = at->second.source->has(segment.id());
+  if (has) return *has;
+  fault(has.error());
+  at->second.source->leave_out(segment.id());
+  return false;
 }
 
 void Sources::add_rings(std::vector<std::string> rings) {
@@ -226,7 +240,7 @@ void Sources::add_rings(std::vector<std::string> rings) {
 
 Status Sources::refresh() {
   all_.clear();
-  for (auto& [path, opened] : opened_) opened.newest_cut.reset();
+  for (auto& [path, opened] : opened_) opened.source.reset();
   auto rings =
       runtime_dir_.empty() ? std::vector<std::string>() : read_rings(ring_directory(runtime_dir_));
   Status listed = add_files();

@@ -39,6 +39,8 @@ class Source {
   std::uint64_t until_ms_ = 0;
 };
 
+class FileSource;
+
 // Every source of a recording, the oldest first; the ring's are the last. What is in a file is not
 // in the ring again, and what is there in full is not there in steps.
 class Sources {
@@ -58,11 +60,11 @@ class Sources {
   struct Opened {
     std::uint64_t inode = 0;
     std::shared_ptr<SampleFile> file;
-    std::optional<std::int64_t> newest_cut = {};  // of its source; nullopt: it has none
+    std::shared_ptr<FileSource> source = {};  // of the last look; null: it has none
   };
   [[nodiscard]] std::shared_ptr<SampleFile> open(const std::string& path);
   [[nodiscard]] Status add_files();
-  [[nodiscard]] bool stored(const RingSegment& segment) const;
+  [[nodiscard]] bool stored(const RingSegment& segment);
   void add_rings(std::vector<std::string> rings);
 
   std::string state_dir_;

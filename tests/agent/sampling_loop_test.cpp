@@ -87,6 +87,7 @@ TEST_F(SamplingLoopTest, WhereTheBpfProgramCannotBeHadFilesAreReadAndTheCollecto
   const std::string text = metrics_.render(exporters::Exposition::text_0_0_4);
   EXPECT_THAT(text, HasSubstr("cgwarden_agent_collector_success{collector=\"bpf\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("cgwarden_agent_collector_success{collector=\"tick\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("cgwarden_agent_collector_in_use{collector=\"files\"} 1\n"));
 }
 
 TEST_F(SamplingLoopTest, GlobsChooseAndDamageIsCounted) {

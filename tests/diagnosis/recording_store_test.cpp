@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -138,14 +139,35 @@ TEST_F(RecordingTest, WhatIsStoredWhileItIsReadIsThereOnce) {
     Sources sources(state(), run());
     ASSERT_TRUE(sources.refresh());
     store(minute(first_of_its_day ? 2 : 3, from, 0));
-    std::size_t cuts = 0;
+    std::size_t told = 0;
     for (const auto& source : sources.all()) {
-      for (const StoredCut& cut : source->cuts(0, 2 * kNoonMs).value()) {
-        cuts += cut.from_ms == from ? 1 : 0;
-      }
+      const auto cuts = source->cuts(0, 2 * kNoonMs);
+      ASSERT_TRUE(cuts);
+      told += static_cast<std::size_t>(std::ranges::count(*cuts, from, &StoredCut::from_ms));
     }
-    EXPECT_EQ(cuts, 1U);
+    EXPECT_EQ(told, 1U);
   }
+}
+
+// The index of segments is damaged, the rest of the file is not.
+TEST_F(RecordingTest, WhatAFileCannotSayThatItHasIsThereOnce) {
+  store(minute(1, kNoonMs, 0));
+  store(minute(2, kNoonMs + 60'000, 60'000));
+  leave_in_ring(minute(2, kNoonMs + 60'000, 60'000));
+  writer_.close();
+  sql(today(),
+      "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage=("
+      "SELECT rootpage FROM sqlite_schema WHERE name='cut') WHERE name='sqlite_autoindex_cut_1'");
+  Sources sources(state(), run());
+  ASSERT_TRUE(sources.refresh());
+  std::vector<std::uint64_t> told;
+  for (const auto& source : sources.all()) {
+    const auto cuts = source->cuts(0, 2 * kNoonMs);
+    ASSERT_TRUE(cuts);
+    for (const StoredCut& cut : *cuts) told.push_back(cut.segment);
+  }
+  EXPECT_THAT(told, ElementsAre(1, 2));
+  EXPECT_THAT(sources.faults(), ElementsAre(HasSubstr(today())));
 }
 
 TEST_F(RecordingTest, StoredTwiceIsThereOnce) {

@@ -36,7 +36,7 @@ TEST(AgentConfigTest, WhatIsAbsentHasItsDefault) {
   EXPECT_EQ(config.intervals.medium, Usec{10'000'000});
   EXPECT_EQ(config.intervals.slow, Usec{15'000'000});
   EXPECT_EQ(config.intervals.limits, Usec{30'000'000});
-  EXPECT_EQ(config.collector, Collector::files);
+  EXPECT_EQ(config.collector, Collector::automatic);
   EXPECT_THAT(config.discovery.include, IsEmpty());
   EXPECT_EQ(config.discovery.max_cgroups, limits::kCgroupsWatched);
   EXPECT_EQ(config.discovery.max_fds, limits::kKeptFiles);

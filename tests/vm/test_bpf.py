@@ -29,8 +29,15 @@ def scenario(guest):
     guest.run(f"rmdir {TOP}/quiet {TOP}")
 
 
+SUCCESS = 'cgwarden_agent_collector_success{collector="bpf"}'
+
+
 def bpf(metrics, what):
     return metrics[f'cgwarden_agent_collector_{what}{{collector="bpf"}}']
+
+
+def in_use(metrics):
+    return {way: metrics[f'cgwarden_agent_collector_in_use{{collector="{way}"}}'] for way in ("bpf", "files")}
 
 
 @pytest.mark.each_kernel
@@ -38,7 +45,8 @@ def test_ticks_are_told_and_show_what_the_files_print(scenario):
     scenario.until(lambda: bpf(scenario.metrics(), "runs_total") >= 3, "three ticks")
     text = scenario.guest.run(f"cat {TOP}/quiet/cpu.stat {TOP}/quiet/memory.current", check=True).text.split()
     metrics = scenario.metrics()
-    assert bpf(metrics, "success") == 1
+    assert metrics[SUCCESS] == 1
+    assert in_use(metrics) == {"bpf": 1, "files": 0}
     label = '{cgroup="/told/quiet"}'
     assert metrics["cgwarden_cgroup_cpu_usage_seconds_total" + label] == pytest.approx(
         int(text[text.index("usage_usec") + 1]) / 1e6, abs=1e-9)
@@ -57,15 +65,31 @@ def test_a_cgroup_that_ends_leaves_its_last_values(scenario):
     scenario.until(lambda: series not in scenario.metrics(), "the end of the series")
 
 
-def test_auto_has_it_after_a_while(guest):
+@pytest.mark.each_kernel
+def test_an_agent_that_nobody_configured_has_it_after_a_while(guest):
     with Scenario(guest) as scenario:
-        config = f"{scenario.work}/agent.yaml"
-        guest.write_file(config, CONFIG.format(port=PORT).replace("collector: bpf", "collector: auto"))
-        scenario.start_agent("--config", config, listen=None)
-        assert bpf(scenario.metrics(), "runs_total") == 0
-        scenario.until(lambda: "collector_by_bpf" in scenario.log(), "the program to be loaded", 120)
-        scenario.until(lambda: bpf(scenario.metrics(), "runs_total") >= 2, "two ticks")
-        assert bpf(scenario.metrics(), "success") == 1
+        scenario.start_agent()
+        metrics = scenario.metrics()
+        assert bpf(metrics, "runs_total") == 0
+        assert SUCCESS not in metrics
+        assert in_use(metrics) == {"bpf": 0, "files": 1}
+        scenario.until(lambda: "collector_by_bpf" in scenario.log(), "the program to be loaded", 300)
+        # An emulated walk may take over 5 ms, after which files are read again.
+        scenario.until(lambda: bpf(scenario.metrics(), "runs_total") >= 2, "two ticks", 300)
+        scenario.stop_agent()
+
+
+def test_an_agent_that_may_not_have_it_reads_files_and_misses_nothing(guest):
+    with Scenario(guest) as scenario:
+        scenario.agent = guest.spawn(["setpriv", "--bounding-set", "-bpf,-sys_admin", *scenario.agent_command()])
+        scenario.until(lambda: "collector_by_files" in scenario.log(), "the load to fail", 300)
+        line = next(line for line in scenario.log().splitlines() if "collector_by_files" in line)
+        assert "CAP_BPF" in line and "tried_again=never" in line
+        ticks = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() > ticks, "a tick")
+        metrics = scenario.metrics()
+        assert SUCCESS not in metrics
+        assert in_use(metrics) == {"bpf": 0, "files": 1}
 
 
 def test_doctor_says_whether_it_can_be_had(guest):

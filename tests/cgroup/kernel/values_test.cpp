@@ -238,6 +238,14 @@ TEST_F(ValuesTest, MoreCgroupsThanThereWasRoomForAreAllTold) {
   EXPECT_EQ(values_then->size(), expected.size()) << "nobody is told twice";
 }
 
+// To make room is a load, for which not everybody may wait.
+TEST_F(ValuesTest, NoMoreCgroupsAreToldThanThereMayBeRoomFor) {
+  for (int i = 0; i < 5; ++i) need(create_cgroup(tree_, leaf_ + "/" + std::to_string(i)));
+  auto small = open_cgroup_iterator(tree_, 1, 3);
+  ASSERT_TRUE(small.has_value());
+  for (int walk = 0; walk < 2; ++walk) EXPECT_EQ((*small)->read()->size(), 3U);
+}
+
 TEST_F(ValuesTest, ARemovedCgroupIsNotTold) {
   const std::string path = leaf_ + "/brief";
   need(create_cgroup(tree_, path));
