@@ -4,69 +4,24 @@ import json
 
 import pytest
 from agent_scenario import BUILD, Scenario
+from policy_lab import HEAD, ROOT, Lab, agent_beside
 
 pytestmark = pytest.mark.fast
 
-ROOT = "/sys/fs/cgroup"
 LAB = "/enforced"
 LEAKER = f"{BUILD}/examples/leaker"
-HEAD = "apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {name: %s}\nmatch: {cgroups: %s}\n"
 
 
 @pytest.fixture(scope="module")
 def scenario(machine_slot):
     """One agent and one guest for all: each case has a cgroup and a policy of its own."""
-    with Scenario(machine_slot.guest()) as made:
-        made.guest.run(f"echo '+cpu +memory +pids' > {ROOT}/cgroup.subtree_control && mkdir {ROOT}{LAB} && "
-                       f"echo '+cpu +memory +pids' > {ROOT}{LAB}/cgroup.subtree_control", check=True)
-        try:
-            made.start_agent()
-            yield made
-        finally:
-            made.guest.run(f"for c in {ROOT}{LAB}/*/cgroup.kill; do echo 1 > $c; done; "
-                           "for i in 1 2 3 4 5 6 7 8 9 10; do "
-                           f"find {ROOT}{LAB} -depth -type d -exec rmdir {{}} + && break; sleep 0.3; done")
-
-
-class Lab:
-    """A cgroup with a policy of its own in the agent's directory."""
-
-    def __init__(self, scenario, name):
-        self.scenario = scenario
-        self.name = name
-        self.path = f"{LAB}/{name}"
-        self.policy = f"{scenario.work}/policies/{name}.yaml"
-        scenario.guest.run(f"mkdir {ROOT}{self.path}", check=True)
-
-    def wants(self, lines):
-        self.scenario.guest.write_file(self.policy, HEAD % (self.name, self.path) + lines)
-
-    def wants_nothing(self):
-        self.scenario.guest.run(["rm", self.policy], check=True)
-
-    def read(self, file):
-        return self.scenario.guest.read_file(f"{ROOT}{self.path}/{file}").decode().strip()
-
-    def write(self, file, value):
-        self.scenario.guest.write_file(f"{ROOT}{self.path}/{file}", value)
-
-    def becomes(self, file, value):
-        self.scenario.until(lambda: self.read(file) == value, f"{self.path} {file} to be {value}", 120)
-
-    def lines(self, event):
-        return [line for line in self.scenario.log().splitlines()
-                if f" {event} " in line and f"cgroup={self.path} " in line]
-
-    def said(self, event, *words):
-        """The lines of this event in the agent's log that have all the words, once there is one."""
-        def found():
-            return [line for line in self.lines(event) if all(word in line for word in words)]
-        return self.scenario.until(found, f"{event} {words} of {self.path}", 120)
+    with agent_beside(machine_slot.guest(), LAB) as made:
+        yield made
 
 
 @pytest.fixture
 def lab(scenario, request):
-    return Lab(scenario, request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:40])
+    return Lab(scenario, LAB, request)
 
 
 def journal(scenario):
