@@ -18,15 +18,23 @@ constexpr Usec kStopTakes{600'000'000};
 
 bool sent_by_target(const SignalSent& record) { return record.sender.pid == record.target; }
 
+// Which of two that arrived one after the other is the fatal one? A handler that raises its signal
+// again is not who sent it, unless that was long ago.
+bool takes_over(const SignalSent& record, const SignalSent& found) {
+  const bool raised = record.by_process() && sent_by_target(record);
+  return !raised || (found.by_process() && sent_by_target(found)) ||
+         found.boottime + kStopTakes < record.boottime;
+}
+
 // The signal that made `exit` of `process`. SIGKILL kills at once, so the first counts; others may
-// have been handled before, and a handler that raises its signal again is not who sent it.
+// have been handled before.
 const SignalSent* fatal_of(const SignalEvidence& signals, pid_t process, const MainExit& exit) {
   if (exit.kind == MainExit::Kind::exited || process <= 0) return nullptr;
   const SignalSent* found = nullptr;
   for (const auto& record : signals.records) {
     if (record.target != process || record.signal != exit.status || !record.delivered()) continue;
     if (exit.status == SIGKILL) return &record;
-    if (found == nullptr || !sent_by_target(record) || sent_by_target(*found)) found = &record;
+    if (found == nullptr || takes_over(record, *found)) found = &record;
   }
   return found;
 }

@@ -45,7 +45,11 @@ struct SignalSent {
   std::string oomd_cgroup;  // that has them
 
   [[nodiscard]] bool delivered() const { return result != 1; }
-  [[nodiscard]] bool by_process() const { return code <= 0; }
+  // By kill(2), sigqueue(3) or tgkill(2) (SI_USER, SI_QUEUE, SI_TKILL).
+  [[nodiscard]] bool by_process() const { return code == 0 || code == -1 || code == -6; }
+  // A timer, message queue or I/O of the target's own ran out or was ready (SI_TIMER to SI_SIGIO):
+  // its sender is whoever the CPU ran just then. Others can forge it with rt_sigqueueinfo(2).
+  [[nodiscard]] bool by_own_notification() const { return code <= -2 && code >= -5; }
   // Its sender is who happened to need memory, or PID 1 of the namespace; and both it and the
   // target may not be read in /proc: whose memory a reader holds keeps its pages charged beyond its
   // end, and the next charge makes a second OOM kill.

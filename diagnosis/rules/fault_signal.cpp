@@ -40,6 +40,13 @@ constexpr std::array kFaults{
           "needed."},
 };
 
+// abort(3) and breakpoints raise theirs; any other that a program sends to itself is passed on by a
+// handler that saw a fault before, or is no fault.
+bool raised_by_itself(const Fault& fault, const SignalSent* record) {
+  return record != nullptr && record->by_process() && fault.signal != SIGABRT &&
+         fault.signal != SIGTRAP;
+}
+
 }  // namespace
 
 std::optional<Verdict> fault_signal(const DeathCase& death) {
@@ -49,8 +56,9 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
     if (fault.signal != exit->status) continue;
     // A wait status alone cannot tell a fault from the same signal sent with kill(2).
     const SignalSent* record = death.signal.fatal;
-    Verdict verdict =
-        death.begin(fault.verdict, record != nullptr ? Confidence::proven : Confidence::likely);
+    const bool raised = raised_by_itself(fault, record);
+    Verdict verdict = death.begin(
+        fault.verdict, record != nullptr && !raised ? Confidence::proven : Confidence::likely);
     if (record != nullptr) {
       quote_signal(*record, verdict);
       verdict.actor = Actor{death.evidence.main_pid, "the program itself"};
@@ -60,6 +68,12 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
                                            : "the kernel raised it for what the program did"));
     }
     verdict.answer = fmt::format("{} crashed: {}", death.evidence.workload, fault.what);
+    if (raised) {
+      verdict.answer = fmt::format(
+          "{} ended by {}, which it sent to itself: as a handler does after a fault, or without "
+          "one",
+          death.evidence.workload, signal_name(fault.signal));
+    }
     if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
     verdict.advice.emplace_back(fault.advice);
     verdict.contributing.push_back(exit->kind == MainExit::Kind::dumped

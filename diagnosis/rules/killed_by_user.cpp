@@ -23,6 +23,25 @@ Verdict killed_itself(const DeathCase& death) {
   return verdict;
 }
 
+// What asks for a signal by timer_create(2) and the like gets it itself.
+Verdict killed_by_notification(const DeathCase& death, const SignalSent& fatal) {
+  Verdict verdict = death.begin(VerdictClass::killed_by_user, Confidence::strong);
+  verdict.actor = Actor{death.evidence.main_pid, "the program itself"};
+  verdict.answer = fmt::format(
+      "{} by {} that it had set up itself (pid {})", killed_text(death),
+      fatal.code == -2 ? "a timer" : "a notification of a message queue or of I/O", fatal.target);
+  verdict.evidence.push_back({"signal_generate", fmt::format("pid {}", fatal.target),
+                              fmt::format("{}, code {}", signal_name(fatal.signal), fatal.code)});
+  if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
+  verdict.contributing = death.oom.conflicts;
+  verdict.advice.emplace_back(
+      "The program asks for this signal (timer_create, mq_notify, fcntl F_SETSIG) and does not "
+      "handle it.");
+  death.contribute_oom_kills(verdict);
+  death.quote_memory_events(verdict);
+  return verdict;
+}
+
 }  // namespace
 
 std::optional<Verdict> killed_by_user(const DeathCase& death) {
@@ -32,6 +51,9 @@ std::optional<Verdict> killed_by_user(const DeathCase& death) {
   const SignalSent* fatal = death.signal.fatal;
   if (fatal != nullptr && fatal->by_process() && fatal->sender.pid == fatal->target) {
     return killed_itself(death);
+  }
+  if (fatal != nullptr && fatal->by_own_notification()) {
+    return killed_by_notification(death, *fatal);
   }
   // The kernel itself sends SIGKILL; only its counters' "no" leaves user space as the sender.
   const auto ruled_out = death.oom_ruled_out();

@@ -299,6 +299,62 @@ TEST(SignalsTest, AHandlerThatRaisesItsSignalAgainIsNotItsSender) {
          Confidence::proven, {"pid 812"});
 }
 
+TEST(SignalsTest, AHandledSignalOfLongAgoIsNotTheLastOne) {
+  auto own = sent(SIGTERM);
+  own.code = -6;
+  own.sender.pid = kMain;
+  auto scenario = with({sent(SIGTERM, kMain, Usec{10'100'000}), own}, Scenario().killed(SIGTERM));
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, {"pid 812"});
+  for (auto* time : {&scenario.death.ended.boottime, &scenario.death.signals.records[1].boottime}) {
+    *time += Usec{3'600'000'000};
+  }
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, {"by itself"});
+}
+
+// Its sender is whoever the CPU ran just then.
+TEST(SignalsTest, ATimerOfTheProgramNamesNobodyElse) {
+  auto timer = sent(SIGTERM);
+  timer.code = -2;
+  expect(with({timer}, Scenario().killed(SIGTERM)), VerdictClass::killed_by_user,
+         Confidence::strong, {"by a timer that it had set up itself"});
+  const Verdict verdict = diagnose(with({timer}, Scenario().killed(SIGTERM)).death);
+  EXPECT_THAT(all_text(verdict), Not(HasSubstr("812")));
+}
+
+TEST(SignalsTest, WhatAProgramRaisesItselfIsNoProvenFault) {
+  auto fault = sent(SIGSEGV);
+  fault.code = 1;
+  fault.group = false;
+  fault.sender.pid = kMain;
+  auto raised = fault;
+  raised.code = -6;
+  raised.boottime += Usec{100};
+  const auto scenario = with({raised}, Scenario().killed(SIGSEGV));
+  expect(scenario, VerdictClass::segfault, Confidence::likely, {"sent to itself"});
+  EXPECT_THAT(diagnose(scenario.death).answer, Not(HasSubstr("touched memory")));
+  // By a handler, after the fault that it saw.
+  expect(with({fault, raised}, Scenario().killed(SIGSEGV)), VerdictClass::segfault,
+         Confidence::proven, {"touched memory"});
+}
+
+TEST(SignalsTest, ATermAtTheSameMomentWasNotIgnored) {
+  const auto term = sent(SIGTERM, kMain, kKilled - Usec{5'000});
+  expect(with({term, sent(SIGKILL)}), VerdictClass::killed_by_user, Confidence::proven,
+         {"SIGKILL", "pid 812"});
+}
+
+// A reload, or a stop that it has long outlived.
+TEST(SignalsTest, WhatWeSentLongAgoIsNoStop) {
+  Scenario old;
+  old.death.ended.boottime += Usec{86'400'000'000};
+  old.exited(1).sent(SIGHUP, 3600);
+  expect(old, VerdictClass::exited, Confidence::proven, {"1"});
+  old.sent(SIGTERM, 3600);
+  expect(old, VerdictClass::exited, Confidence::proven, {"1"});
+  old.sent(SIGTERM, 20);
+  expect(old, VerdictClass::stopped, Confidence::proven, {"was stopped"});
+}
+
 TEST(SignalsTest, LimitsOfTheProcessItself) {
   expect(with({from_kernel(kMain)}), VerdictClass::rlimit_exceeded, Confidence::strong,
          {"RLIMIT_CPU", "hard limit"});
