@@ -14,7 +14,7 @@ std::optional<Verdict> term_ignored(const DeathCase& death) {
   const SignalSent& kill = *death.signal.origin;
   const bool pid1 = ignored_by_pid1(death, *term);
   // Who sends both at once gives it no time to end.
-  constexpr Usec kTimeToEnd{1'000'000};
+  constexpr Usec kTimeToEnd{100'000};
   if (!pid1 && term->delivered() && term->boottime + kTimeToEnd > kill.boottime) {
     return std::nullopt;
   }
