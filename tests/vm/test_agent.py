@@ -485,6 +485,9 @@ def test_policy_is_applied_held_and_never_rewritten(scenario):
     scenario.until(lambda: scenario.read_control("web", "pids.max") == "20", "pids.max")
     assert scenario.read_control("web", "cpu.max.burst") == "20000"
     assert scenario.read_control("web", "memory.high") == str(100 << 20)
+    # What is written before the first tick of a new cgroup is its maker's, and no drift.
+    before = scenario.ticks()
+    scenario.until(lambda: scenario.ticks() > before + 1, "a tick")
     # Somebody changes a knob by hand: it is repaired, the others are not touched again.
     scenario.guest.write_file(f"{scenario.payload('web')}/cpu.weight", "77")
     scenario.until(lambda: scenario.read_control("web", "cpu.weight") == "300", "the drift repair")

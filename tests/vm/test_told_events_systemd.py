@@ -109,6 +109,7 @@ kind: Policy
 metadata: {name: looped}
 match: {cgroups: "/told/busy"}
 mode: plan
+owner: adopt
 adapt: {cpu: {floor: 20m, ceiling: 1}}
 ---
 apiVersion: cgwarden/v1
