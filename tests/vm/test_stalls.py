@@ -122,6 +122,9 @@ def test_forks_refused_by_the_pids_max_of_the_slice(scenario):
     run(scenario, "forks", ["/bin/sh", "-c",
                             "while [ ! -e /tmp/go ]; do sleep 0.2; done; "
                             "(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done); sleep 1000; :"])
+    # What the slice refused before the first look at a workload is told of the slice alone.
+    before = scenario.ticks()
+    scenario.until(lambda: scenario.ticks() > before + 1, "a look at it")
     current = int(scenario.guest.read_file(f"{SLICE}/pids.current"))
     scenario.guest.write_file(f"{SLICE}/pids.max", str(current + 4))
     try:
