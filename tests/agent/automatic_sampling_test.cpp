@@ -45,9 +45,7 @@ class EmptySource final : public cgroup::ValueSource {
     ended_in_ = std::this_thread::get_id();
     --open_;
   }
-  Result<std::span<const CgroupValues>> read() override {
-    return std::span<const CgroupValues>();
-  }
+  Result<std::span<const CgroupValues>> read() override { return std::span<const CgroupValues>(); }
 
  private:
   std::atomic<int>& open_;

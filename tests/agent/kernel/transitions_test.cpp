@@ -81,10 +81,8 @@ class Transitions {
 
   void change_memory(Model& model, policy::Resources& wanted) {
     const std::map<std::string, std::optional<LimitOf<Bytes>>*> knobs{
-        {"memory.min", &wanted.memory_min},
-        {"memory.low", &wanted.memory_low},
-        {"memory.high", &wanted.memory_high},
-        {"memory.max", &wanted.memory_max},
+        {"memory.min", &wanted.memory_min},           {"memory.low", &wanted.memory_low},
+        {"memory.high", &wanted.memory_high},         {"memory.max", &wanted.memory_max},
         {"memory.swap.max", &wanted.memory_swap_max},
     };
     for (const auto& [file, knob] : knobs) {
