@@ -123,11 +123,11 @@ AdaptDecision describe(const StallDecision& decision) {
           ? fmt::format("it hung for {} and goes on", human_duration(decision.stalled_for))
           : fmt::format(
                 "it has hung at memory.high {} for {}: {} are in use, all tasks waited for "
-                "memory in {:.0f} % of the last {}, memory.events high grew by {} and "
-                "nothing was scanned for reclaim",
+                "memory in {:.0f} % of the last {}, memory.events high grew by {}{}",
                 limit_text(inputs.high), human_duration(decision.stalled_for),
                 human_bytes(inputs.current), decision.full_share * 100,
-                human_duration(inputs.length), inputs.high_events);
+                human_duration(inputs.length), inputs.high_events,
+                inputs.pgscan ? " and nothing was scanned for reclaim" : "");
   add_limit(made, "before_bytes", inputs.high);
   add_limit(made, "max_bytes", inputs.max);
   made.numbers["current_bytes"] = inputs.current.value;

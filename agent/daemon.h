@@ -187,6 +187,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::optional<Enforcer> enforcer_;
   std::optional<Adaptation> adaptation_;
   std::size_t adapt_left_out_ = 0;  // said
+  bool adapt_too_slow_ = false;     // said
   std::unique_ptr<ScopeHost> scopes_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<DbusService> bus_;

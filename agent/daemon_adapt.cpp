@@ -3,6 +3,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/adapt_pace.h"
 #include "agent/adaptation.h"
 #include "agent/daemon.h"
 #include "agent/node_facts.h"
@@ -32,6 +33,14 @@ void Daemon::open_adaptation(bool systemd_running) {
 void Daemon::adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies) {
   const auto decisions = adaptation_->tick(snapshot, policies);
   self_metrics_.policy_adapted(adaptation_->cgroups());
+  const bool too_slow =
+      adaptation_->cgroups() > 0 && options_.intervals.tick > adapt_pace::kLongest;
+  if (!std::exchange(adapt_too_slow_, too_slow) && too_slow) {
+    log::warning("adapt_too_slow",
+                 {{"tick", human_duration(options_.intervals.tick)},
+                  {"effect", "loops for cpu and stall decide nothing: intervals.tick is over " +
+                                 human_duration(adapt_pace::kLongest)}});
+  }
   const std::size_t left_out = adaptation_->left_out();
   if (std::exchange(adapt_left_out_, left_out) == 0 && left_out > 0) {
     log::warning("adapt_limit", {{"cgroups", std::to_string(left_out)},

@@ -77,6 +77,11 @@ void Enforcer::note_originals(const std::vector<policy::Write>& writes,
     note_side_effects(write, snapshot, entries);
     if (is_of_workload(write)) continue;
     const Original* known = journal_->find({write.id, write.file});
+    // Its maker came after us, with what the cgroup is to have without a policy.
+    if (known != nullptr && arrived_.contains(write.id) && write.old_value != known->ours &&
+        write.old_value != known->previous) {
+      known = nullptr;
+    }
     if (known != nullptr && known->ours == write.new_value && known->policy == write.policy &&
         known->keeper == policy::Keeper::agent) {
       continue;

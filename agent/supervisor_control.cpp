@@ -42,7 +42,7 @@ Status Supervisor::signal(const std::string& name, int number, const std::string
   if (::syscall(SYS_pidfd_send_signal, managed.main_pidfd.get(), number, nullptr, 0) != 0) {
     return fail(Error::from_errno(errno, "signal", name));
   }
-  managed.own_actions.push_back({number, reason, asked});
+  managed.own_actions.push_back({number, reason, asked, number == SIGKILL});
   return {};
 }
 

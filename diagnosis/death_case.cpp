@@ -169,14 +169,16 @@ std::string_view DeathCase::span() const {
 
 std::vector<OwnAction> DeathCase::own_actions() const {
   std::vector<OwnAction> sent;
-  // What a program lives on with so long it has handled.
+  // A stop may take as long as its timeout. Any other signal that a program lives on with it has
+  // handled, and many reload for some.
   constexpr Usec kToEnd{600'000'000};
   constexpr Usec kToReload{30'000'000};
   std::ranges::copy_if(evidence.own_actions, std::back_inserter(sent), [&](const auto& action) {
     const bool reloads =
         action.signal == SIGHUP || action.signal == SIGUSR1 || action.signal == SIGUSR2;
     return action.boottime <= evidence.ended.boottime &&
-           action.boottime + (reloads ? kToReload : kToEnd) >= evidence.ended.boottime;
+           (action.to_end ||
+            action.boottime + (reloads ? kToReload : kToEnd) >= evidence.ended.boottime);
   });
   return sent;
 }

@@ -66,6 +66,7 @@ struct OwnAction {
   int signal = 0;
   std::string reason;  // "stop asked by uid 0 over D-Bus", "stop timeout of 10 s"
   Usec boottime{0};
+  bool to_end = true;  // false: a signal that somebody asked us to send, for whatever purpose
 };
 
 // The machine booted anew since the agent last wrote that this one runs.

@@ -188,8 +188,12 @@ OomAttribution attribute_oom(const DeathCase& death) {
   } else {
     oom.cause = OomCause::unresolved;
   }
-  // Which pid was init's is not recorded. A group kill took it, if no process sent a signal.
-  const bool by_group = death.group_killed != nullptr && death.evidence.signals.watched;
+  // Which pid was init's is not recorded. A group kill took it, if no process sent a SIGKILL.
+  const auto& signals = death.evidence.signals;
+  const bool by_group = death.group_killed != nullptr && signals.watched &&
+                        std::ranges::none_of(signals.records, [](const SignalSent& record) {
+                          return record.signal == SIGKILL && record.by_process();
+                        });
   if (death.main_kill == nullptr && death.init_sigkilled && !by_group) {
     oom.confidence = std::min(oom.confidence, Confidence::likely);
   }

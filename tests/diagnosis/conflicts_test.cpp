@@ -192,6 +192,13 @@ TEST(GroupKillTest, OfAKilledInitIsProvenWhereSignalsWereWatched) {
   const Verdict verdict = diagnose(scenario.death);
   EXPECT_EQ(verdict.verdict, VerdictClass::oom_own_limit);
   EXPECT_EQ(verdict.confidence, Confidence::proven) << all_text(verdict);
+  // Of somebody, whom it may have been for.
+  SignalSent killed;
+  killed.signal = SIGKILL;
+  killed.target = 1199;
+  killed.sender.pid = 812;
+  scenario.death.signals.records.push_back(killed);
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::likely);
 }
 
 TEST(GroupKillTest, ASiblingsCollateralDeathNamesTheAncestor) {

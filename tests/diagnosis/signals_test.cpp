@@ -343,16 +343,19 @@ TEST(SignalsTest, ATermAtTheSameMomentWasNotIgnored) {
          {"SIGKILL", "pid 812"});
 }
 
-// A reload, or a stop that it has long outlived.
+// Asked for by `cgwarden kill`: a reload, or what it has long outlived. A stop may take its time.
 TEST(SignalsTest, WhatWeSentLongAgoIsNoStop) {
   Scenario old;
   old.death.ended.boottime += Usec{86'400'000'000};
-  old.exited(1).sent(SIGHUP, 3600);
-  expect(old, VerdictClass::exited, Confidence::proven, {"1"});
-  old.sent(SIGTERM, 3600);
-  expect(old, VerdictClass::exited, Confidence::proven, {"1"});
-  old.sent(SIGTERM, 20);
-  expect(old, VerdictClass::stopped, Confidence::proven, {"was stopped"});
+  old.exited(1);
+  for (const auto& [signal, seconds] : {std::pair{SIGHUP, 60}, {SIGTERM, 3600}}) {
+    old.sent(signal, static_cast<std::uint64_t>(seconds)).death.own_actions.back().to_end = false;
+    expect(old, VerdictClass::exited, Confidence::proven, {"1"});
+  }
+  Scenario killed = old;
+  killed.sent(SIGTERM, 20).death.own_actions.back().to_end = false;
+  expect(killed, VerdictClass::stopped, Confidence::proven, {"was stopped"});
+  expect(old.sent(SIGTERM, 3600), VerdictClass::stopped, Confidence::proven, {"was stopped"});
 }
 
 TEST(SignalsTest, LimitsOfTheProcessItself) {
