@@ -25,7 +25,7 @@ class AutomaticCollector {
   // It is asked for again after a while if the reason may pass: no memory, no descriptor, no thread
   // to be had. No BTF or no permission do not pass. True: it is.
   bool failed(Usec boottime, const Error& reason);
-  // What a walk took; one that failed is no better than a slow one.
+  // What the longest walk of a tick took; one that failed is no better than a slow one.
   void walked(Usec took, bool told);
 
  private:

@@ -222,11 +222,11 @@ void SamplingLoop::source_failed(const Error& error) {
 // A walk that fails costs no more than the reads of the files, and is said once.
 bool SamplingLoop::read_values() {
   const Usec begun = parts_.clock->now().boottime;
-  const Status told = sampler_.read_values();
+  const Result<Usec> told = sampler_.read_values();
   const Usec took = parts_.clock->now().boottime - begun;
   parts_.metrics->collector_run("bpf", took, told.has_value());
   spent_ += took;
-  if (automatic_) automatic_->walked(took, told.has_value());
+  if (automatic_) automatic_->walked(told.value_or(took), told.has_value());
   const std::string fault = told ? std::string() : told.error().sentence();
   if (!fault.empty() && fault != said_values_fault_) {
     log::warning("collector_by_files", {{"error", fault}});

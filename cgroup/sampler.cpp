@@ -219,13 +219,13 @@ void Sampler::begin(TimePoint now) {
   if (sampled_ < options_.most_cgroups) promote(now);
 }
 
-Status Sampler::read_values() {
+Result<Usec> Sampler::read_values() {
   values_.set({});
-  if (!source_) return {};
+  if (!source_) return Usec{0};
   ++walks_;
   CGW_ASSIGN(const std::span<const CgroupValues> values, source_->read());
   values_.set(values);
-  return {};
+  return source_->longest_walk();
 }
 
 bool Sampler::collect(Tier tier, std::size_t most) {
@@ -278,7 +278,7 @@ SampleList Sampler::take_arrived() { return SampleList(std::exchange(arrived_, {
 std::shared_ptr<const Snapshot> Sampler::tick(TimePoint now) {
   begin(now);
   // Without values all is read from files.
-  [[maybe_unused]] const Status told = read_values();
+  [[maybe_unused]] const Result<Usec> told = read_values();
   for (const Tier tier : kAllTiers) {
     while (collect(tier, std::numeric_limits<std::size_t>::max())) {
     }

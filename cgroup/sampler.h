@@ -120,8 +120,8 @@ class Sampler {
 
   void begin(TimePoint now);
   // After begin(): what the source tells now is not read from files in this tick. With an error it
-  // all is.
-  [[nodiscard]] Status read_values();
+  // all is. Returns its longest_walk().
+  [[nodiscard]] Result<Usec> read_values();
   // Reads what is due in `tier` of up to `most` cgroups; false when all of them are done.
   [[nodiscard]] bool collect(Tier tier, std::size_t most);
   [[nodiscard]] std::shared_ptr<const Snapshot> finish();

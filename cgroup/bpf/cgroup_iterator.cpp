@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -126,7 +127,8 @@ struct Program {
   Mapping records;
 };
 
-Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t capacity) {
+Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t capacity,
+                     Usec walk_time) {
   Program made;
   made.capacity = capacity;
   made.skeleton.reset(cgroup_values_bpf::open());
@@ -135,6 +137,7 @@ Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t cap
   const int cpus = libbpf_num_possible_cpus();
   constants.capacity = static_cast<__u32>(capacity);
   constants.cpus = cpus > 0 && cpus <= kValuesMostCpus ? static_cast<__u32>(cpus) : 0;
+  constants.walk_nsec = static_cast<__u64>(walk_time.count()) * 1000;
   constants.page_size = static_cast<__u32>(::sysconf(_SC_PAGESIZE));
   constants.frozen_bit = facts.frozen_bit;
   constants.css_online = facts.css_online;
@@ -161,28 +164,51 @@ Result<Program> load(const Tree& tree, const KernelFacts& facts, std::size_t cap
 
 class CgroupIterator final : public ValueSource {
  public:
-  CgroupIterator(const Tree& tree, const KernelFacts& facts, Program program, std::size_t most)
-      : tree_(tree), facts_(facts), program_(std::move(program)), most_(most) {}
+  CgroupIterator(const Tree& tree, const KernelFacts& facts, Program program, std::size_t most,
+                 Usec walk_time)
+      : tree_(tree),
+        facts_(facts),
+        program_(std::move(program)),
+        most_(most),
+        walk_time_(walk_time) {}
 
   Result<std::span<const CgroupValues>> read() override {
-    CGW_TRY(walk());
+    longest_walk_ = Usec{0};
+    CGW_TRY(walk_all());
     if (seen() > program_.capacity && program_.capacity < most_) {
       // Those that had no room are read from their files if this fails.
       const std::size_t room = std::min<std::size_t>(seen() + seen() / 4, most_);
-      if (auto larger = load(tree_, facts_, room)) {
+      if (auto larger = load(tree_, facts_, room, walk_time_)) {
         program_ = *std::move(larger);
-        CGW_TRY(walk());
+        CGW_TRY(walk_all());
       }
     }
     const std::size_t count = std::min<std::size_t>(seen(), program_.capacity);
     return std::span(program_.records.records(), count);
   }
+  [[nodiscard]] Usec longest_walk() const override { return longest_walk_; }
 
  private:
   [[nodiscard]] std::uint32_t seen() const { return program_.skeleton->bss->seen; }
 
+  // What is made and removed between two walks moves the others: one may be written twice, or not
+  // at all.
+  Status walk_all() {
+    auto& state = *program_.skeleton->bss;
+    state.written = 0;
+    while (true) {
+      const auto begun = std::chrono::steady_clock::now();
+      CGW_TRY(walk());
+      const auto took = std::chrono::steady_clock::now() - begun;
+      longest_walk_ = std::max(longest_walk_, std::chrono::duration_cast<Usec>(took));
+      if (state.cut == 0) return {};
+      state.written = state.seen;
+    }
+  }
+
   Status walk() {
     program_.skeleton->bss->seen = 0;
+    program_.skeleton->bss->cut = 0;
     const UniqueFd run(bpf_iter_create(bpf_link__fd(program_.link.get())));
     if (!run.valid()) return fail(Error::from_errno(errno, "walk", tree_.root()));
     char nothing = 0;  // the program prints no text
@@ -198,17 +224,20 @@ class CgroupIterator final : public ValueSource {
   KernelFacts facts_;
   Program program_;
   std::size_t most_;
+  Usec walk_time_;
+  Usec longest_walk_{0};
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ValueSource>> open_cgroup_iterator(const Tree& tree, std::size_t records,
-                                                          std::size_t most_records) {
+                                                          std::size_t most_records,
+                                                          Usec walk_time) {
   // Reasons come back as errors; the verifier's log is for who changes the program.
   libbpf_set_print(nullptr);
   CGW_ASSIGN(const KernelFacts facts, kernel_facts(tree));
-  CGW_ASSIGN(Program program, load(tree, facts, std::max<std::size_t>(records, 1)));
-  return std::make_unique<CgroupIterator>(tree, facts, std::move(program), most_records);
+  CGW_ASSIGN(Program program, load(tree, facts, std::max<std::size_t>(records, 1), walk_time));
+  return std::make_unique<CgroupIterator>(tree, facts, std::move(program), most_records, walk_time);
 }
 
 }  // namespace cgwarden::cgroup

@@ -1,5 +1,6 @@
 // Walks a cgroup and all below it in the kernel (BPF iterator "cgroup") and writes one CgroupValues
-// each into a map that the agent has in its memory. A value that could differ from what the file
+// each into a map that the agent has in its memory. A walk that takes its time is cut off, and the
+// next one goes on where it ended: cgroup_mutex is held no longer than that. A value that could differ from what the file
 // prints is not offered: the agent then reads the file.
 #include <linux/bpf.h>
 
@@ -22,8 +23,19 @@ const volatile __u32 css_online = 0;
 const volatile __u32 css_visible = 0;
 const volatile __u32 flush_css = 0;  // no _Bool: C++ reads this
 
+// Of one walk.
+const volatile __u64 walk_nsec = 0;
+// A look at the clock is not much less than a cgroup: one for so many of them, which are the least
+// that a walk gets on by.
+enum { kBetweenLooks = 16 };
+
 // How many the walk came across; more than `capacity` are not written. Set to 0 before each walk.
 __u32 seen = 0;
+// Before each walk: how many the walks before it have written. They are passed by.
+__u32 written = 0;
+// There are more. Set to 0 before each walk.
+__u32 cut = 0;
+static __u64 walk_end = 0;
 // By processor: how far its part of a per-CPU variable is from the variable's address.
 static __u64 cpu_offsets[kValuesMostCpus];
 // As the scheduler counts it, not later than now: when this process was last given the processor.
@@ -238,17 +250,21 @@ static __always_inline __u64 address_of(const void* pointer) {
   return address;
 }
 
-// Once a walk: what processors have not handed up yet goes into all cgroups below.
+static __always_inline void start_clock(void) {
+  walk_end = bpf_ktime_get_ns() + walk_nsec;
+  const struct task_struct* task = bpf_get_current_task_btf();
+  clock_nsec = bpf_core_field_exists(task->sched_info.last_arrival)
+                   ? task->sched_info.last_arrival
+                   : 0;
+}
+
+// In the first walk: what processors have not handed up yet goes into all cgroups below.
 static __always_inline void prepare(struct cgroup* top) {
   if (flush_css) {
     css_rstat_flush((struct cgroup_subsys_state*)top);
   } else {
     cgroup_rstat_flush(top);
   }
-  const struct task_struct* task = bpf_get_current_task_btf();
-  clock_nsec = bpf_core_field_exists(task->sched_info.last_arrival)
-                   ? task->sched_info.last_arrival
-                   : 0;
   __u64 variable = 0;
   const __u32 first = 0;
   bpf_probe_read_kernel(&variable, sizeof variable,
@@ -264,8 +280,9 @@ int tell_values(struct bpf_iter__cgroup* context) {
   struct cgroup* cgrp = context->cgroup;
   if (!cgrp) return 0;
   const __u32 place = seen++;
-  if (place == 0) prepare(cgrp);
-  if (place >= capacity) return 0;
+  if (place == 0) start_clock();
+  if (place == 0 && written == 0) prepare(cgrp);
+  if (place < written || place >= capacity) return 0;
   struct CgroupValues* out = bpf_map_lookup_elem(&records, &place);
   if (!out) return 0;
   out->id = cgrp->kn->id;
@@ -281,5 +298,7 @@ int tell_values(struct bpf_iter__cgroup* context) {
   read_memory(cgrp, out);
   read_pids(cgrp, out);
   read_pressure(cgrp, out);
-  return 0;
+  if ((place + 1 - written) % kBetweenLooks != 0 || bpf_ktime_get_ns() < walk_end) return 0;
+  cut = 1;
+  return 1;  // ends the walk
 }

@@ -216,6 +216,7 @@ def recorder():
 def sight():
     versions = f"count by (instance, version) ({q.select('cgwarden_build_info', q.TARGET)})"
     discovery = f"sum by (instance, kind) ({gauge('discovery')}) > 0"
+    told_by = f"sum by (instance, collector) ({gauge('collector_in_use')}) > 0"
     return [
         Panel(
             "What the agent watches",
@@ -261,14 +262,22 @@ def sight():
             " interval may not be seen.",
             ((discovery, "agents|none"),),
             "metrics.md#the-agent",
-            width=12,
+            width=8,
+        ),
+        table(
+            "Values of a tick",
+            "What told them: the BPF program (bpf) or files of each cgroup (files). With sampling.collector auto it"
+            " may change while the agent runs; the values are the same.",
+            ((told_by, "agents|none"),),
+            "metrics.md#the-agent",
+            width=8,
         ),
         table(
             "Versions",
             "Which version runs where.",
             ((versions, "agents|none"),),
             "metrics.md#the-agent",
-            width=12,
+            width=8,
         ),
     ]
 

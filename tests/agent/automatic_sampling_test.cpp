@@ -46,6 +46,7 @@ class EmptySource final : public cgroup::ValueSource {
     --open_;
   }
   Result<std::span<const CgroupValues>> read() override { return std::span<const CgroupValues>(); }
+  [[nodiscard]] Usec longest_walk() const override { return Usec{0}; }
 
  private:
   std::atomic<int>& open_;

@@ -25,6 +25,7 @@ using ::testing::IsEmpty;
 using ::testing::Key;
 using ::testing::Not;
 using testing::sleep_forever;
+using ::testing::UnorderedElementsAreArray;
 using testing::wait_for;
 
 constexpr std::uint32_t kAllValues = kValuesCpuStat | kValuesMemory | kValuesCpuPressure |
@@ -130,6 +131,7 @@ class SharedSource final : public ValueSource {
  public:
   explicit SharedSource(ValueSource& source) : source_(source) {}
   Result<std::span<const CgroupValues>> read() override { return source_.read(); }
+  [[nodiscard]] Usec longest_walk() const override { return source_.longest_walk(); }
 
  private:
   ValueSource& source_;
@@ -236,6 +238,28 @@ TEST_F(ValuesTest, MoreCgroupsThanThereWasRoomForAreAllTold) {
   for (const CgroupValues& values : *values_then) found.insert(values.id);
   EXPECT_EQ(found, expected);
   EXPECT_EQ(values_then->size(), expected.size()) << "nobody is told twice";
+}
+
+// No launch waits for the end of all of them.
+TEST_F(ValuesTest, AWalkThatIsCutOffIsGoneOnWith) {
+  for (int i = 0; i < 50; ++i) need(create_cgroup(tree_, leaf_ + "/" + std::to_string(i)));
+  std::vector<std::uint64_t> expected;
+  const Snapshot snapshot = tree_.read_snapshot(TimePoint{});
+  for (const Sample& sample : snapshot.samples()) expected.push_back(sample.id.value);
+  auto brief = open_cgroup_iterator(tree_, 20, limits::kCgroupsWatched, Usec{0});
+  ASSERT_TRUE(brief.has_value());
+  for (int read = 0; read < 2; ++read) {
+    const auto values = (*brief)->read();
+    ASSERT_TRUE(values.has_value());
+    std::vector<std::uint64_t> found;
+    for (const CgroupValues& each : *values) {
+      found.push_back(each.id);
+      // The root is made of the machine's totals.
+      if (each.id != 1) EXPECT_NE(each.files & kValuesCpuStat, 0U);
+    }
+    EXPECT_THAT(found, UnorderedElementsAreArray(expected));
+    EXPECT_GT((*brief)->longest_walk(), Usec{0});
+  }
 }
 
 // To make room is a load, for which not everybody may wait.

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness import cache
 from harness.channel import Channel, FrameType, pack_string, pack_strings
 from harness.errors import BootError, CommandFailed, CommandTimeout, GuestLost
-from harness.machine import Machine, Share
+from harness.machine import MEMORY_MIB, Machine, Share
 
 # Emulation on a loaded machine is slow; a boot which takes longer than this will not end.
 BOOT_TIMEOUT = float(os.environ.get("CGWARDEN_VM_BOOT_TIMEOUT", "180"))
@@ -171,7 +171,8 @@ class Guest:
     """A booted machine. Use it as a context manager, or call close()."""
 
     def __init__(
-        self, kernel: str, mode: str, shares: Sequence[Share] = (), deterministic: bool = False
+        self, kernel: str, mode: str, shares: Sequence[Share] = (), deterministic: bool = False,
+        memory_mib: int = MEMORY_MIB,
     ) -> None:
         self.kernel = kernel
         self.mode = mode
@@ -179,7 +180,7 @@ class Guest:
         self._lost = False
         self._hang = ""
         started = time.monotonic()
-        self._machine = Machine(kernel, mode, list(shares), deterministic)
+        self._machine = Machine(kernel, mode, list(shares), deterministic, memory_mib)
         self._channel = Channel(self._machine.channel, self._on_lost)
         try:
             release = self._channel.wait_for_hello(BOOT_TIMEOUT)
@@ -197,9 +198,10 @@ class Guest:
 
     @classmethod
     def boot(
-        cls, kernel: str, mode: str, shares: Sequence[Share] = (), deterministic: bool = False
+        cls, kernel: str, mode: str, shares: Sequence[Share] = (), deterministic: bool = False,
+        memory_mib: int = MEMORY_MIB,
     ) -> "Guest":
-        return cls(kernel, mode, shares, deterministic)
+        return cls(kernel, mode, shares, deterministic, memory_mib)
 
     def __enter__(self) -> "Guest":
         return self

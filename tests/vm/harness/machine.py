@@ -69,6 +69,10 @@ class Share:
         return cls(path, writable)
 
 
+# What tests need; the host gives only what the guest touches.
+MEMORY_MIB = 1024
+
+
 class Machine:
     """A running machine. `channel` is connected to the virtio-serial port of the guest agent.
 
@@ -77,7 +81,8 @@ class Machine:
     """
 
     def __init__(
-        self, kernel_name: str, mode: str, shares: list[Share], deterministic: bool = False
+        self, kernel_name: str, mode: str, shares: list[Share], deterministic: bool = False,
+        memory_mib: int = MEMORY_MIB,
     ) -> None:
         _require_tools()
         self.kernel = kernels.get(kernel_name)
@@ -106,7 +111,7 @@ class Machine:
             words = [_COMMAND_LINE, f"vm.mode={mode}", *(_mount_word(t, s) for t, s in extra)]
             if mode == "systemd":
                 words.append("systemd.unified_cgroup_hierarchy=1 systemd.show_status=0")
-            command = [*_processor_options(deterministic), *devices]
+            command = [*_processor_options(deterministic, memory_mib), *devices]
             command += ["-serial", f"file:/proc/self/fd/{self._console.fileno()}"]
             command += ["-kernel", str(self.kernel.image), "-initrd", str(archive)]
             command += ["-append", " ".join(words)]
@@ -150,7 +155,7 @@ def _require_tools() -> None:
         raise HarnessError("the VM shares directories through virtiofsd, which needs root")
 
 
-def _processor_options(deterministic: bool) -> list[str]:
+def _processor_options(deterministic: bool, memory_mib: int) -> list[str]:
     if deterministic:
         # One virtual processor in virtual time: the scheduler's timing repeats.
         processor = ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off", "-smp", "1"]
@@ -159,9 +164,9 @@ def _processor_options(deterministic: bool) -> list[str]:
         processor = ["-accel", accelerator, "-smp", "2"]
     return [
         "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-        *processor, "-cpu", _PROCESSOR, "-m", "1024",
+        *processor, "-cpu", _PROCESSOR, "-m", str(memory_mib),
         "-machine", "q35,memory-backend=memory,usb=off,smbus=off,sata=off,hpet=off",
-        "-object", "memory-backend-memfd,id=memory,size=1024M,share=on",
+        "-object", f"memory-backend-memfd,id=memory,size={memory_mib}M,share=on",
         "-device", "virtio-serial-pci",
     ]  # fmt: skip
 
