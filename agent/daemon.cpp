@@ -51,16 +51,17 @@ std::uint64_t this_boot() {
 }
 
 // What policies set must be read, or it could not be compared before it is written.
-Options reading_what_policies_set(Options options, const std::vector<policy::Policy>& policies) {
+cgroup::FileGroups set_by(const std::vector<policy::Policy>& policies) {
+  cgroup::FileGroups groups;
   for (const policy::Knob& knob : policy::knobs()) {
     const auto group = cgroup::file_group(knob.group);
     if (!group) continue;
     const bool wanted = std::ranges::any_of(policies, [&](const policy::Policy& policy) {
       return knob.wanted(policy.resources) || policy.resources.percentages.contains(knob.file);
     });
-    if (wanted) options.export_groups.add(*group);
+    if (wanted) groups.add(*group);
   }
-  return options;
+  return groups;
 }
 
 }  // namespace
@@ -100,6 +101,8 @@ Result<std::unique_ptr<Daemon>> Daemon::create(const Options& wanted) {
   if (!store.notice().empty()) log::warning("store", {{"notice", store.notice()}});
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(options), std::move(tree), std::move(store)));
   daemon->lock_ = std::move(lock);
+  // One that was moved aside took its counters with it: what alerts see of it.
+  if (!daemon->store_.notice().empty()) daemon->self_metrics_.store_error();
   CGW_TRY(daemon->open_runtime());
   return daemon;
 }
@@ -141,8 +144,8 @@ Status Daemon::open_runtime() {
   sampling_.emplace(
       SamplingLoop::Parts{
           .loop = loop_.get(), .clock = &clock_, .tree = &tree_, .metrics = &self_metrics_},
-      reading_what_policies_set(options_, policies_), [this] { prepare_tick(); },
-      [this](const auto& snapshot) { sampled(snapshot); });
+      options_, [this] { prepare_tick(); }, [this](const auto& snapshot) { sampled(snapshot); });
+  sampling_->read_groups(set_by(policies_));
   sampling_->tell_arrived([this](const auto& cgroups) { arrived(cgroups); });
   CGW_TRY(open_endpoint());
   open_watches();
@@ -250,6 +253,7 @@ Status Daemon::reload() {
   service_manager::reloading();
   Status result = load_policy_directory();
   if (result) {
+    sampling_->read_groups(set_by(policies_));
     self_metrics_.policy_reload(true);
     log::info("policies_loaded", {{"count", std::to_string(policies_.size())}});
   } else {

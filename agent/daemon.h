@@ -107,6 +107,7 @@ class Daemon final : public Control, private SupervisorListener {
   void tell(diagnosis::Event event);
   void tell_of_agent(diagnosis::EventKind kind, const std::string& text);
   void identify(diagnosis::Event& event);
+  void count_oom_kill(std::string_view cgroup);
   void observe_events(const cgroup::Snapshot& snapshot);
   void oom_happened(const diagnosis::OomIncident& incident);
   void policy_changed(diagnosis::EventKind kind, const PolicyChange& change);
@@ -142,6 +143,7 @@ class Daemon final : public Control, private SupervisorListener {
   [[nodiscard]] KernelLogExtract kernel_log_of(TimePoint from, TimePoint to);
   void save_counters();
   void save_subjects();
+  void counters_stored(const Status& stored);
   void forget_counters(const std::string& name);
   void forget_strange_counters();
   void signal_received();
@@ -173,6 +175,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::shared_ptr<const cgroup::Snapshot> last_snapshot_;  // whose is what an event is about
   Identification identification_;
   SubjectBook subjects_;
+  std::string said_counters_fault_;
   ThrottleWatch throttle_watch_;
   StallWatch stall_watch_;
   ForeignStalls foreign_stalls_;

@@ -89,7 +89,21 @@ void Daemon::observe_events(const cgroup::Snapshot& snapshot) {
   }
 }
 
+// As memory.events is hierarchical: of those above the cgroup, too.
+void Daemon::count_oom_kill(std::string_view cgroup) {
+  const auto table = identification_.table();
+  const TimePoint now = clock_.now();
+  for (std::string_view path = cgroup; !path.empty(); path = cgroup::parent_path(path)) {
+    const auto id = last_snapshot_ ? only_id_of(*last_snapshot_, path) : std::nullopt;
+    const identity::Known* known = id ? table->find(*id) : nullptr;
+    const auto subject =
+        known != nullptr ? known->subject : identity::subject_of(identity::of_path(path));
+    if (subject) subjects_.oom_killed(*subject, now);
+  }
+}
+
 void Daemon::oom_happened(const diagnosis::OomIncident& incident) {
+  if (incident.attributed) count_oom_kill(incident.cgroup);
   node_book_.add(incident);
   run_ends_.add(incident);
   tell(event_of(incident, clock_.now()));

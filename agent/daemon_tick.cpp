@@ -258,31 +258,31 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   }
   workload_of_cgroup_ = view->workload_of_cgroup;
   identification_.show_in(*view);
-  view->subjects = subjects_.all();
+  view->subjects = subjects_.all(clock_.now());
   view->groups = options_.export_groups;
   endpoint_->publish(std::move(view));
 }
 
-void Daemon::save_counters() {
-  if (const Status saved = counters_.save(store_); !saved) {
-    self_metrics_.store_error();
-    log::error("counters_not_stored", {{"error", saved.error().sentence()}});
+// Every few seconds while a disk is full or read-only: said once.
+void Daemon::counters_stored(const Status& stored) {
+  const std::string fault = stored ? std::string() : stored.error().sentence();
+  if (!stored) self_metrics_.store_error();
+  if (!stored && fault != said_counters_fault_) {
+    log::error("counters_not_stored", {{"error", fault}});
   }
-  save_subjects();
+  said_counters_fault_ = fault;
 }
 
-void Daemon::save_subjects() {
-  if (const Status saved = subjects_.save(store_, clock_.now()); !saved) {
-    self_metrics_.store_error();
-    log::error("counters_not_stored", {{"error", saved.error().sentence()}});
-  }
+void Daemon::save_counters() {
+  const Status saved = counters_.save(store_);
+  const Status subjects = subjects_.save(store_, clock_.now());
+  counters_stored(saved ? subjects : saved);
 }
+
+void Daemon::save_subjects() { counters_stored(subjects_.save(store_, clock_.now())); }
 
 void Daemon::forget_counters(const std::string& name) {
-  if (const Status forgotten = counters_.forget(name, store_); !forgotten) {
-    self_metrics_.store_error();
-    log::error("counters_not_stored", {{"error", forgotten.error().sentence()}});
-  }
+  counters_stored(counters_.forget(name, store_));
 }
 
 // After a reboot nothing else remembers the one-shot workloads of before it.

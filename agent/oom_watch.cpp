@@ -22,8 +22,6 @@ namespace {
 
 constexpr Usec kInterval{500'000};
 constexpr std::size_t kVictimsLogged = 16;
-// systemd makes four, a kubelet one more; each costs a few system calls twice a second.
-constexpr std::size_t kMostSlices = 128;
 
 std::string victims_text(const std::vector<diagnosis::OomVictim>& victims) {
   std::string text;
@@ -97,7 +95,7 @@ std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
     const auto id = tree.id_of(path);
     const auto text = tree.read(path, "memory.events");
     if (!id || !text) continue;
-    if (slices.size() == kMostSlices) break;
+    if (slices.size() == limits::kOomSlices) break;
     const auto events = cgroup::parse_memory_events(*text);
     // Another cgroup of that name by now: its counts are read the next time.
     const auto still = tree.id_of(path);
@@ -111,64 +109,59 @@ std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree) {
 }
 
 OomWatch::OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::SelfMetrics& metrics,
-                   cgroup::TraceInstance trace, Told told)
+                   Told told)
     : tree_(&tree),
       clock_(&clock),
       metrics_(&metrics),
-      trace_(std::move(trace)),
       proc_is_of_init_(proc_is_of_init_namespace()),
       told_(std::move(told)) {}
 
 Result<std::unique_ptr<OomWatch>> OomWatch::start(EventLoop& loop, const cgroup::Tree& tree,
                                                   const Clock& clock,
                                                   exporters::SelfMetrics& metrics, Told told) {
-  const auto failed = [&](const Error& error) {
-    metrics.oom_trace(false);
-    log::warning("oom_trace_off", {{"error", error.sentence()},
-                                   {"effect", "OOM kills outside of workloads are not counted"}});
-    return fail(error);
-  };
-  const auto before = read_slices(tree);
-  auto trace = cgroup::TraceInstance::open();
-  if (!trace) return failed(trace.error());
-  std::unique_ptr<OomWatch> watch(
-      new OomWatch(tree, clock, metrics, std::move(*trace), std::move(told)));
-  watch->ledger_.baseline(before);
+  std::unique_ptr<OomWatch> watch(new OomWatch(tree, clock, metrics, std::move(told)));
+  watch->ledger_.baseline(read_slices(tree));
+  if (const Status on = watch->trace_on(loop); !on) watch->trace_off(on.error());
   auto* self = watch.get();
-  auto added = loop.add(self->trace_.fd(), EPOLLIN, [self](std::uint32_t) { self->drain(); });
-  if (!added) return failed(added.error());
-  watch->watch_ = std::move(*added);
-  auto timer = loop.timer(kInterval, kInterval, [self] { self->tick(); });
-  if (!timer) return failed(timer.error());
-  watch->timer_ = std::move(*timer);
-  metrics.oom_trace(true);
+  CGW_ASSIGN(watch->timer_, loop.timer(kInterval, kInterval, [self] { self->tick(); }));
   return watch;
 }
 
+Status OomWatch::trace_on(EventLoop& loop) {
+  CGW_ASSIGN(trace_, cgroup::TraceInstance::open());
+  CGW_ASSIGN(watch_, loop.add(trace_->fd(), EPOLLIN, [this](std::uint32_t) { drain(); }));
+  metrics_->oom_trace(true);
+  return {};
+}
+
+void OomWatch::trace_off(const Error& error) {
+  watch_ = {};
+  trace_.reset();
+  fault_ = error.sentence();
+  metrics_->oom_trace(false);
+  log::warning("oom_trace_off",
+               {{"error", fault_},
+                {"effect",
+                 "OOM kills outside of workloads are told by counters, without their victims"}});
+}
+
 void OomWatch::drain() {
-  auto events = trace_.drain();
-  if (!events) {
-    watch_ = {};
-    timer_ = {};
-    fault_ = events.error().sentence();
-    metrics_->oom_trace(false);
-    log::warning("oom_trace_off",
-                 {{"error", fault_}, {"effect", "OOM kills outside of workloads are not counted"}});
-    return;
-  }
+  if (!trace_) return;
+  auto events = trace_->drain();
+  if (!events) return trace_off(events.error());
   for (const auto& event : *events) {
     if (const auto* kill = std::get_if<cgroup::KernelKill>(&event)) ledger_.feed(*kill);
     if (const auto* mark = std::get_if<cgroup::OomMark>(&event)) feed(*mark);
     if (const auto* emptied = std::get_if<cgroup::CgroupEmptied>(&event)) ledger_.feed(*emptied);
   }
-  if (trace_.malformed() > malformed_) {
-    metrics_->oom_trace_malformed(trace_.malformed() - malformed_);
-    malformed_ = trace_.malformed();
+  if (trace_->malformed() > malformed_) {
+    metrics_->oom_trace_malformed(trace_->malformed() - malformed_);
+    malformed_ = trace_->malformed();
   }
-  if (trace_.lost() == lost_) return;
-  metrics_->oom_trace_lost(trace_.lost() - lost_);
-  log::warning("oom_trace_overrun", {{"events", std::to_string(trace_.lost() - lost_)}});
-  lost_ = trace_.lost();
+  if (trace_->lost() == lost_) return;
+  metrics_->oom_trace_lost(trace_->lost() - lost_);
+  log::warning("oom_trace_overrun", {{"events", std::to_string(trace_->lost() - lost_)}});
+  lost_ = trace_->lost();
 }
 
 SourceReport OomWatch::source() const {
@@ -193,6 +186,11 @@ void OomWatch::feed(const cgroup::OomMark& mark) {
 void OomWatch::tick() {
   const Usec now = clock_->now().boottime;
   const auto slices = read_slices(*tree_);
+  if (slices.size() == limits::kOomSlices && !std::exchange(many_said_, true)) {
+    log::warning("oom_slices",
+                 {{"read", std::to_string(slices.size())},
+                  {"effect", "an OOM kill that no event tells is not seen in the cgroups beyond"}});
+  }
   drain();
   ledger_.reconcile(slices, now);
   for (const auto& incident : ledger_.take(now)) report(incident);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,14 @@
 namespace cgwarden::agent {
 
 // Every OOM kill of the node, whoever made the cgroup and however fast it is removed: the kernel's
-// own events, joined by diagnosis::OomLedger, counted and logged. On the loop's thread.
+// own events, joined by diagnosis::OomLedger, counted and logged. Where tracefs cannot be used the
+// counters of the cgroups right below the root tell of kills, without victims and without the
+// cgroup. On the loop's thread.
 class OomWatch {
  public:
   using Told = std::function<void(const diagnosis::OomIncident& incident)>;
-  // Fails where tracefs cannot be used, having said so in the log and the metrics; the agent then
-  // counts the kills of its own workloads only.
+  // Fails only for want of a timer. That tracefs cannot be used is said in the log, the metrics and
+  // source().
   [[nodiscard]] static Result<std::unique_ptr<OomWatch>> start(EventLoop& loop,
                                                                const cgroup::Tree& tree,
                                                                const Clock& clock,
@@ -33,7 +36,9 @@ class OomWatch {
 
  private:
   OomWatch(const cgroup::Tree& tree, const Clock& clock, exporters::SelfMetrics& metrics,
-           cgroup::TraceInstance trace, Told told);
+           Told told);
+  [[nodiscard]] Status trace_on(EventLoop& loop);
+  void trace_off(const Error& error);
   void drain();
   void feed(const cgroup::OomMark& mark);
   void tick();
@@ -42,12 +47,13 @@ class OomWatch {
   const cgroup::Tree* tree_;
   const Clock* clock_;
   exporters::SelfMetrics* metrics_;
-  cgroup::TraceInstance trace_;
+  std::optional<cgroup::TraceInstance> trace_;
   diagnosis::OomLedger ledger_;
   bool proc_is_of_init_ = false;  // pids of events are those of /proc
   std::uint64_t lost_ = 0;
   std::uint64_t malformed_ = 0;
-  std::string fault_;  // why it was given up; empty while it works
+  std::string fault_;  // why there is no trace; empty while there is one
+  bool many_said_ = false;
   Told told_;
   EventLoop::Watch watch_;
   EventLoop::Timer timer_;
@@ -61,7 +67,7 @@ class OomWatch {
 // The event of an incident, `now` being about when it was told of.
 [[nodiscard]] diagnosis::Event event_of(const diagnosis::OomIncident& incident, TimePoint now);
 
-// memory.events of the children of the root that have one, of 128 at most.
+// memory.events of the children of the root that have one, of limits::kOomSlices at most.
 [[nodiscard]] std::vector<diagnosis::SliceCounts> read_slices(const cgroup::Tree& tree);
 
 }  // namespace cgwarden::agent

@@ -104,6 +104,11 @@ SamplingLoop::SamplingLoop(Parts parts, const Options& options, std::function<vo
   parts_.metrics->file_groups(options.export_groups);
 }
 
+void SamplingLoop::read_groups(cgroup::FileGroups groups) {
+  parts_.metrics->file_groups(groups);  // before a read of theirs can fail
+  sampler_.add_groups(groups);
+}
+
 template <typename Work>
 void SamplingLoop::run(std::string_view collector, const Work& work) {
   const std::uint64_t faults_before = faults(sampler_.read_errors());

@@ -45,6 +45,9 @@ class SamplingLoop {
     arrived_ = std::move(arrived);
   }
 
+  // Reads the files of these, too, from the next tick on.
+  void read_groups(cgroup::FileGroups groups);
+
   // Looks through the tree, takes the first tick at once and the others by timer from then on.
   [[nodiscard]] Status start();
   [[nodiscard]] cgroup::Sampler& sampler() { return sampler_; }

@@ -129,6 +129,19 @@ void SubjectBook::restarted(const identity::Subject& unit, std::string_view resu
   urgent_ = true;
 }
 
+void SubjectBook::count_oom(Entry& entry, std::uint64_t told, std::uint64_t counted) {
+  const std::uint64_t before = std::max(entry.oom_told, entry.oom_counted);
+  entry.oom_told += told;
+  entry.oom_counted += counted;
+  const std::uint64_t fresh = std::max(entry.oom_told, entry.oom_counted) - before;
+  entry.counters.oom_kills += fresh;
+  if (fresh > 0) urgent_ = true;
+}
+
+void SubjectBook::oom_killed(const identity::Subject& subject, TimePoint now) {
+  if (Entry* entry = entry_of(subject, now)) count_oom(*entry, 1, 0);
+}
+
 Status SubjectBook::load(const diagnosis::StoreWriter& store) {
   CGW_ASSIGN(const auto stored, store.counters());
   for (const auto& counter : stored) {
@@ -169,8 +182,9 @@ void SubjectBook::add(Entry& entry, const Sight& sight, TimePoint now) {
     urgent_ = true;
   }
   const std::uint64_t incidents = seen.oom.add(counts);
-  entry.counters.oom_kills += incidents;
-  if (incidents > 0) urgent_ = true;
+  const bool before_agent = sight.older && entry.watched != counts.id.value;
+  entry.watched = counts.id.value;
+  count_oom(entry, before_agent ? incidents : 0, incidents);
   grow(entry.counters.throttled_usec, seen.throttled_usec, counts.throttled_usec);
   grow(entry.counters.memory_high_events, seen.high, counts.high);
 }
@@ -193,6 +207,7 @@ std::size_t SubjectBook::observe(const cgroup::Snapshot& snapshot,
     const identity::Known* known = identities.find(sight.sample->id);
     if (known == nullptr || !known->subject) return;
     sight.subject = &*known->subject;
+    sight.older = !known->appeared;
     const auto found = entries_.find(*sight.subject);
     if (found == entries_.end()) {
       strange.push_back(sight);
@@ -295,10 +310,13 @@ Status SubjectBook::save(diagnosis::StoreWriter& store, TimePoint now) {
   return {};
 }
 
-std::vector<exporters::SubjectCounters> SubjectBook::all() const {
+std::vector<exporters::SubjectCounters> SubjectBook::all(TimePoint now) const {
   std::vector<exporters::SubjectCounters> list;
   list.reserve(entries_.size());
-  for (const auto& [subject, entry] : entries_) list.push_back(entry.counters);
+  for (const auto& [subject, entry] : entries_) {
+    auto& shown = list.emplace_back(entry.counters);
+    shown.away = entry.last_seen + limits::kSubjectAwaySeconds < seconds(now);
+  }
   return list;
 }
 

@@ -51,7 +51,7 @@ class SubjectBook {
   // Stores what changed, and drops what is forgotten, in two transactions at most.
   [[nodiscard]] Status save(diagnosis::StoreWriter& store, TimePoint now);
 
-  [[nodiscard]] std::vector<exporters::SubjectCounters> all() const;
+  [[nodiscard]] std::vector<exporters::SubjectCounters> all(TimePoint now) const;
 
   // The number of the run of `subject` that began with this cgroup and main process (boottime of
   // its start): the next one, or what it was counted as before, also by an earlier agent of this
@@ -60,6 +60,9 @@ class SubjectBook {
                                 TimePoint now);
   // A run of it ended. One that was never seen gets counters where there is room.
   void died(const identity::Subject& subject, diagnosis::VerdictClass verdict, TimePoint now);
+  // The kernel told of an OOM kill in a cgroup of `subject`, or below it. The counters that
+  // observe() adds may go with the cgroup before anybody read them; what both tell counts once.
+  void oom_killed(const identity::Subject& subject, TimePoint now);
   // systemd started a unit again; `result`: how its run before ended (kUnitResults).
   void restarted(const identity::Subject& unit, std::string_view result, TimePoint now);
 
@@ -89,6 +92,11 @@ class SubjectBook {
     exporters::SubjectCounters counters;
     Seen seen;
     Run run;
+    // OOM kills since this agent began, as the kernel's events told them and as its counters did:
+    // the larger one is true.
+    std::uint64_t oom_told = 0;
+    std::uint64_t oom_counted = 0;
+    std::uint64_t watched = 0;                   // the cgroup last seen by this agent
     std::uint64_t last_seen = 0;                 // wall seconds
     std::uint64_t round = 0;                     // of observe() in which it was seen last
     std::array<std::uint64_t, kValues> saved{};  // what the store has of values_of()
@@ -99,10 +107,12 @@ class SubjectBook {
     const cgroup::Sample* sample = nullptr;
     const identity::Subject* subject = nullptr;
     bool shown = false;  // is not any more, and was seen before
+    bool older = false;  // than the agent: what it counted before was told to nobody
   };
   // Those without a cgroup in this tick, longest unseen first.
   using Unseen = std::set<std::pair<std::uint64_t, identity::Subject>>;
 
+  void count_oom(Entry& entry, std::uint64_t told, std::uint64_t counted);
   static Values values_of(Entry& entry);
   // nullptr: there is no room for one that is not known.
   [[nodiscard]] Entry* entry_of(const identity::Subject& subject, TimePoint now);

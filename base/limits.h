@@ -187,12 +187,19 @@ inline constexpr std::size_t kNameThreads = 4;
 // Seconds after which a name that was not answered is given up, and asked for again later.
 inline constexpr std::int64_t kNameSeconds = 10;
 
+// Cgroups right below the root whose counters are read for OOM kills that no event told: systemd
+// makes four, a kubelet one more, LXC two a container; some 15 us each, twice a second.
+inline constexpr std::size_t kOomSlices = 512;
+
 // Units and named containers with counters of their own: a node has some 150 units and at most some
 // hundreds of containers at a time; their names are kept for a day, so that a counter goes on over
-// a restart in the night. Four series each. Users can make any number of names.
+// a restart in the night. Some forty series each, most of which are 0 and go after ten minutes
+// without a cgroup: a rate over what did not happen needs no more. Users can make any number of
+// names.
 inline constexpr std::size_t kSubjects = 5000;
 inline constexpr std::size_t kSubjectsOfUsers = 500;
 inline constexpr std::uint64_t kSubjectSeconds = 24U * 3600U;
+inline constexpr std::uint64_t kSubjectAwaySeconds = 600;
 
 // Cgroups of others that may be stalled, some fifteen files each of them and of those above it at
 // every tick, 100 us: more than this at once is a node that stands still, and its own story.

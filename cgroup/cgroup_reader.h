@@ -54,6 +54,8 @@ class CgroupReader {
   CgroupReader(const Tree& tree, ControlFiles& files, std::size_t most_kept,
                FileGroups groups = {});
 
+  // From the next list() of each cgroup on.
+  void set_groups(FileGroups groups) { groups_ = groups; }
   // Which of `names`, found in its directory, are read from now on.
   void list(Watched& watched, const std::vector<std::string>& names);
   // Reads the files of `tier`. A file that cannot be read or parsed is absent from the sample,

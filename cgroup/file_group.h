@@ -49,6 +49,9 @@ class FileGroups {
   }
 
   constexpr void add(FileGroup group) { bits_ = static_cast<std::uint16_t>(bits_ | bit(group)); }
+  constexpr void add(FileGroups others) {
+    bits_ = static_cast<std::uint16_t>(bits_ | others.bits_);
+  }
   [[nodiscard]] constexpr bool has(FileGroup group) const { return (bits_ & bit(group)) != 0; }
   bool operator==(const FileGroups&) const = default;
 

@@ -219,6 +219,14 @@ void Sampler::begin(TimePoint now) {
   if (sampled_ < options_.most_cgroups) promote(now);
 }
 
+void Sampler::add_groups(FileGroups groups) {
+  const FileGroups before = options_.groups;
+  options_.groups.add(groups);
+  if (options_.groups == before) return;
+  reader_.set_groups(options_.groups);
+  rescan_due_ = true;
+}
+
 Result<Usec> Sampler::read_values() {
   values_.set({});
   if (!source_) return Usec{0};

@@ -107,6 +107,8 @@ class Sampler {
   // Cgroups that limits are written to: their limits are read every tick, and they come before
   // others when there are more than the bounds allow.
   void set_managed(Choice managed, TimePoint now);
+  // Reads these, too, from the next tick on, which looks through the tree for them.
+  void add_groups(FileGroups groups);
   // All intervals times `factor`: the caller overran.
   void set_back_off(unsigned factor) { back_off_ = factor; }
 
@@ -212,7 +214,7 @@ class Sampler {
   bool sweep_ = false;                // then to find those that the rescan did not
   std::deque<TreeChange> told_;       // and then these
   std::map<std::string, Usec> deep_;  // cgroups with too deep ones, and when these are counted
-  bool rescan_due_ = false;  // a directory could not be opened for want of something that passes
+  bool rescan_due_ = false;  // for want of something that passes, or of files not read before
   std::size_t sampled_ = 0;
   std::deque<Gone> gone_;
   std::vector<SampleList::Shared> ended_;  // since the last snapshot, at most Options::most_gone

@@ -98,6 +98,9 @@ struct SubjectMetric {
 [[nodiscard]] const std::vector<CgroupMetric>& cgroup_metrics();
 [[nodiscard]] const std::vector<WorkloadMetric>& workload_metrics();
 [[nodiscard]] const std::vector<SubjectMetric>& subject_metrics();
+// Which name a `device` of the io families has now; its labels are device_labels().
+[[nodiscard]] const Metric& block_device_metric();
+[[nodiscard]] std::string device_labels(const identity::DeviceNames::value_type& device);
 // Escaped: `unit="ssh.service"`.
 [[nodiscard]] std::string subject_labels(const identity::Subject& subject);
 // What SelfMetrics holds; cgwarden_build_info included.

@@ -19,18 +19,34 @@ void throttled(const SubjectCounters& counters, LineSink& sink) {
 void deaths(const SubjectCounters& counters, LineSink& sink) {
   for (const auto verdict : diagnosis::all_verdict_classes()) {
     if (!diagnosis::is_of_death(verdict)) continue;
-    sink.line(label("verdict", to_string(verdict)),
-              Value::count(counters.deaths.at(static_cast<std::size_t>(verdict))));
+    const std::uint64_t value = counters.deaths.at(static_cast<std::size_t>(verdict));
+    if (counters.away && value == 0) continue;
+    sink.line(label("verdict", to_string(verdict)), Value::count(value));
   }
 }
 
 void restarts(const SubjectCounters& counters, LineSink& sink) {
   for (std::size_t i = 0; i < kUnitResults.size(); ++i) {
-    sink.line(label("reason", kUnitResults.at(i)), Value::count(counters.restarts.at(i)));
+    const std::uint64_t value = counters.restarts.at(i);
+    if (counters.away && value == 0) continue;
+    sink.line(label("reason", kUnitResults.at(i)), Value::count(value));
   }
 }
 
 }  // namespace
+
+const Metric& block_device_metric() {
+  static constexpr Metric metric{
+      "cgwarden_block_device_info", info, "",
+      "The name that a device of the io families has now, to be joined by instance and device."};
+  return metric;
+}
+
+std::string device_labels(const identity::DeviceNames::value_type& device) {
+  const auto& [numbers, name] = device;
+  return label("device", std::to_string(numbers.first) + ":" + std::to_string(numbers.second)) +
+         "," + label("name", name);
+}
 
 std::string subject_labels(const identity::Subject& subject) {
   const bool unit = subject.kind == identity::Subject::Kind::unit;
@@ -53,7 +69,9 @@ const std::vector<SubjectMetric>& subject_metrics() {
        "",
        count<&SubjectCounters::starts>},
       {{"cgwarden_unit_oom_kills_total", counter, "",
-        "OOM kills in the unit over all its cgroups (memory.events)."},
+        "OOM kills in the unit over all its cgroups (memory.events, or the kernel's OOM events "
+        "where "
+        "these tell of more)."},
        unit,
        "",
        count<&SubjectCounters::oom_kills>},
@@ -84,7 +102,9 @@ const std::vector<SubjectMetric>& subject_metrics() {
        "",
        count<&SubjectCounters::starts>},
       {{"cgwarden_container_oom_kills_total", counter, "",
-        "OOM kills in the container over all its cgroups (memory.events)."},
+        "OOM kills in the container over all its cgroups (memory.events, or the kernel's OOM "
+        "events "
+        "where these tell of more)."},
        container,
        "",
        count<&SubjectCounters::oom_kills>},

@@ -78,6 +78,25 @@ class SubjectSection final : public PageSection {
   const std::vector<std::string>& labels_;
 };
 
+class DeviceSection final : public PageSection {
+ public:
+  explicit DeviceSection(const identity::DeviceNames& names) {
+    for (const auto& device : names) labels_.push_back(device_labels(device));
+  }
+  [[nodiscard]] std::size_t families() const override { return 1; }
+  [[nodiscard]] const Metric& metric(std::size_t /*family*/) const override {
+    return block_device_metric();
+  }
+  [[nodiscard]] std::size_t rows() const override { return labels_.size(); }
+  void write(std::size_t /*family*/, std::size_t row, FamilyLines& lines) const override {
+    lines.about(labels_[row]);
+    lines.line("", Value::count(1));
+  }
+
+ private:
+  std::vector<std::string> labels_;
+};
+
 class CadvisorSection final : public PageSection {
  public:
   explicit CadvisorSection(const PublishedView& view)
@@ -175,6 +194,9 @@ std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedVie
     return sections;
   }
   if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view));
+  if (view.view().device_names) {
+    sections.push_back(std::make_unique<DeviceSection>(*view.view().device_names));
+  }
   sections.push_back(std::make_unique<WorkloadSection>(view));
   sections.push_back(std::make_unique<SubjectSection>(view));
   return sections;

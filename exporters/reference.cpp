@@ -101,6 +101,9 @@ std::string metrics_reference() {
     if (!metric.group) append_row(out, metric.metric, label_values(metric.label, metric.series));
   }
   append_groups(out);
+  out += "\n## Devices\n\n";
+  out += kTableHead;
+  append_row(out, block_device_metric(), "`device`, `name`");
   out += "\n## Workloads\n\nEvery series has the label `workload`.\n\n";
   out += kTableHead;
   for (const WorkloadMetric& metric : workload_metrics()) {
@@ -109,7 +112,8 @@ std::string metrics_reference() {
   out +=
       "\n## Units and containers\n\nOver all cgroups that a systemd unit, or a container of that "
       "name, has had; they outlive the agent and the machine's\nrestarts, and end a day after the "
-      "last cgroup, or earlier where new ones need\nthe room. `unit` has `uid` beside it where it "
+      "last cgroup, or earlier where new ones need\nthe room; ten minutes after it, those deaths "
+      "and restarts that are still 0 end. `unit` has `uid` beside it where it "
       "is "
       "of that user's manager. `container` has "
       "`pod` and\n`namespace`, or without Kubernetes `runtime` (and `uid` of a rootless one). Left "

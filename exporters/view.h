@@ -54,6 +54,8 @@ struct SubjectCounters {
   std::uint64_t memory_high_events = 0;
   std::array<std::uint64_t, kVerdictClasses> deaths = {};        // by VerdictClass
   std::array<std::uint64_t, kUnitResults.size()> restarts = {};  // of a unit, by kUnitResults
+  // It has had no cgroup for limits::kSubjectAwaySeconds: what never happened to it is not shown.
+  bool away = false;
   std::uint64_t container_restarts = 0;  // of a container: it came again with another cgroup
 };
 

@@ -95,10 +95,9 @@ Absence explain_absence(const Knob& knob, const Sample& sample, const cgroup::Sn
     return {"the kernel offers no memory.swap.max here: it runs without swap accounting"};
   }
   if (!knob.group.empty()) {
-    return {
-        fmt::format("its current value is not known: the kernel offers no {}, or the agent does "
-                    "not read it: restart it (or export.groups: [{}])",
-                    knob.file, knob.group)};
+    return {fmt::format(
+        "its current value is not known: the kernel offers no {}, or it is not read yet",
+        knob.file)};
   }
   return {fmt::format("the kernel offers no {} here", knob.file)};
 }

@@ -138,6 +138,18 @@ TEST_F(SamplerGroupsTest, DamagedTextIsAbsentAndNamedUntilItIsWhole) {
   }
 }
 
+// A policy may come that sets what was not read before.
+TEST_F(SamplerGroupsTest, AGroupThatIsAddedIsReadFromTheNextTickOn) {
+  Sampler& sampler = start({});
+  EXPECT_EQ(facts(*sampler.tick(second(1))->find("/a")), truth({}));
+  sampler.add_groups({FileGroup::memory, FileGroup::hugetlb});
+  const auto snapshot = sampler.tick(second(2));
+  EXPECT_EQ(facts(*snapshot->find("/a")), truth({FileGroup::memory, FileGroup::hugetlb}));
+  sampler.add_groups({FileGroup::cpuset});
+  EXPECT_EQ(facts(*sampler.tick(second(3))->find("/a")),
+            truth({FileGroup::memory, FileGroup::hugetlb, FileGroup::cpuset}));
+}
+
 // Whichever call fails in whichever way: what a sample still says is true, and it is whole again
 // when the fault is over.
 TEST_F(SamplerGroupsTest, FaultSweep) {

@@ -15,6 +15,7 @@ namespace {
 
 std::vector<Metric> all_metrics() {
   std::vector<Metric> all = agent_metrics();
+  all.push_back(block_device_metric());
   for (const auto& metric : cgroup_metrics()) all.push_back(metric.metric);
   for (const auto& metric : workload_metrics()) all.push_back(metric.metric);
   for (const auto& metric : subject_metrics()) all.push_back(metric.metric);

@@ -72,6 +72,15 @@ def test_originals_are_given_back_after_a_kill_of_the_agent(scenario, lab):
     assert len(lab.lines("policy_restored")) == 5, lab.lines("policy_restored")
 
 
+def test_a_knob_that_no_policy_had_before_is_read_from_then_on(scenario, lab):
+    """The agent does not read memory.swap.high before a policy asks for it."""
+    lab.write("memory.swap.high", str(90 << 20))
+    lab.wants("memory: {swap.high: 64MiB}\n")
+    lab.becomes("memory.swap.high", str(64 << 20))
+    lab.wants_nothing()
+    lab.becomes("memory.swap.high", str(90 << 20))
+
+
 def test_policy_revert_gives_back_what_apply_wrote(scenario, lab):
     path = f"{scenario.work}/{lab.name}.yaml"
     scenario.guest.write_file(path, HEAD % (lab.name, lab.path) + "pids: {max: 40}\ncpu: {weight: 50, max: 0.2}\n")

@@ -103,7 +103,7 @@ def test_tracefs_needs_not_be_mounted(agent, guest):
     assert instances(guest) == []
 
 
-def test_without_tracefs_the_agent_says_so_and_runs(agent, guest):
+def test_without_tracefs_the_agent_says_so_and_counts_by_the_counters(agent, guest):
     guest.run(f"mount -o remount,ro {TRACING}", check=True)
     try:
         agent.start_agent()
@@ -112,6 +112,9 @@ def test_without_tracefs_the_agent_says_so_and_runs(agent, guest):
         assert metrics[ATTRIBUTED] == metrics[UNATTRIBUTED] == 0
         assert agent.log().count("oom_trace_off") == 1
         assert "Read-only file system" in agent.log()
+        guest.run([STORM, "/oomstorm", "1", "1"], check=True)
+        agent.until(lambda: agent.metrics()[UNATTRIBUTED] >= 1, "an incident without its cgroup", 60)
+        assert agent.metrics()[ATTRIBUTED] == 0
         agent.stop_agent()
     finally:
         guest.run(f"mount -o remount,rw {TRACING}", check=True)

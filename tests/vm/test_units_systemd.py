@@ -63,6 +63,18 @@ def test_the_watchdog_of_systemd(agent, unit):
     told(agent, "slowdog", "KILLED_BY_WATCHDOG", "missed its watchdog", "throttled")
 
 
+def test_oom_kills_of_a_unit_whose_cgroup_goes_at_once_are_all_counted(agent, guest):
+    """systemd removes the cgroup before most readings of its last counters."""
+    for _ in range(5):
+        guest.run(["systemd-run", "--quiet", "--wait", "--collect", "--unit=leaky", "-p", "MemoryMax=12M",
+                   "-p", "MemorySwapMax=0", LEAKER], timeout=300)
+    series = 'cgwarden_unit_oom_kills_total{unit="leaky.service"}'
+    agent.until(lambda: agent.metrics().get(series, 0) >= 5, "five OOM kills", 120)
+    assert agent.metrics()[series] == 5
+    agent.until(lambda: agent.metrics().get('cgwarden_unit_deaths_total{unit="leaky.service",verdict="OOM_OWN_LIMIT"}') == 5,
+                "five deaths", 120)
+
+
 def test_what_systemd_could_not_start(agent, unit):
     unit("noexec", "/nonexistent/program")
     told(agent, "noexec", "EXEC_FAILED", "203/EXEC", "could not be executed")
