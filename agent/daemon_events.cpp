@@ -94,7 +94,7 @@ void Daemon::count_oom_kill(std::string_view cgroup) {
   const auto table = identification_.table();
   const TimePoint now = clock_.now();
   for (std::string_view path = cgroup; !path.empty(); path = cgroup::parent_path(path)) {
-    const auto id = last_snapshot_ ? only_id_of(*last_snapshot_, path) : std::nullopt;
+    const auto id = last_snapshot_ ? only_id_of(*last_snapshot_, std::string(path)) : std::nullopt;
     const identity::Known* known = id ? table->find(*id) : nullptr;
     const auto subject =
         known != nullptr ? known->subject : identity::subject_of(identity::of_path(path));

@@ -128,7 +128,9 @@ Result<std::unique_ptr<OomWatch>> OomWatch::start(EventLoop& loop, const cgroup:
 }
 
 Status OomWatch::trace_on(EventLoop& loop) {
-  CGW_ASSIGN(trace_, cgroup::TraceInstance::open());
+  auto opened = cgroup::TraceInstance::open();
+  if (!opened) return fail(opened.error());
+  trace_.emplace(*std::move(opened));
   CGW_ASSIGN(watch_, loop.add(trace_->fd(), EPOLLIN, [this](std::uint32_t) { drain(); }));
   metrics_->oom_trace(true);
   return {};
