@@ -15,6 +15,13 @@ std::optional<Verdict> killed_by_cgroup_kill(const DeathCase& death) {
   verdict.subject = Subject::cgroup;
   verdict.answer = fmt::format("{} was killed with its whole cgroup: {} wrote to cgroup.kill",
                                death.evidence.workload, sender_text(origin.sender));
+  if (origin.is_to_itself()) {
+    // rt_tgsigqueueinfo(2) to itself looks the same.
+    verdict.confidence = Confidence::likely;
+    verdict.answer = fmt::format(
+        "{} was killed by itself (pid {}): it wrote to cgroup.kill, or sent itself SIGKILL so",
+        death.evidence.workload, origin.target);
+  }
   verdict.advice.emplace_back(
       "Ask its owner: cgroup.kill of this cgroup or of one above it ends every process at once.");
   return verdict;

@@ -20,7 +20,11 @@ std::optional<Verdict> stopped_by_signal(const StallEvidence& evidence) {
                                evidence.workload, evidence.main_pid);
   verdict.evidence.push_back(
       {"/proc/PID/stat", fmt::format("pid {}", evidence.main_pid), "state T (stopped)"});
-  if (sent != nullptr) {
+  if (sent != nullptr && sent->by_terminal()) {
+    verdict.actor = Actor{std::nullopt, "the terminal"};
+    verdict.answer += ": it was sent SIGTSTP by " + rules::terminal_text(sent->signal);
+    rules::quote_signal(*sent, verdict);
+  } else if (sent != nullptr) {
     verdict.actor = rules::actor_of(sent->sender);
     verdict.answer += ": it was sent " +
                       std::string(sent->signal == SIGSTOP ? "SIGSTOP" : "SIGTSTP") + " by " +
