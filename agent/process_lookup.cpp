@@ -216,6 +216,7 @@ TargetSeen look_up_target(const cgroup::Tree& tree, const std::string& proc, pid
   const std::string status = text_at(directory.get(), "status");
   TargetSeen seen;
   seen.process = first_number<pid_t>(status_field(status, "Tgid")).value_or(0);
+  seen.tracer = first_number<pid_t>(status_field(status, "TracerPid"));
   seen.state = state_of(text_at(directory.get(), "stat"));
   seen.cgroup = cgroup_path_in(tree, text_at(directory.get(), "cgroup"));
   if (const auto pids = status_field(status, "NSpid")) {

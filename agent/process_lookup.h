@@ -48,6 +48,7 @@ struct TargetSeen {
   std::string cgroup;
   bool namespace_init = false;  // PID 1 of a pid namespace below that of `proc`
   std::optional<char> state;    // of /proc/PID/stat
+  std::optional<pid_t> tracer;  // 0: nobody traces it
 };
 [[nodiscard]] TargetSeen look_up_target(const cgroup::Tree& tree, const std::string& proc,
                                         pid_t task, Usec before);

@@ -118,6 +118,7 @@ diagnosis::SignalSent SignalWatch::seen(const cgroup::SignalGenerated& event, bo
     const TargetSeen target = look_up_target(*tree_, "/proc", event.target, event.boottime);
     if (target.process > 0) sent.target = target.process;
     sent.target_cgroup = target.cgroup;
+    sent.target_tracer = target.tracer;
     sent.target_is_namespace_init = target.namespace_init;
     sent.target_state = state_of_target(*tree_, sent, target);
     if (event.signal == SIGKILL && sent.by_process() && !target.cgroup.empty()) {

@@ -189,6 +189,11 @@ SignalAttribution attribute_signal(const DeathCase& death) {
   }
   found.ours = is_ours(evidence, *found.origin);
   if (found.fatal->signal == SIGKILL) find_term(evidence, *found.fatal, *found.origin, found);
+  found.init_too = std::ranges::any_of(signals.records, [&](const SignalSent& record) {
+    return record.target == evidence.init_pid && record.target != found.fatal->target &&
+           record.signal == SIGKILL && record.by_cgroup_kill() &&
+           record.sender.pid == found.fatal->sender.pid;
+  });
   if (found.origin == found.fatal) found.parent_death = parent_death_of(evidence, *found.fatal);
   return found;
 }

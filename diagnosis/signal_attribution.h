@@ -20,6 +20,8 @@ struct SignalAttribution {
   // A SIGTERM before it that shows no refusal, and why.
   const SignalSent* idle_term = nullptr;
   enum class Idle { of_another, frozen, stopped } idle = Idle::of_another;
+  // A SIGKILL of init came from the same in the same way: the whole cgroup was meant.
+  bool init_too = false;
   // The kernel may have sent it: a process gets the signal that it asked for with PR_SET_PDEATHSIG
   // in the name of its dying parent.
   enum class ParentDeath { no, possible, likely } parent_death = ParentDeath::no;

@@ -50,6 +50,7 @@ struct SignalSent {
   std::optional<bool> sender_ended;
   TargetState target_state = TargetState::unknown;
   std::string target_cgroup;
+  std::optional<pid_t> target_tracer;     // by ptrace(2); 0: nobody; absent: as target_state
   bool target_is_namespace_init = false;  // PID 1 of a pid namespace of its own
   // Extended attributes user.oomd_* and trusted.oomd_* of the target's cgroup or one above it,
   // which oomd daemons set before they kill.
@@ -79,7 +80,8 @@ struct SignalSent {
   // Of a terminal: a key of it, its hang-up, or the end of its session. The sender is who wrote to
   // it or closed it, or a worker of the kernel.
   [[nodiscard]] bool by_terminal() const {
-    return code == kFromKernel && group && (signal == 1 || signal == 2 || signal == 3 || signal == 20);
+    return code == kFromKernel && group &&
+           (signal == 1 || signal == 2 || signal == 3 || signal == 20);
   }
 };
 

@@ -11,7 +11,10 @@ std::optional<Verdict> killed_by_cgroup_kill(const DeathCase& death) {
   if (!death.signal.by_process()) return std::nullopt;
   const SignalSent& origin = *death.signal.origin;
   if (origin.signal != SIGKILL || !origin.by_cgroup_kill()) return std::nullopt;
+  // PTRACE_KILL of ptrace(2) sends it in the same way.
+  if (origin.target_tracer == origin.sender.pid) return std::nullopt;
   Verdict verdict = begin_sent(death, VerdictClass::killed_by_cgroup_kill);
+  if (!origin.target_tracer && !death.signal.init_too) verdict.confidence = Confidence::strong;
   verdict.subject = Subject::cgroup;
   verdict.answer = fmt::format("{} was killed with its whole cgroup: {} wrote to cgroup.kill",
                                death.evidence.workload, sender_text(origin.sender));

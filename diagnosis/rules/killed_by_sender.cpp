@@ -66,6 +66,9 @@ std::optional<Verdict> killed_by_sender(const DeathCase& death) {
   verdict.answer = fmt::format("{}, sent by {}", killed_text(death), sender_text(origin.sender));
   tell_idle_term(death, verdict);
   if (death.signal.parent_death != ParentDeath::no) tell_parent_death(death, verdict);
+  if (origin.target_tracer.value_or(0) > 0 && origin.target_tracer == origin.sender.pid) {
+    verdict.contributing.emplace_back("the sender traced it with ptrace(2), as a debugger does");
+  }
   if (is_earlyoom(origin.sender)) {
     verdict.contributing.emplace_back(
         "earlyoom kills when the machine is short of memory and swap: `journalctl -u earlyoom` has "

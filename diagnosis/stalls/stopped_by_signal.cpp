@@ -13,6 +13,8 @@ std::optional<Verdict> stopped_by_signal(const StallEvidence& evidence) {
   for (const auto& record : evidence.signals.records) {
     const bool stops = record.signal == SIGSTOP || record.signal == SIGTSTP;
     if (stops && record.delivered()) sent = &record;
+    // What stopped it again, as a read from its terminal does, was not seen.
+    if (record.signal == SIGCONT) sent = nullptr;
   }
   Verdict verdict = begin(evidence, VerdictClass::stopped_by_signal, Confidence::proven);
   verdict.subject = Subject::main;

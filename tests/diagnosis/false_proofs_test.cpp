@@ -336,6 +336,22 @@ TEST(ForgedCodeTest, WhatLooksLikeACgroupKillOrAnOwnWriteMayBeForged) {
          VerdictClass::broken_pipe, Confidence::strong, "reader was gone");
 }
 
+TEST(CgroupKillTest, ATracerEndsItInTheSameWay) {
+  auto record = sent(SIGKILL);
+  record.group = false;
+  expect(with({record}), VerdictClass::killed_by_cgroup_kill, Confidence::strong, "cgroup.kill");
+  record.target_tracer = 0;
+  expect(with({record}), VerdictClass::killed_by_cgroup_kill, Confidence::proven, "cgroup.kill");
+  record.target_tracer = 812;
+  expect(with({record}), VerdictClass::killed_by_user, Confidence::proven, "ptrace", "cgroup.kill");
+  record.target_tracer.reset();
+  auto of_init = record;
+  of_init.target = 1200;
+  auto scenario = with({of_init, record});
+  scenario.death.init_pid = 1200;
+  expect(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::proven, "cgroup.kill");
+}
+
 TEST(ForgedCodeTest, ATimerWhoseSenderIsAnotherProcessMayBeForged) {
   auto timer = sent(SIGTERM);
   timer.code = -2;

@@ -160,6 +160,7 @@ TEST(SignalsTest, WhatInitPassedOnIsItsSenders) {
 TEST(SignalsTest, AWriteToCgroupKillIsToldFromKill) {
   auto record = sent(SIGKILL);
   record.group = false;
+  record.target_tracer = 0;
   expect(with({record}), VerdictClass::killed_by_cgroup_kill, Confidence::proven,
          {"cgroup.kill", "pid 812"});
 }

@@ -316,6 +316,11 @@ TEST(StallTest, StoppedByASignalNamesItsSender) {
   verdict = living.only();
   EXPECT_THAT(verdict.answer, HasSubstr("SIGSTOP by pid 812 `prober`"));
   EXPECT_EQ(verdict.actor->pid, 812);
+  auto go_on = stop;
+  go_on.signal = SIGCONT;
+  living.evidence.signals.records.push_back(go_on);
+  EXPECT_THAT(living.only().answer, ::testing::Not(HasSubstr("sent")));
+  living.evidence.signals.records.pop_back();
   living.evidence.signals.records[0].signal = SIGTSTP;
   living.evidence.signals.records[0].code = SignalSent::kFromKernel;
   living.evidence.signals.records[0].group = true;

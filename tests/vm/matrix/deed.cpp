@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -150,6 +151,15 @@ int send(const char* signal, const char* pid) {
   return 0;
 }
 
+// Its tracer waits until it can be looked for.
+int trace(const char* pid) {
+  const auto process = static_cast<pid_t>(std::atoi(pid));
+  if (::ptrace(PTRACE_SEIZE, process, nullptr, nullptr) != 0) return failed("ptrace");
+  if (::ptrace(PTRACE_KILL, process, nullptr, nullptr) != 0) return failed("PTRACE_KILL");
+  ::sleep(1);
+  return 0;
+}
+
 // A signal to itself with a code that only the kernel gives, for the process or for the thread.
 int forge(std::string_view whom, const char* signal, const char* code) {
   siginfo_t info{};
@@ -240,6 +250,7 @@ int act(int count, char** words) {
   if (word == "threaded" && count > 1) return in_thread(count - 1, words + 1);
   if (word == "leaderless" && count > 1) return without_leader(count - 1, words + 1);
   if (word == "send" && count == 3) return send(words[1], words[2]);
+  if (word == "trace" && count == 2) return trace(words[1]);
   if (word == "forge" && count == 4) return forge(words[1], words[2], words[3]);
   if (word == "orphan" && count == 2) return orphan(words[1]);
   if (word == "terminal" && count == 2) return on_terminal(words[1]);

@@ -61,6 +61,8 @@ FAULTS = [
 ]
 
 
+# A default action would end also what is frozen.
+ENDS_ON_TERM = shell("trap 'exit 0' TERM; while :; do sleep 0.1; done")
 THROTTLED = "until [ $(sed -n 's/nr_throttled //p' {payload}/cpu.stat) -ge 15 ]; do sleep 0.2; done"
 
 
@@ -92,6 +94,8 @@ KILLS = [
            says=("SIGKILL", "sent by pid")),
     killed("kill-stopped", "SIGSTOP, and kill -9", "kill -STOP {pid}; sleep 0.5; kill -9 {pid}; sleep 1",
            says=("SIGKILL", "sent by pid"), never=(*NO_OOM, "SIGTERM")),
+    killed("kill-traced", "a program that traces it ends it with PTRACE_KILL", "{deed} trace {pid}", says=("SIGKILL", "sent by pid"),
+           never=(*NO_OOM, "cgroup.kill")),
     killed("kill-child", "its own child kills it", OPEN, says=("SIGKILL", "{payload}"),
            command=shell("me=$$; (deed after GATE exit 0; kill -9 $me; sleep 1) & wait; sleep 1000")),
     killed("kill-watchdog", "who is called a watchdog kills it, as it is throttled",
@@ -102,10 +106,10 @@ KILLS = [
            command=deed("spin"), resources="{cpu: {max: 10ms/100ms}}", says=("throttled in", "sent by pid"), never=("watchdog",)),
     killed("kill-frozen-term", "SIGTERM while it is frozen, then SIGKILL",
            "echo 1 > {payload}/cgroup.freeze; sleep 0.5; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 1; "
-           "echo 0 > {payload}/cgroup.freeze", says=("SIGKILL", "sent by pid", "it was frozen"), never=(*NO_OOM, "did not end on")),
+           "echo 0 > {payload}/cgroup.freeze", command=ENDS_ON_TERM, says=("SIGKILL", "sent by pid", "it was frozen"), never=(*NO_OOM, "did not end on")),
     killed("kill-stopped-term", "SIGSTOP, SIGTERM and SIGKILL",
            "kill -STOP {pid}; sleep 0.5; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 1",
-           says=("SIGKILL", "sent by pid", "it was stopped"), never=(*NO_OOM, "did not end on")),
+           command=ENDS_ON_TERM, says=("SIGKILL", "sent by pid", "it was stopped"), never=(*NO_OOM, "did not end on")),
     killed("kill-continued", "SIGSTOP, SIGTERM, SIGCONT, and SIGKILL as it ignores that",
            "kill -STOP {pid}; sleep 0.2; kill -15 {pid}; sleep 0.2; kill -CONT {pid}; sleep 1; kill -9 {pid}; sleep 1",
            "TERM_IGNORED", command=shell("trap 'x=1' TERM; while :; do sleep 0.1; done"), says=("did not end on",), never=NO_OOM),
