@@ -190,7 +190,7 @@ void add_signals(SignalWatch& watch, diagnosis::DeathEvidence& evidence) {
   evidence.agent_pid = ::getpid();
   evidence.signals = watch.of({evidence.main_pid, evidence.init_pid}, from, to);
   const bool suspect =
-      evidence.main_exit && evidence.main_exit->kind != diagnosis::MainExit::Kind::exited;
+      !evidence.main_exit || evidence.main_exit->kind != diagnosis::MainExit::Kind::exited;
   // What came after a SIGTERM that it outlived, as SIGCONT does, is a part of the story too.
   Usec since = evidence.outlived.value_or(evidence.started).boottime;
   for (const auto& record : evidence.signals.records) {

@@ -105,8 +105,7 @@ void judge_term(const SignalEvidence& signals, const SignalSent& term, const Sig
     found.idle_term = &term;
     found.idle = why;
   };
-  // From one command to the next of a stop: those of systemd, Docker and Kubernetes take 10 to 90
-  // s.
+  // From one command of a stop to the next: Docker's default is 10 s, Kubernetes' 30, systemd's 90.
   constexpr Usec kProgramWaits{100'000'000};
   if (same == Same::no ||
       (same == Same::program && term.boottime + kProgramWaits < kill.boottime)) {
@@ -140,7 +139,9 @@ void find_term(const DeathEvidence& evidence, const SignalSent& fatal, const Sig
                                   ? passed_on(evidence.signals, record)
                                   : nullptr;
     const Same same = same_actor((first != nullptr ? *first : record).sender, origin.sender);
-    if (last != nullptr && same < last_same) continue;
+    // One that is sent again with the SIGKILL does not shorten the time since the first.
+    const bool at_once = record.boottime + kTimeToEnd > fatal.boottime;
+    if (last != nullptr && (same < last_same || (same == last_same && at_once))) continue;
     last = &record;
     last_same = same;
   }

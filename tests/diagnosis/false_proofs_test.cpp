@@ -170,6 +170,12 @@ TEST(TermIgnoredTest, TheSameProgramInAnotherProcessIsStrongForTheTimeOfAStop) {
   expect(scenario, VerdictClass::killed_by_user, Confidence::proven, "it had lived on");
 }
 
+TEST(TermIgnoredTest, ASecondOneWithTheSigkillTakesNoTimeFromTheFirst) {
+  const auto term = sent(SIGTERM, kKilled - Usec{10'000'000});
+  expect(with({term, sent(SIGTERM, kKilled - Usec{10}), sent(SIGKILL)}), VerdictClass::term_ignored,
+         Confidence::proven, "SIGTERM of 10.00 s before");
+}
+
 TEST(TermIgnoredTest, WhetherItCouldRunWasNotSeen) {
   auto term = sent(SIGTERM, kKilled - Usec{10'000'000});
   term.target_state = TargetState::unknown;
@@ -385,6 +391,18 @@ TEST(TerminalTest, AnExitAfterItSaysSo) {
   record.code = SignalSent::kFromKernel;
   EXPECT_THAT(told(with({record}, Scenario().exited(130))).contributing,
               Contains(HasSubstr("terminal")));
+}
+
+// --- Evidence that was lost
+
+TEST(LostEvidenceTest, WithoutTheRecordOfTheSignalSomebodyElseMayHaveStoppedIt) {
+  expect(Scenario().killed(SIGTERM).sent(SIGTERM), VerdictClass::stopped, Confidence::strong);
+  auto ours = sent(SIGTERM);
+  ours.sender.pid = 900;
+  auto scenario = with({ours}, Scenario().killed(SIGTERM).sent(SIGTERM));
+  scenario.death.agent_pid = 900;
+  expect(scenario, VerdictClass::stopped, Confidence::proven);
+  expect(Scenario().exited(0).sent(SIGTERM), VerdictClass::stopped, Confidence::proven);
 }
 
 // --- What cgwarden did before
