@@ -292,8 +292,13 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
     tracks_.erase(older->second);
     mains_.erase(older);
   }
+  // One whose first thread ended before we came.
+  track.lingers =
+      state_of_process(track.main_pid) == 'Z' && has_living_thread("/proc", track.main_pid);
+  const bool lingers = track.lingers;
   mains_[track.main_pid] = sample.id;
   tracks_.emplace(sample.id, std::move(track));
+  if (lingers) watch_lingering();
 }
 
 bool ForeignDeaths::reread_outlived(Track& track, cgroup::Count kills) {

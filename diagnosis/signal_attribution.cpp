@@ -121,8 +121,9 @@ void judge_term(const SignalEvidence& signals, const SignalSent& term, const Sig
     if (kill.target_state == TargetState::frozen) return is_idle(Idle::frozen);
   }
   found.earlier_term = &term;
+  // That it went on, if it was stopped, the records say.
   found.term_certain =
-      same == Same::process && (!term.delivered() || term.target_state == TargetState::able);
+      same == Same::process && (!term.delivered() || term.target_state != TargetState::unknown);
 }
 
 // The last SIGTERM of who sent the fatal SIGKILL, else that of somebody else.

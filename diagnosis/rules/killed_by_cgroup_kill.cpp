@@ -11,8 +11,11 @@ std::optional<Verdict> killed_by_cgroup_kill(const DeathCase& death) {
   if (!death.signal.by_process()) return std::nullopt;
   const SignalSent& origin = *death.signal.origin;
   if (origin.signal != SIGKILL || !origin.by_cgroup_kill()) return std::nullopt;
-  // PTRACE_KILL of ptrace(2) sends it in the same way.
+  // PTRACE_KILL of ptrace(2) sends it in the same way, to one alone.
   if (origin.target_tracer == origin.sender.pid) return std::nullopt;
+  const bool alone = death.evidence.init_pid > 0 && !death.signal.init_too &&
+                     origin.target != death.evidence.init_pid;
+  if (alone && !origin.target_tracer) return std::nullopt;
   Verdict verdict = begin_sent(death, VerdictClass::killed_by_cgroup_kill);
   if (!origin.target_tracer && !death.signal.init_too) verdict.confidence = Confidence::strong;
   verdict.subject = Subject::cgroup;

@@ -139,9 +139,11 @@ TEST(TermIgnoredTest, TheTimeAfterSigcontCounts) {
   expect(with({stop, term, late, sent(SIGKILL)}), VerdictClass::killed_by_user, Confidence::proven,
          "it was stopped");
   late.boottime = kKilled - Usec{8'000'000};
+  term.target_state = TargetState::stopped;
   expect(with({stop, term, late, sent(SIGKILL)}), VerdictClass::term_ignored, Confidence::proven,
          "did not end on the SIGTERM");
   // It could have run before it was stopped.
+  term.target_state = TargetState::able;
   stop.boottime = kKilled - kSecond;
   expect(with({term, stop, sent(SIGKILL)}), VerdictClass::term_ignored, Confidence::proven,
          "did not end on the SIGTERM");
@@ -356,6 +358,8 @@ TEST(CgroupKillTest, ATracerEndsItInTheSameWay) {
   auto scenario = with({of_init, record});
   scenario.death.init_pid = 1200;
   expect(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::proven, "cgroup.kill");
+  scenario.death.signals.records = {record};
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, "sent by pid 812");
 }
 
 TEST(ForgedCodeTest, ATimerWhoseSenderIsAnotherProcessMayBeForged) {
