@@ -106,7 +106,8 @@ KILLS = [
            command=deed("spin"), resources="{cpu: {max: 10ms/100ms}}", says=("throttled in", "sent by pid"), never=("watchdog",)),
     killed("kill-frozen-term", "SIGTERM while it is frozen, then SIGKILL",
            "echo 1 > {payload}/cgroup.freeze; sleep 0.5; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 1; "
-           "echo 0 > {payload}/cgroup.freeze", command=ENDS_ON_TERM, says=("SIGKILL", "sent by pid", "it was frozen"), never=(*NO_OOM, "did not end on")),
+           "echo 0 > {payload}/cgroup.freeze", command=ENDS_ON_TERM, says=("SIGKILL", "sent by pid", "it was frozen"),
+           never=(*NO_OOM, "did not end on")),
     killed("kill-stopped-term", "SIGSTOP, SIGTERM and SIGKILL",
            "kill -STOP {pid}; sleep 0.5; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 1",
            command=ENDS_ON_TERM, says=("SIGKILL", "sent by pid", "it was stopped"), never=(*NO_OOM, "did not end on")),
