@@ -111,6 +111,7 @@ class Daemon final : public Control, private SupervisorListener {
   void observe_events(const cgroup::Snapshot& snapshot);
   void oom_happened(const diagnosis::OomIncident& incident);
   void policy_changed(diagnosis::EventKind kind, const PolicyChange& change);
+  void add_policy_writes(diagnosis::DeathEvidence& evidence) const;
   void pressure_fired(const PressureWatch::Fired& fired);
   // daemon_adapt.cpp. The loops of policies.
   void open_adaptation(bool systemd_running);
@@ -202,7 +203,8 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<SignalWatch> senders_;
   std::unique_ptr<ForeignDeaths> foreign_deaths_;
   RunEnds run_ends_;
-  std::deque<diagnosis::OomdKill> oomd_kills_;  // of the last minutes
+  std::deque<diagnosis::OomdKill> oomd_kills_;        // of the last minutes
+  std::deque<diagnosis::PolicyWrite> policy_writes_;  // of the last minutes
   std::optional<PressureWatch> pressure_watch_;
   std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;

@@ -90,6 +90,7 @@ void Daemon::oomd_killed(const std::string& cgroup, const std::string& reason) {
 void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
   add_kernel_log(kernel_log_of(evidence.started, evidence.ended), evidence);
   if (senders_) add_signals(*senders_, evidence);
+  add_policy_writes(evidence);
   run_ends_.died(subject, std::move(evidence));
 }
 

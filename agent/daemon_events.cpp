@@ -1,11 +1,13 @@
 // Daemon: what happened on the node, told to the store, the bus, the log and the metrics.
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "identity/identity.h"
 #include "identity/subject.h"
 
 #include "agent/daemon.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -110,7 +112,30 @@ void Daemon::oom_happened(const diagnosis::OomIncident& incident) {
 }
 
 void Daemon::policy_changed(EventKind kind, const PolicyChange& change) {
+  if (kind == EventKind::policy_write) {
+    policy_writes_.push_back({change.cgroup, change.text, clock_.now().boottime});
+    if (policy_writes_.size() > limits::kPolicyWritesKept) policy_writes_.pop_front();
+  }
   tell({.kind = kind, .cgroup = change.cgroup, .text = change.text});
+}
+
+// Of the cgroup that it was in, and of those above it.
+void Daemon::add_policy_writes(diagnosis::DeathEvidence& evidence) const {
+  // As the limits in force are told with a death, so is who set them lately.
+  constexpr Usec kTold{600'000'000};
+  for (const auto& write : policy_writes_) {
+    const bool lately = write.boottime <= evidence.ended.boottime &&
+                        write.boottime + kTold >= evidence.ended.boottime;
+    const bool above = std::ranges::any_of(
+        evidence.cgroups, [&](const auto& cgroup) { return cgroup.path == write.cgroup; });
+    if (lately && above) evidence.policy_writes.push_back(write);
+  }
+  const std::size_t told = evidence.policy_writes.size();
+  if (told > limits::kPolicyWritesTold) {
+    evidence.policy_writes.erase(
+        evidence.policy_writes.begin(),
+        evidence.policy_writes.end() - static_cast<std::ptrdiff_t>(limits::kPolicyWritesTold));
+  }
 }
 
 void Daemon::pressure_fired(const PressureWatch::Fired& fired) {

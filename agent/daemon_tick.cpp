@@ -182,7 +182,8 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
     auto found = stall_watch_.observe({.name = running.name,
                                        .incarnation = running.incarnation,
                                        .cgroup = running.payload,
-                                       .born = born(running)},
+                                       .born = born(running),
+                                       .before = last_snapshot_.get()},
                                       now, snapshot, look_at(running, *payload, now));
     if (auto throttled =
             throttle_watch_.observe(running.name, running.incarnation, snapshot, running.payload)) {
@@ -322,6 +323,7 @@ diagnosis::Verdict Daemon::workload_died(const launcher::ExitRecord& record,
   const KernelLogExtract log = kernel_log_of(record.started, record.ended);
   auto evidence = evidence_of(record, log, std::move(own_actions), std::move(lost));
   if (senders_) add_signals(*senders_, evidence);
+  add_policy_writes(evidence);
   evidence.before_death = supervisor_->largest_of(record.name);
   evidence.agent_was_away = adopting_;
   const diagnosis::Verdict verdict = diagnosis::diagnose(evidence);

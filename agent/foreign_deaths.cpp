@@ -59,10 +59,12 @@ diagnosis::MainExit exit_of_status(int status) {
   return {WCOREDUMP(status) ? Kind::dumped : Kind::killed, WTERMSIG(status)};
 }
 
-std::optional<Usec> started(pid_t pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", limits::kControlFileBytes);
-  return stat ? start_time_of(*stat) : std::nullopt;
+std::string stat_text_of(pid_t pid) {
+  return read_file("/proc/" + std::to_string(pid) + "/stat", limits::kControlFileBytes)
+      .value_or(std::string());
 }
+
+std::optional<Usec> started(pid_t pid) { return start_time_of(stat_text_of(pid)); }
 
 }  // namespace
 
@@ -121,7 +123,9 @@ void ForeignDeaths::look_for_lost_ends() {
     if (track.ended) continue;
     const auto start = started(track.main_pid);
     const auto state = start ? state_of_process(track.main_pid) : std::nullopt;
-    if (start != track.main_started || !state || *state == 'Z' || *state == 'X') dead.push_back(id);
+    const bool zombie = !state || *state == 'Z' || *state == 'X';
+    if (zombie && track.lingers && has_living_thread("/proc", track.main_pid)) continue;
+    if (start != track.main_started || zombie) dead.push_back(id);
   }
   // The message comes before the process can be seen dead: what is not there now was lost.
   if (const auto exits = connector_.drain()) {
@@ -155,9 +159,61 @@ void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {
   const auto main = mains_.find(exit.pid);
   if (main == mains_.end()) return;
   const CgroupId id = main->second;
-  mains_.erase(main);
-  end(tracks_.at(id), exit_of_status(exit.status));
-  if (is_empty(tracks_.at(id), id)) settle(clock_->now());
+  Track& track = tracks_.at(id);
+  if (exit.thread != exit.pid && !track.lingers) return;
+  if (goes_on(track, exit)) return;
+  end_main(id, exit);
+}
+
+void ForeignDeaths::end_main(CgroupId id, const cgroup::ProcessExit& exit) {
+  Track& track = tracks_.at(id);
+  mains_.erase(track.main_pid);
+  if (exit.parent > 0) track.evidence.parent_at_end = exit.parent;
+  end(track, exit_of_status(exit.status));
+  if (std::exchange(track.lingers, false)) watch_lingering();
+  if (is_empty(track, id)) settle(clock_->now());
+}
+
+bool ForeignDeaths::goes_on(Track& track, const cgroup::ProcessExit& exit) {
+  // A signal takes all of them.
+  if (WIFSIGNALED(exit.status) || !has_living_thread("/proc", exit.pid)) return false;
+  if (std::exchange(track.lingers, true)) return true;
+  watch_lingering();
+  // The last one may have ended before its end was asked for; then the next look finds it.
+  return true;
+}
+
+void ForeignDeaths::watch_lingering() {
+  std::vector<pid_t> processes;
+  for (const auto& [pid, id] : mains_) {
+    if (tracks_.at(id).lingers) processes.push_back(pid);
+  }
+  if (const Status watched = connector_.watch_threads(processes); !watched) {
+    log::warning("process_connector_threads", {{"error", watched.error().sentence()}});
+  }
+}
+
+void ForeignDeaths::look_at_lingering() {
+  std::vector<CgroupId> over;
+  for (const auto& [pid, id] : mains_) {
+    const Track& track = tracks_.at(id);
+    if (!track.lingers || has_living_thread("/proc", pid)) continue;
+    // Another thread of it may have become the first one by execve(2).
+    const auto state = started(pid) == track.main_started ? state_of_process(pid) : std::nullopt;
+    if (!state || *state == 'Z' || *state == 'X') over.push_back(id);
+  }
+  drain();
+  for (const CgroupId id : over) {
+    const auto found = tracks_.find(id);
+    if (found == tracks_.end() || found->second.ended || !found->second.lingers) continue;
+    Track& track = found->second;
+    mains_.erase(track.main_pid);
+    track.lingers = false;
+    track.evidence.lost.push_back("process ends: the status of the last thread of pid " +
+                                  std::to_string(track.main_pid) + " was not seen");
+    end(track, std::nullopt);
+  }
+  if (!over.empty()) watch_lingering();
 }
 
 void ForeignDeaths::end(Track& track, std::optional<diagnosis::MainExit> exit) {
@@ -200,6 +256,7 @@ bool ForeignDeaths::find_main(Track& track) {
   }
   if (!oldest) return false;
   track.main_started = *oldest;
+  track.evidence.main_parent = parent_of(stat_text_of(track.main_pid)).value_or(-1);
   const TimePoint now = clock_->now();
   const Usec age = now.boottime - std::min(now.boottime, *oldest);
   track.evidence.started = {now.boottime - age, now.wall - age};
@@ -235,8 +292,13 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
     tracks_.erase(older->second);
     mains_.erase(older);
   }
+  // One whose first thread ended before we came.
+  track.lingers =
+      state_of_process(track.main_pid) == 'Z' && has_living_thread("/proc", track.main_pid);
+  const bool lingers = track.lingers;
   mains_[track.main_pid] = sample.id;
   tracks_.emplace(sample.id, std::move(track));
+  if (lingers) watch_lingering();
 }
 
 bool ForeignDeaths::reread_outlived(Track& track, cgroup::Count kills) {
@@ -320,6 +382,7 @@ void ForeignDeaths::observe(const cgroup::Snapshot& snapshot, const identity::Ta
     }
   }
   begin_some(fresh);
+  look_at_lingering();
   settle(clock_->now());
 }
 

@@ -67,6 +67,7 @@ class ForeignDeaths {
     // What those above had counted at a moment that it is not yet known to have outlived.
     std::vector<std::optional<cgroup::MemoryEvents>> above;
     Usec above_seen{0};
+    bool lingers = false;       // its first thread has ended, and others go on
     std::optional<Usec> ended;  // boottime; the cgroup may go on
     std::uint64_t round = 0;
   };
@@ -78,6 +79,13 @@ class ForeignDeaths {
   void begin_some(const Fresh& fresh);
   // Its main process is gone. `exit`: absent when nobody saw its status.
   void end(Track& track, std::optional<diagnosis::MainExit> exit);
+  // Its main process ended with this status.
+  void end_main(CgroupId id, const cgroup::ProcessExit& exit);
+  // Its first thread ended, as it may long before the others: then it lives on in those.
+  [[nodiscard]] bool goes_on(Track& track, const cgroup::ProcessExit& exit);
+  void watch_lingering();
+  // Those whose last thread ended without a message of it.
+  void look_at_lingering();
   // After events were lost: main processes that ended unseen.
   void look_for_lost_ends();
   void begin(const cgroup::Sample& sample, const identity::Subject& subject);

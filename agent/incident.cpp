@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <map>
 #include <optional>
 
@@ -178,6 +180,7 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
 
 void add_kernel_log(const KernelLogExtract& log, diagnosis::DeathEvidence& evidence) {
   evidence.oom_records = log.kills;
+  evidence.faults = log.faults;
   add_lost_records(log, evidence);
 }
 
@@ -187,8 +190,15 @@ void add_signals(SignalWatch& watch, diagnosis::DeathEvidence& evidence) {
   evidence.agent_pid = ::getpid();
   evidence.signals = watch.of({evidence.main_pid, evidence.init_pid}, from, to);
   const bool suspect =
-      evidence.main_exit && evidence.main_exit->kind != diagnosis::MainExit::Kind::exited;
-  const std::uint64_t lost = watch.lost(evidence.outlived.value_or(evidence.started).boottime, to);
+      !evidence.main_exit || evidence.main_exit->kind != diagnosis::MainExit::Kind::exited;
+  // What came after a SIGTERM that it outlived, as SIGCONT does, is a part of the story too.
+  Usec since = evidence.outlived.value_or(evidence.started).boottime;
+  for (const auto& record : evidence.signals.records) {
+    if (record.signal == SIGTERM || record.signal == SIGSTOP) {
+      since = std::min(since, record.boottime);
+    }
+  }
+  const std::uint64_t lost = watch.lost(since, to);
   if (lost > 0 && suspect) {
     evidence.lost.push_back("signals: " + std::to_string(lost) +
                             " records of senders were not taken down in time");

@@ -86,6 +86,7 @@ void KernelLog::take(const diagnosis::KmsgRecord& record) {
                     .text = record.text});
     }
   }
+  add_fault(record, when.boottime);
   if (!kill) return;
   kill->boottime = when.boottime;
   add(std::move(*kill));
@@ -94,6 +95,14 @@ void KernelLog::take(const diagnosis::KmsgRecord& record) {
 void KernelLog::add(diagnosis::OomRecord kill) {
   records_.push_back(std::move(kill));
   if (records_.size() > limits::kOomRecords) records_.pop_front();
+}
+
+void KernelLog::add_fault(const diagnosis::KmsgRecord& record, Usec boottime) {
+  auto fault = diagnosis::parse_fault(record);
+  if (!fault) return;
+  fault->boottime = boottime;
+  faults_.push_back(*std::move(fault));
+  if (faults_.size() > limits::kFaultLines) faults_.pop_front();
 }
 
 void KernelLog::restore(diagnosis::StoredKernelLog stored) {
@@ -125,6 +134,7 @@ void KernelLog::restore_before(std::uint64_t sequence, Usec oldest) {
     record.continuation = line.continuation;
     record.text = line.text;
     if (auto kill = reader_.restore(record, broken)) add(std::move(*kill));
+    add_fault(record, line.when.boottime);
     last = line.sequence;
     last_boottime = line.when.boottime;
     last_printk = line.printk;
@@ -140,6 +150,9 @@ KernelLogExtract KernelLog::between(Usec from, Usec to) const {
   KernelLogExtract found;
   for (const auto& record : records_) {
     if (record.boottime >= earliest && record.boottime <= latest) found.kills.push_back(record);
+  }
+  for (const auto& fault : faults_) {
+    if (fault.boottime >= earliest && fault.boottime <= latest) found.faults.push_back(fault);
   }
   found.gaps = gaps_.between(earliest, latest);
   return found;

@@ -9,6 +9,7 @@
 #include "agent/kernel_log_keeper.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "diagnosis/fault_log.h"
 #include "diagnosis/kmsg.h"
 #include "diagnosis/stored_kernel_log.h"
 
@@ -17,13 +18,14 @@ namespace cgwarden::agent {
 // What the kernel log has, and has not, of a span of time.
 struct KernelLogExtract {
   std::vector<diagnosis::OomRecord> kills;
+  std::vector<diagnosis::FaultRecord> faults;
   std::vector<diagnosis::KmsgGap> gaps;
   std::string fault;  // why it could not be read at all; empty: it was
 };
 
 // /dev/kmsg read from the oldest record still there, so that kills from before our start are known
 // too; what the kernel has overwritten since can come from the store. Keeps the newest
-// limits::kOomRecords OOM kills. Not blocking.
+// limits::kOomRecords OOM kills and limits::kFaultLines faults. Not blocking.
 class KernelLog {
  public:
   // not_permitted without CAP_SYSLOG (or root) when dmesg_restrict is set.
@@ -48,10 +50,12 @@ class KernelLog {
   void take(const diagnosis::KmsgRecord& record);
   void restore_before(std::uint64_t sequence, Usec oldest);
   void add(diagnosis::OomRecord kill);
+  void add_fault(const diagnosis::KmsgRecord& record, Usec boottime);
 
   UniqueFd fd_;
   diagnosis::OomLogReader reader_;
   std::deque<diagnosis::OomRecord> records_;
+  std::deque<diagnosis::FaultRecord> faults_;
   diagnosis::KmsgGaps gaps_;
   std::optional<diagnosis::StoredKernelLog> stored_;  // until the first record is read
   std::optional<std::uint64_t> stored_up_to_;

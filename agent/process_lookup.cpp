@@ -7,7 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -63,6 +67,36 @@ std::optional<T> first_number(std::optional<std::string_view> field) {
   return parse_integer<T>(text.substr(0, text.find_first_of(" \t")));
 }
 
+// The n-th field behind the comm, which may hold blanks and ')': ["", state, ppid, ...].
+template <typename T>
+std::optional<T> number_of_stat(std::string_view stat, std::size_t n) {
+  const std::size_t comm_end = stat.rfind(')');
+  if (comm_end == std::string_view::npos) return std::nullopt;
+  const auto fields = split(stat.substr(comm_end + 1), ' ');
+  return fields.size() > n ? parse_integer<T>(fields[n]) : std::nullopt;
+}
+
+// PF_EXITING of include/linux/sched.h.
+bool has_exit_flag(std::string_view stat) {
+  constexpr std::size_t kFlags = 7;
+  constexpr unsigned kExiting = 0x4;
+  const auto flags = number_of_stat<unsigned>(stat, kFlags);
+  return !flags || (*flags & kExiting) != 0;
+}
+
+// What exit_group(2), execve(2) and fatal signals do to the other threads.
+bool is_told_to_die(std::string_view status) {
+  constexpr std::uint64_t kSigkill = std::uint64_t{1} << (SIGKILL - 1U);
+  const auto pending = status_field(status, "SigPnd").value_or("");
+  std::uint64_t set = 0;
+  std::from_chars(pending.data(), pending.data() + pending.size(), set, 16);
+  return (set & kSigkill) != 0;
+}
+
+std::string task_directory(const std::string& proc, pid_t process) {
+  return proc + "/" + std::to_string(process) + "/task/";
+}
+
 std::map<std::string, std::string> marks_of(int directory) {
   std::map<std::string, std::string> marks;
   // A path of its own for *xattr(2), which take no O_PATH fd.
@@ -89,16 +123,39 @@ bool proc_is_of_init_namespace() {
 }
 
 std::optional<Usec> start_time_of(std::string_view stat) {
-  // The comm before it may hold blanks and ')'.
-  const std::size_t comm_end = stat.rfind(')');
-  if (comm_end == std::string_view::npos) return std::nullopt;
-  const auto fields = split(stat.substr(comm_end + 1), ' ');  // ["", state, ppid, ...]
   constexpr std::size_t kStartTime = 20;
-  const auto ticks =
-      fields.size() > kStartTime ? parse_integer<std::uint64_t>(fields[kStartTime]) : std::nullopt;
+  const auto ticks = number_of_stat<std::uint64_t>(stat, kStartTime);
   const long per_second = ::sysconf(_SC_CLK_TCK);
   if (!ticks || per_second <= 0 || *ticks > (std::uint64_t{1} << 40U)) return std::nullopt;
   return Usec(*ticks * 1'000'000U / static_cast<std::uint64_t>(per_second));
+}
+
+std::optional<pid_t> parent_of(std::string_view stat) {
+  constexpr std::size_t kParent = 2;
+  return number_of_stat<pid_t>(stat, kParent);
+}
+
+bool is_ending(const std::string& proc, pid_t process, pid_t thread) {
+  const auto stat = read_file(task_directory(proc, process) + std::to_string(thread) + "/stat",
+                              limits::kControlFileBytes);
+  return !stat || has_exit_flag(*stat);
+}
+
+bool has_living_thread(const std::string& proc, pid_t process) {
+  const std::string directory = task_directory(proc, process);
+  std::error_code error;
+  std::size_t looked_at = 0;
+  for (auto at = std::filesystem::directory_iterator(directory, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name == std::to_string(process)) continue;
+    if (looked_at++ == limits::kProcessesMeasured) return false;
+    const std::string thread = directory + name;
+    const auto stat = read_file(thread + "/stat", limits::kControlFileBytes);
+    const auto status = read_file(thread + "/status", limits::kControlFileBytes);
+    if (stat && status && !has_exit_flag(*stat) && !is_told_to_die(*status)) return true;
+  }
+  return false;
 }
 
 std::optional<char> state_of(std::string_view stat) {
@@ -159,12 +216,22 @@ TargetSeen look_up_target(const cgroup::Tree& tree, const std::string& proc, pid
   const std::string status = text_at(directory.get(), "status");
   TargetSeen seen;
   seen.process = first_number<pid_t>(status_field(status, "Tgid")).value_or(0);
+  seen.tracer = first_number<pid_t>(status_field(status, "TracerPid"));
+  seen.state = state_of(text_at(directory.get(), "stat"));
   seen.cgroup = cgroup_path_in(tree, text_at(directory.get(), "cgroup"));
   if (const auto pids = status_field(status, "NSpid")) {
     const auto innermost = pids->find_last_of(" \t");
     seen.namespace_init = innermost != std::string_view::npos && pids->substr(innermost + 1) == "1";
   }
   return seen;
+}
+
+bool is_to_freeze(const cgroup::Tree& tree, std::string_view path) {
+  for (std::string_view at = path; !at.empty(); at = cgroup::parent_path(at)) {
+    const auto text = tree.read(at, "cgroup.freeze");
+    if (text && trim(*text) == "1") return true;
+  }
+  return false;
 }
 
 std::map<std::string, std::string> oomd_marks(const cgroup::Tree& tree, std::string_view path,

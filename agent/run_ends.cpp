@@ -30,12 +30,16 @@ bool is_of_run(Usec run_started, Usec run_ended, Usec process_started, Usec proc
 // What was seen of another process, as evidence of the one that systemd calls the main one.
 void believe_systemd(const diagnosis::UnitEnd& end, diagnosis::DeathEvidence& evidence) {
   using Kind = diagnosis::MainExit::Kind;
-  if (end.code == 0 || end.main_pid <= 0 || end.main_pid == evidence.main_pid) return;
-  evidence.main_pid = end.main_pid;
+  if (end.code == 0 || end.main_pid <= 0) return;
+  const bool same = end.main_pid == evidence.main_pid;
+  if (same && evidence.main_exit) return;
   const Kind kind = end.code == CLD_EXITED   ? Kind::exited
                     : end.code == CLD_DUMPED ? Kind::dumped
                                              : Kind::killed;
   evidence.main_exit = diagnosis::MainExit{kind, end.status};
+  if (same) return;
+  evidence.main_pid = end.main_pid;
+  evidence.main_parent = evidence.parent_at_end = -1;
   evidence.signals = {};
   // It was alive then, but perhaps no more than that.
   constexpr Usec kDying{2'000'000};

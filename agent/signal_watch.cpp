@@ -18,6 +18,18 @@ namespace {
 constexpr Usec kProcessorsInterval{10'000'000};
 constexpr const char* kEffect = "verdicts do not name who sent a signal";
 
+// Whether it can act on the signal. Of one that has ended its cgroup may still be known.
+diagnosis::TargetState state_of_target(const cgroup::Tree& tree, const diagnosis::SignalSent& sent,
+                                       const TargetSeen& target) {
+  using enum diagnosis::TargetState;
+  if (!target.cgroup.empty() && (sent.signal == SIGTERM || sent.signal == SIGKILL) &&
+      is_to_freeze(tree, target.cgroup)) {
+    return frozen;
+  }
+  if (!target.state) return unknown;
+  return *target.state == 'T' || *target.state == 't' ? stopped : able;
+}
+
 }  // namespace
 
 SignalWatch::SignalWatch(const cgroup::Tree& tree, const Clock& clock, cgroup::SignalTrace trace)
@@ -92,6 +104,7 @@ diagnosis::SignalSent SignalWatch::seen(const cgroup::SignalGenerated& event, bo
   sent.result = event.result;
   sent.target = event.target;
   sent.target_task = event.target;
+  sent.sender_task = event.sender_task;
   sent.sender.pid = event.sender;
   // Its thread may be gone when it is looked for.
   if (proc_is_of_init_ && event.sender_task == event.target && event.sender > 0) {
@@ -99,12 +112,15 @@ diagnosis::SignalSent SignalWatch::seen(const cgroup::SignalGenerated& event, bo
   }
   if (look_up && proc_is_of_init_ && !sent.is_kernels_kill()) {
     if (event.sender > 0) {
+      sent.sender_ended = is_ending("/proc", event.sender, event.sender_task);
       sent.sender = look_up_process(*tree_, "/proc", event.sender, event.boottime);
     }
     const TargetSeen target = look_up_target(*tree_, "/proc", event.target, event.boottime);
     if (target.process > 0) sent.target = target.process;
     sent.target_cgroup = target.cgroup;
+    sent.target_tracer = target.tracer;
     sent.target_is_namespace_init = target.namespace_init;
+    sent.target_state = state_of_target(*tree_, sent, target);
     if (event.signal == SIGKILL && sent.by_process() && !target.cgroup.empty()) {
       sent.oomd_marks = oomd_marks(*tree_, target.cgroup, sent.oomd_cgroup);
     }

@@ -27,6 +27,14 @@ StallCounts zero_counts() {
           .pids_events_local = cgroup::PidsEvents{.max = 0}};
 }
 
+// Local counters of a snapshot may be older.
+StallCounts counts_then(const cgroup::Sample& sample) {
+  return {.memory_events = sample.memory_events,
+          .memory_events_local = {},
+          .pids_events = sample.pids_events,
+          .pids_events_local = {}};
+}
+
 bool at_least(const std::optional<cgroup::PressureLine>& line, double percent) {
   return line && line->avg10 >= percent;
 }
@@ -107,8 +115,15 @@ void StallWatch::set_flows_before(diagnosis::StallEvidence& evidence, const Trac
 void StallWatch::begin(Track& track, const Watched& watched,
                        const std::vector<const cgroup::Sample*>& chain) {
   if (watched.born) {
-    // Ancestors have counted before.
-    track.window.push_back({.at = *watched.born, .counts = {zero_counts()}, .flows = {}});
+    // Ancestors have counted before. Those that a whole snapshot of then has not were made since.
+    Moment moment{.at = *watched.born, .counts = {zero_counts()}, .flows = {}};
+    const bool complete = watched.before != nullptr && watched.before->dropped() == 0;
+    for (std::size_t i = 1; complete && i < chain.size(); ++i) {
+      const cgroup::Sample* then = watched.before->find(chain[i]->path);
+      moment.counts.push_back(then != nullptr && then->id == chain[i]->id ? counts_then(*then)
+                                                                          : zero_counts());
+    }
+    track.window.push_back(std::move(moment));
     return;
   }
   if (watched.before == nullptr) return;
@@ -116,11 +131,7 @@ void StallWatch::begin(Track& track, const Watched& watched,
   for (const auto* sample : chain) {
     const cgroup::Sample* then = watched.before->find(sample->path);
     if (then == nullptr || then->id != sample->id) return;
-    // Local counters of a snapshot may be older.
-    moment.counts.push_back({.memory_events = then->memory_events,
-                             .memory_events_local = {},
-                             .pids_events = then->pids_events,
-                             .pids_events_local = {}});
+    moment.counts.push_back(counts_then(*then));
   }
   track.window.push_back(std::move(moment));
 }

@@ -40,7 +40,7 @@ class StallWatch {
     // When this cgroup was made, with all counters 0, if nobody can have looked at it before;
     // absent: it was there before.
     std::optional<TimePoint> born = {};
-    // A moment at which it was there; nullptr: not known.
+    // A moment at which it was there, or, with `born`, before it was; nullptr: not known.
     const cgroup::Snapshot* before = nullptr;
     std::string key = {};  // what tells it from others, where the name does not; empty: the name
   };

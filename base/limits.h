@@ -66,6 +66,8 @@ inline constexpr std::size_t kKmsgRecordBytes = 16U * 1024U;
 inline constexpr std::size_t kOomRecords = 1024;
 // Gaps of the kernel log remembered one by one; a log that is flooded for an hour has a few.
 inline constexpr std::size_t kKernelLogGaps = 64;
+// Lines about faults of processes kept beside them; the kernel writes ten in five seconds.
+inline constexpr std::size_t kFaultLines = 256;
 // Lines of the kernel log kept in the store: 32,768 of some 150 bytes are 5 MiB, dozens of boots or
 // a hundred OOM dumps. Those that name a kill are counted apart, so that nothing else pushes them
 // out.
@@ -102,6 +104,14 @@ inline constexpr std::size_t kSignalsKept = 4096;
 // Deaths and caught signals of broken pipes, remembered apart: a server that catches SIGPIPE has
 // many, and none of them may push a SIGKILL out.
 inline constexpr std::size_t kPipeSignalsKept = 512;
+// Processes whose first thread ended before others, all of whose threads' ends are then asked for:
+// each costs two instructions of the kernel's filter at every end of a thread.
+inline constexpr std::size_t kThreadsWatched = 64;
+// Changes of limits by policies remembered for the deaths that may follow; those of the last ten
+// minutes are told, and a policy that is new writes more than anybody wants to read.
+inline constexpr std::size_t kPolicyWritesKept = 1024;
+// Of them told with one death, the newest.
+inline constexpr std::size_t kPolicyWritesTold = 8;
 // Names of processes remembered for senders that are gone when their signal is read.
 inline constexpr std::size_t kProcessNames = 4096;
 // Senders looked up in /proc at one look of the loop, ten system calls each: of a storm the first.

@@ -7,9 +7,13 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
+
+#include "base/limits.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -22,6 +26,7 @@ constexpr std::uint32_t kEvent = sizeof(nlmsghdr) + sizeof(cn_msg);
 constexpr std::uint32_t kPid = kEvent + 16;
 constexpr std::uint32_t kThreadGroup = kEvent + 20;
 constexpr std::uint32_t kStatus = kEvent + 24;
+constexpr std::uint32_t kParent = kEvent + 36;  // parent_tgid, from Linux 4.18
 // A fork bomb that is killed sends 100 bytes a process.
 constexpr int kBufferBytes = 1 << 20;
 
@@ -32,20 +37,28 @@ std::optional<std::uint32_t> word_at(std::span<const std::byte> bytes, std::size
   return value;
 }
 
-// Only exits of whole processes. A filter's words are in network order.
-Status attach_filter(int socket) {
+// Only exits of first threads, and of all of `processes`. A filter's words are in network order.
+Status attach_filter(int socket, std::span<const pid_t> processes) {
   constexpr auto load = [](std::uint32_t offset) {
     return sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offset};
   };
-  std::array<sock_filter, 8> program{load(kEvent),
-                                     sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 5, htonl(kExit)},
-                                     load(kPid),
-                                     sock_filter{BPF_MISC | BPF_TAX, 0, 0, 0},
-                                     load(kThreadGroup),
-                                     sock_filter{BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0},
-                                     sock_filter{BPF_RET | BPF_K, 0, 0, 0xFFFFFFFFU},
-                                     sock_filter{BPF_RET | BPF_K, 0, 0, 0}};
-  const sock_fprog filter{program.size(), program.data()};
+  constexpr sock_filter kTake{BPF_RET | BPF_K, 0, 0, 0xFFFFFFFFU};
+  constexpr sock_filter kDrop{BPF_RET | BPF_K, 0, 0, 0};
+  std::vector<sock_filter> program{load(kEvent),
+                                   sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 1, 0, htonl(kExit)},
+                                   kDrop,
+                                   load(kPid),
+                                   sock_filter{BPF_MISC | BPF_TAX, 0, 0, 0},
+                                   load(kThreadGroup),
+                                   sock_filter{BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0},
+                                   kTake};
+  for (const pid_t process : processes) {
+    program.push_back(
+        sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, htonl(static_cast<std::uint32_t>(process))});
+    program.push_back(kTake);
+  }
+  program.push_back(kDrop);
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
   if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0) {
     return fail(Error::from_errno(errno, "filter", kConnector));
   }
@@ -78,17 +91,20 @@ std::optional<ProcessExit> parse_process_event(std::span<const std::byte> messag
   const auto pid = word_at(message, kPid);
   const auto group = word_at(message, kThreadGroup);
   const auto status = word_at(message, kStatus);
-  if (!status || what != kExit || pid != group || *pid == 0 || *pid > 0x7FFFFFFFU) {
+  constexpr std::uint32_t kMost = 0x7FFFFFFFU;
+  if (!status || what != kExit || *pid == 0 || *pid > kMost || *group == 0 || *group > kMost) {
     return std::nullopt;
   }
-  return ProcessExit{static_cast<pid_t>(*pid), static_cast<int>(*status & 0xFFFFU)};
+  const std::uint32_t parent = word_at(message, kParent).value_or(0);
+  return ProcessExit{static_cast<pid_t>(*group), static_cast<int>(*status & 0xFFFFU),
+                     static_cast<pid_t>(*pid), static_cast<pid_t>(parent > kMost ? 0 : parent)};
 }
 
 Result<ProcessConnector> ProcessConnector::open() {
   UniqueFd socket(
       ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR));
   if (!socket.valid()) return fail(Error::from_errno(errno, "open", kConnector));
-  CGW_TRY(attach_filter(socket.get()));
+  CGW_TRY(attach_filter(socket.get(), {}));
   // Beyond net.core.rmem_max with CAP_NET_ADMIN; without it the default must do.
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBufferBytes, sizeof kBufferBytes);
   sockaddr_nl address{};
@@ -99,6 +115,11 @@ Result<ProcessConnector> ProcessConnector::open() {
   }
   CGW_TRY(subscribe(socket.get()));
   return ProcessConnector(std::move(socket));
+}
+
+Status ProcessConnector::watch_threads(std::span<const pid_t> processes) {
+  return attach_filter(socket_.get(),
+                       processes.first(std::min(processes.size(), limits::kThreadsWatched)));
 }
 
 Result<std::vector<ProcessExit>> ProcessConnector::drain() {

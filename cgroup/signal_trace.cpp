@@ -27,10 +27,10 @@ namespace {
 constexpr const char* kFormat = "events/signal/signal_generate/format";
 constexpr const char* kSignalTracepoint = "signal:signal_generate";
 // Fatal and stop signals; not those that runtimes send to themselves all the time (SIGURG, SIGALRM,
-// SIGUSR1, real-time ones).
+// SIGUSR1, real-time ones). With a stop goes its end.
 constexpr std::array kSignals{SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGTRAP, SIGABRT,
                               SIGBUS,  SIGFPE,  SIGKILL, SIGSEGV, SIGTERM, SIGSTOP,
-                              SIGTSTP, SIGXCPU, SIGXFSZ, SIGSYS};
+                              SIGCONT, SIGTSTP, SIGXCPU, SIGXFSZ, SIGSYS};
 
 std::string filter() {
   std::string text;

@@ -64,15 +64,30 @@ void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
   for (const auto& record : death.evidence.signals.records) {
     const bool asks =
         record.signal == SIGTERM || record.signal == SIGINT || record.signal == SIGHUP;
-    if (!asks || !record.by_process() || !record.delivered() ||
+    if (!asks || (!record.by_process() && !record.by_terminal()) || !record.delivered() ||
         record.target != death.evidence.main_pid ||
         record.boottime + kAnswers < death.evidence.ended.boottime) {
       continue;
     }
     rules::quote_signal(record, verdict);
-    verdict.contributing.push_back(fmt::format("it had been sent {} by {} shortly before",
-                                               signal_name(record.signal),
-                                               rules::sender_text(record.sender)));
+    const bool by_parent =
+        parent_death_of(death.evidence, record) == SignalAttribution::ParentDeath::likely;
+    verdict.contributing.push_back(fmt::format(
+        "it had been sent {} by {} shortly before{}", signal_name(record.signal),
+        record.by_terminal() ? rules::terminal_text(record.signal)
+                             : rules::sender_text(record.sender),
+        by_parent ? ": its parent, whose end may have sent it (PR_SET_PDEATHSIG)" : ""));
+  }
+}
+
+// What cgwarden itself changed about it is a part of the story, and seldom all of it.
+void add_policy_writes(const DeathCase& death, Verdict& verdict) {
+  const Usec ended = death.evidence.ended.boottime;
+  for (const auto& write : death.evidence.policy_writes) {
+    if (write.boottime > ended) continue;
+    verdict.evidence.push_back({"policy", write.cgroup, write.text});
+    verdict.contributing.push_back(
+        fmt::format("{} before: {}", human_duration(ended - write.boottime), write.text));
   }
 }
 
@@ -85,10 +100,10 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
   const std::uint64_t counted = death.run_oom_kill.value_or(0);
   // Without any line the verdict is of the counters alone, and no stronger for it.
   if (seen == 0 || counted <= seen) return false;
-  verdict.evidence_lost.push_back(fmt::format(
-      "kernel log: {} OOM kills were counted in this run and {} of them are in the log; the rest "
-      "was lost, or not logged because there were so many",
-      counted, seen));
+  verdict.evidence_lost.push_back(
+      fmt::format("kernel log: {} OOM kills were counted in this run and {} of them are in the "
+                  "log; the rest was lost, or not logged because there were so many",
+                  counted, seen));
   return death.main_kill == nullptr && death.main_sigkilled && !death.signal.by_process();
 }
 
@@ -140,6 +155,7 @@ Verdict diagnose(const DeathEvidence& evidence) {
   add_throttling(death, verdict);
   add_own_actions(death, verdict);
   add_asked_to_end(death, verdict);
+  add_policy_writes(death, verdict);
   verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost_earlier.begin(),
                                evidence.lost_earlier.end());
   verdict.evidence_lost.insert(verdict.evidence_lost.begin(), evidence.lost.begin(),
@@ -152,9 +168,9 @@ Verdict diagnose(const DeathEvidence& evidence) {
     verdict.confidence = one_step_lower(verdict.confidence);
   }
   if (evidence.output_dropped.value > 0) {
-    verdict.evidence_lost.push_back(human_bytes(evidence.output_dropped) +
-                                    " of its output are missing in its logs: they could not be "
-                                    "written (is the disk full?)");
+    verdict.evidence_lost.push_back(
+        human_bytes(evidence.output_dropped) +
+        " of its output are missing in its logs: they could not be written (is the disk full?)");
   }
   make_sentences_printable(verdict);
   return verdict;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "cgroup/samples.h"
+#include "diagnosis/fault_log.h"
 #include "diagnosis/kmsg.h"
 #include "diagnosis/signal_record.h"
 #include "diagnosis/unit_result.h"
@@ -85,6 +86,13 @@ struct OomdKill {
   Usec boottime{0};
 };
 
+// A policy of cgwarden, or a person through it, changed a control file of one of the cgroups.
+struct PolicyWrite {
+  std::string cgroup;
+  std::string text;  // one sentence: who set what from what to what, and why
+  Usec boottime{0};
+};
+
 struct DeathEvidence {
   std::string workload;
   unsigned incarnation = 0;
@@ -93,7 +101,9 @@ struct DeathEvidence {
   // The newest moment whose OOM counters the main process is known to have outlived: only what rose
   // after it can have killed it. Absent: when the counters rose is not known.
   std::optional<TimePoint> outlived;
-  pid_t main_pid = -1;                // host pid
+  pid_t main_pid = -1;       // host pid
+  pid_t main_parent = -1;    // its parent when it was seen first; -1: not known
+  pid_t parent_at_end = -1;  // the same when it ended, which is another where that one died
   std::optional<MainExit> main_exit;  // absent: nobody saw the status
   std::optional<MainExit> init_exit;  // of a built-in init, when there was one
   pid_t init_pid = -1;                // host pid of the built-in init; -1: there was none
@@ -109,6 +119,8 @@ struct DeathEvidence {
   std::vector<CgroupEvidence> cgroups;  // payload first, then each ancestor up to the root
   std::vector<OomRecord>
       oom_records;  // of the kernel log between start and end, whatever cgroup they name
+  std::vector<FaultRecord> faults;         // of the kernel log in the same time, of any process
+  std::vector<PolicyWrite> policy_writes;  // shortly before the end, oldest first
   std::vector<OwnAction> own_actions;
   // The largest processes of the workload at the first `max` event of its own limit, largest first.
   struct ProcessSize {

@@ -13,6 +13,8 @@ namespace {
 constexpr Usec kPassedOn{1'000'000};
 // From our note of a signal to the kernel's, where its sender could not be looked up.
 constexpr Usec kNoted{2'000'000};
+// Who sends SIGTERM and SIGKILL at once gives it no time to end.
+constexpr Usec kTimeToEnd{100'000};
 // A stop timeout: longer ago, SIGTERM and SIGKILL are two stories.
 constexpr Usec kStopTakes{600'000'000};
 
@@ -60,18 +62,110 @@ bool is_ours(const DeathEvidence& evidence, const SignalSent& origin) {
   });
 }
 
-const SignalSent* term_before(const SignalEvidence& signals, const SignalSent& fatal) {
-  const SignalSent* found = nullptr;
+enum class Same { no, program, process };
+
+// Who stops something by two commands (kill, crun kill) is two processes of one program.
+Same same_actor(const ProcessSeen& first, const ProcessSeen& second) {
+  if (first.pid > 0 && first.pid == second.pid) return Same::process;
+  const bool named = !first.exe.empty() ? first.exe == second.exe
+                                        : !first.comm.empty() && first.comm == second.comm;
+  return named && first.uid == second.uid && first.cgroup == second.cgroup ? Same::program
+                                                                           : Same::no;
+}
+
+bool stops(const SignalSent& record) {
+  return record.delivered() &&
+         (record.signal == SIGSTOP ||
+          (record.signal == SIGTSTP && record.target_state == TargetState::stopped));
+}
+
+// How long the target could run between `term` and `kill`: stopped, it handles nothing.
+Usec could_run(const SignalEvidence& signals, const SignalSent& term, const SignalSent& kill) {
+  bool stopped = term.target_state == TargetState::stopped;
+  Usec since = term.boottime;
+  Usec ran{0};
   for (const auto& record : signals.records) {
-    if (record.target == fatal.target && record.signal == SIGTERM && record.by_process() &&
-        record.boottime <= fatal.boottime && record.boottime + kStopTakes >= fatal.boottime) {
-      found = &record;
+    if (record.target != kill.target || record.boottime > kill.boottime) continue;
+    const bool before = record.boottime < term.boottime;
+    if (stops(record)) {
+      if (!stopped && !before) ran += record.boottime - since;
+      stopped = true;
+    } else if (record.signal == SIGCONT && (!before || term.target_state != TargetState::stopped)) {
+      if (stopped && !before) since = record.boottime;
+      stopped = false;
     }
   }
-  return found;
+  return stopped ? ran : ran + (kill.boottime - since);
+}
+
+void judge_term(const SignalEvidence& signals, const SignalSent& term, const SignalSent& kill,
+                Same same, SignalAttribution& found) {
+  using Idle = SignalAttribution::Idle;
+  const auto is_idle = [&](Idle why) {
+    found.idle_term = &term;
+    found.idle = why;
+  };
+  // From one command of a stop to the next: Docker's default is 10 s, Kubernetes' 30, systemd's 90.
+  constexpr Usec kProgramWaits{100'000'000};
+  if (same == Same::no ||
+      (same == Same::program && term.boottime + kProgramWaits < kill.boottime)) {
+    return is_idle(Idle::of_another);
+  }
+  // What is ignored is so at once, whatever its target does.
+  if (term.delivered()) {
+    if (term.target_state == TargetState::frozen) return is_idle(Idle::frozen);
+    if (could_run(signals, term, kill) < kTimeToEnd) {
+      if (term.boottime + kTimeToEnd <= kill.boottime) is_idle(Idle::stopped);
+      return;
+    }
+    if (kill.target_state == TargetState::frozen) return is_idle(Idle::frozen);
+  }
+  found.earlier_term = &term;
+  // That it went on, if it was stopped, the records say.
+  found.term_certain =
+      same == Same::process && (!term.delivered() || term.target_state != TargetState::unknown);
+}
+
+// The last SIGTERM of who sent the fatal SIGKILL, else that of somebody else.
+void find_term(const DeathEvidence& evidence, const SignalSent& fatal, const SignalSent& origin,
+               SignalAttribution& found) {
+  const SignalSent* last = nullptr;
+  Same last_same = Same::no;
+  for (const auto& record : evidence.signals.records) {
+    if (record.target != fatal.target || record.signal != SIGTERM || !record.by_process() ||
+        record.boottime > fatal.boottime || record.boottime + kStopTakes < fatal.boottime) {
+      continue;
+    }
+    const SignalSent* first = evidence.init_pid > 0 && record.sender.pid == evidence.init_pid
+                                  ? passed_on(evidence.signals, record)
+                                  : nullptr;
+    const Same same = same_actor((first != nullptr ? *first : record).sender, origin.sender);
+    // One that is sent again with the SIGKILL does not shorten the time since the first.
+    const bool at_once = record.boottime + kTimeToEnd > fatal.boottime;
+    if (last != nullptr && (same < last_same || (same == last_same && at_once))) continue;
+    last = &record;
+    last_same = same;
+  }
+  if (last != nullptr) judge_term(evidence.signals, *last, fatal, last_same, found);
 }
 
 }  // namespace
+
+// forget_original_parent() of kernel/exit.c sends it as kill(2) would, once the parent's memory is
+// gone and its child has another parent.
+SignalAttribution::ParentDeath parent_death_of(const DeathEvidence& evidence,
+                                               const SignalSent& sent) {
+  using enum SignalAttribution::ParentDeath;
+  const bool alike =
+      sent.code == 0 && sent.group && sent.target == evidence.main_pid && !sent.is_to_itself();
+  if (!alike || evidence.main_parent <= 0 || sent.sender_ended == false) return no;
+  const bool still_parent = evidence.parent_at_end == sent.sender.pid;
+  const bool by_leader = sent.sender_task == 0 || sent.sender_task == sent.sender.pid;
+  if (still_parent && by_leader) return no;
+  if (still_parent || sent.sender.pid == evidence.main_parent) return likely;
+  const bool moved = evidence.parent_at_end > 0 && evidence.parent_at_end != evidence.main_parent;
+  return moved ? possible : no;
+}
 
 SignalAttribution attribute_signal(const DeathCase& death) {
   const DeathEvidence& evidence = death.evidence;
@@ -96,7 +190,13 @@ SignalAttribution attribute_signal(const DeathCase& death) {
     if (const auto* first = passed_on(signals, *found.fatal)) found.origin = first;
   }
   found.ours = is_ours(evidence, *found.origin);
-  if (found.fatal->signal == SIGKILL) found.earlier_term = term_before(signals, *found.fatal);
+  if (found.fatal->signal == SIGKILL) find_term(evidence, *found.fatal, *found.origin, found);
+  found.init_too = std::ranges::any_of(signals.records, [&](const SignalSent& record) {
+    return record.target == evidence.init_pid && record.target != found.fatal->target &&
+           record.signal == SIGKILL && record.by_cgroup_kill() &&
+           record.sender.pid == found.fatal->sender.pid;
+  });
+  if (found.origin == found.fatal) found.parent_death = parent_death_of(evidence, *found.fatal);
   return found;
 }
 

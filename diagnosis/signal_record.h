@@ -23,6 +23,14 @@ struct ProcessSeen {
   std::optional<std::uint32_t> login_uid;  // of the session it descends from
 };
 
+// Whether a signal's target could have acted on it, by a look at it right after the signal.
+enum class TargetState {
+  unknown,  // it was gone, or not asked
+  able,
+  stopped,  // state T: waits for SIGCONT
+  frozen,   // by cgroup.freeze of its cgroup or of one above it
+};
+
 // A fatal or stop signal as signal:signal_generate tells it (include/trace/events/signal.h).
 struct SignalSent {
   // si_code of the kernel's own signals, for no fault: the OOM killer, RLIMIT_CPU, and the end of a
@@ -37,7 +45,12 @@ struct SignalSent {
   ProcessSeen sender;
   pid_t target = 0;       // process
   pid_t target_task = 0;  // thread
+  pid_t sender_task = 0;  // thread
+  // The sending thread had ended, or was about to, when it was looked for; absent: not asked.
+  std::optional<bool> sender_ended;
+  TargetState target_state = TargetState::unknown;
   std::string target_cgroup;
+  std::optional<pid_t> target_tracer;     // by ptrace(2); 0: nobody; absent: as target_state
   bool target_is_namespace_init = false;  // PID 1 of a pid namespace of its own
   // Extended attributes user.oomd_* and trusted.oomd_* of the target's cgroup or one above it,
   // which oomd daemons set before they kill.
@@ -59,6 +72,17 @@ struct SignalSent {
     return code == 0 && !group && sender.pid > 0 && sender.pid == target;
   }
   [[nodiscard]] bool by_cgroup_kill() const { return code == 0 && !group; }
+  // To itself a process may send any code at all (rt_sigqueueinfo(2), rt_tgsigqueueinfo(2)).
+  [[nodiscard]] bool is_to_itself() const { return sender.pid > 0 && sender.pid == target; }
+  // As the kernel raises faults: for the thread that made it. rt_tgsigqueueinfo(2) to itself looks
+  // the same.
+  [[nodiscard]] bool looks_like_fault() const { return code > 0 && !group; }
+  // Of a terminal: a key of it, its hang-up, or the end of its session. The sender is who wrote to
+  // it or closed it, or a worker of the kernel.
+  [[nodiscard]] bool by_terminal() const {
+    return code == kFromKernel && group &&
+           (signal == 1 || signal == 2 || signal == 3 || signal == 20);
+  }
 };
 
 // Those that concern one death.

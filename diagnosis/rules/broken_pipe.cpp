@@ -28,9 +28,10 @@ std::optional<Verdict> broken_pipe(const DeathCase& death) {
     return std::nullopt;
   }
   const SignalSent* write = own_write(death);
-  // The wait status alone is that of a SIGPIPE sent with kill(2), too.
+  // The wait status alone is that of a SIGPIPE sent with kill(2), too, and rt_tgsigqueueinfo(2) to
+  // itself looks like the write.
   Verdict verdict = death.begin(VerdictClass::broken_pipe,
-                                write != nullptr ? Confidence::proven : Confidence::likely);
+                                write != nullptr ? Confidence::strong : Confidence::likely);
   verdict.actor = Actor{death.evidence.main_pid, "the kernel, for the program's own write"};
   verdict.answer = fmt::format(
       "{} was ended by SIGPIPE: it wrote to a pipe or socket {}", death.evidence.workload,

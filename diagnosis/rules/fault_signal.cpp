@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <string_view>
 
+#include "base/text.h"
 #include "diagnosis/rules/rules.h"
 #include "diagnosis/rules/sender.h"
 
@@ -40,11 +42,58 @@ constexpr std::array kFaults{
           "needed."},
 };
 
-// abort(3) and breakpoints raise theirs; any other that a program sends to itself is passed on by a
-// handler that saw a fault before, or is no fault.
-bool raised_by_itself(const Fault& fault, const SignalSent* record) {
-  return record != nullptr && record->by_process() && fault.signal != SIGABRT &&
-         fault.signal != SIGTRAP;
+// What speaks for a fault.
+enum class Witness {
+  none,    // the wait status alone, which is that of the same signal sent with kill(2) too
+  itself,  // sent to itself: as a handler does after a fault, or with a code that it made up
+  abort,   // the same of what abort(3) and breakpoints raise so
+  code,    // the kernel's code of a fault, which rt_tgsigqueueinfo(2) to itself can forge
+};
+
+Witness witness_of(const Fault& fault, const SignalSent* record) {
+  if (record == nullptr) return Witness::none;
+  const bool aborts = fault.signal == SIGABRT || fault.signal == SIGTRAP;
+  if (aborts && record->by_process()) return Witness::abort;
+  // The kernel never raises it.
+  if (fault.signal == SIGABRT) return Witness::abort;
+  return record->looks_like_fault() ? Witness::code : Witness::itself;
+}
+
+// The kernel's line about it.
+const FaultRecord* line_of(const DeathCase& death, const Fault& fault, const SignalSent* record) {
+  // printk has a clock of its own.
+  constexpr Usec kSlack{2'000'000};
+  const Usec when = record != nullptr ? record->boottime : death.evidence.ended.boottime;
+  for (const auto& line : death.evidence.faults) {
+    const bool of_it = line.thread == death.evidence.main_pid ||
+                       (record != nullptr && line.thread == record->target_task);
+    const bool in_time = line.boottime + kSlack >= when && line.boottime <= when + kSlack;
+    const bool of_kind = (line.what == "seccomp") == (fault.signal == SIGSYS) &&
+                         line.signal.value_or(fault.signal) == fault.signal;
+    if (of_it && in_time && of_kind) return &line;
+  }
+  return nullptr;
+}
+
+Confidence confidence_of(Witness witness, const SignalSent* record, const FaultRecord* line) {
+  switch (witness) {
+    case Witness::none:
+      return line != nullptr ? Confidence::strong : Confidence::likely;
+    case Witness::itself:
+      return Confidence::likely;
+    case Witness::abort:
+      return record->by_process() ? Confidence::proven : Confidence::strong;
+    case Witness::code:
+      return line != nullptr ? Confidence::proven : Confidence::strong;
+  }
+  return Confidence::likely;
+}
+
+void quote_line(const FaultRecord& line, Verdict& verdict) {
+  verdict.evidence.push_back({"kmsg", fmt::format("seq {}", line.sequence), line.line});
+  if (!line.syscall) return;
+  verdict.answer +=
+      fmt::format("; it was system call {} (arch {})", *line.syscall, printable(line.arch));
 }
 
 }  // namespace
@@ -52,38 +101,35 @@ bool raised_by_itself(const Fault& fault, const SignalSent* record) {
 std::optional<Verdict> fault_signal(const DeathCase& death) {
   const auto& exit = death.evidence.main_exit;
   if (!exit || exit->kind == MainExit::Kind::exited) return std::nullopt;
-  for (const auto& fault : kFaults) {
-    if (fault.signal != exit->status) continue;
-    // A wait status alone cannot tell a fault from the same signal sent with kill(2).
-    const SignalSent* record = death.signal.fatal;
-    const bool raised = raised_by_itself(fault, record);
-    Verdict verdict = death.begin(
-        fault.verdict, record != nullptr && !raised ? Confidence::proven : Confidence::likely);
-    if (record != nullptr) {
-      quote_signal(*record, verdict);
-      verdict.actor = Actor{death.evidence.main_pid, "the program itself"};
-      verdict.ruled_out.push_back(
-          "another process: the kernel's record of the signal says that " +
-          std::string(record->by_process() ? "the program sent it to itself"
-                                           : "the kernel raised it for what the program did"));
-    }
-    verdict.answer = fmt::format("{} crashed: {}", death.evidence.workload, fault.what);
-    if (raised) {
-      verdict.answer = fmt::format(
-          "{} ended by {}, which it sent to itself: as a handler does after a fault, or without "
-          "one",
-          death.evidence.workload, signal_name(fault.signal));
-    }
-    if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
-    verdict.advice.emplace_back(fault.advice);
-    verdict.contributing.push_back(exit->kind == MainExit::Kind::dumped
-                                       ? "the kernel wrote a core dump"
-                                       : "no core dump was written");
-    death.contribute_oom_kills(verdict);
-    death.quote_memory_events(verdict);
-    return verdict;
+  const auto* fault = std::ranges::find(kFaults, exit->status, &Fault::signal);
+  if (fault == kFaults.end()) return std::nullopt;
+  const SignalSent* record = death.signal.fatal;
+  const Witness witness = witness_of(*fault, record);
+  const FaultRecord* line = line_of(death, *fault, record);
+  Verdict verdict = death.begin(fault->verdict, confidence_of(witness, record, line));
+  if (record != nullptr) {
+    quote_signal(*record, verdict);
+    verdict.actor = Actor{death.evidence.main_pid, "the program itself"};
+    verdict.ruled_out.push_back("another process: the kernel's record of the signal says that " +
+                                std::string(witness == Witness::code
+                                                ? "the kernel raised it for what the program did"
+                                                : "the program sent it to itself"));
   }
-  return std::nullopt;
+  verdict.answer = fmt::format("{} crashed: {}", death.evidence.workload, fault->what);
+  if (witness == Witness::itself) {
+    verdict.answer = fmt::format(
+        "{} ended by {}, which it sent to itself: as a handler does after a fault, or without one",
+        death.evidence.workload, signal_name(fault->signal));
+  }
+  if (line != nullptr) quote_line(*line, verdict);
+  if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
+  verdict.advice.emplace_back(fault->advice);
+  verdict.contributing.push_back(exit->kind == MainExit::Kind::dumped
+                                     ? "the kernel wrote a core dump"
+                                     : "no core dump was written");
+  death.contribute_oom_kills(verdict);
+  death.quote_memory_events(verdict);
+  return verdict;
 }
 
 }  // namespace cgwarden::diagnosis::rules

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
+#include <string_view>
 
 #include "base/text.h"
 #include "diagnosis/rules/rules.h"
@@ -11,18 +11,48 @@
 namespace cgwarden::diagnosis::rules {
 namespace {
 
-// The marks stay on a cgroup that outlives the kill: then only the sender tells this kill from one
-// by somebody else later.
-bool is_an_oomd(const ProcessSeen& sender) {
-  return std::ranges::any_of(
-      std::array{&sender.comm, &sender.exe, &sender.cgroup},
-      [](const std::string* text) { return text->find("oomd") != std::string::npos; });
+// Only root makes cgroups there, and the kernel says of which one a sender is.
+constexpr std::string_view kUnit = "/system.slice/systemd-oomd.service";
+
+bool is_of_unit(const ProcessSeen& sender) { return path_is_at_or_below(sender.cgroup, kUnit); }
+
+// Any file can have that path in a mount namespace of its own.
+bool has_path_of_oomd(const ProcessSeen& sender) {
+  return sender.exe == "/usr/lib/systemd/systemd-oomd" || sender.exe == "/lib/systemd/systemd-oomd";
+}
+
+// Nothing of it was seen but its number.
+bool is_unknown(const ProcessSeen& sender) { return sender.exe.empty() && sender.cgroup.empty(); }
+
+// trusted.* takes CAP_SYS_ADMIN; user.* whoever owns the directory may set.
+bool has_trusted_marks(const SignalSent& record) {
+  return std::ranges::any_of(record.oomd_marks,
+                             [](const auto& mark) { return mark.first.starts_with("trusted."); });
 }
 
 // Made anew for each start, so that what is on it is of this run.
 bool is_of_this_run(const DeathCase& death, const std::string& cgroup) {
   return death.payload != nullptr && path_is_at_or_below(death.payload->path, cgroup) &&
          path_is_at_or_below(cgroup, death.evidence.own_top);
+}
+
+struct Basis {
+  Confidence confidence = Confidence::unknown;
+  const char* name = "systemd-oomd";
+};
+
+// What says that the sender was an oomd; unknown: nothing does.
+Basis basis_of(const DeathCase& death, const SignalSent& origin, bool told) {
+  const bool marked = !origin.oomd_marks.empty();
+  if (is_of_unit(origin.sender)) {
+    return {told || marked ? Confidence::proven : Confidence::strong};
+  }
+  if (told && is_unknown(origin.sender)) return {Confidence::strong};
+  if (!marked || !is_of_this_run(death, origin.oomd_cgroup)) return {};
+  if (has_trusted_marks(origin)) return {Confidence::strong, "oomd"};
+  // Where a unit was seen, systemd-oomd is in its own.
+  if (has_path_of_oomd(origin.sender) || is_unknown(origin.sender)) return {Confidence::likely};
+  return {};
 }
 
 // "for memory pressure", as systemd-oomd itself says or as is to be assumed.
@@ -67,16 +97,14 @@ std::optional<Verdict> killed_by_oomd(const DeathCase& death) {
   if (auto told = killed_as_oomd_says(death)) return told;
   if (!death.signal.by_process()) return std::nullopt;
   const SignalSent& origin = *death.signal.origin;
+  if (origin.signal != SIGKILL) return std::nullopt;
   const bool told = death.evidence.oomd_kill.has_value();
-  if (origin.signal != SIGKILL || (origin.oomd_marks.empty() && !told)) return std::nullopt;
-  const bool known = is_an_oomd(origin.sender);
-  if (!known && !is_of_this_run(death, origin.oomd_cgroup)) return std::nullopt;
+  const Basis basis = basis_of(death, origin, told);
+  if (basis.confidence == Confidence::unknown) return std::nullopt;
   Verdict verdict = begin_sent(death, VerdictClass::killed_by_systemd_oomd);
   verdict.subject = Subject::cgroup;
-  if (!known) verdict.confidence = Confidence::strong;
-  const bool systemd = told || origin.oomd_marks.begin()->first.starts_with("user.");
-  verdict.answer = fmt::format("{} was killed by {} {}: {}", death.evidence.workload,
-                               systemd ? "systemd-oomd" : "oomd",
+  verdict.confidence = basis.confidence;
+  verdict.answer = fmt::format("{} was killed by {} {}: {}", death.evidence.workload, basis.name,
                                reason_text(death.evidence.oomd_kill), sender_text(origin.sender));
   for (const auto& [name, value] : origin.oomd_marks) {
     verdict.evidence.push_back({"xattr", origin.oomd_cgroup, name + "=" + printable(value)});

@@ -14,9 +14,11 @@ namespace {
 // the program's own doing.
 constexpr std::array kSentByUsers{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
-// The kernel's record names the process itself: no other has a part in it.
+// The kernel's record names the process itself: no other has a part in it. It may send itself a
+// signal with any code, also one that is the kernel's.
 Verdict killed_itself(const DeathCase& death) {
   Verdict verdict = begin_sent(death, VerdictClass::killed_by_user);
+  if (!death.signal.by_process()) verdict.confidence = Confidence::strong;
   verdict.answer =
       fmt::format("{} by itself (pid {})", killed_text(death), death.evidence.main_pid);
   verdict.advice.emplace_back("The reason is the program's own: see its last words and its log.");
@@ -25,7 +27,11 @@ Verdict killed_itself(const DeathCase& death) {
 
 // What asks for a signal by timer_create(2) and the like gets it itself.
 Verdict killed_by_notification(const DeathCase& death, const SignalSent& fatal) {
-  Verdict verdict = death.begin(VerdictClass::killed_by_user, Confidence::strong);
+  Verdict verdict = death.begin(
+      VerdictClass::killed_by_user,
+      // Another process can send one with such a code, and is then the sender; of a timer that is
+      // whoever the CPU ran just then.
+      fatal.is_to_itself() || fatal.sender.pid <= 0 ? Confidence::strong : Confidence::likely);
   verdict.actor = Actor{death.evidence.main_pid, "the program itself"};
   verdict.answer = fmt::format(
       "{} by {} that it had set up itself (pid {})", killed_text(death),
@@ -42,16 +48,57 @@ Verdict killed_by_notification(const DeathCase& death, const SignalSent& fatal) 
   return verdict;
 }
 
+Verdict killed_by_terminal(const DeathCase& death, const SignalSent& fatal) {
+  Verdict verdict = death.begin(VerdictClass::killed_by_user,
+                                fatal.is_to_itself() ? Confidence::likely : Confidence::strong);
+  verdict.actor = Actor{std::nullopt, "the terminal"};
+  verdict.answer = fmt::format("{} by {}", killed_text(death), rules::terminal_text(fatal.signal));
+  quote_signal(fatal, verdict);
+  if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
+  verdict.ruled_out.emplace_back(
+      "a process that sent it with kill(2): the kernel's record has the kernel's own code");
+  verdict.contributing = death.oom.conflicts;
+  if (fatal.sender.pid > 0) {
+    verdict.contributing.push_back(
+        "at that moment ran " + sender_text(fatal.sender) +
+        ": who wrote to the terminal or closed it, or a worker of the kernel for it");
+  }
+  verdict.advice.emplace_back(
+      "What is to outlive its terminal runs as a service, below setsid or nohup, or in tmux.");
+  death.contribute_oom_kills(verdict);
+  death.quote_memory_events(verdict);
+  return verdict;
+}
+
+// One that the program sent to itself, under whatever code.
+bool is_own(const DeathCase& death, const SignalSent& fatal) {
+  if (!fatal.is_to_itself() || fatal.by_own_notification()) return false;
+  const bool oom_possible = fatal.is_kernels_kill() && !death.oom_ruled_out();
+  return fatal.by_process() || !oom_possible;
+}
+
 }  // namespace
+
+std::string terminal_text(int signal) {
+  switch (signal) {
+    case SIGINT:
+      return "a key of its terminal (Ctrl-C)";
+    case SIGQUIT:
+      return "a key of its terminal (Ctrl-\\)";
+    case SIGTSTP:
+      return "a key of its terminal (Ctrl-Z)";
+    default:
+      return "its terminal: it was hung up, or its session ended";
+  }
+}
 
 std::optional<Verdict> killed_by_user(const DeathCase& death) {
   const auto& exit = death.only_init_seen ? death.evidence.init_exit : death.evidence.main_exit;
   if (!exit || exit->kind == MainExit::Kind::exited) return std::nullopt;
   if (std::ranges::find(kSentByUsers, exit->status) == kSentByUsers.end()) return std::nullopt;
   const SignalSent* fatal = death.signal.fatal;
-  if (fatal != nullptr && fatal->by_process() && fatal->sender.pid == fatal->target) {
-    return killed_itself(death);
-  }
+  if (fatal != nullptr && fatal->by_terminal()) return killed_by_terminal(death, *fatal);
+  if (fatal != nullptr && is_own(death, *fatal)) return killed_itself(death);
   if (fatal != nullptr && fatal->by_own_notification()) {
     return killed_by_notification(death, *fatal);
   }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdint>
 
 #include "diagnosis/rules/rules.h"
 #include "diagnosis/rules/sender.h"
@@ -12,6 +13,14 @@ struct Limit {
   const char* name = nullptr;
   const char* what = nullptr;
 };
+
+// RLIMIT_CPU counts whole seconds, and a process may send itself the kernel's own code.
+bool can_have_used_a_second(const DeathCase& death) {
+  constexpr std::uint64_t kAlmost = 900'000;
+  if (death.payload == nullptr || !death.payload->after.cpu_stat) return true;
+  const auto used = death.payload->after.cpu_stat->usage_usec;
+  return !used || *used >= kAlmost;
+}
 
 // SIGXFSZ goes to the thread that wrote, by itself (code 0); the timer of RLIMIT_CPU is the
 // kernel's.
@@ -26,7 +35,8 @@ Limit limit_of(const DeathCase& death, int signal) {
       return {"RLIMIT_CPU", "it used up its CPU time"};
     case SIGKILL:
       // Sent by the kernel in its own timer tick. OOM was ruled out before.
-      if (by_itself && !record->by_process() && death.oom_ruled_out()) {
+      if (by_itself && !record->by_process() && death.oom_ruled_out() &&
+          record->code == SignalSent::kFromKernel && can_have_used_a_second(death)) {
         return {"RLIMIT_CPU", "it used up its CPU time (the hard limit)"};
       }
       return {};

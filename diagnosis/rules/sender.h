@@ -21,6 +21,9 @@ void quote_signal(const SignalSent& record, Verdict& verdict);
 [[nodiscard]] Verdict begin_sent(const DeathCase& death, VerdictClass verdict_class);
 // "leaker was killed with SIGKILL"
 [[nodiscard]] std::string killed_text(const DeathCase& death);
+// "a key of its terminal (Ctrl-C)": what sent SIGINT, SIGQUIT, SIGTSTP or SIGHUP with the kernel's
+// code.
+[[nodiscard]] std::string terminal_text(int signal);
 // The share of throttled periods of the run, in words; empty when throttling is no part of it.
 [[nodiscard]] std::string throttled_text(const DeathCase& death);
 

@@ -52,6 +52,10 @@ std::optional<Verdict> stopped_by_us(const DeathCase& death) {
                     "stop timeout.",
                     signal_name(actions.front().signal)));
   }
+  // Somebody else may have been faster, unseen.
+  if (exit->kind != MainExit::Kind::exited && death.signal.fatal == nullptr) {
+    verdict.confidence = Confidence::strong;
+  }
   if (death.main_sigkilled && death.oom_kills_seen() && !death.oom_kills_are_of_others()) {
     verdict.confidence = Confidence::likely;
   }

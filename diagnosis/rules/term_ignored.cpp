@@ -13,13 +13,9 @@ std::optional<Verdict> term_ignored(const DeathCase& death) {
   if (!death.signal.by_process() || term == nullptr) return std::nullopt;
   const SignalSent& kill = *death.signal.origin;
   const bool pid1 = ignored_by_pid1(death, *term);
-  // Who sends both at once gives it no time to end.
-  constexpr Usec kTimeToEnd{100'000};
-  if (!pid1 && term->delivered() && term->boottime + kTimeToEnd > kill.boottime) {
-    return std::nullopt;
-  }
   Verdict verdict =
       begin_sent(death, pid1 ? VerdictClass::term_ignored_by_pid1 : VerdictClass::term_ignored);
+  if (!death.signal.term_certain) verdict.confidence = Confidence::strong;
   quote_signal(*term, verdict);
   const std::string after = human_duration(kill.boottime - term->boottime);
   std::string why = "it did not end on the SIGTERM";

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "diagnosis/death_case.h"
 #include "diagnosis/stall.h"
 
@@ -34,6 +36,7 @@ struct Hit {
   const StallCgroup* cgroup = nullptr;
   std::uint64_t refused = 0;
   Confidence confidence = Confidence::likely;
+  const StallCgroup* or_else = nullptr;  // another one that may have been it
 };
 
 // From 6.12 the counter is where the limit is. Who wanted to fork is then not told for a limit
@@ -48,20 +51,38 @@ Hit by_local_counters(const StallEvidence& evidence) {
   return {};
 }
 
-// Before it is where the fork was; whose limit it is shows in who stands at it.
+bool is_full(const StallCgroup& cgroup) {
+  return stands_at_limit(cgroup) &&
+         *cgroup.pids_current >= std::get<std::uint64_t>(*cgroup.pids_max);
+}
+
+// Before it is where the fork was; whose limit it is shows in who stands at it. One that is one
+// short may have been full, beside one that is.
 Hit by_forker(const StallEvidence& evidence) {
   const StallCgroup& payload = evidence.cgroups.front();
   const auto refused = rise_of(payload.before.pids_events, payload.after.pids_events).value_or(0);
   if (refused == 0) return {};
-  const StallCgroup* only = nullptr;
-  std::size_t limits = 0;
+  std::vector<const StallCgroup*> limited;
+  std::vector<const StallCgroup*> at_limit;
+  std::vector<const StallCgroup*> full;
   for (const auto& cgroup : evidence.cgroups) {
-    if (stands_at_limit(cgroup)) return {&cgroup, refused, Confidence::proven};
-    if (!has_limit(cgroup)) continue;
-    ++limits;
-    if (only == nullptr) only = &cgroup;
+    if (has_limit(cgroup)) limited.push_back(&cgroup);
+    if (stands_at_limit(cgroup)) at_limit.push_back(&cgroup);
+    if (is_full(cgroup)) full.push_back(&cgroup);
   }
-  return {only, refused, limits == 1 ? Confidence::strong : Confidence::likely};
+  if (limited.empty()) return {};
+  // Another limit may have been reached at the time, and no more.
+  const Confidence sure = limited.size() == 1 ? Confidence::proven : Confidence::strong;
+  if (at_limit.size() == 1) return {at_limit.front(), refused, sure};
+  if (at_limit.empty()) {
+    return {limited.front(), refused,
+            limited.size() == 1 ? Confidence::strong : Confidence::likely};
+  }
+  const StallCgroup* named = full.empty() ? at_limit.front() : full.front();
+  for (const auto* other : at_limit) {
+    if (other != named) return {named, refused, Confidence::likely, other};
+  }
+  return {};
 }
 
 }  // namespace
@@ -90,6 +111,12 @@ std::optional<Verdict> pids_limit(const StallEvidence& evidence) {
     verdict.contributing.emplace_back(
         "this kernel counts a refused fork where the limit is: it may have been another's below "
         "that cgroup");
+  }
+  if (hit.or_else != nullptr) {
+    verdict.contributing.push_back(
+        fmt::format("it is one of two: {} stands at its pids.max = {} as well, and this kernel "
+                    "counts a refused fork where the fork was",
+                    hit.or_else->path, std::get<std::uint64_t>(*hit.or_else->pids_max)));
   }
   verdict.advice.push_back(
       own ? "Raise pids.max, or look for a leak of processes or threads."

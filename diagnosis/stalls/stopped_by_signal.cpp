@@ -13,6 +13,8 @@ std::optional<Verdict> stopped_by_signal(const StallEvidence& evidence) {
   for (const auto& record : evidence.signals.records) {
     const bool stops = record.signal == SIGSTOP || record.signal == SIGTSTP;
     if (stops && record.delivered()) sent = &record;
+    // What stopped it again, as a read from its terminal does, was not seen.
+    if (record.signal == SIGCONT) sent = nullptr;
   }
   Verdict verdict = begin(evidence, VerdictClass::stopped_by_signal, Confidence::proven);
   verdict.subject = Subject::main;
@@ -20,7 +22,11 @@ std::optional<Verdict> stopped_by_signal(const StallEvidence& evidence) {
                                evidence.workload, evidence.main_pid);
   verdict.evidence.push_back(
       {"/proc/PID/stat", fmt::format("pid {}", evidence.main_pid), "state T (stopped)"});
-  if (sent != nullptr) {
+  if (sent != nullptr && sent->by_terminal()) {
+    verdict.actor = Actor{std::nullopt, "the terminal"};
+    verdict.answer += ": it was sent SIGTSTP by " + rules::terminal_text(sent->signal);
+    rules::quote_signal(*sent, verdict);
+  } else if (sent != nullptr) {
     verdict.actor = rules::actor_of(sent->sender);
     verdict.answer += ": it was sent " +
                       std::string(sent->signal == SIGSTOP ? "SIGSTOP" : "SIGTSTP") + " by " +

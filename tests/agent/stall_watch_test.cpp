@@ -237,6 +237,24 @@ TEST_F(StallWatchTest, ALimitAboveANewPayloadIsNamedFromItsFirstLookOn) {
   EXPECT_EQ(told[0].limit->cgroup, "/s");
 }
 
+TEST_F(StallWatchTest, ALimitAboveANewPayloadIsNamedAtItsFirstLook) {
+  born = TimePoint{Usec{9'500'000}, Usec{1'009'500'000}};
+  top.pids_max = LimitOf<std::uint64_t>(20U);
+  top.pids_events = cgroup::PidsEvents{.max = 4};
+  const cgroup::Snapshot then({Usec{9'000'000}, Usec{1'009'000'000}}, {top});
+  before = &then;
+  top.pids_events->max = 6;
+  kernel_top = top;
+  kernel_top->pids_events_local = top.pids_events;
+  payload.pids_events = cgroup::PidsEvents{.max = 0};
+  kernel_payload = payload;
+  kernel_payload->pids_events_local = payload.pids_events;
+  const auto told = tick(10);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].limit->cgroup, "/s");
+  EXPECT_NE(told[0].answer.find("2 forks"), std::string::npos) << told[0].answer;
+}
+
 TEST_F(StallWatchTest, OneThatDoesWellIsNotReadAgain) {
   for (std::uint64_t second = 10; second < 30; ++second) EXPECT_TRUE(tick(second).empty());
   const int before = reads;

@@ -8,10 +8,13 @@
 namespace cgwarden::cgroup {
 namespace {
 
-// A nlmsghdr (16), a cn_msg (20), what, cpu, timestamp, then pid, tgid, exit_code.
+// A nlmsghdr (16), a cn_msg (20), what, cpu, timestamp, then pid, tgid, exit_code,
+// exit_signal, parent_pid, parent_tgid.
 class Message {
  public:
-  Message(std::uint32_t what, std::uint32_t pid, std::uint32_t group, std::uint32_t status) {
+  Message(std::uint32_t what, std::uint32_t pid, std::uint32_t group, std::uint32_t status,
+          std::uint32_t parent = 0) {
+    put(72, parent);
     put(36, what);
     put(52, pid);
     put(56, group);
@@ -36,10 +39,16 @@ TEST(ProcessEventTest, AnExitHasItsWaitStatus) {
   EXPECT_EQ(killed->pid, 812);
   EXPECT_EQ(killed->status, 9);
   EXPECT_EQ(parse_process_event(Message(kExit, 812, 812, 0x8500).bytes())->status, 0x8500);
+  EXPECT_EQ(killed->parent, 0);
+  EXPECT_EQ(parse_process_event(Message(kExit, 812, 812, 9, 700).bytes())->parent, 700);
+  EXPECT_EQ(parse_process_event(Message(kExit, 812, 812, 9, 700).bytes(64))->parent, 0);
 }
 
 TEST(ProcessEventTest, AThreadsEndIsNoProcesss) {
-  EXPECT_FALSE(parse_process_event(Message(kExit, 813, 812, 9).bytes()));
+  const auto thread = parse_process_event(Message(kExit, 813, 812, 9).bytes());
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(thread->pid, 812);
+  EXPECT_EQ(thread->thread, 813);
 }
 
 TEST(ProcessEventTest, WhatIsNoExitIsNothing) {

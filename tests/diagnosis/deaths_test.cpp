@@ -141,10 +141,10 @@ std::vector<Row> rows() {
   row("InitOomKilled",
       Scenario().kill_counted(0).init_killed(SIGKILL).logged(Scenario::kill_of(1200)),
       V::oom_own_limit, C::likely, {"PID 1", "own limit", "1200"}, {"1234"});
-  row("Stopped", Scenario().killed(SIGTERM).sent(SIGTERM), V::stopped, C::proven,
+  row("Stopped", Scenario().killed(SIGTERM).sent(SIGTERM), V::stopped, C::strong,
       {"was stopped: stop asked by uid 0"}, {"user space"});
   row("StoppedByExit", Scenario().exited(0).sent(SIGTERM), V::stopped, C::proven, {"was stopped"});
-  row("StopTimeout", Scenario().sent(SIGTERM, 11).sent(SIGKILL), V::stopped, C::proven,
+  row("StopTimeout", Scenario().sent(SIGTERM, 11).sent(SIGKILL), V::stopped, C::strong,
       {"was stopped"}, {"OOM"});
   row("NobodySaw", Scenario().nobody_saw_the_status(), V::unknown, C::unknown, {"not known"},
       {"killed", "OOM"});

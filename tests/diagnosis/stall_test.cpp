@@ -268,6 +268,24 @@ TEST(StallTest, AnAncestorsPidsLimitOnBothKernels) {
   EXPECT_EQ(verdict.confidence, Confidence::likely);
 }
 
+// One short of its own, while the one above is full: before 6.12 nothing tells which it was.
+TEST(StallTest, OneOfTwoPidsLimitsIsNotProven) {
+  Living old;
+  old.at(0).pids_max = LimitOf<std::uint64_t>(10U);
+  old.at(0).pids_current = 9;
+  old.at(2).pids_max = LimitOf<std::uint64_t>(20U);
+  old.at(2).pids_current = 20;
+  old.at(0).after.pids_events->max = 5;
+  const auto verdict = old.only();
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+  EXPECT_EQ(verdict.confidence, Confidence::likely);
+  EXPECT_THAT(all_text(verdict), HasSubstr("it is one of two: " + kPayload));
+  // Full at the time, and others below it have ended since.
+  old.at(2).pids_current = 3;
+  EXPECT_EQ(old.only().limit->cgroup, kPayload);
+  EXPECT_EQ(old.only().confidence, Confidence::strong);
+}
+
 TEST(StallTest, FrozenByItselfOrFromAbove) {
   Living living;
   living.at(0).frozen = true;
@@ -298,6 +316,15 @@ TEST(StallTest, StoppedByASignalNamesItsSender) {
   verdict = living.only();
   EXPECT_THAT(verdict.answer, HasSubstr("SIGSTOP by pid 812 `prober`"));
   EXPECT_EQ(verdict.actor->pid, 812);
+  auto go_on = stop;
+  go_on.signal = SIGCONT;
+  living.evidence.signals.records.push_back(go_on);
+  EXPECT_THAT(living.only().answer, ::testing::Not(HasSubstr("sent")));
+  living.evidence.signals.records.pop_back();
+  living.evidence.signals.records[0].signal = SIGTSTP;
+  living.evidence.signals.records[0].code = SignalSent::kFromKernel;
+  living.evidence.signals.records[0].group = true;
+  EXPECT_THAT(living.only().answer, HasSubstr("SIGTSTP by a key of its terminal (Ctrl-Z)"));
   living.evidence.main_state = 't';  // traced
   living.nothing();
 }

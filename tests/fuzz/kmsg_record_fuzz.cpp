@@ -1,3 +1,4 @@
+#include "diagnosis/fault_log.h"
 #include "diagnosis/kmsg.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -14,5 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 "the priority stands first");
   fuzz::require(record->text.size() < text.size(), "unescaping never grows a text");
   fuzz::require(record->from_kernel() == (record->priority < 8), "facility 0 is the kernel");
+  if (const auto fault = diagnosis::parse_fault(*record)) {
+    fuzz::require(record->from_kernel(), "no process writes a fault");
+    fuzz::require(fault->thread > 0 && fault->line == record->text, "a fault is of a thread");
+  }
   return 0;
 }

@@ -168,6 +168,21 @@ def test_a_new_cgroup_is_limited_before_the_next_tick(scenario):
         slow.stop_agent()
 
 
+def test_what_a_policy_wrote_before_a_death_is_told_with_it(scenario):
+    guest, policy, limit = scenario.guest, f"{scenario.work}/policies/told.yaml", f"{ROOT}/cgwarden.slice/pids.max"
+    scenario.add_workload("told", ["/bin/sleep", "1000"])
+    pid = scenario.wait_running("told")["main_pid"]
+    guest.write_file(policy, HEAD % ("told", "/cgwarden.slice") + "pids: {max: 400}\n")
+    scenario.until(lambda: guest.read_file(limit) == b"400\n", "the limit of the policy", 300)
+    guest.run(f"kill -9 {pid}", check=True)
+    scenario.wait_died("told")
+    verdict, text = scenario.why("told")
+    assert verdict["class"] == "KILLED_BY_USER", text
+    assert any("before: policy told wrote pids.max: max -> 400" in line for line in verdict["contributing"]), text
+    guest.run(["rm", policy], check=True)
+    scenario.until(lambda: guest.read_file(limit) == b"max\n", "what it had", 300)
+
+
 def test_a_lower_memory_max_reclaims_first_and_kills_nobody(scenario, lab):
     guest = scenario.guest
     # 48 MiB of page cache, which can be reclaimed, and a process of the cgroup that must live.

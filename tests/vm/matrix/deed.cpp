@@ -1,12 +1,13 @@
 // One way to live or to die, for the workloads of the scenario matrix: deed WORD [ARGUMENT...]
-// [WORD...]. Words that only prepare (named, adj, threaded, after) are followed by another one.
-// Static: it runs in a root file system with nothing else in it.
+// [WORD...]. Words that only prepare (named, adj, threaded, leaderless, after) are followed by
+// another one. Static: it runs in a root file system with nothing else in it.
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,6 +138,86 @@ void wait_for(const char* path) {
   while (::access(path, F_OK) != 0) ::usleep(50'000);
 }
 
+void write_text(const char* path, const std::string& text) {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || ::write(fd, text.data(), text.size()) < 0) (void)failed(path);
+  ::close(fd);
+}
+
+// Its sender is looked for before it is gone.
+int send(const char* signal, const char* pid) {
+  if (::kill(static_cast<pid_t>(std::atoi(pid)), std::atoi(signal)) != 0) return failed("kill");
+  ::sleep(1);
+  return 0;
+}
+
+// Its tracer waits until it can be looked for.
+int trace(const char* pid) {
+  const auto process = static_cast<pid_t>(std::atoi(pid));
+  if (::ptrace(PTRACE_SEIZE, process, nullptr, nullptr) != 0) return failed("ptrace");
+  if (::ptrace(PTRACE_KILL, process, nullptr, nullptr) != 0) return failed("PTRACE_KILL");
+  ::sleep(1);
+  return 0;
+}
+
+// A signal to itself with a code that only the kernel gives, for the process or for the thread.
+int forge(std::string_view whom, const char* signal, const char* code) {
+  siginfo_t info{};
+  info.si_signo = std::atoi(signal);
+  info.si_code = std::atoi(code);
+  const auto pid = ::getpid();
+  if (whom == "process") {
+    (void)::syscall(SYS_rt_sigqueueinfo, pid, info.si_signo, &info);
+  } else {
+    (void)::syscall(SYS_rt_tgsigqueueinfo, pid, ::gettid(), info.si_signo, &info);
+  }
+  return failed("it lives on");
+}
+
+// What stays has asked for SIGKILL at its parent's death, which comes with the gate. The parent is
+// in the topmost cgroup: the child is the oldest process of its own.
+int orphan(const char* gate) {
+  std::array<char, 4096> text{};
+  const int fd = ::open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+  const ssize_t size = fd < 0 ? -1 : ::read(fd, text.data(), text.size() - 1);
+  ::close(fd);
+  if (size < 5) return failed("/proc/self/cgroup");
+  const std::string line(text.data(), static_cast<std::size_t>(size));
+  const std::string path = line.substr(3, line.find('\n') - 3);
+  const std::string root = "/sys/fs/cgroup";
+  write_text((root + "/cgroup.procs").c_str(), "0");
+  if (::fork() == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    write_text((root + path + "/cgroup.procs").c_str(), "0");
+    stay();
+  }
+  wait_for(gate);
+  return 0;
+}
+
+// At the gate somebody presses Ctrl-C on its terminal.
+int on_terminal(const char* gate) {
+  const int keys = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (keys < 0 || ::grantpt(keys) != 0 || ::unlockpt(keys) != 0) return failed("/dev/ptmx");
+  std::array<char, 64> name{};
+  if (::ptsname_r(keys, name.data(), name.size()) != 0) return failed("ptsname");
+  // Who leads a group already may lead no session.
+  if (::setsid() < 0 && ::fork() != 0) ::_exit(0);
+  (void)::setsid();
+  if (::open(name.data(), O_RDWR | O_CLOEXEC) < 0) return failed(name.data());
+  if (::fork() == 0) {
+    (void)::setsid();
+    wait_for(gate);
+    (void)!::write(keys, "\x03", 1);
+    ::sleep(1);
+    ::_exit(0);
+  }
+  stay();
+}
+
+// Its first thread ends long before the process does.
+int without_leader(int count, char** words);
+
 int act(int count, char** words);
 
 // The main thread waits: whatever is done, another one does it.
@@ -144,6 +225,15 @@ int in_thread(int count, char** words) {
   int code = 1;
   std::thread([&] { code = act(count, words); }).join();
   return code;
+}
+
+int without_leader(int count, char** words) {
+  std::thread([count, words] {
+    ::usleep(500'000);
+    ::_exit(act(count, words));
+  }).detach();
+  (void)::syscall(SYS_exit, 0);  // the thread alone
+  return 1;
 }
 
 int act(int count, char** words) {
@@ -158,6 +248,12 @@ int act(int count, char** words) {
     return code != 0 ? code : act(count - 2, words + 2);
   }
   if (word == "threaded" && count > 1) return in_thread(count - 1, words + 1);
+  if (word == "leaderless" && count > 1) return without_leader(count - 1, words + 1);
+  if (word == "send" && count == 3) return send(words[1], words[2]);
+  if (word == "trace" && count == 2) return trace(words[1]);
+  if (word == "forge" && count == 4) return forge(words[1], words[2], words[3]);
+  if (word == "orphan" && count == 2) return orphan(words[1]);
+  if (word == "terminal" && count == 2) return on_terminal(words[1]);
   if (word == "after" && count > 2) {
     wait_for(words[1]);
     return act(count - 2, words + 2);

@@ -112,8 +112,8 @@ CRASH = [
     own("crash-oom", "its own limit, while the agent hangs, which is then killed", gated("eat", "64"), deed=OPEN),
     Case("crash-kill", "an operator kills it, while the agent hangs, which is then killed", deed("stay"), "KILLED_BY_USER",
          ("likely", "strong"), deed="kill -9 {pid}; sleep 1", says=("SIGKILL",), never=NO_OOM),
-    Case("crash-segv", "it crashes, while the agent hangs, which is then killed", gated("segv"), "SEGFAULT", ("likely",),
-         deed=OPEN, never=(*NO_OOM, *NO_USER)),
+    Case("crash-segv", "it crashes, while the agent hangs, which is then killed", gated("segv"), "SEGFAULT",
+         ("likely", "strong"), deed=OPEN, never=(*NO_OOM, *NO_USER)),
 ]
 
 
@@ -146,6 +146,14 @@ FOREIGN = [
          deed=OPEN, lives=True, subject="child", says=("lives on",), never=(*NOT_KILLED, *NO_USER)),
     unit("others-forks", "a unit at its own pids.max", gated("fork", "12"), "PIDS_LIMIT", limits=(("pids.max", "6"),), file="pids.max",
          deed=OPEN, lives=True, subject="cgroup", says=("pids.max = 6",), never=NO_OOM),
+    unit("others-parent", "a unit's parent dies, at which it asked for SIGKILL", deed("orphan", "GATE"), "KILLED_BY_USER",
+         ("likely",), deed=OPEN, says=("PR_SET_PDEATHSIG",), never=NO_OOM),
+    unit("others-terminal", "Ctrl-C on the terminal of a unit", deed("terminal", "GATE"), "KILLED_BY_USER", ("strong",), deed=OPEN,
+         says=("SIGINT", "Ctrl-C"), never=(*NO_OOM, "not recorded")),
+    unit("others-leaderless", "a unit's first thread ends, and later the process with 7", deed("leaderless", "after", "GATE", "exit", "7"),
+         "EXITED", deed=OPEN, says=("exit code 7",), never=(*NO_OOM, *NO_USER)),
+    unit("others-leaderless-kill", "a unit's first thread ends, and later an operator kills it", deed("leaderless", "stay"),
+         "KILLED_BY_USER", deed="sleep 1; kill -9 {pid}; sleep 1", says=("SIGKILL", "sent by pid"), never=NO_OOM),
     unit("others-gone", "a unit at its own limit, whose cgroup is removed at once", gated("eat", "64"), "OOM_OWN_LIMIT",
          ("likely", "strong", "proven"), file="memory.max", never=NO_USER,
          deed=OPEN + "; until rmdir {payload}; do :; done 2>/dev/null"),

@@ -73,6 +73,7 @@ class Run:
             "cp /bin/ls dynamic && mkfifo pipe.fifo && "
             "mkdir -p /run/matrix/tiny /run/matrix/data && mount -t tmpfs -o size=1m none /run/matrix/tiny && "
             "mount -t tmpfs none /run/matrix/data && echo on > /proc/sys/kernel/printk_devkmsg && "
+            "mkdir -p /dev/pts && { mountpoint -q /dev/pts || mount -t devpts none /dev/pts; } && "
             "modprobe zram && echo 64M > /sys/block/zram0/disksize && mkswap /dev/zram0 && swapon /dev/zram0",
             check=True,
         )

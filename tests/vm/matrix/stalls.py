@@ -25,6 +25,9 @@ FIRST = [
     # 6.12 counts where the limit is and no longer who wanted to fork.
     stall("pids-above", "pids.max of the cgroup above it", gated("fork", "12"), "PIDS_LIMIT", ("likely", "strong", "proven"),
           deed="echo 6 > {scope}/pids.max; " + OPEN, limit=("{scope}", "pids.max"), says=("{scope} above it",)),
+    stall("pids-near", "pids.max of the cgroup above it, while its own is near", gated("fork", "12"), "PIDS_LIMIT",
+          ("likely", "strong", "proven"), resources="{pids: {max: 7}}", deed="echo 6 > {scope}/pids.max; " + OPEN,
+          limit=("{scope}", "pids.max"), says=("{scope} above it",)),
     stall("memory-high", "memory.high", deed("eat", "300"), "STALLED_MEMORY_HIGH",
           resources="{memory: {high: 16MiB, max: 512MiB, swap.max: 0}}", limit=("{payload}", "memory.high")),
     stall("pids-early", "its own pids.max, before anybody has looked at it", deed("fork", "12"), "PIDS_LIMIT",
