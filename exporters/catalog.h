@@ -28,6 +28,9 @@ struct Metric {
   MetricType type = MetricType::gauge;
   std::string_view unit;
   std::string_view help;
+  // Names of the labels beside those of its list, as they stand in a line ("file,kind"). Of the
+  // agent's own metrics only; the other lists have them in their series.
+  std::string_view labels = {};
 };
 
 // A value in the form in which it loses nothing: kernel microseconds stay integers and are printed

@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "base/text.h"
 #include "exporters/cadvisor.h"
 #include "exporters/catalog.h"
 
@@ -42,6 +43,16 @@ std::string label_values(std::string_view label, const std::vector<CgroupSeries>
   return text;
 }
 
+// `file`, `kind` of "file,kind".
+std::string names(std::string_view labels) {
+  std::string text;
+  if (labels.empty()) return text;
+  for (const std::string_view name : split(labels, ',')) {
+    text += fmt::format("{}`{}`", text.empty() ? "" : ", ", name);
+  }
+  return text;
+}
+
 void append_row(std::string& out, const Metric& metric, std::string_view labels) {
   fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", metric.name,
                  type_name(metric.type), labels, metric.help);
@@ -53,11 +64,13 @@ void append_cadvisor(std::string& out) {
   out +=
       "\n## cAdvisor's names\n\n"
       "`/metrics/cadvisor` shows the same snapshot under the names and labels of cAdvisor and "
-      "kubelet, so that kubernetes-mixin and\ndashboards made for cAdvisor work unchanged. Scrape "
-      "it as a job of its own, or in place of kubelet's `/metrics/cadvisor`; every series has\n"
+      "kubelet, so that the panels, rules and\nalerts of kubernetes-mixin and dashboards made for "
+      "cAdvisor work, but for those of the network. Scrape it in place of kubelet's "
+      "`/metrics/cadvisor`,\nas the job that they select on "
+      "(`examples/kubernetes/podmonitor-cadvisor.yaml`), or as one of its own; every series has\n"
       "`id`, and as far as they are known `name`, `image`, `container`, `pod` and `namespace`. "
       "What a cgroup does not know is absent:\n`container_network_*` (the network namespace has "
-      "it), sizes of file systems, `machine_*`.\n\n";
+      "it: the mixin's panels of the network stay empty), sizes of file systems, `machine_*`.\n\n";
   out += kTableHead;
   for (const CadvisorMetric& metric : cadvisor_metrics()) {
     append_row(out, metric.metric,
@@ -128,7 +141,7 @@ std::string metrics_reference() {
   }
   out += "\n## The agent\n\n";
   out += kTableHead;
-  for (const Metric& metric : agent_metrics()) append_row(out, metric, "");
+  for (const Metric& metric : agent_metrics()) append_row(out, metric, names(metric.labels));
   append_cadvisor(out);
   return out;
 }

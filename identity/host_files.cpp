@@ -119,13 +119,17 @@ std::string HostNames::docker_root() {
   return "/var/lib/docker";
 }
 
+void HostNames::take_storage(const std::string& config, Storage& storage) {
+  if (auto graph = parse_storage_key(config, "graphroot")) storage.graph = *std::move(graph);
+  if (auto run = parse_storage_key(config, "runroot")) storage.run = *std::move(run);
+}
+
 HostNames::Storage HostNames::system_storage() {
   Storage storage{"/var/lib/containers/storage", "/run/containers/storage"};
   for (const auto* path : {"/etc/containers/storage.conf", "/usr/share/containers/storage.conf"}) {
     const auto text = read(path);
     if (!text || !*text) continue;
-    if (auto graph = parse_storage_key(**text, "graphroot")) storage.graph = *std::move(graph);
-    if (auto run = parse_storage_key(**text, "runroot")) storage.run = *std::move(run);
+    take_storage(**text, storage);
     break;  // the first of the two is the whole configuration
   }
   return storage;

@@ -11,12 +11,20 @@ namespace {
 // Drivers of containers/storage whose directory a container may be in.
 constexpr std::array kDrivers{"overlay", "vfs", "btrfs"};
 
+// Where containerd keeps its tasks: its own place, those of k3s and RKE2, k0s, microk8s.
+constexpr std::array kContainerdStates{"/run/containerd", "/run/k3s/containerd",
+                                       "/run/k0s/containerd",
+                                       "/var/snap/microk8s/common/run/containerd"};
+// Containerd's namespace whose containers kubelet asked for.
+constexpr std::string_view kKubernetesNamespace = "k8s.io";
+
 // A user's files may name a container and its image, but no pod of the cluster.
 Names of_a_user(Names names) {
   names.pod.clear();
   names.pod_uid.clear();
   names.pod_namespace.clear();
   names.sandbox = false;
+  names.claimed = {};
   return names;
 }
 
@@ -37,6 +45,7 @@ void take_missing(Names& names, const Names& more) {
   take(names.pod_namespace, more.pod_namespace);
   take(names.image, more.image);
   names.sandbox = names.sandbox || more.sandbox;
+  if (names.claimed == PodLabels{}) names.claimed = more.claimed;
 }
 
 }  // namespace
@@ -79,11 +88,10 @@ HostNames::Answer HostNames::container(const Question& question) {
     const auto account = account_of(*question.owner);
     if (!account) return std::optional<Names>();
     const std::string& home = account->home;
-    Storage storage{home + "/.local/share/containers/storage", {}};
+    Storage storage{home + "/.local/share/containers/storage",
+                    "/run/user/" + std::to_string(*question.owner) + "/containers"};
     CGW_ASSIGN(const auto config, read(home + "/.config/containers/storage.conf", question.owner));
-    if (config) {
-      if (auto graph = parse_storage_key(*config, "graphroot")) storage.graph = *std::move(graph);
-    }
+    if (config) take_storage(*config, storage);
     CGW_ASSIGN(auto found, from_storage(storage, question));
     if (!found) {
       CGW_ASSIGN(found, from_docker(home + "/.local/share/docker", question));
@@ -102,13 +110,11 @@ HostNames::Answer HostNames::container(const Question& question) {
       take_missing(*names, **answer);
     }
   };
+  // First, because its name is that in the pod; the runtimes make one of all names.
+  if (const auto log = log_of(question.name)) names = *log;
   add(from_docker(docker_root(), question));
   add(from_containerd(question.name));
   add(from_storage(system_storage(), question));
-  if (const auto log = log_of(question.name)) {
-    if (!names) names.emplace();
-    take_missing(*names, *log);
-  }
   if (names) return names;
   if (error) return fail(*std::move(error));
   return std::optional<Names>();
@@ -131,47 +137,64 @@ HostNames::Answer HostNames::from_annotations(const std::string& path, const std
 }
 
 HostNames::Answer HostNames::from_containerd(const std::string& id) {
-  const std::string tasks = "/run/containerd/io.containerd.runtime.v2.task";
-  for (const auto& name_space : list(tasks)) {
-    // docker's own containers; its files say more.
-    if (name_space == "moby") continue;
-    CGW_ASSIGN(auto found, from_annotations(tasks + "/" + name_space + "/" + id + "/config.json",
-                                            "containerd"));
-    if (found) return found;
+  for (const std::string state : kContainerdStates) {
+    const std::string tasks = state + "/io.containerd.runtime.v2.task";
+    for (const auto& name_space : list(tasks)) {
+      // docker's own containers; its files say more.
+      if (name_space == "moby") continue;
+      CGW_ASSIGN(auto found, from_annotations(tasks + "/" + name_space + "/" + id + "/config.json",
+                                              "containerd"));
+      if (!found) continue;
+      if (name_space != kKubernetesNamespace) return found;
+      return std::optional(with_claim(*std::move(found)));
+    }
   }
   return std::optional<Names>();
 }
 
+Result<const Names*> HostNames::listed(const std::string& path, const Question& question) {
+  auto known = storages_.find(path);
+  if (known == storages_.end()) {
+    CGW_ASSIGN(const auto text, read(path, question.owner));
+    std::map<std::string, Names> containers;
+    if (text) {
+      CGW_ASSIGN(containers, parse_containers_json(*text, path));
+    }
+    known = storages_.emplace(path, std::move(containers)).first;
+  }
+  const auto entry = known->second.find(question.name);
+  return entry != known->second.end() ? &entry->second : nullptr;
+}
+
 HostNames::Answer HostNames::from_storage(const Storage& storage, const Question& question) {
+  std::optional<Error> error;
   for (const std::string driver : kDrivers) {
     const std::string below = "/" + driver + "-containers/";
-    const std::string path = storage.graph + below + "containers.json";
-    auto known = storages_.find(path);
-    if (known == storages_.end()) {
-      CGW_ASSIGN(const auto text, read(path, question.owner));
-      std::map<std::string, Names> containers;
-      if (text) {
-        CGW_ASSIGN(containers, parse_containers_json(*text, path));
+    // Those of `podman run --rm` are in the second, with transient_store in the third.
+    for (const std::string& list : {storage.graph + below + "containers.json",
+                                    storage.graph + below + "volatile-containers.json",
+                                    storage.run + below + "volatile-containers.json"}) {
+      auto entry = listed(list, question);
+      if (!entry) {
+        error = std::move(entry).error();
+      } else if (*entry != nullptr) {
+        return of_storage(**entry, storage.graph + below, question);
       }
-      known = storages_.emplace(path, std::move(containers)).first;
     }
-    const auto entry = known->second.find(question.name);
-    if (entry == known->second.end()) continue;
-    Names names = entry->second;
-    if (question.owner) return std::optional(std::move(names));
-    // cri-o: its annotations have the pod, and the name above is made of all of them.
-    CGW_ASSIGN(auto more, from_annotations(
-                              storage.graph + below + question.name + "/userdata/config.json", ""));
-    if (more && !more->pod.empty()) {
-      more->runtime = "cri-o";
-      names.container.clear();
-      take_missing(*more, names);
-      return more;
-    }
-    names.runtime = "podman";
-    return std::optional(std::move(names));
   }
+  if (error) return fail(*std::move(error));
   return std::optional<Names>();
+}
+
+HostNames::Answer HostNames::of_storage(Names names, const std::string& directory,
+                                        const Question& question) {
+  if (question.owner) return std::optional(std::move(names));
+  // cri-o: its annotations have the pod, and the name above is made of all of them.
+  CGW_ASSIGN(const auto more,
+             from_annotations(directory + question.name + "/userdata/config.json", ""));
+  if (more) take_missing(names, *more);
+  names.runtime = more && !more->claimed.pod.empty() ? "cri-o" : "podman";
+  return std::optional(std::move(names));
 }
 
 HostNames::Answer HostNames::machine(const std::string& unit) {

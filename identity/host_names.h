@@ -52,10 +52,15 @@ class HostNames {
     std::string graph;
     std::string run;
   };
+  static void take_storage(const std::string& config, Storage& storage);
   [[nodiscard]] Answer container(const Question& question);
   [[nodiscard]] Answer from_docker(const std::string& data_root, const Question& question);
   [[nodiscard]] Answer from_containerd(const std::string& id);
   [[nodiscard]] Answer from_storage(const Storage& storage, const Question& question);
+  // nullptr: it is not in that list, or there is no list.
+  [[nodiscard]] Result<const Names*> listed(const std::string& path, const Question& question);
+  [[nodiscard]] Answer of_storage(Names names, const std::string& directory,
+                                  const Question& question);
   [[nodiscard]] Answer from_annotations(const std::string& path, const std::string& runtime);
   [[nodiscard]] Answer pod(const std::string& uid);
   [[nodiscard]] Answer machine(const std::string& unit);
@@ -74,7 +79,7 @@ class HostNames {
   std::shared_ptr<const UniqueFd> root_;                          // of all copies
   std::optional<std::map<std::string, Names>> logs_;              // by container id
   std::optional<std::map<std::string, Names>> pods_;              // by uid
-  std::map<std::string, std::map<std::string, Names>> storages_;  // containers.json by its path
+  std::map<std::string, std::map<std::string, Names>> storages_;  // lists by their path
 };
 
 }  // namespace cgwarden::identity

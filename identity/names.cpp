@@ -42,14 +42,33 @@ std::string unquoted(std::string_view value) {
 
 }  // namespace
 
-Identity completed(Identity identity, const Names& names) {
+Names with_claim(Names names) {
+  PodLabels& claimed = names.claimed;
+  if (names.container.empty() || !claimed.container.empty() || claimed.sandbox) {
+    names.container = std::move(claimed.container);
+  }
+  fill(names.pod, claimed.pod);
+  fill(names.pod_uid, claimed.uid);
+  fill(names.pod_namespace, claimed.pod_namespace);
+  names.sandbox = claimed.sandbox;
+  claimed = {};
+  return names;
+}
+
+Identity completed(Identity identity, const Names& found) {
+  const std::string& uid = found.claimed.uid;
+  const bool is_its_pod = !uid.empty() && uid == identity.pod_uid;
+  const Names names = is_its_pod ? with_claim(found) : found;
   if (names.sandbox && identity.kind == Kind::container) identity.kind = Kind::sandbox;
   if (identity.runtime.empty()) identity.runtime = names.runtime;
-  // nspawn is a guess from the path; who registered the machine knows.
-  if (identity.runtime == "nspawn") fill(identity.runtime, names.runtime);
+  // nspawn is a guess from the path; who registered the machine knows. So is containerd, and where
+  // it is none no other runtime has a file about the id.
+  if (identity.runtime == "nspawn" || identity.runtime == "containerd") {
+    fill(identity.runtime, names.runtime);
+  }
   fill(identity.container, names.container);
   fill(identity.pod, names.pod);
-  fill(identity.pod_uid, names.pod_uid);
+  if (identity.pod_uid.empty()) identity.pod_uid = names.pod_uid;
   fill(identity.pod_namespace, names.pod_namespace);
   fill(identity.image, names.image);
   fill(identity.user, names.user);

@@ -14,6 +14,17 @@
 // not in its format is `malformed`, an unknown or absent key is no error.
 namespace cgwarden::identity {
 
+// Of which pod a container says it is. Empty: not said.
+struct PodLabels {
+  std::string container = {};  // its name in the pod; none of a sandbox
+  std::string pod = {};
+  std::string uid = {};
+  std::string pod_namespace = {};
+  bool sandbox = false;
+
+  bool operator==(const PodLabels&) const = default;
+};
+
 // What is known of one container, pod, machine or user beyond its path. Empty: not said.
 struct Names {
   std::string runtime = {};
@@ -24,13 +35,19 @@ struct Names {
   std::string image = {};
   std::string user = {};
   bool sandbox = false;
+  // From where an image's labels and annotations are, too: believed in the cgroup of that pod only.
+  PodLabels claimed = {};
 
   [[nodiscard]] bool empty() const { return *this == Names{}; }
   bool operator==(const Names&) const = default;
 };
 
-// `identity` with what is in `names` put in; what the path said stays.
+// `identity` with what is in `names` put in; what the path said stays, but for a runtime that was
+// only a guess.
 [[nodiscard]] Identity completed(Identity identity, const Names& names);
+
+// `names` with what is claimed taken for true: where only a runtime of Kubernetes writes.
+[[nodiscard]] Names with_claim(Names names);
 
 // A link of /var/log/containers: "POD_NAMESPACE_CONTAINER-ID.log".
 struct ContainerLog {
@@ -42,15 +59,17 @@ struct ContainerLog {
 // A directory of /var/log/pods: "NAMESPACE_POD_UID".
 [[nodiscard]] std::optional<Names> parse_pod_log_directory(std::string_view name);
 
-// containers/ID/config.v2.json of docker. With Kubernetes (cri-dockerd) the labels have the pod.
+// containers/ID/config.v2.json of docker. With Kubernetes (cri-dockerd) the labels have the pod,
+// `claimed` because an image may bring the same.
 [[nodiscard]] Result<Names> parse_docker_config(const std::string& text, const std::string& where);
 
 // The annotations of an OCI config.json as containerd's CRI plugin, cri-o and nerdctl write them,
-// and Kubernetes' own.
+// and Kubernetes' own. What they say of the pod is `claimed`: whether an image could have said it
+// depends on who wrote the file.
 [[nodiscard]] Result<Names> parse_oci_annotations(const std::string& text,
                                                   const std::string& where);
 
-// containers.json of containers/storage (podman, cri-o): by id.
+// containers.json and volatile-containers.json of containers/storage (podman, cri-o): by id.
 [[nodiscard]] Result<std::map<std::string, Names>> parse_containers_json(const std::string& text,
                                                                          const std::string& where);
 

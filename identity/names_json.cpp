@@ -37,14 +37,14 @@ std::string first_of(const json& object, std::initializer_list<const char*> keys
 }
 
 // The labels that kubelet gives every container, also as annotations of cri-o.
-Names kubernetes_names(const json& labels) {
-  Names names;
+PodLabels pod_labels(const json& labels) {
+  PodLabels names;
   names.container =
       first_of(labels, {"io.kubernetes.cri.container-name", "io.kubernetes.container.name"});
   names.pod = first_of(labels, {"io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"});
   names.pod_namespace =
       first_of(labels, {"io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"});
-  names.pod_uid = first_of(labels, {"io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"});
+  names.uid = first_of(labels, {"io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid"});
   const auto type =
       first_of(labels, {"io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType",
                         "io.kubernetes.docker.type"});
@@ -58,24 +58,23 @@ Names kubernetes_names(const json& labels) {
 Result<Names> parse_docker_config(const std::string& text, const std::string& where) {
   CGW_ASSIGN(const json document, parse(text, where));
   const json config = member(document, "Config");
-  Names names = kubernetes_names(member(config, "Labels"));
+  Names names;
+  names.claimed = pod_labels(member(config, "Labels"));
   names.runtime = "docker";
   names.image = text_of(config, "Image");
-  if (names.pod.empty()) {
-    names.container = text_of(document, "Name");
-    if (names.container.starts_with('/')) names.container.erase(0, 1);
-  }
+  names.container = text_of(document, "Name");
+  if (names.container.starts_with('/')) names.container.erase(0, 1);
   return names;
 }
 
 Result<Names> parse_oci_annotations(const std::string& text, const std::string& where) {
   CGW_ASSIGN(const json document, parse(text, where));
   const json annotations = member(document, "annotations");
-  Names names = kubernetes_names(annotations);
+  Names names;
+  names.claimed = pod_labels(annotations);
   names.image =
       first_of(annotations, {"io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName"});
-  if (names.container.empty() && !names.sandbox)
-    names.container = text_of(annotations, "nerdctl/name");
+  names.container = text_of(annotations, "nerdctl/name");
   return names;
 }
 

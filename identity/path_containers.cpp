@@ -18,7 +18,8 @@ struct Shape {
 };
 
 // A component with an id in it. systemd driver: docker-ID.scope, cri-containerd-ID.scope,
-// crio-ID.scope, libpod-ID.scope; the cgroupfs driver of cri-o and podman: crio-ID, libpod-ID.
+// crio-ID.scope, libpod-ID.scope; the cgroupfs driver of cri-o and podman: crio-ID, libpod-ID;
+// podman's --cgroups=split, which is what a quadlet has: libpod-payload-ID in the service's cgroup.
 constexpr std::array kShapes{
     Shape{"docker-", ".scope", "docker"},
     Shape{"cri-containerd-", ".scope", "containerd"},
@@ -27,6 +28,7 @@ constexpr std::array kShapes{
     Shape{"crio-", "", "cri-o"},
     Shape{"libpod-", ".scope", "podman"},
     Shape{"libpod-", "", "podman"},
+    Shape{"libpod-payload-", "", "podman"},
 };
 
 // What one component says; a pod, a container, or neither.
@@ -83,7 +85,8 @@ void set_machine(std::string_view name, Part& part) {
 }
 
 // Machines: "machine-NAME.scope" of systemd-machined, "systemd-nspawn@NAME.service",
-// "NAME.libvirt-qemu" without systemd, LXC's "lxc.payload.NAME" and "lxc/NAME".
+// "NAME.libvirt-qemu" without systemd, LXC's "lxc.payload.NAME", before LXC 4 "lxc.payload/NAME"
+// and "lxc/NAME".
 bool as_machine(std::string_view parent, std::string_view component, Part& part) {
   for (const auto& [prefix, suffix] :
        {std::pair{"machine-", ".scope"}, {"systemd-nspawn@", ".service"}}) {
@@ -100,7 +103,7 @@ bool as_machine(std::string_view parent, std::string_view component, Part& part)
     }
   }
   auto name = between(component, "lxc.payload.", "");
-  if (!name && parent == "lxc") name = component;
+  if (!name && (parent == "lxc" || parent == "lxc.payload")) name = component;
   if (!name) return false;
   part = {.container = true,
           .kind = Kind::machine,
@@ -150,7 +153,7 @@ Part part_of(std::string_view parent, std::string_view component, bool kubernete
   if (as_shape(component, part) || as_machine(parent, component, part)) return part;
   if (is_container_id(component)) {
     // The cgroupfs drivers: /docker/ID, /kubepods/.../podUID/ID (of which runtime, its files say),
-    // /NAMESPACE/ID of containerd's ctr.
+    // /NAMESPACE/ID of containerd's ctr; docker's --cgroup-parent looks like that, too.
     set_container(parent == "docker" ? "docker" : kubernetes ? "" : "containerd", component, part);
   }
   return part;

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <regex>
+
 #include "golden.h"
 
 #include "exporters/catalog.h"
@@ -41,6 +44,30 @@ TEST(SelfMetrics, ShowsEveryMetricOfTheCatalogAndNoOther) {
   EXPECT_EQ(families, agent_metrics().size());
   for (const Metric& metric : agent_metrics()) {
     EXPECT_THAT(text, HasSubstr("# TYPE " + std::string(metric.name) + " "));
+  }
+}
+
+// "file,kind" of the first line of a family; "" without labels. The bounds of a histogram are none.
+std::string label_names(const std::string& text, const Metric& metric) {
+  std::string name = "\n" + std::string(metric.name);
+  if (metric.type == MetricType::histogram) name += "_count";
+  const std::size_t at = std::min(text.find(name + "{"), text.find(name + " "));
+  if (at == std::string::npos) return "no line of" + name;
+  const std::string line = text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+  std::string names;
+  static const std::regex label(R"(([a-z_]+)="[^"]*")");
+  for (std::sregex_iterator found(line.begin(), line.end(), label), end; found != end; ++found) {
+    names += (names.empty() ? "" : ",") + found->str(1);
+  }
+  return names;
+}
+
+TEST(SelfMetrics, HasTheLabelsOfTheCatalog) {
+  SelfMetrics metrics;
+  metrics.collector_run("bpf", Usec{1}, true);
+  const std::string text = metrics.render(text_0_0_4);
+  for (const Metric& metric : agent_metrics()) {
+    EXPECT_EQ(label_names(text, metric), metric.labels) << metric.name;
   }
 }
 

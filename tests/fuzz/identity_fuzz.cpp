@@ -37,8 +37,10 @@ void check_names(const Result<identity::Names>& names) {
     fuzz::require_clean_error(names.error());
     return;
   }
-  fuzz::require(!names->sandbox || names->container.empty() || names->runtime == "docker",
-                "a sandbox has no container's name");
+  const auto& claimed = names->claimed;
+  fuzz::require(!claimed.sandbox || claimed.container.empty(), "a sandbox has no container's name");
+  fuzz::require(names->pod.empty() && names->pod_uid.empty() && !names->sandbox,
+                "what an image may have said is no pod");
 }
 
 }  // namespace

@@ -99,19 +99,92 @@ TEST_F(HostNamesTest, ContainerdAddsToTheLogs) {
                                       .image = "nginx:1"}));
 }
 
+TEST_F(HostNamesTest, ContainerdOfADistributionOfKubernetes) {
+  for (const std::string state :
+       {"/run/k3s/containerd", "/run/k0s/containerd", "/var/snap/microk8s/common/run/containerd"}) {
+    const std::string file =
+        state + "/io.containerd.runtime.v2.task/k8s.io/" + kId + "/config.json";
+    write(
+        file,
+        R"({"annotations":{"io.kubernetes.cri.image-name":"nginx:1","io.kubernetes.cri.sandbox-name":"web"}})");
+    EXPECT_EQ(found_container(), (Names{.runtime = "containerd", .pod = "web", .image = "nginx:1"}))
+        << state;
+    write(file, R"({"annotations":{"io.kubernetes.cri.container-type":"sandbox"}})");
+    EXPECT_EQ(found_container(), (Names{.runtime = "containerd", .sandbox = true})) << state;
+    fs::remove(root_ + file);
+  }
+}
+
+TEST_F(HostNamesTest, OnlyTheNamespaceOfKubernetesNamesAPod) {
+  write("/run/containerd/io.containerd.runtime.v2.task/default/" + kId + "/config.json",
+        R"({"annotations":{"nerdctl/name":"box","io.kubernetes.pod.name":"coredns",
+            "io.kubernetes.container.name":"dns","io.kubernetes.pod.uid":"1"}})");
+  const auto names = found_container();
+  ASSERT_TRUE(names);
+  EXPECT_EQ(names->container, "box");
+  EXPECT_EQ(names->pod, "");
+  EXPECT_EQ(names->pod_uid, "");
+  EXPECT_EQ(names->claimed.uid, "1");
+}
+
 TEST_F(HostNamesTest, PodmanAndCrio) {
   const std::string storage = "/var/lib/containers/storage/overlay-containers/";
   write(storage + "containers.json", containers_json("web"));
   EXPECT_EQ(found_container(), (Names{.runtime = "podman", .container = "web", .image = "box:1"}));
   write(
       storage + kId + "/userdata/config.json",
-      R"({"annotations":{"io.kubernetes.container.name":"nginx","io.kubernetes.pod.name":"pod"}})");
-  EXPECT_EQ(found_container(),
-            (Names{.runtime = "cri-o", .container = "nginx", .pod = "pod", .image = "box:1"}));
+      R"({"annotations":{"io.kubernetes.container.name":"nginx","io.kubernetes.pod.name":"pod","io.kubernetes.pod.uid":"1"}})");
+  const Names crio{.runtime = "cri-o",
+                   .container = "web",
+                   .image = "box:1",
+                   .claimed = {.container = "nginx", .pod = "pod", .uid = "1"}};
+  EXPECT_EQ(found_container(), crio);
+  const std::string pod = "/kubepods.slice/kubepods-pod1.slice/crio-" + kId + ".scope";
+  EXPECT_EQ(completed(of_path(pod), crio).container, "nginx");
+  EXPECT_EQ(completed(of_path(pod), crio).pod, "pod");
+  // An annotation of an image reaches podman's config.json, too.
+  const auto podman = completed(of_path("/machine.slice/libpod-" + kId + ".scope"), crio);
+  EXPECT_EQ(podman.runtime, "podman");
+  EXPECT_EQ(podman.container, "web");
+  EXPECT_EQ(podman.pod, "");
   write("/etc/containers/storage.conf", "[storage]\ngraphroot = \"/data\"\n");
   EXPECT_EQ(found_container(), std::nullopt);
   write("/data/vfs-containers/containers.json", containers_json("moved"));
   EXPECT_EQ(found_container()->container, "moved");
+}
+
+TEST_F(HostNamesTest, ContainersThatGoWithTheirEnd) {
+  // --rm: in a list of its own; a damaged one hides nothing that the other has.
+  const std::string storage = "/var/lib/containers/storage/overlay-containers/";
+  write(storage + "containers.json", "[]");
+  write(storage + "volatile-containers.json", containers_json("brief"));
+  EXPECT_EQ(found_container(),
+            (Names{.runtime = "podman", .container = "brief", .image = "box:1"}));
+  write(storage + "containers.json", "{");
+  EXPECT_EQ(found_container()->container, "brief");
+  write(storage + "volatile-containers.json", "[]");
+  names_.begin_pass();
+  EXPECT_FALSE(names_.look_up({What::container, kId, {}}));
+  write(storage + "containers.json", "[]");
+  // transient_store of storage.conf.
+  write("/run/containers/storage/overlay-containers/volatile-containers.json",
+        containers_json("transient"));
+  EXPECT_EQ(found_container()->container, "transient");
+}
+
+TEST_F(HostNamesTest, AUsersContainersThatGoWithTheirEnd) {
+  const auto uid = static_cast<std::uint32_t>(::getuid());
+  const std::string number = std::to_string(uid);
+  write("/etc/passwd", "me:x:" + number + ":0::/home/me:/bin/sh\n");
+  write("/run/user/" + number + "/containers/overlay-containers/volatile-containers.json",
+        containers_json("transient"));
+  ASSERT_TRUE(found_container(uid));
+  EXPECT_EQ(found_container(uid)->container, "transient");
+  write(
+      "/home/me/.local/share/containers/storage/overlay-containers/"
+      "volatile-containers.json",
+      containers_json("brief"));
+  EXPECT_EQ(found_container(uid)->container, "brief");
 }
 
 TEST_F(HostNamesTest, AUsersFilesNameThatUsersContainersOnly) {
@@ -146,9 +219,10 @@ TEST_F(HostNamesTest, AUsersFilesNameThatUsersContainersOnly) {
   EXPECT_FALSE(names_.look_up(joes));
   // Docker's rootless mode.
   fs::remove_all(root_ + "/home/me/.local");
-  write("/home/me/.local/share/docker/containers/" + kId + "/config.v2.json",
-        R"({"Name":"/d","Config":{"Labels":{"io.kubernetes.pod.name":""}}})");
-  EXPECT_EQ(found_container(uid)->container, "d");
+  write(
+      "/home/me/.local/share/docker/containers/" + kId + "/config.v2.json",
+      R"({"Name":"/d","Config":{"Labels":{"io.kubernetes.pod.name":"coredns","io.kubernetes.pod.uid":"1"}}})");
+  EXPECT_EQ(found_container(uid), (Names{.runtime = "docker", .container = "d"}));
 }
 
 TEST_F(HostNamesTest, Systemd) {

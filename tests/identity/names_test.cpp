@@ -35,12 +35,12 @@ TEST(Names, OfDocker) {
           "io.kubernetes.pod.namespace":"shop","io.kubernetes.pod.uid":"1"}}})",
       "f");
   ASSERT_TRUE(pod);
-  EXPECT_EQ(*pod, (Names{.runtime = "docker",
-                         .container = "nginx",
-                         .pod = "web",
-                         .pod_uid = "1",
-                         .pod_namespace = "shop",
-                         .image = "nginx"}));
+  EXPECT_EQ(*pod,
+            (Names{.runtime = "docker",
+                   .container = "k8s_nginx_web_shop_1_0",
+                   .image = "nginx",
+                   .claimed = {
+                       .container = "nginx", .pod = "web", .uid = "1", .pod_namespace = "shop"}}));
   for (const auto* bad : {"", "{", "nil", "7"}) {
     const auto names = parse_docker_config(bad, "f");
     ASSERT_FALSE(names) << bad;
@@ -59,11 +59,9 @@ TEST(Names, OfOciAnnotations) {
           "io.kubernetes.cri.sandbox-name":"web","io.kubernetes.cri.sandbox-namespace":"shop",
           "io.kubernetes.cri.sandbox-uid":"1"}})",
       "f");
-  const Names expected{.container = "nginx",
-                       .pod = "web",
-                       .pod_uid = "1",
-                       .pod_namespace = "shop",
-                       .image = "nginx:1"};
+  const Names expected{
+      .image = "nginx:1",
+      .claimed = {.container = "nginx", .pod = "web", .uid = "1", .pod_namespace = "shop"}};
   ASSERT_TRUE(containerd);
   EXPECT_EQ(*containerd, expected);
   const auto crio = parse_oci_annotations(
@@ -78,7 +76,13 @@ TEST(Names, OfOciAnnotations) {
           "io.kubernetes.cri-o.ContainerType":"sandbox"}})",
       "f");
   ASSERT_TRUE(sandbox);
-  EXPECT_EQ(*sandbox, (Names{.pod = "web", .sandbox = true}));
+  EXPECT_EQ(*sandbox, (Names{.claimed = {.pod = "web", .sandbox = true}}));
+  EXPECT_EQ(with_claim(*sandbox), (Names{.pod = "web", .sandbox = true}));
+  EXPECT_EQ(with_claim(expected), (Names{.container = "nginx",
+                                         .pod = "web",
+                                         .pod_uid = "1",
+                                         .pod_namespace = "shop",
+                                         .image = "nginx:1"}));
   EXPECT_EQ(parse_oci_annotations(R"({"annotations":{"nerdctl/name":"box"}})", "f")->container,
             "box");
   EXPECT_TRUE(parse_oci_annotations("{}", "f")->empty());
@@ -118,6 +122,39 @@ TEST(Names, OfSystemd) {
   EXPECT_FALSE(parse_account("joe:x:1000:1000\njoe:x:1000:1000::home:\n", 1000));
 }
 
+TEST(Names, LabelsMakeNoPod) {
+  // A LABEL of any image is a label of its container.
+  const auto forged = parse_docker_config(
+      R"({"Name":"/mine","Config":{"Image":"evil","Labels":{
+          "io.kubernetes.container.name":"nginx","io.kubernetes.pod.name":"victim",
+          "io.kubernetes.docker.type":"podsandbox","io.kubernetes.pod.namespace":"prod",
+          "io.kubernetes.pod.uid":"1"}}})",
+      "f");
+  ASSERT_TRUE(forged);
+  for (const auto& path :
+       {"/system.slice/docker-" + kId + ".scope", "/docker/" + kId, "/mine/" + kId,
+        "/kubepods/pod2/" + kId, "/machine.slice/machine-libpod_pod_" + kOther + ".slice"}) {
+    const Identity found = completed(of_path(path), *forged);
+    EXPECT_EQ(found.container, "mine") << path;
+    EXPECT_EQ(found.pod, "") << path;
+    EXPECT_EQ(found.pod_namespace, "") << path;
+    EXPECT_EQ(found.pod_uid, of_path(path).pod_uid) << path;
+    EXPECT_EQ(found.kind, of_path(path).kind) << path;
+  }
+  // In the pod's own cgroup they are kubelet's.
+  const Identity pause = completed(of_path("/kubepods/pod1/" + kId), *forged);
+  EXPECT_EQ(pause.kind, Kind::sandbox);
+  EXPECT_EQ(pause.pod, "victim");
+  EXPECT_EQ(pause.pod_namespace, "prod");
+  EXPECT_EQ(pause.container, "");
+  // Without a uid they are of no pod.
+  const auto old = parse_docker_config(
+      R"({"Name":"/mine","Config":{"Labels":{"io.kubernetes.pod.name":"victim"}}})", "f");
+  ASSERT_TRUE(old);
+  EXPECT_EQ(completed(of_path("/docker/" + kId), *old).pod, "");
+  EXPECT_EQ(completed(of_path("/kubepods/pod1/" + kId), *old).pod, "");
+}
+
 TEST(Names, CompleteWhatThePathSays) {
   Identity path = of_path("/kubepods/burstable/pod1/" + kId);
   const Names names{.runtime = "containerd",
@@ -136,6 +173,11 @@ TEST(Names, CompleteWhatThePathSays) {
   EXPECT_EQ(completed(of_path("/docker/" + kId), {.runtime = "podman"}).runtime, "docker");
   EXPECT_EQ(completed(of_path("/machine.slice/machine-a.scope"), {.runtime = "libvirt"}).runtime,
             "libvirt");
+  // An id alone is containerd's, until somebody's file has it.
+  EXPECT_EQ(completed(of_path("/mine/" + kId), {.container = "x"}).runtime, "containerd");
+  EXPECT_EQ(completed(of_path("/mine/" + kId), {.runtime = "docker"}).runtime, "docker");
+  // The uid in the path is the kernel's word.
+  EXPECT_EQ(completed(of_path("/kubepods/pod1/" + kId), {.pod_uid = "2"}).pod_uid, "1");
   const std::string pod(64, 'b');
   path = of_path("/machine.slice/machine-libpod_pod_" + pod + ".slice/libpod-" + kId + ".scope");
   EXPECT_EQ(completed(path, {.container = "bbbbbbbbbbbb-infra"}).kind, Kind::sandbox);

@@ -234,6 +234,13 @@ TEST(OfPath, Podman) {
       {"/machine.slice/libpod-conmon-" + kId + ".scope",
        unit(Kind::scope, "libpod-conmon-" + kId + ".scope", "machine.slice")},
       {"/libpod_parent/libpod-conmon-" + kId, {}},
+      // --cgroups=split, as a quadlet has it: in the cgroup of the service.
+      {"/system.slice/web.service/libpod-payload-" + kId,
+       container("podman", "web.service", "system.slice")},
+      {"/system.slice/web.service/libpod-payload-" + kId + "/container",
+       group(container("podman", "web.service", "system.slice"))},
+      {"/system.slice/web.service/supervisor", unit(Kind::group, "web.service")},
+      {"/system.slice/web.service/runtime", unit(Kind::group, "web.service")},
       {kUserManager + "/user.slice/" + scope, rootless},
       {"/machine.slice/machine-libpod_pod_" + kOther + ".slice",
        {.kind = Kind::pod, .slice = "machine-libpod_pod_" + kOther + ".slice", .pod_uid = kOther}},
@@ -241,7 +248,11 @@ TEST(OfPath, Podman) {
       {"/libpod_parent/" + kOther, {.kind = Kind::pod, .pod_uid = kOther}},
       {"/libpod_parent/" + kOther + "/libpod-" + kId, pod_cgroupfs},
   });
+  rootless.unit = "web.service";
+  rootless.slice = "app.slice";
+  EXPECT_EQ(of_path(kUserManager + "/app.slice/web.service/libpod-payload-" + kId), rootless);
   const std::string slice = "user-libpod_pod_" + kOther + ".slice";
+  rootless.unit = scope;
   rootless.slice = slice;
   rootless.pod_uid = kOther;
   EXPECT_EQ(of_path(kUserManager + "/user.slice/" + slice + "/" + scope), rootless);
@@ -282,6 +293,11 @@ TEST(OfPath, MachinesAreToldApart) {
       {"/lxc.payload.web/system.slice/ssh.service", {.runtime = "lxc", .container = "web"}},
       {"/lxc/web", {.kind = Kind::machine, .runtime = "lxc", .container = "web"}},
       {"/lxc.monitor.web", {}},
+      // LXC 3.
+      {"/lxc.payload/web", {.kind = Kind::machine, .runtime = "lxc", .container = "web"}},
+      {"/lxc.payload/web/init.scope", {.runtime = "lxc", .container = "web"}},
+      {"/lxc.payload", {}},
+      {"/lxc.monitor/web", {}},
   });
 }
 

@@ -62,15 +62,21 @@ def test_units_of_a_user(scenario):
         guest.run("systemctl stop user@1000", timeout=PATIENCE)
 
 
-def test_a_container_of_podman(scenario):
+@pytest.fixture(scope="module")
+def podman(scenario):
     guest = scenario.guest
     install(guest)
     guest.run("mkdir -p /etc/containers/containers.conf.d", check=True)
     guest.write_file("/etc/containers/containers.conf", CONTAINERS)
     guest.write_file("/etc/containers/containers.conf.d/cgwarden.conf", (EXAMPLES / "podman.conf").read_text())
     guest.write_file("/etc/containers/storage.conf", STORAGE)
-    podman = ["podman", "--runtime", RUNTIME, "--cgroup-manager", "systemd"]
-    guest.run([*podman, "import", "--quiet", IMAGE_TAR, "box"], check=True, timeout=PATIENCE)
+    command = ["podman", "--runtime", RUNTIME, "--cgroup-manager", "systemd"]
+    guest.run([*command, "import", "--quiet", IMAGE_TAR, "box"], check=True, timeout=PATIENCE)
+    return command
+
+
+def test_a_container_of_podman(scenario, podman):
+    guest = scenario.guest
     try:
         started = guest.run(
             [*podman, "run", "--detach", "--name=named", "--network=none", "--cgroupns=host", "box", "sleep", "1000"],
@@ -88,6 +94,29 @@ def test_a_container_of_podman(scenario):
         guest.run([*podman, "rm", "--all", "--force", "--time=0"], timeout=PATIENCE)
     # Its series end with its cgroup.
     scenario.until(lambda: not any(container_id in path for path in scenario.identities()), "the series to end")
+
+
+def test_a_container_of_podman_in_the_cgroup_of_its_service(scenario, podman):
+    """As a quadlet runs it."""
+    guest = scenario.guest
+    guest.run(
+        ["systemd-run", "--quiet", "--unit=splitting", "-p", "Delegate=yes", "-p", "KillMode=mixed", *podman, "run",
+         "--rm", "--name=split", "--cgroups=split", "--network=none", "box", "sleep", "1000"],
+        check=True, timeout=PATIENCE)  # fmt: skip
+    service = "/system.slice/splitting.service"
+    try:
+        path = scenario.until(
+            lambda: next((path for path in scenario.identities() if path.startswith(f"{service}/libpod-payload-")), None),
+            "the container's cgroup")
+        labels = scenario.identity(path, lambda labels: "container" in labels)
+        assert labels.pop("image") == "localhost/box:latest"
+        assert labels == {
+            "kind": "container", "unit": "splitting.service", "slice": "system.slice", "runtime": "podman",
+            "container": "split", "container_id": path.removeprefix(f"{service}/libpod-payload-")}  # fmt: skip
+        assert scenario.identity(service)["kind"] == "service"
+    finally:
+        guest.run([*podman, "rm", "--all", "--force", "--time=0"], timeout=PATIENCE)
+        guest.run("systemctl stop splitting; systemctl reset-failed splitting", timeout=PATIENCE)
 
 
 def test_pods_by_the_files_of_kubelet_and_containerd(scenario):
