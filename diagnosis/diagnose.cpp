@@ -50,8 +50,17 @@ void add_throttling(const DeathCase& death, Verdict& verdict) {
 }
 
 void add_own_actions(const DeathCase& death, Verdict& verdict) {
-  if (verdict.verdict == VerdictClass::stopped) return;
+  if (verdict.verdict == VerdictClass::stopped ||
+      verdict.verdict == VerdictClass::killed_by_policy) {
+    return;
+  }
   for (const auto& action : death.own_actions()) {
+    if (!action.policy.empty()) {
+      verdict.contributing.push_back(
+          fmt::format("{} had killed {} before that: {}", action.policy,
+                      action.part ? "what is below it" : "its cgroup", action.reason));
+      continue;
+    }
     verdict.contributing.push_back(fmt::format("cgwarden had sent {} before that: {}",
                                                signal_name(action.signal), action.reason));
   }
@@ -108,6 +117,7 @@ Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
   static constexpr std::array kRules{rules::exec_failed,
                                      rules::machine_restarted,
+                                     rules::killed_by_policy,
                                      rules::stopped_by_us,
                                      rules::own_limit_oom,
                                      rules::nested_limit_oom,
