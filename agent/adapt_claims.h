@@ -16,7 +16,7 @@ struct AdaptClaims {
   std::optional<std::size_t> stall;
   std::optional<std::size_t> time_to_oom;
   std::optional<std::size_t> kill;  // whose kill rule watches it
-  bool may_raise = false;  // no policy above the stall's has a memory.high of its own
+  bool may_raise = false;           // no policy above the stall's has a memory.high of its own
 
   [[nodiscard]] bool empty() const {
     return !cpu && !memory_high && !stall && !time_to_oom && !kill;

@@ -88,12 +88,11 @@ AdaptDecision describe(const KillDecision& decision, const KillRule& rule) {
   made.cgroup = decision.target;
   made.id = decision.target_id;
   made.planned = rule.dry_run;
-  made.because =
-      fmt::format("all tasks of {} waited for memory in {} of the last 2 s ({} of the last 10 s), "
-                  "over {:.0f} % for {}{}",
-                  decision.target, percent_text(decision.full_now),
-                  percent_text(decision.full_avg10), rule.full,
-                  human_duration(decision.for_so_long), reason_text(decision, rule));
+  made.because = fmt::format(
+      "all tasks of {} waited for memory in {} of the last 2 s ({} of the last 10 s), "
+      "over {:.0f} % for {}{}",
+      decision.target, percent_text(decision.full_now), percent_text(decision.full_avg10),
+      rule.full, human_duration(decision.for_so_long), reason_text(decision, rule));
   if (decision.full_now) made.numbers["full_thousandths"] = thousandths(*decision.full_now / 100);
   if (decision.full_avg10) {
     made.numbers["full_avg10_thousandths"] = thousandths(*decision.full_avg10 / 100);

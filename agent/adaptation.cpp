@@ -1,6 +1,7 @@
 #include "agent/adaptation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "base/limits.h"

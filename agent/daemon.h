@@ -207,7 +207,7 @@ class Daemon final : public Control, private SupervisorListener {
     std::string cgroup;
     diagnosis::OwnAction action;
   };
-  std::deque<PolicyKill> policy_kills_;                    // the newest
+  std::deque<PolicyKill> policy_kills_;                   // the newest
   std::map<CgroupId, diagnosis::Verdict> oom_forecasts_;  // those that stand
   std::optional<PressureWatch> pressure_watch_;
   std::unique_ptr<UnitWatch> unit_watch_;

@@ -26,14 +26,20 @@ using diagnosis::OwnAction;
 using diagnosis::Verdict;
 using diagnosis::VerdictClass;
 
-template <typename Value, typename Parse>
-std::optional<Value> read_now(const cgroup::Tree& tree, const std::string& path,
-                              const std::string& file, Parse parse) {
-  const auto text = tree.read(path, file);
+std::optional<cgroup::MemoryStat> memory_stat_now(const cgroup::Tree& tree,
+                                                  const std::string& path) {
+  const auto text = tree.read(path, "memory.stat");
   if (!text) return std::nullopt;
-  auto value = parse(*text);
-  if (!value) return std::nullopt;
-  return *std::move(value);
+  auto stat = cgroup::parse_memory_stat(*text);
+  if (!stat) return std::nullopt;
+  return *std::move(stat);
+}
+
+std::optional<Bytes> swap_now(const cgroup::Tree& tree, const std::string& path) {
+  const auto text = tree.read(path, "memory.swap.current");
+  const auto bytes = text ? parse_integer<std::uint64_t>(trim(*text)) : std::nullopt;
+  if (!bytes) return std::nullopt;
+  return Bytes{*bytes};
 }
 
 // Those that somebody should look at.
@@ -52,12 +58,13 @@ Verdict forecast_verdict(const AdaptDecision& decision, const std::string& name,
   verdict.subject = diagnosis::Subject::cgroup;
   verdict.death = false;
   verdict.from = verdict.when = when;
-  verdict.answer = printable(decision.cgroup + " is on its way to an OOM kill: " + decision.because);
+  verdict.answer =
+      printable(decision.cgroup + " is on its way to an OOM kill: " + decision.because);
   verdict.limit = diagnosis::LimitHit{decision.bound, "memory.max", ""};
   verdict.evidence.push_back({"memory.stat", decision.cgroup, printable(decision.because)});
-  verdict.advice.push_back(printable(
-      "Find what grows (`cgwarden top`, `cgwarden history`), raise memory.max of " +
-      decision.bound + ", or restart it at a time of your choice."));
+  verdict.advice.push_back(
+      printable("Find what grows (`cgwarden top`, `cgwarden history`), raise memory.max of " +
+                decision.bound + ", or restart it at a time of your choice."));
   return verdict;
 }
 
@@ -68,15 +75,8 @@ void Daemon::open_adaptation(bool systemd_running) {
       .owner_of = [systemd_running, guarded = protected_globs(options_.enforcement)](
                       std::string_view path) { return owner_of(path, systemd_running, guarded); },
       .facts = read_node_facts(),
-      .memory_stat =
-          [this](const std::string& path) {
-            return read_now<cgroup::MemoryStat>(tree_, path, "memory.stat",
-                                                cgroup::parse_memory_stat);
-          },
-      .swap_current =
-          [this](const std::string& path) {
-            return read_now<Bytes>(tree_, path, "memory.swap.current", cgroup::parse_bytes);
-          },
+      .memory_stat = [this](const std::string& path) { return memory_stat_now(tree_, path); },
+      .swap_current = [this](const std::string& path) { return swap_now(tree_, path); },
       .kill_preference =
           [this](const std::string& path, const std::string& watched) {
             return read_kill_preference(tree_, path, watched);

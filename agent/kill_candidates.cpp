@@ -120,8 +120,7 @@ std::vector<KillCandidate> kill_candidates(const Snapshot& snapshot, const Sampl
     KillCandidate candidate;
     candidate.id = sample->id;
     candidate.path = sample->path;
-    candidate.populated =
-        sample->cgroup_events && sample->cgroup_events->populated.value_or(false);
+    candidate.populated = sample->cgroup_events && sample->cgroup_events->populated.value_or(false);
     candidate.guarded = is_guarded(*sample, family, sources);
     candidate.current = sample->memory_current.value_or(Bytes{0});
     candidate.protection = Bytes{static_cast<std::uint64_t>(protections.of(*sample))};

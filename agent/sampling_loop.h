@@ -45,8 +45,8 @@ class SamplingLoop {
     arrived_ = std::move(arrived);
   }
 
-  // To be called now and then by what takes long between two ticks: sees to what the kernel has told
-  // of the tree by now. From no callback of tell_arrived().
+  // To be called now and then by what takes long between two ticks: sees to what the kernel has
+  // told of the tree by now. From no callback of tell_arrived().
   void look_for_changes();
 
   // Looks through the tree, takes the first tick at once and the others by timer from then on.

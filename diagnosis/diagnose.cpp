@@ -56,9 +56,9 @@ void add_own_actions(const DeathCase& death, Verdict& verdict) {
   }
   for (const auto& action : death.own_actions()) {
     if (!action.policy.empty()) {
-      verdict.contributing.push_back(
-          fmt::format("{} had killed {} before that: {}", action.policy,
-                      action.part ? "what is below it" : "its cgroup", action.reason));
+      verdict.contributing.push_back(fmt::format("{} had killed {} before that: {}", action.policy,
+                                                 action.part ? "what is below it" : "its cgroup",
+                                                 action.reason));
       continue;
     }
     verdict.contributing.push_back(fmt::format("cgwarden had sent {} before that: {}",
@@ -115,28 +115,15 @@ void make_sentences_printable(Verdict& verdict) {
 
 Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
-  static constexpr std::array kRules{rules::exec_failed,
-                                     rules::machine_restarted,
-                                     rules::killed_by_policy,
-                                     rules::stopped_by_us,
-                                     rules::own_limit_oom,
-                                     rules::nested_limit_oom,
-                                     rules::ancestor_limit_oom,
-                                     rules::global_oom,
-                                     rules::unresolved_oom,
-                                     rules::systemd_result,
-                                     rules::killed_by_oomd,
-                                     rules::killed_by_cgroup_kill,
-                                     rules::term_ignored,
-                                     rules::killed_by_watchdog,
-                                     rules::killed_by_sender,
-                                     rules::pid_namespace_ended,
-                                     rules::rlimit_exceeded,
-                                     rules::broken_pipe,
-                                     rules::fault_signal,
-                                     rules::killed_by_user,
-                                     rules::exited,
-                                     rules::agent_restarted};
+  static constexpr std::array kRules{
+      rules::exec_failed,         rules::machine_restarted,  rules::killed_by_policy,
+      rules::stopped_by_us,       rules::own_limit_oom,      rules::nested_limit_oom,
+      rules::ancestor_limit_oom,  rules::global_oom,         rules::unresolved_oom,
+      rules::systemd_result,      rules::killed_by_oomd,     rules::killed_by_cgroup_kill,
+      rules::term_ignored,        rules::killed_by_watchdog, rules::killed_by_sender,
+      rules::pid_namespace_ended, rules::rlimit_exceeded,    rules::broken_pipe,
+      rules::fault_signal,        rules::killed_by_user,     rules::exited,
+      rules::agent_restarted};
   std::optional<Verdict> found;
   for (const auto rule : kRules) {
     found = rule(death);

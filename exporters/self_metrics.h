@@ -35,28 +35,18 @@ struct AdaptReason {
   std::string_view loop;
   std::string_view reason;
 };
-inline constexpr std::array<AdaptReason, 22> kAdaptReasons{{{"cpu", "started"},
-                                                            {"cpu", "throttled"},
-                                                            {"cpu", "backlog"},
-                                                            {"cpu", "rolled_back"},
-                                                            {"cpu", "unused"},
-                                                            {"cpu", "node_busy"},
-                                                            {"cpu", "at_ceiling"},
-                                                            {"memory_high", "started"},
-                                                            {"memory_high", "probed"},
-                                                            {"memory_high", "backed_off"},
-                                                            {"memory_high", "foreign"},
-                                                            {"stall", "notify"},
-                                                            {"stall", "raise"},
-                                                            {"stall", "kill"},
-                                                            {"stall", "over"},
-                                                            {"time_to_oom", "warned"},
-                                                            {"time_to_oom", "over"},
-                                                            {"kill", "killed"},
-                                                            {"kill", "easing"},
-                                                            {"kill", "cooling_down"},
-                                                            {"kill", "over_budget"},
-                                                            {"kill", "no_candidate"}}};
+inline constexpr std::array<AdaptReason, 22> kAdaptReasons{
+    {{"cpu", "started"},         {"cpu", "throttled"},
+     {"cpu", "backlog"},         {"cpu", "rolled_back"},
+     {"cpu", "unused"},          {"cpu", "node_busy"},
+     {"cpu", "at_ceiling"},      {"memory_high", "started"},
+     {"memory_high", "probed"},  {"memory_high", "backed_off"},
+     {"memory_high", "foreign"}, {"stall", "notify"},
+     {"stall", "raise"},         {"stall", "kill"},
+     {"stall", "over"},          {"time_to_oom", "warned"},
+     {"time_to_oom", "over"},    {"kill", "killed"},
+     {"kill", "easing"},         {"kill", "cooling_down"},
+     {"kill", "over_budget"},    {"kill", "no_candidate"}}};
 
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.

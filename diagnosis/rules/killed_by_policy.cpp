@@ -28,8 +28,8 @@ std::optional<OwnAction> kill_of(const DeathCase& death) {
 
 bool is_kernels(const DeathCase& death) {
   const auto& signal = death.signal;
-  return death.main_kill != nullptr || (signal.fatal != nullptr && !signal.namespace_ended &&
-                                        signal.fatal->is_kernels_kill());
+  return death.main_kill != nullptr ||
+         (signal.fatal != nullptr && !signal.namespace_ended && signal.fatal->is_kernels_kill());
 }
 
 }  // namespace

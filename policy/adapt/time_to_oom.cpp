@@ -126,8 +126,7 @@ bool OomForecaster::is_new_height(const Window& window) const {
 
 bool OomForecaster::never_steps_back(const Window& window) {
   const auto& points = window.points;
-  if (points.size() < 8 ||
-      points.back().second - points.front().second < window.seconds - 1.5) {
+  if (points.size() < 8 || points.back().second - points.front().second < window.seconds - 1.5) {
     return false;
   }
   const double climbed = points.back().bytes - points.front().bytes;

@@ -91,10 +91,8 @@ class AdaptationTest : public ::testing::Test {
        .facts = {.cpus = 2, .swap = Bytes{0}},
        .memory_stat = [this](const std::string&) { return std::optional(stat_); },
        .swap_current = [](const std::string&) { return std::optional(Bytes{0}); },
-       .kill_preference =
-           [](const std::string&, const std::string&) {
-             return policy::adapt::KillPreference::none;
-           }}};
+       .kill_preference = [](const std::string&,
+                             const std::string&) { return policy::adapt::KillPreference::none; }}};
   cgroup::Sample root_;
   cgroup::Sample a_;
   Usec now_{1'000'000};

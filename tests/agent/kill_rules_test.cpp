@@ -201,8 +201,7 @@ TEST_F(KillRulesTest, ARuleOfAHigherPolicyWatchesInPlaceOfALowerOne) {
 }
 
 TEST_F(KillRulesTest, AnotherRulesKillIsWaitedFor) {
-  given_.push_back(
-      policy_of("all", "/", "adapt: {kill: {full: 0.6, lasting: 5s, budget: 2}}\n"));
+  given_.push_back(policy_of("all", "/", "adapt: {kill: {full: 0.6, lasting: 5s, budget: 2}}\n"));
   cgroup::Sample& root = put("/", 50, 900);
   root.memory_pressure->full->avg10 = 90;
   // Both see it, one kills.
