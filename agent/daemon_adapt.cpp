@@ -195,15 +195,17 @@ void Daemon::forecast_told(const AdaptDecision& decision, TimePoint when) {
 
 // What has ended grows no more, and neither does what no policy looks at any longer.
 void Daemon::end_forecasts(const cgroup::Snapshot& snapshot) {
-  if (oom_forecasts_.empty()) return;
   std::vector<Verdict> over;
-  std::erase_if(oom_forecasts_, [&](auto& entry) {
-    if (adaptation_->warns_of(entry.first)) return false;
-    entry.second.over = true;
-    entry.second.when = snapshot.taken();
-    over.push_back(std::move(entry.second));
-    return true;
-  });
+  for (auto at = oom_forecasts_.begin(); at != oom_forecasts_.end();) {
+    if (adaptation_->warns_of(at->first)) {
+      ++at;
+      continue;
+    }
+    at->second.over = true;
+    at->second.when = snapshot.taken();
+    over.push_back(std::move(at->second));
+    at = oom_forecasts_.erase(at);
+  }
   if (!over.empty()) store_stalls(over);
 }
 

@@ -317,7 +317,7 @@ TEST(LintTest, EveryRuleIsTested) {
     EXPECT_NE(tested.contains(std::string(rule.id)), engine) << rule.id;
     EXPECT_FALSE(rule.title.empty() || rule.kernel.empty() || rule.fix.empty());
   }
-  EXPECT_EQ(lint_rules().size(), 44U);
+  EXPECT_EQ(lint_rules().size(), 46U);
   EXPECT_EQ(find_lint_rule("L03")->id, "L03");
   EXPECT_EQ(find_lint_rule("L99"), nullptr);
 }

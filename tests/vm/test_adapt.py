@@ -260,9 +260,9 @@ def test_a_workload_that_a_kill_rule_ended_says_so_with_proof(scenario):
 
 def test_a_leak_is_foretold_before_it_is_killed(scenario, lab):
     lab.write("memory.swap.max", "0")
-    lab.write("memory.max", str(300 * MIB))
+    lab.write("memory.max", str(400 * MIB))
     lab.wants("adapt: {timeToOom: {warn: 5min}}\n")
-    # 10 MiB a second: half a minute.
+    # 10 MiB a second: forty seconds.
     job = lab.runs([LEAKER])
     (line, *_) = lab.said("policy_adapt", "loop=time_to_oom ", "reason=warned ")
     assert f"memory.max of {lab.path} is hit in" in line, line
