@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -101,6 +102,15 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
   return death.main_kill == nullptr && death.main_sigkilled && !death.signal.by_process();
 }
 
+// The counters of a cgroup that went with its last process ("counters of PATH: ...") would only
+// have told of the OOM killer. A SIGKILL that the kernel recorded as ours was not its.
+bool stands_without_counters(const DeathCase& death, const Verdict& verdict) {
+  return verdict.verdict == VerdictClass::killed_by_policy && death.signal.by_process() &&
+         death.signal.ours && std::ranges::all_of(death.evidence.lost, [](const std::string& what) {
+           return what.starts_with("counters of ");
+         });
+}
+
 // They hold paths and names that others chose; the fields of the verdict keep the bytes as they
 // are.
 void make_sentences_printable(Verdict& verdict) {
@@ -145,7 +155,8 @@ Verdict diagnose(const DeathEvidence& evidence) {
   // witness.
   const bool lines_missing = add_missing_lines(death, verdict);
   const bool weakened = !evidence.lost.empty() || lines_missing;
-  if (weakened && verdict.verdict != VerdictClass::exec_failed) {
+  if (weakened && verdict.verdict != VerdictClass::exec_failed &&
+      !stands_without_counters(death, verdict)) {
     verdict.confidence = one_step_lower(verdict.confidence);
   }
   if (evidence.output_dropped.value > 0) {

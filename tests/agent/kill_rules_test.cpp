@@ -62,7 +62,7 @@ class KillRulesTest : public ::testing::Test {
   std::vector<std::string> protected_;
   Adaptation adaptation_{
       {.owner_of = [this](std::string_view path) { return owner_of(path, true, protected_); },
-       .facts = {.cpus = 2, .swap = Bytes{0}},
+       .facts = {2, {}, Bytes{0}, {}, {}, {}},
        .memory_stat =
            [this](const std::string& path) {
              cgroup::MemoryStat stat;

@@ -64,6 +64,18 @@ TEST(PolicyKillTest, WithoutARecordItIsStrong) {
   EXPECT_EQ(verdict.confidence, Confidence::strong);
 }
 
+// systemd removes the cgroup of a unit with its last process.
+TEST(PolicyKillTest, LostCountersWeakenNoRecordedKillAndLostSignalsDo) {
+  Scenario scenario = killed(kOurPid);
+  scenario.lost("counters of /batch/a: it was removed too soon");
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::proven);
+  scenario.lost("signals: 3 records overwritten");
+  EXPECT_EQ(diagnose(scenario.death).confidence, Confidence::strong);
+  Scenario unseen = killed(0);
+  unseen.lost("counters of /batch/a: it was removed too soon");
+  EXPECT_EQ(diagnose(unseen.death).confidence, Confidence::likely);
+}
+
 TEST(PolicyKillTest, WhoWasFasterIsToldInPlaceOfUs) {
   const Verdict verdict = diagnose(killed(77).death);
   EXPECT_EQ(verdict.verdict, VerdictClass::killed_by_cgroup_kill);
