@@ -75,11 +75,21 @@ AdaptClaims AdaptClaimants::of(std::string_view path) const {
   claims.cpu = place(runner_of(matching, kCpuLoop));
   claims.memory_high = place(runner_of(matching, kHighLoop));
   // A guard has no value of its own to win by: that of the highest policy runs, the enforced first.
-  const auto guards = [](Mode mode) {
-    return [mode](const Policy* policy) { return policy->adapt.stall && policy->mode == mode; };
+  const auto highest = [&](auto has) {
+    const auto found = [&](Mode mode) {
+      return std::ranges::find_if(
+          matching, [&](const Policy* policy) { return policy->mode == mode && has(*policy); });
+    };
+    const auto enforced = found(Mode::enforce);
+    return enforced != matching.end() ? enforced : found(Mode::plan);
   };
-  auto guard = std::ranges::find_if(matching, guards(Mode::enforce));
-  if (guard == matching.end()) guard = std::ranges::find_if(matching, guards(Mode::plan));
+  const auto claim = [&](auto has) {
+    const auto at = highest(has);
+    return at == matching.end() ? std::nullopt : place(*at);
+  };
+  claims.time_to_oom = claim([](const Policy& p) { return p.adapt.time_to_oom.has_value(); });
+  claims.kill = claim([](const Policy& p) { return p.adapt.kill.has_value(); });
+  const auto guard = highest([](const Policy& p) { return p.adapt.stall.has_value(); });
   if (guard == matching.end()) return claims;
   claims.stall = place(*guard);
   // A loop that finds memory.high raises by itself.

@@ -14,9 +14,13 @@ struct AdaptClaims {
   std::optional<std::size_t> cpu;
   std::optional<std::size_t> memory_high;
   std::optional<std::size_t> stall;
-  bool may_raise = false;  // no policy above the stall's has a memory.high of its own
+  std::optional<std::size_t> time_to_oom;
+  std::optional<std::size_t> kill;  // whose kill rule watches it
+  bool may_raise = false;           // no policy above the stall's has a memory.high of its own
 
-  [[nodiscard]] bool empty() const { return !cpu && !memory_high && !stall; }
+  [[nodiscard]] bool empty() const {
+    return !cpu && !memory_high && !stall && !time_to_oom && !kill;
+  }
 };
 
 // As knobs are decided (policy/decision.h): a loop is a value of its knob, and runs where it wins

@@ -10,13 +10,9 @@ namespace {
 
 using policy::adapt::CpuDecision;
 using policy::adapt::MemoryHighDecision;
+using policy::adapt::OomForecast;
 using policy::adapt::StallDecision;
 using policy::simulation::CpuSetting;
-
-// Thousandths: the store's numbers are whole.
-std::uint64_t thousandths(double value) {
-  return static_cast<std::uint64_t>(std::llround(std::max(value, 0.0) * 1000));
-}
 
 std::string quota_text(const CpuSetting& setting) {
   const auto& quota = setting.max.quota;
@@ -41,6 +37,10 @@ void add_limit(AdaptDecision& made, const char* name, const LimitOf<Bytes>& limi
 }
 
 }  // namespace
+
+std::uint64_t thousandths(double value) {
+  return static_cast<std::uint64_t>(std::llround(std::max(value, 0.0) * 1000));
+}
 
 std::string AdaptDecision::text() const {
   std::string text = fmt::format("the {} loop of policy {}: {}", loop, policy, reason);
@@ -137,6 +137,28 @@ AdaptDecision describe(const StallDecision& decision) {
   if (inputs.pgscan) made.numbers["pgscan"] = *inputs.pgscan;
   made.numbers["raised_bytes"] = decision.raised.value;
   made.numbers["stalled_usec"] = decision.stalled_for.count();
+  return made;
+}
+
+AdaptDecision describe(const OomForecast& forecast, Bytes bytes) {
+  AdaptDecision made{.loop = "time_to_oom", .reason = forecast.warns ? "warned" : "over"};
+  made.numbers["unreclaimable_bytes"] = bytes.value;
+  if (!forecast.in) {
+    made.because = "what cannot be reclaimed no longer grows towards a memory.max";
+    return made;
+  }
+  const Bytes rate{static_cast<std::uint64_t>(forecast.bytes_per_second)};
+  made.bound = forecast.bound;
+  made.because = fmt::format(
+      "memory.max of {} is hit in {} if it goes on so: {} are left below it, and what cannot be "
+      "reclaimed grew by {} a second over the last {}, to {}",
+      forecast.bound, human_duration(*forecast.in), human_bytes(forecast.left), human_bytes(rate),
+      human_duration(forecast.window), human_bytes(bytes));
+  made.numbers["bytes_per_second"] = rate.value;
+  made.numbers["in_usec"] = forecast.in->count();
+  made.numbers["left_bytes"] = forecast.left.value;
+  made.numbers["spread_bytes"] = static_cast<std::uint64_t>(std::max(forecast.spread_bytes, 0.0));
+  made.numbers["window_usec"] = forecast.window.count();
   return made;
 }
 

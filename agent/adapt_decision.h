@@ -6,8 +6,10 @@
 #include <string_view>
 
 #include "policy/adapt/cpu_controller.h"
+#include "policy/adapt/kill_rule.h"
 #include "policy/adapt/memory_high.h"
 #include "policy/adapt/stall_guard.h"
+#include "policy/adapt/time_to_oom.h"
 #include "policy/policy.h"
 
 namespace cgwarden::agent {
@@ -24,10 +26,14 @@ struct AdaptDecision {
   std::string change = {};   // "cpu.max 20000 100000 -> 30000 100000"; empty: nothing changes
   std::string because = {};  // the inputs, for people
   std::map<std::string, std::uint64_t> numbers = {};  // the inputs, units last
+  std::string bound = {};  // of time_to_oom: the cgroup whose memory.max is hit
 
   // One sentence.
   [[nodiscard]] std::string text() const;
 };
+
+// The numbers of the store are whole.
+[[nodiscard]] std::uint64_t thousandths(double value);
 
 // What the loop says, without policy, cgroup, id and planned.
 [[nodiscard]] AdaptDecision describe(const policy::adapt::CpuDecision& decision,
@@ -37,5 +43,10 @@ struct AdaptDecision {
                                            const policy::simulation::CpuSetting& after);
 [[nodiscard]] AdaptDecision describe(const policy::adapt::MemoryHighDecision& decision);
 [[nodiscard]] AdaptDecision describe(const policy::adapt::StallDecision& decision);
+// Of a forecast that has begun to warn or has ceased to. `bytes`: what cannot be reclaimed.
+[[nodiscard]] AdaptDecision describe(const policy::adapt::OomForecast& forecast, Bytes bytes);
+// With the cgroup and its id: of a kill the victim's, else those of what is watched.
+[[nodiscard]] AdaptDecision describe(const policy::adapt::KillDecision& decision,
+                                     const policy::adapt::KillRule& rule);
 
 }  // namespace cgwarden::agent

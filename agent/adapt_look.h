@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/clock.h"
 #include "cgroup/samples.h"
 #include "policy/adapt/cpu_inputs.h"
+#include "policy/adapt/time_to_oom.h"
 
 namespace cgwarden::agent {
 
@@ -16,6 +18,8 @@ struct AdaptLook {
   std::optional<cgroup::MemoryStat> memory_stat;  // of now, where a loop asks for it
   std::optional<double> node_busy;                // busy share of the node's CPUs, 0 to 1
   bool swap = false;                              // there is some on the machine
+  // Its memory.max and those above it, where a loop asks for them.
+  std::vector<policy::adapt::MemoryBound> bounds = {};
 };
 
 // The counters that loops look at the growth of. Absent: not known.

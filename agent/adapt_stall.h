@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <optional>
 
 #include "agent/adapt_decision.h"
@@ -31,7 +32,7 @@ class AdaptStall {
   How how_;
   policy::adapt::StallGuard guard_;
   std::optional<LimitOf<Bytes>> raised_;
-  std::optional<AdaptCounters> before_;
+  std::deque<AdaptCounters> seen_;  // of the last look and of so long before it as one must be
 };
 
 }  // namespace cgwarden::agent

@@ -1,6 +1,7 @@
 #include "agent/adaptation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "base/limits.h"
@@ -23,7 +24,54 @@ AdaptStall::How stall_how(const Policy& policy, bool may_raise) {
   return how;
 }
 
+KillSources kill_sources(const Adaptation::Sources& sources) {
+  return {.owner_of = sources.owner_of,
+          .memory_stat = sources.memory_stat,
+          .swap_current = sources.swap_current,
+          .preference = sources.kill_preference,
+          .average = {}};
+}
+
 }  // namespace
+
+Adaptation::Adaptation(Sources sources)
+    : sources_(std::move(sources)), kills_(kill_sources(sources_)) {}
+
+Adaptation::Forecasts Adaptation::forecasts() const {
+  Forecasts found;
+  for (const auto& [id, loops] : loops_) {
+    const auto in = loops.time_to_oom ? loops.time_to_oom->warned_in() : std::nullopt;
+    if (!in) continue;
+    ++found.cgroups;
+    found.nearest = std::min(found.nearest.value_or(*in), *in);
+  }
+  return found;
+}
+
+const std::optional<cgroup::MemoryStat>& Adaptation::stat_of(const std::string& path) {
+  const auto [entry, fresh] = stats_.try_emplace(path);
+  if (fresh) entry->second = sources_.memory_stat(path);
+  return entry->second;
+}
+
+// Swap that the cgroup may not use is none.
+bool Adaptation::may_swap(const cgroup::Sample& sample) const {
+  return sources_.facts.swap.value_or(Bytes{0}).value > 0 &&
+         sample.memory_swap_max != LimitOf<Bytes>(Bytes{0});
+}
+
+std::vector<policy::adapt::MemoryBound> Adaptation::bounds_of(const cgroup::Sample& sample,
+                                                              const cgroup::Snapshot& snapshot) {
+  std::vector<policy::adapt::MemoryBound> bounds;
+  const bool swap = may_swap(sample);
+  for (const auto* at = &sample; at != nullptr; at = snapshot.parent(*at)) {
+    if (!at->memory_max || is_max(*at->memory_max)) continue;
+    const auto& stat = stat_of(at->path);
+    const auto fixed = stat ? policy::adapt::unreclaimable(*stat, swap) : std::nullopt;
+    if (fixed) bounds.push_back({at->path, std::get<Bytes>(*at->memory_max), *fixed});
+  }
+  return bounds;
+}
 
 // Of all CPUs since the tick before: the root's cpu.stat counts what anybody used.
 std::optional<double> Adaptation::busy_share(const cgroup::Snapshot& snapshot) {
@@ -73,53 +121,57 @@ void Adaptation::run(std::optional<Loop>& loop, const typename Loop::How& how, s
 }
 
 void Adaptation::run_all(const cgroup::Sample& sample, const AdaptClaims& claims, bool unit,
-                         TimePoint now, const std::vector<Policy>& policies) {
+                         const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies) {
   const auto known = loops_.find(sample.id);
   Loops loops = known == loops_.end() ? Loops{} : std::move(known->second);
-  AdaptLook look{.sample = sample, .now = now, .memory_stat = {}, .node_busy = node_busy_};
-  // Swap that the cgroup may not use is none.
-  look.swap = sources_.facts.swap.value_or(Bytes{0}).value > 0 &&
-              sample.memory_swap_max != LimitOf<Bytes>(Bytes{0});
-  if (claims.memory_high || claims.stall) look.memory_stat = sources_.memory_stat(sample.path);
-  if (claims.cpu) {
-    const Policy& policy = policies.at(*claims.cpu);
-    run(loops.cpu, {*policy.adapt.cpu, policy.mode == Mode::plan, unit}, *claims.cpu, look,
-        policies);
-  } else {
-    loops.cpu.reset();
+  AdaptLook look{.sample = sample,
+                 .now = snapshot.taken(),
+                 .memory_stat = {},
+                 .node_busy = node_busy_,
+                 .swap = may_swap(sample)};
+  if (claims.memory_high || claims.stall || claims.time_to_oom) {
+    look.memory_stat = stat_of(sample.path);
   }
-  if (claims.memory_high) {
-    const Policy& policy = policies.at(*claims.memory_high);
-    run(loops.memory_high, {*policy.adapt.memory_high, policy.mode == Mode::plan},
-        *claims.memory_high, look, policies);
-  } else {
-    loops.memory_high.reset();
-  }
-  if (claims.stall) {
-    run(loops.stall, stall_how(policies.at(*claims.stall), claims.may_raise), *claims.stall, look,
-        policies);
-  } else {
-    loops.stall.reset();
-  }
+  if (claims.time_to_oom) look.bounds = bounds_of(sample, snapshot);
+  const auto go = [&](auto& loop, std::optional<std::size_t> claim, auto how_of) {
+    if (!claim) return loop.reset();
+    run(loop, how_of(policies.at(*claim)), *claim, look, policies);
+  };
+  go(loops.cpu, claims.cpu, [unit](const Policy& policy) {
+    return AdaptCpu::How{*policy.adapt.cpu, policy.mode == Mode::plan, unit};
+  });
+  go(loops.memory_high, claims.memory_high, [](const Policy& policy) {
+    return AdaptMemoryHigh::How{*policy.adapt.memory_high, policy.mode == Mode::plan};
+  });
+  go(loops.stall, claims.stall,
+     [&](const Policy& policy) { return stall_how(policy, claims.may_raise); });
+  go(loops.time_to_oom, claims.time_to_oom, [](const Policy& policy) {
+    return AdaptTimeToOom::How{*policy.adapt.time_to_oom, policy.mode == Mode::plan};
+  });
   next_.emplace(sample.id, std::move(loops));
+}
+
+void Adaptation::begin_tick(const cgroup::Snapshot& snapshot, std::size_t policies) {
+  node_busy_ = busy_share(snapshot);
+  next_.clear();
+  next_refused_.clear();
+  decisions_.clear();
+  watched_.clear();
+  stats_.clear();
+  values_.assign(policies, {});
+  left_out_ = 0;
 }
 
 std::vector<AdaptDecision> Adaptation::tick(const cgroup::Snapshot& snapshot,
                                             std::vector<Policy>& policies) {
   const AdaptClaimants claimants(policies);
+  begin_tick(snapshot, policies.size());
   if (claimants.empty()) {
     loops_.clear();
     refused_.clear();
-    left_out_ = 0;
     node_before_.reset();
-    return {};
+    return kills_.tick(snapshot, policies, {});
   }
-  node_busy_ = busy_share(snapshot);
-  next_.clear();
-  next_refused_.clear();
-  decisions_.clear();
-  values_.assign(policies.size(), {});
-  left_out_ = 0;
   for (const cgroup::Sample& sample : snapshot.samples()) {
     AdaptClaims claims = claimants.of(sample.path);
     if (claims.empty()) continue;
@@ -130,11 +182,14 @@ std::vector<AdaptDecision> Adaptation::tick(const cgroup::Snapshot& snapshot,
       ++left_out_;
       continue;
     }
+    if (claims.kill) watched_.emplace_back(*claims.kill, &sample);
     const bool unit = access.through == policy::Through::systemd;
-    run_all(sample, claims, unit, snapshot.taken(), policies);
+    run_all(sample, claims, unit, snapshot, policies);
   }
   loops_ = std::exchange(next_, {});
   refused_ = std::exchange(next_refused_, {});
+  auto kills = kills_.tick(snapshot, policies, watched_);
+  std::ranges::move(kills, std::back_inserter(decisions_));
   for (std::size_t i = 0; i < policies.size(); ++i) {
     if (values_[i].empty()) continue;
     policies[i].adapted = std::make_shared<const policy::AdaptedValues>(std::move(values_[i]));

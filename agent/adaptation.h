@@ -10,7 +10,9 @@
 #include "agent/adapt_claims.h"
 #include "agent/adapt_cpu.h"
 #include "agent/adapt_decision.h"
+#include "agent/adapt_kill.h"
 #include "agent/adapt_memory.h"
+#include "agent/adapt_oom.h"
 #include "agent/adapt_stall.h"
 #include "cgroup/snapshot.h"
 #include "policy/node_facts.h"
@@ -34,8 +36,13 @@ class Adaptation {
     policy::NodeFacts facts;
     // memory.stat of a cgroup as it is now: the sampler reads it too seldom.
     std::function<std::optional<cgroup::MemoryStat>(const std::string& path)> memory_stat;
+    // For kill rules, as KillSources has them.
+    std::function<std::optional<Bytes>(const std::string& path)> swap_current;
+    std::function<policy::adapt::KillPreference(const std::string& path,
+                                                const std::string& watched)>
+        kill_preference;
   };
-  explicit Adaptation(Sources sources) : sources_(std::move(sources)) {}
+  explicit Adaptation(Sources sources);
 
   // Fills in Policy::adapted. Decisions that change something, would in mode plan, or are refused
   // for another reason than the last one, in the order of the cgroups' paths.
@@ -44,32 +51,53 @@ class Adaptation {
   // Cgroups with a loop in the last tick, and those left without one by limits::kAdaptedCgroups.
   [[nodiscard]] std::size_t cgroups() const { return loops_.size(); }
   [[nodiscard]] std::size_t left_out() const { return left_out_; }
+  // Cgroups that time_to_oom warned of in the last tick, and the nearest end of them.
+  struct Forecasts {
+    std::size_t cgroups = 0;
+    std::optional<Usec> nearest = {};
+  };
+  [[nodiscard]] Forecasts forecasts() const;
+  [[nodiscard]] bool warns_of(CgroupId id) const {
+    const auto known = loops_.find(id);
+    return known != loops_.end() && known->second.time_to_oom &&
+           known->second.time_to_oom->warned_in();
+  }
 
  private:
   struct Loops {
     std::optional<AdaptCpu> cpu;
     std::optional<AdaptMemoryHigh> memory_high;
     std::optional<AdaptStall> stall;
+    std::optional<AdaptTimeToOom> time_to_oom;
   };
   // One tick of one kind of loop on one cgroup.
   template <typename Loop>
   void run(std::optional<Loop>& loop, const typename Loop::How& how, std::size_t place,
            const AdaptLook& look, const std::vector<policy::Policy>& policies);
-  void run_all(const cgroup::Sample& sample, const AdaptClaims& claims, bool unit, TimePoint now,
-               const std::vector<policy::Policy>& policies);
+  void run_all(const cgroup::Sample& sample, const AdaptClaims& claims, bool unit,
+               const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies);
+  void begin_tick(const cgroup::Snapshot& snapshot, std::size_t policies);
   // Drops the loops of policies that may not write this cgroup, and says so once.
   void drop_refused(const cgroup::Sample& sample, const policy::Access& access,
                     const std::vector<policy::Policy>& policies, AdaptClaims& claims);
+  // memory.stat of now, read once in a tick.
+  [[nodiscard]] const std::optional<cgroup::MemoryStat>& stat_of(const std::string& path);
+  [[nodiscard]] bool may_swap(const cgroup::Sample& sample) const;
+  [[nodiscard]] std::vector<policy::adapt::MemoryBound> bounds_of(const cgroup::Sample& sample,
+                                                                  const cgroup::Snapshot& snapshot);
   [[nodiscard]] std::optional<double> busy_share(const cgroup::Snapshot& snapshot);
 
   Sources sources_;
   std::map<CgroupId, Loops> loops_;
   std::map<CgroupId, std::string> refused_;  // said, and why
+  AdaptKills kills_;
   // While a tick runs.
   std::map<CgroupId, Loops> next_;
   std::map<CgroupId, std::string> next_refused_;
   std::vector<policy::AdaptedValues> values_;  // by place of the policy
   std::vector<AdaptDecision> decisions_;
+  AdaptKills::Watched watched_;
+  std::map<std::string, std::optional<cgroup::MemoryStat>> stats_;
   std::optional<double> node_busy_;
   std::optional<std::pair<Usec, std::uint64_t>> node_before_;  // when, usage_usec
   std::size_t left_out_ = 0;

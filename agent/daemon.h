@@ -118,6 +118,9 @@ class Daemon final : public Control, private SupervisorListener {
   void adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies);
   void adapt_decided(const AdaptDecision& decision, TimePoint when);
   void kill_adapted(const AdaptDecision& decision);
+  void forecast_told(const AdaptDecision& decision, TimePoint when);
+  void end_forecasts(const cgroup::Snapshot& snapshot);
+  void add_policy_kills(const std::string& cgroup, diagnosis::DeathEvidence& evidence) const;
   // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);
   void oomd_killed(const std::string& cgroup, const std::string& reason);
@@ -205,6 +208,12 @@ class Daemon final : public Control, private SupervisorListener {
   RunEnds run_ends_;
   std::deque<diagnosis::OomdKill> oomd_kills_;        // of the last minutes
   std::deque<diagnosis::PolicyWrite> policy_writes_;  // of the last minutes
+  struct PolicyKill {
+    std::string cgroup;
+    diagnosis::OwnAction action;
+  };
+  std::deque<PolicyKill> policy_kills_;                   // the newest
+  std::map<CgroupId, diagnosis::Verdict> oom_forecasts_;  // those that stand
   std::optional<PressureWatch> pressure_watch_;
   std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;

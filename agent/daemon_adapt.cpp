@@ -1,7 +1,11 @@
 // Daemon: the closed loops of policies (`adapt:`), told to the store, the bus, the log and the
 // metrics.
+#include <unistd.h>
+
 #include <csignal>
 #include <utility>
+
+#include "identity/subject.h"
 
 #include "agent/adapt_pace.h"
 #include "agent/adaptation.h"
@@ -13,21 +17,70 @@
 #include "base/text.h"
 #include "cgroup/control_file.h"
 #include "cgroup/format.h"
+#include "diagnosis/death_case.h"
 
 namespace cgwarden::agent {
+namespace {
+
+using diagnosis::OwnAction;
+using diagnosis::Verdict;
+using diagnosis::VerdictClass;
+
+std::optional<cgroup::MemoryStat> memory_stat_now(const cgroup::Tree& tree,
+                                                  const std::string& path) {
+  const auto text = tree.read(path, "memory.stat");
+  if (!text) return std::nullopt;
+  auto stat = cgroup::parse_memory_stat(*text);
+  if (!stat) return std::nullopt;
+  return *std::move(stat);
+}
+
+std::optional<Bytes> swap_now(const cgroup::Tree& tree, const std::string& path) {
+  const auto text = tree.read(path, "memory.swap.current");
+  const auto bytes = text ? parse_integer<std::uint64_t>(trim(*text)) : std::nullopt;
+  if (!bytes) return std::nullopt;
+  return Bytes{*bytes};
+}
+
+// Those that somebody should look at.
+bool is_warning(const AdaptDecision& decision) {
+  return decision.loop == "stall" || decision.loop == "kill" ||
+         (decision.loop == "time_to_oom" && decision.reason == "warned");
+}
+
+Verdict forecast_verdict(const AdaptDecision& decision, const std::string& name,
+                         unsigned incarnation, TimePoint when) {
+  Verdict verdict;
+  verdict.workload = name;
+  verdict.incarnation = incarnation;
+  verdict.verdict = VerdictClass::oom_forecast;
+  verdict.confidence = diagnosis::Confidence::likely;
+  verdict.subject = diagnosis::Subject::cgroup;
+  verdict.death = false;
+  verdict.from = verdict.when = when;
+  verdict.answer =
+      printable(decision.cgroup + " is on its way to an OOM kill: " + decision.because);
+  verdict.limit = diagnosis::LimitHit{decision.bound, "memory.max", ""};
+  verdict.evidence.push_back({"memory.stat", decision.cgroup, printable(decision.because)});
+  verdict.advice.push_back(
+      printable("Find what grows (`cgwarden top`, `cgwarden history`), raise memory.max of " +
+                decision.bound + ", or restart it at a time of your choice."));
+  return verdict;
+}
+
+}  // namespace
 
 void Daemon::open_adaptation(bool systemd_running) {
   adaptation_.emplace(Adaptation::Sources{
       .owner_of = [systemd_running, guarded = protected_globs(options_.enforcement)](
                       std::string_view path) { return owner_of(path, systemd_running, guarded); },
       .facts = read_node_facts(),
-      .memory_stat = [this](const std::string& path) -> std::optional<cgroup::MemoryStat> {
-        const auto text = tree_.read(path, "memory.stat");
-        if (!text) return std::nullopt;
-        auto stat = cgroup::parse_memory_stat(*text);
-        if (!stat) return std::nullopt;
-        return *std::move(stat);
-      }});
+      .memory_stat = [this](const std::string& path) { return memory_stat_now(tree_, path); },
+      .swap_current = [this](const std::string& path) { return swap_now(tree_, path); },
+      .kill_preference =
+          [this](const std::string& path, const std::string& watched) {
+            return read_kill_preference(tree_, path, watched);
+          }});
 }
 
 void Daemon::adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies) {
@@ -47,16 +100,21 @@ void Daemon::adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>
                                  {"limit", std::to_string(limits::kAdaptedCgroups)},
                                  {"effect", "they keep what they have"}});
   }
+  const auto forecasts = adaptation_->forecasts();
+  self_metrics_.policy_oom_forecasts(forecasts.cgroups, forecasts.nearest);
   for (const AdaptDecision& decision : decisions) {
-    adapt_decided(decision, snapshot.taken());
+    // First: the machine waits, and what is told goes to a disk that may be what it waits for.
     if (decision.kill && !decision.planned) kill_adapted(decision);
+    adapt_decided(decision, snapshot.taken());
+    if (decision.loop == "time_to_oom") forecast_told(decision, snapshot.taken());
   }
+  end_forecasts(snapshot);
 }
 
 void Daemon::adapt_decided(const AdaptDecision& decision, TimePoint when) {
   using diagnosis::EventKind;
   self_metrics_.policy_adapt(decision.loop, decision.reason);
-  log::event(decision.loop == "stall" ? log::Level::warning : log::Level::info, "policy_adapt",
+  log::event(is_warning(decision) ? log::Level::warning : log::Level::info, "policy_adapt",
              {{"policy", decision.policy},
               {"cgroup", printable(decision.cgroup)},
               {"loop", std::string(decision.loop)},
@@ -73,25 +131,82 @@ void Daemon::adapt_decided(const AdaptDecision& decision, TimePoint when) {
         .text = decision.text()});
 }
 
-// A workload by way of its supervisor, so that its verdict names us.
+// Noted before it is done: the deaths are told by who killed them, and why.
 void Daemon::kill_adapted(const AdaptDecision& decision) {
-  Status killed;
-  bool workload = false;
-  for (const auto& running : supervisor_->running()) {
-    if (running.payload != decision.cgroup) continue;
-    workload = true;
-    killed = supervisor_->signal(running.name, SIGKILL,
-                                 "policy " + decision.policy + ": " + decision.because);
-  }
   const auto id = tree_.id_of(decision.cgroup);
   // Another one has the path by now.
-  if (!workload && (!id || *id != decision.id)) return;
-  if (!workload) killed = cgroup::kill_cgroup(tree_, decision.cgroup);
+  if (!id || *id != decision.id) return;
+  const OwnAction action{
+      .signal = SIGKILL,
+      .reason = decision.because,
+      .boottime = clock_.now().boottime,
+      .policy = std::string(decision.loop == "kill" ? "the kill rule" : "the stall guard") +
+                " of policy " + decision.policy};
+  supervisor_->policy_kills(decision.cgroup, action);
+  policy_kills_.push_back({decision.cgroup, action});
+  if (policy_kills_.size() > limits::kPolicyKills) policy_kills_.pop_front();
+  const Status killed = cgroup::kill_cgroup(tree_, decision.cgroup);
   if (!killed) {
     log::error("policy_kill_failed", {{"policy", decision.policy},
                                       {"cgroup", printable(decision.cgroup)},
                                       {"error", killed.error().sentence()}});
   }
+}
+
+// Of a unit or container that ended.
+void Daemon::add_policy_kills(const std::string& cgroup, diagnosis::DeathEvidence& evidence) const {
+  evidence.agent_pid = ::getpid();
+  for (const auto& kill : policy_kills_) {
+    const bool whole = diagnosis::path_is_at_or_below(cgroup, kill.cgroup);
+    if (!whole && !diagnosis::path_is_at_or_below(kill.cgroup, cgroup)) continue;
+    if (kill.action.boottime < evidence.started.boottime) continue;
+    evidence.own_actions.push_back(kill.action);
+    evidence.own_actions.back().part = !whole;
+  }
+}
+
+void Daemon::forecast_told(const AdaptDecision& decision, TimePoint when) {
+  const auto known = oom_forecasts_.find(decision.id);
+  if (decision.reason != "warned") {
+    if (known == oom_forecasts_.end()) return;
+    Verdict over = std::move(known->second);
+    oom_forecasts_.erase(known);
+    over.over = true;
+    over.when = when;
+    return store_stalls({std::move(over)});
+  }
+  std::string name = decision.cgroup;
+  unsigned incarnation = 0;
+  const auto identities = identification_.table();
+  const identity::Known* whose = identities ? identities->find(decision.id) : nullptr;
+  if (whose != nullptr && whose->subject) {
+    name = to_key(*whose->subject);
+    if (foreign_deaths_) incarnation = foreign_deaths_->run_of(decision.id).incarnation;
+  }
+  for (const auto& running : supervisor_->running()) {
+    if (!diagnosis::path_is_at_or_below(decision.cgroup, running.payload)) continue;
+    name = running.name;
+    incarnation = running.incarnation;
+  }
+  Verdict verdict = forecast_verdict(decision, name, incarnation, when);
+  store_stalls({verdict});
+  oom_forecasts_.insert_or_assign(decision.id, std::move(verdict));
+}
+
+// What has ended grows no more, and neither does what no policy looks at any longer.
+void Daemon::end_forecasts(const cgroup::Snapshot& snapshot) {
+  std::vector<Verdict> over;
+  for (auto at = oom_forecasts_.begin(); at != oom_forecasts_.end();) {
+    if (adaptation_->warns_of(at->first)) {
+      ++at;
+      continue;
+    }
+    at->second.over = true;
+    at->second.when = snapshot.taken();
+    over.push_back(std::move(at->second));
+    at = oom_forecasts_.erase(at);
+  }
+  if (!over.empty()) store_stalls(over);
 }
 
 }  // namespace cgwarden::agent

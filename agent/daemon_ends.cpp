@@ -105,8 +105,10 @@ Verdict Daemon::verdict_of(RunEnds::Decided end) const {
       evidence.oomd_kill = kill;
     }
   }
+  add_policy_kills(end.cgroup, evidence);
   Verdict verdict = diagnosis::diagnose(evidence);
   verdict.workload = to_key(end.subject);
+  if (verdict.verdict == VerdictClass::killed_by_policy) return verdict;
   // As a service ends every time, with the signal that its unit names; a Result of its own is a
   // failure.
   const bool failed = end.unit && end.unit->result != "success";

@@ -63,32 +63,44 @@ void Daemon::prepare_tick() {
       clock_.now());
 }
 
+// A new cgroup waits for its limits while this runs: between its parts it is looked for.
 void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
+  const auto part = [this](const auto& work) {
+    work();
+    sampling_->look_for_changes();
+  };
   auto policies = effective_policies();
-  adapt(*snapshot, policies);
-  enforcer_->enforce(*snapshot, policies);
   const TimePoint taken = snapshot->taken();
-  observe_workloads(*snapshot, taken);
-  self_metrics_.identity_errors(identification_.observe(*snapshot, taken));
-  if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
-  observe_foreign_stalls(*snapshot);
-  self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
-  record(*snapshot);
+  // In one: who came after the snapshot is not of its tick.
+  part([&] {
+    adapt(*snapshot, policies);
+    enforcer_->enforce(*snapshot, policies);
+  });
+  part([&] { observe_workloads(*snapshot, taken); });
+  part([&] { self_metrics_.identity_errors(identification_.observe(*snapshot, taken)); });
+  part([&] {
+    if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
+  });
+  part([&] { observe_foreign_stalls(*snapshot); });
+  part([&] {
+    self_metrics_.subjects_dropped(subjects_.observe(*snapshot, *identification_.table(), taken));
+  });
+  part([&] { record(*snapshot); });
   last_snapshot_ = snapshot;
-  pressure_watch_->update(*snapshot, policies_);
-  observe_events(*snapshot);
-  observe_ends(*snapshot);
+  part([&] { pressure_watch_->update(*snapshot, policies_); });
+  part([&] { observe_events(*snapshot); });
+  part([&] { observe_ends(*snapshot); });
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
     kernel_log_lost_at_ = taken.boottime;
   }
   // Before anybody can scrape them: a counter that falls with the agent is worse than a late one.
-  if (subjects_.due(taken)) save_subjects();
+  if (subjects_.due(taken)) part([&] { save_subjects(); });
   publish_sources();
   supervisor_->forget_finished();
   supervisor_->measure_uppers();
-  publish(snapshot);
+  part([&] { publish(snapshot); });
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
 }
 

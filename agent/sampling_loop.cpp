@@ -313,6 +313,10 @@ void SamplingLoop::changed() {
   if (arrived_ && !arrived.empty()) arrived_(arrived);
 }
 
+void SamplingLoop::look_for_changes() {
+  if (sampler_.changes_fd() >= 0) changed();
+}
+
 SourceReport SamplingLoop::tree_source() const {
   if (sampler_.changes_fd() >= 0) {
     return {SourceState::live, "by " + std::string(sampler_.discovery())};

@@ -47,6 +47,9 @@ class SamplingLoop {
 
   // Reads the files of these, too, from the next tick on.
   void read_groups(cgroup::FileGroups groups);
+  // To be called now and then by what takes long between two ticks: sees to what the kernel has
+  // told of the tree by now. From no callback of tell_arrived().
+  void look_for_changes();
 
   // Looks through the tree, takes the first tick at once and the others by timer from then on.
   [[nodiscard]] Status start();

@@ -94,6 +94,9 @@ class Supervisor {
   void want_no_more(const std::string& name);
   // SIGKILL to every process of a running workload.
   void kill_now(const std::string& name, const std::string& reason);
+  // A policy is about to write cgroup.kill of `cgroup`: noted for the verdicts of the workloads
+  // that are in it, wholly or in part.
+  void policy_kills(const std::string& cgroup, const diagnosis::OwnAction& kill);
   // What a stop of `name` begins with; SIGTERM for an unknown one.
   [[nodiscard]] int stop_signal_of(const std::string& name) const;
   // pidfd of the direct child of the shim, which lives on in `name`'s incarnation; -1: none.

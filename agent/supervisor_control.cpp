@@ -12,6 +12,7 @@
 #include "agent/managed.h"
 #include "agent/supervisor.h"
 #include "base/log.h"
+#include "diagnosis/death_case.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -64,6 +65,16 @@ void Supervisor::kill_now(const std::string& name, const std::string& reason) {
   const auto found = workloads_.find(name);
   if (found == workloads_.end() || !found->second->main_pidfd.valid()) return;
   kill_all_of(*found->second, reason);
+}
+
+void Supervisor::policy_kills(const std::string& cgroup, const diagnosis::OwnAction& kill) {
+  for (auto& [name, managed] : workloads_) {
+    if (managed->payload.empty() || !managed->main_pidfd.valid()) continue;
+    const bool whole = diagnosis::path_is_at_or_below(managed->payload, cgroup);
+    if (!whole && !diagnosis::path_is_at_or_below(cgroup, managed->payload)) continue;
+    managed->own_actions.push_back(kill);
+    managed->own_actions.back().part = !whole;
+  }
 }
 
 int Supervisor::stop_signal_of(const std::string& name) const {

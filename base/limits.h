@@ -284,6 +284,11 @@ inline constexpr std::size_t kUnitsAsked = 256;
 // Cgroups on which the loops of policies (`adapt:`) run: each costs a read of memory.stat in every
 // tick, some 50 us, and may write every second.
 inline constexpr std::size_t kAdaptedCgroups = 1000;
+// Candidates of a kill rule (`adapt.kill`) that are looked at, the largest first: two files and the
+// extended attributes of each, 100 us, on a machine that is short of memory.
+inline constexpr std::size_t kKillCandidates = 200;
+// Kills of policies remembered for the verdicts of what they ended; a rule has a budget.
+inline constexpr std::size_t kPolicyKills = 256;
 // PSI triggers of all policies: the kernel looks at each several times per window, and ending one
 // takes it some 10 ms.
 inline constexpr std::size_t kPressureTriggers = 128;

@@ -83,13 +83,21 @@ bool is_change(diagnosis::EventKind kind) {
 // Of a loop (`adapt:`), with what it was made from.
 bool is_decision(diagnosis::EventKind kind) { return kind == diagnosis::EventKind::policy_adapt; }
 
+// A kill is told of the victim, and is also one of the cgroup that its rule watches.
+bool is_of(const diagnosis::Event& event, const std::string& cgroup) {
+  if (event.cgroup == cgroup) return true;
+  return event.kind == diagnosis::EventKind::policy_adapt &&
+         event.text.starts_with("the kill loop ") &&
+         event.text.find("all tasks of " + cgroup + " waited") != std::string::npos;
+}
+
 std::vector<diagnosis::Event> last_events(const Common& common, const std::string& cgroup,
                                           Wanted wanted) {
   const auto store = diagnosis::StoreReader::open(agent::store_path(common.where));
   if (!store) return {};
   diagnosis::EventFilter filter;
   filter.matches = [&](const diagnosis::Event& event) {
-    return event.cgroup == cgroup && wanted(event.kind);
+    return wanted(event.kind) && is_of(event, cgroup);
   };
   filter.most = kLastChanges;
   const auto stored = store->events(filter);

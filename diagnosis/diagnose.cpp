@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -50,8 +51,17 @@ void add_throttling(const DeathCase& death, Verdict& verdict) {
 }
 
 void add_own_actions(const DeathCase& death, Verdict& verdict) {
-  if (verdict.verdict == VerdictClass::stopped) return;
+  if (verdict.verdict == VerdictClass::stopped ||
+      verdict.verdict == VerdictClass::killed_by_policy) {
+    return;
+  }
   for (const auto& action : death.own_actions()) {
+    if (!action.policy.empty()) {
+      verdict.contributing.push_back(fmt::format("{} had killed {} before that: {}", action.policy,
+                                                 action.part ? "what is below it" : "its cgroup",
+                                                 action.reason));
+      continue;
+    }
     verdict.contributing.push_back(fmt::format("cgwarden had sent {} before that: {}",
                                                signal_name(action.signal), action.reason));
   }
@@ -107,6 +117,15 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
   return death.main_kill == nullptr && death.main_sigkilled && !death.signal.by_process();
 }
 
+// The counters of a cgroup that went with its last process ("counters of PATH: ...") would only
+// have told of the OOM killer. A SIGKILL that the kernel recorded as ours was not its.
+bool stands_without_counters(const DeathCase& death, const Verdict& verdict) {
+  return verdict.verdict == VerdictClass::killed_by_policy && death.signal.by_process() &&
+         death.signal.ours && std::ranges::all_of(death.evidence.lost, [](const std::string& what) {
+           return what.starts_with("counters of ");
+         });
+}
+
 // They hold paths and names that others chose; the fields of the verdict keep the bytes as they
 // are.
 void make_sentences_printable(Verdict& verdict) {
@@ -121,27 +140,15 @@ void make_sentences_printable(Verdict& verdict) {
 
 Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
-  static constexpr std::array kRules{rules::exec_failed,
-                                     rules::machine_restarted,
-                                     rules::stopped_by_us,
-                                     rules::own_limit_oom,
-                                     rules::nested_limit_oom,
-                                     rules::ancestor_limit_oom,
-                                     rules::global_oom,
-                                     rules::unresolved_oom,
-                                     rules::systemd_result,
-                                     rules::killed_by_oomd,
-                                     rules::killed_by_cgroup_kill,
-                                     rules::term_ignored,
-                                     rules::killed_by_watchdog,
-                                     rules::killed_by_sender,
-                                     rules::pid_namespace_ended,
-                                     rules::rlimit_exceeded,
-                                     rules::broken_pipe,
-                                     rules::fault_signal,
-                                     rules::killed_by_user,
-                                     rules::exited,
-                                     rules::agent_restarted};
+  static constexpr std::array kRules{
+      rules::exec_failed,         rules::machine_restarted,  rules::killed_by_policy,
+      rules::stopped_by_us,       rules::own_limit_oom,      rules::nested_limit_oom,
+      rules::ancestor_limit_oom,  rules::global_oom,         rules::unresolved_oom,
+      rules::systemd_result,      rules::killed_by_oomd,     rules::killed_by_cgroup_kill,
+      rules::term_ignored,        rules::killed_by_watchdog, rules::killed_by_sender,
+      rules::pid_namespace_ended, rules::rlimit_exceeded,    rules::broken_pipe,
+      rules::fault_signal,        rules::killed_by_user,     rules::exited,
+      rules::agent_restarted};
   std::optional<Verdict> found;
   for (const auto rule : kRules) {
     found = rule(death);
@@ -164,7 +171,8 @@ Verdict diagnose(const DeathEvidence& evidence) {
   // witness.
   const bool lines_missing = add_missing_lines(death, verdict);
   const bool weakened = !evidence.lost.empty() || lines_missing;
-  if (weakened && verdict.verdict != VerdictClass::exec_failed) {
+  if (weakened && verdict.verdict != VerdictClass::exec_failed &&
+      !stands_without_counters(death, verdict)) {
     verdict.confidence = one_step_lower(verdict.confidence);
   }
   if (evidence.output_dropped.value > 0) {

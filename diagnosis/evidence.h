@@ -68,6 +68,10 @@ struct OwnAction {
   std::string reason;  // "stop asked by uid 0 over D-Bus", "stop timeout of 10 s"
   Usec boottime{0};
   bool to_end = true;  // false: a signal that somebody asked us to send, for whatever purpose
+  // A policy had its cgroup killed: "the kill rule of policy batch"; empty: it was no policy.
+  std::string policy = {};
+  // What was killed is below its own cgroup, and its main process need not have been in it.
+  bool part = false;
 };
 
 // The machine booted anew since the agent last wrote that this one runs.

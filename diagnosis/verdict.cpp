@@ -16,6 +16,7 @@ constexpr std::array kNames{
     std::pair{VerdictClass::killed_by_user, std::string_view("KILLED_BY_USER")},
     std::pair{VerdictClass::killed_by_cgroup_kill, std::string_view("KILLED_BY_CGROUP_KILL")},
     std::pair{VerdictClass::killed_by_systemd_oomd, std::string_view("KILLED_BY_SYSTEMD_OOMD")},
+    std::pair{VerdictClass::killed_by_policy, std::string_view("KILLED_BY_POLICY")},
     std::pair{VerdictClass::killed_by_watchdog, std::string_view("KILLED_BY_WATCHDOG")},
     std::pair{VerdictClass::term_ignored, std::string_view("TERM_IGNORED")},
     std::pair{VerdictClass::term_ignored_by_pid1, std::string_view("TERM_IGNORED_BY_PID1")},
@@ -37,6 +38,7 @@ constexpr std::array kNames{
     std::pair{VerdictClass::stalled_oom_no_victim, std::string_view("STALLED_OOM_NO_VICTIM")},
     std::pair{VerdictClass::stalled_memory_high, std::string_view("STALLED_MEMORY_HIGH")},
     std::pair{VerdictClass::stalled_io_throttled, std::string_view("STALLED_IO_THROTTLED")},
+    std::pair{VerdictClass::oom_forecast, std::string_view("OOM_FORECAST")},
     std::pair{VerdictClass::pids_limit, std::string_view("PIDS_LIMIT")},
     std::pair{VerdictClass::frozen, std::string_view("FROZEN")},
     std::pair{VerdictClass::stopped_by_signal, std::string_view("STOPPED_BY_SIGNAL")},
@@ -75,6 +77,7 @@ bool is_of_death(VerdictClass verdict) {
     case VerdictClass::stalled_oom_no_victim:
     case VerdictClass::stalled_memory_high:
     case VerdictClass::stalled_io_throttled:
+    case VerdictClass::oom_forecast:
     case VerdictClass::pids_limit:
     case VerdictClass::frozen:
     case VerdictClass::stopped_by_signal:

@@ -25,6 +25,7 @@ enum class VerdictClass {
   killed_by_user,          // SIGKILL, SIGTERM, ... sent from user space
   killed_by_cgroup_kill,   // 1 written to cgroup.kill
   killed_by_systemd_oomd,  // systemd-oomd, or another oomd that leaves its marks
+  killed_by_policy,        // by us: a kill rule or the stall guard of a policy
   killed_by_watchdog,      // SIGKILL by a program, while it was throttled
   term_ignored,            // it lived on after SIGTERM, and SIGKILL followed
   term_ignored_by_pid1,    // because PID 1 of a pid namespace has no handler
@@ -47,6 +48,7 @@ enum class VerdictClass {
   stalled_oom_no_victim,  // out of memory, and nothing may be killed
   stalled_memory_high,    // held back at memory.high
   stalled_io_throttled,   // waits for what io.max lets through
+  oom_forecast,           // grows towards a memory.max; a policy asked to be told
   pids_limit,             // it cannot fork
   frozen,                 // by cgroup.freeze
   stopped_by_signal,      // SIGSTOP

@@ -82,6 +82,12 @@ constexpr std::array kOfItself{
            "loop,reason"},
     Metric{"cgwarden_agent_policy_adapted_cgroups", gauge, "",
            "Cgroups on which a loop of a policy (adapt) runs."},
+    Metric{
+        "cgwarden_agent_policy_oom_forecasts", gauge, "",
+        "Cgroups that a policy (adapt.timeToOom) warns of: they grow towards a memory.max. Which "
+        "and why is event policy_adapt, and `cgwarden why`."},
+    Metric{"cgwarden_agent_policy_oom_forecast_seconds", gauge, "seconds",
+           "Time until the first of them hits its memory.max if it goes on so; +Inf: none."},
     Metric{"cgwarden_agent_store_errors_total", counter, "",
            "Failed writes to the store of verdicts and counters."},
     Metric{"cgwarden_agent_recorder_samples_total", counter, "",

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "exporters/catalog.h"
@@ -245,6 +246,8 @@ struct SelfMetrics::Impl {
       counters(registry, "cgwarden_agent_policy_drift_repaired_total").Add({});
   std::array<Counter*, kAdaptReasons.size()> adapt_decisions = make_adapt_decisions(registry);
   Gauge& adapted_cgroups = gauge(registry, "cgwarden_agent_policy_adapted_cgroups");
+  Gauge& oom_forecasts = gauge(registry, "cgwarden_agent_policy_oom_forecasts");
+  Gauge& oom_forecast_seconds = gauge(registry, "cgwarden_agent_policy_oom_forecast_seconds");
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
   Counter& recorded_samples = counters(registry, "cgwarden_agent_recorder_samples_total").Add({});
   prometheus::Family<Counter>& recorder_drops =
@@ -279,6 +282,7 @@ struct SelfMetrics::Impl {
 };
 
 SelfMetrics::SelfMetrics() : impl_(std::make_unique<Impl>()) {
+  policy_oom_forecasts(0, std::nullopt);
   impl_->add_read_errors({});
   impl_->build.Set(1);
   for (const auto collector : kCollectors) {
@@ -370,6 +374,12 @@ void SelfMetrics::policy_adapt(std::string_view loop, std::string_view reason) {
 
 void SelfMetrics::policy_adapted(std::size_t cgroups) {
   impl_->adapted_cgroups.Set(static_cast<double>(cgroups));
+}
+
+void SelfMetrics::policy_oom_forecasts(std::size_t cgroups, std::optional<Usec> nearest) {
+  impl_->oom_forecasts.Set(static_cast<double>(cgroups));
+  impl_->oom_forecast_seconds.Set(nearest ? in_seconds(*nearest)
+                                          : std::numeric_limits<double>::infinity());
 }
 
 void SelfMetrics::store_error() { impl_->store_errors.Increment(); }

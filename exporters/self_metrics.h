@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,21 +35,18 @@ struct AdaptReason {
   std::string_view loop;
   std::string_view reason;
 };
-inline constexpr std::array<AdaptReason, 15> kAdaptReasons{{{"cpu", "started"},
-                                                            {"cpu", "throttled"},
-                                                            {"cpu", "backlog"},
-                                                            {"cpu", "rolled_back"},
-                                                            {"cpu", "unused"},
-                                                            {"cpu", "node_busy"},
-                                                            {"cpu", "at_ceiling"},
-                                                            {"memory_high", "started"},
-                                                            {"memory_high", "probed"},
-                                                            {"memory_high", "backed_off"},
-                                                            {"memory_high", "foreign"},
-                                                            {"stall", "notify"},
-                                                            {"stall", "raise"},
-                                                            {"stall", "kill"},
-                                                            {"stall", "over"}}};
+inline constexpr std::array<AdaptReason, 22> kAdaptReasons{
+    {{"cpu", "started"},         {"cpu", "throttled"},
+     {"cpu", "backlog"},         {"cpu", "rolled_back"},
+     {"cpu", "unused"},          {"cpu", "node_busy"},
+     {"cpu", "at_ceiling"},      {"memory_high", "started"},
+     {"memory_high", "probed"},  {"memory_high", "backed_off"},
+     {"memory_high", "foreign"}, {"stall", "notify"},
+     {"stall", "raise"},         {"stall", "kill"},
+     {"stall", "over"},          {"time_to_oom", "warned"},
+     {"time_to_oom", "over"},    {"kill", "killed"},
+     {"kill", "easing"},         {"kill", "cooling_down"},
+     {"kill", "over_budget"},    {"kill", "no_candidate"}}};
 
 // The agent's own metrics (cgwarden_agent_*), held in a prometheus-cpp Registry. All counters
 // exist at 0 from construction on, those of file groups from file_groups() on. Thread-safe.
@@ -85,6 +83,8 @@ class SelfMetrics {
   // One decision of a loop, of kAdaptReasons, and how many cgroups have a loop.
   void policy_adapt(std::string_view loop, std::string_view reason);
   void policy_adapted(std::size_t cgroups);
+  // How many cgroups a policy warns of, and when the first of them hits its limit; absent: none.
+  void policy_oom_forecasts(std::size_t cgroups, std::optional<Usec> nearest);
   void store_error();
   // All since the agent's start, but for `bytes`.
   struct Recorded {

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string>
 
+#include "base/text.h"
+
 namespace cgwarden::policy {
 namespace {
 
@@ -13,10 +15,16 @@ constexpr const char* kAdaptExample =
 constexpr const char* kCpuExample = "cpu: {floor: 100m, ceiling: 2}";
 constexpr const char* kHighExample = "memoryHigh: {floor: 64MiB, ceiling: 1GiB}";
 constexpr const char* kStallExample = "stall: {action: raise}";
+constexpr const char* kKillExample = "kill: {full: 0.6, lasting: 10s, budget: 3}";
+constexpr const char* kOomExample = "timeToOom: {warn: 10min}";
 
 // A second: the loops look once in a tick, and less than one tick shows nothing.
 constexpr Usec kShortestTime{1'000'000};
 constexpr Usec kLongestTime{3'600'000'000};
+// A rule that kills more often than each half minute is no guard but the outage.
+constexpr std::size_t kMostKills = 100;
+// memory.pressure avg10 needs so long to fall by half when what pressed is gone.
+constexpr Usec kEased{7'000'000};
 
 Parsed<double> parse_share_up_to(std::string_view text, double most) {
   double value = 0;
@@ -61,6 +69,25 @@ Parsed<Usec> parse_patience(std::string_view text) {
     return std::unexpected(ValueFault{"it must be from 1s to 1h", "for example: 5s"});
   }
   return time;
+}
+
+// A cool-down and a budget over a day are no bound any more.
+Parsed<Usec> parse_budget_time(std::string_view text) {
+  const auto time = parse_duration(text);
+  if (time && (*time < Usec{60'000'000} || *time > Usec{86'400'000'000})) {
+    return std::unexpected(ValueFault{"it must be from 1min to 24h", "for example: 1h"});
+  }
+  return time;
+}
+
+Parsed<std::size_t> parse_kill_budget(std::string_view text) {
+  const auto kills = parse_integer<std::size_t>(text);
+  if (!kills || *kills < 1 || *kills > kMostKills) {
+    return std::unexpected(
+        ValueFault{fmt::format("it must be a number of kills from 1 to {}", kMostKills),
+                   "mode: plan is for a rule that shall kill nothing"});
+  }
+  return *kills;
 }
 
 Parsed<Usec> parse_hold(std::string_view text) {
@@ -149,6 +176,76 @@ std::optional<adapt::StallLimits> read_stall(const Node& node, adapt::StallRespo
   return limits;
 }
 
+std::optional<adapt::OomLimits> read_time_to_oom(const Node& node, Findings& findings) {
+  if (node.kind != NodeKind::map) {
+    report_kind(node, "adapt.timeToOom", "a map", kOomExample, findings);
+    return std::nullopt;
+  }
+  MapReader map(node, "adapt.timeToOom.", findings);
+  adapt::OomLimits limits;
+  static_cast<void>(map.require("warn", kOomExample));
+  take(map, "warn", limits.warn, findings, parse_patience);
+  map.refuse_unknown();
+  return limits;
+}
+
+std::optional<adapt::KillRule> read_kill(const Node& node, Findings& findings) {
+  if (node.kind != NodeKind::map) {
+    report_kind(node, "adapt.kill", "a map", kKillExample, findings);
+    return std::nullopt;
+  }
+  MapReader map(node, "adapt.kill.", findings);
+  adapt::KillRule rule;
+  double share = rule.full / 100;
+  static_cast<void>(map.require("full", kKillExample));
+  take(map, "full", share, findings, parse_share);
+  rule.full = share * 100;
+  take(map, "lasting", rule.lasting, findings, parse_patience);
+  if (const Node* by = map.find("by")) {
+    using enum adapt::KillBy;
+    const auto word =
+        read_word(*by, "adapt.kill.by", {"size_or_growth", "pressure", "swap"}, findings);
+    if (word) rule.by = *word == "swap" ? swap : *word == "pressure" ? pressure : size_or_growth;
+  }
+  take(map, "coolDown", rule.cool_down, findings, parse_patience);
+  if (map.find("budget") == nullptr) {
+    findings.error(node.place, "adapt.kill has no budget: it would kill again and again",
+                   kKillExample, "L45");
+  }
+  take(map, "budget", rule.budget, findings, parse_kill_budget);
+  take(map, "budgetTime", rule.budget_time, findings, parse_budget_time);
+  map.refuse_unknown();
+  return rule;
+}
+
+void lint_kill(const adapt::Settings& settings, Findings& findings) {
+  const auto& rule = settings.kill;
+  if (!rule) return;
+  if (rule->cool_down < kEased) {
+    findings.warning(settings.kill_position,
+                     fmt::format("adapt.kill.coolDown of {}: memory.pressure still tells of what "
+                                 "the last victim did, and the next one is killed for it",
+                                 human_duration(rule->cool_down)),
+                     "take 15s or more", "L46");
+  }
+  if (rule->full < 10) {
+    findings.warning(settings.kill_position,
+                     fmt::format("adapt.kill.full of {:.2f}: any reclaim stalls so much, and "
+                                 "something is killed for it",
+                                 rule->full / 100),
+                     "0.6 is what systemd-oomd takes", "L46");
+  }
+  if (static_cast<double>(rule->budget) * static_cast<double>(rule->cool_down.count()) >
+      static_cast<double>(rule->budget_time.count())) {
+    findings.warning(settings.kill_position,
+                     fmt::format("adapt.kill.budget of {} is never used up: with a coolDown of {} "
+                                 "fewer fit into {}",
+                                 rule->budget, human_duration(rule->cool_down),
+                                 human_duration(rule->budget_time)),
+                     "give a smaller budget", "L46");
+  }
+}
+
 void lint_bounds(const adapt::Settings& settings, Findings& findings) {
   if (const auto& cpu = settings.cpu) {
     if (cpu->floor_cores > cpu->ceiling_cores) {
@@ -203,6 +300,14 @@ adapt::Settings read_adapt(const Node& node, Findings& findings) {
     settings.stall = read_stall(*stall, settings.stall_response, findings);
     settings.stall_position = findings.source().position(stall->key_place);
   }
+  if (const Node* oom = map.find("timeToOom")) {
+    settings.time_to_oom = read_time_to_oom(*oom, findings);
+    settings.time_to_oom_position = findings.source().position(oom->key_place);
+  }
+  if (const Node* kill = map.find("kill")) {
+    settings.kill = read_kill(*kill, findings);
+    settings.kill_position = findings.source().position(kill->key_place);
+  }
   map.refuse_unknown();
   if (node.children.empty()) findings.error(node.place, "adapt has no loop", kAdaptExample);
   return settings;
@@ -211,6 +316,7 @@ adapt::Settings read_adapt(const Node& node, Findings& findings) {
 void lint_adapt(const adapt::Settings& settings, const Resources& resources, Findings& findings) {
   if (findings.has_errors()) return;
   lint_bounds(settings, findings);
+  lint_kill(settings, findings);
   const auto refuse = [&](const SourcePosition& loop, const char* key, const char* file) {
     if (!resources.positions.contains(file)) return;
     findings.error(

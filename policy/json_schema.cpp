@@ -140,8 +140,20 @@ Schema adapt_schema() {
                             {"raiseEvery", duration},
                             {"killAfter", duration}});
   stall["required"] = {"action"};
-  return object_of(
-      {{"cpu", std::move(cpu)}, {"memoryHigh", std::move(high)}, {"stall", std::move(stall)}});
+  Schema oom = object_of({{"warn", duration}});
+  oom["required"] = {"warn"};
+  Schema kill = object_of({{"full", share(1)},
+                           {"lasting", duration},
+                           {"by", {{"enum", {"size_or_growth", "pressure", "swap"}}}},
+                           {"coolDown", duration},
+                           {"budget", {{"type", "integer"}, {"minimum", 1}, {"maximum", 100}}},
+                           {"budgetTime", duration}});
+  kill["required"] = {"full", "budget"};
+  return object_of({{"cpu", std::move(cpu)},
+                    {"memoryHigh", std::move(high)},
+                    {"stall", std::move(stall)},
+                    {"timeToOom", std::move(oom)},
+                    {"kill", std::move(kill)}});
 }
 
 Schema policy_schema() {

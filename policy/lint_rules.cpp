@@ -179,6 +179,15 @@ constexpr std::array kLintRules{
              "A floor above its ceiling, or a pressure that does not fit in its window, leaves no "
              "value to find.",
              "Give a floor below the ceiling."},
+    LintRule{"L45", kError, kFile, "a kill rule without a budget",
+             "Pressure that comes from elsewhere (a slow disk, a limit above) does not end with "
+             "the victim: without a bound the rule goes on until nothing is left.",
+             "Say how many kills are to be borne: `budget: 3`, in `budgetTime`."},
+    LintRule{"L46", kWarn, kFile, "a kill rule that kills for nothing, or whose bound is none",
+             "memory.pressure falls slowly: with a short coolDown the next victim dies for what "
+             "the last one did. Under a tenth of the time stalls are daily life, and a budget that "
+             "the coolDown never lets it use up bounds nothing.",
+             "coolDown: 15s or more, full: 0.6, and a budget of a few kills an hour."},
 };
 
 }  // namespace

@@ -83,6 +83,18 @@ void lint_group_kill(const Policy& policy, std::string_view glob, Findings& find
   }
 }
 
+// The watched cgroup's own components are what is killed, the session of its user among them.
+void lint_kill_rule(const Policy& policy, std::string_view glob, Findings& findings) {
+  if (!policy.adapt.kill || !holds_session(glob)) return;
+  findings.warning(policy.adapt.kill_position,
+                   fmt::format("adapt.kill on {}: the victim may be a session with all that was "
+                               "started from it",
+                               glob),
+                   "match what holds the applications, or mark the session with "
+                   "ManagedOOMPreference=omit",
+                   "L42");
+}
+
 void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
   static constexpr std::array<std::string_view, 3> kNeeded{"/", "/init.scope",
                                                            "/system.slice/cgwarden.service"};
@@ -106,6 +118,7 @@ void lint_policy(const Policy& policy, Findings& findings) {
     lint_quota(policy, policy.cgroups[i], findings);
     lint_burst(policy, policy.cgroups[i], findings);
     lint_group_kill(policy, policy.cgroups[i], findings);
+    lint_kill_rule(policy, policy.cgroups[i], findings);
   }
 }
 

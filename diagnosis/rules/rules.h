@@ -13,6 +13,8 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> exec_failed(const DeathCase& death);
 // It ran when the machine was restarted.
 [[nodiscard]] std::optional<Verdict> machine_restarted(const DeathCase& death);
+// A policy of ours killed its cgroup (`adapt.kill`, `adapt.stall`).
+[[nodiscard]] std::optional<Verdict> killed_by_policy(const DeathCase& death);
 // We signalled it and it ended by that signal or by itself; not when it was OOM-killed or crashed.
 [[nodiscard]] std::optional<Verdict> stopped_by_us(const DeathCase& death);
 // Killed at memory.max of its own cgroup.

@@ -20,7 +20,9 @@ bool explains(const std::vector<OwnAction>& actions, const MainExit& exit) {
 }  // namespace
 
 std::optional<Verdict> stopped_by_us(const DeathCase& death) {
-  const auto actions = death.own_actions();
+  auto actions = death.own_actions();
+  // What a policy killed is a story of its own.
+  std::erase_if(actions, [](const OwnAction& sent) { return !sent.policy.empty(); });
   const auto& exit = death.only_init_seen ? death.evidence.init_exit : death.evidence.main_exit;
   if (actions.empty() || !exit || death.main_kill != nullptr) return std::nullopt;
   if (!explains(actions, *exit)) return std::nullopt;

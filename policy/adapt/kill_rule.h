@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -15,28 +16,32 @@
 namespace cgwarden::policy::adapt {
 
 struct KillRule {
-  std::string name;
-  double full_avg10 = 60;    // memory.pressure, full, percent: more than this
-  Usec lasting{30'000'000};  // without a break
+  double full = 60;          // of the time in which all tasks waited, percent: more than this
+  Usec lasting{10'000'000};  // without a break
   KillBy by = KillBy::size_or_growth;
   bool dry_run = false;        // decides and counts, but nothing is to be killed
   Usec cool_down{15'000'000};  // after each kill of this rule
-  std::size_t budget = 10;     // kills in `budget_time`
+  std::size_t budget = 1;      // kills in `budget_time`
   Usec budget_time{3'600'000'000};
+  bool operator==(const KillRule&) const = default;
 };
 
-// A cgroup that the rule watches, with what is below it.
+// A cgroup that the rule watches, with what is below it. Percentages of memory.pressure full; the
+// kernel's average of ten seconds knows of a beginning and of an end some seconds late, but has no
+// gap between two waits.
 struct KillTarget {
   CgroupId id;
   std::string path;
   std::optional<double> full_avg10;  // absent: no PSI
-  std::vector<KillCandidate> candidates;
+  std::optional<double> full_now;    // of the last two seconds; absent: not known
+  // Asked for when somebody may be killed.
+  std::function<std::vector<KillCandidate>()> candidates;
 };
 
 enum class KillReason : std::uint8_t {
-  killed,       // or would have been: dry_run
-  no_pressure,  // of nothing that is watched
-  not_yet,      // not for long enough
+  killed,   // or would have been: dry_run
+  not_yet,  // not for long enough
+  easing,   // the average says so still, the last two seconds do not
   cooling_down,
   over_budget,
   no_candidate,  // each was refused; `considered` says why
@@ -45,13 +50,15 @@ enum class KillReason : std::uint8_t {
 
 // Why somebody is to be killed, or nobody, with what it was made from.
 struct KillDecision {
-  KillReason reason = KillReason::no_pressure;
+  KillReason reason = KillReason::not_yet;
   bool dry_run = false;
-  std::string target;  // the watched cgroup that it is about; empty: none
-  double full_avg10 = 0;
+  std::string target;  // the watched cgroup that it is about
+  CgroupId target_id;
+  std::optional<double> full_avg10;
+  std::optional<double> full_now;
   Usec for_so_long{0};
   std::optional<KillCandidate> victim;
-  std::vector<RankedCandidate> considered;
+  std::vector<RankedCandidate> considered;  // of killed and no_candidate
 };
 
 // One rule over the cgroups that it watches. The time for which pressure lasts is that of one
@@ -61,17 +68,24 @@ struct KillDecision {
 class KillRuleState {
  public:
   explicit KillRuleState(KillRule rule) : rule_(std::move(rule)) {}
-  // All that is watched now; what is left out is gone, and its time with it.
-  [[nodiscard]] KillDecision tick(Usec now, std::span<const KillTarget> targets);
+  // All that is watched now; what is left out is gone, and its time with it. Of each that is over
+  // the threshold, the longest first; after one that is to be killed nothing more.
+  [[nodiscard]] std::vector<KillDecision> tick(Usec now, std::span<const KillTarget> targets);
+  // Another rule has killed something in `target`, or one that holds it: it takes time to show.
+  void killed_elsewhere(Usec now) { elsewhere_ = now; }
   [[nodiscard]] std::size_t timers() const { return since_.size(); }
 
  private:
   void time_pressure(Usec now, std::span<const KillTarget> targets);
   [[nodiscard]] bool holds(const KillTarget& target) const;
+  [[nodiscard]] bool holds_now(const KillTarget& target) const;
+  [[nodiscard]] KillDecision look_at(Usec now, const KillTarget& target);
+  [[nodiscard]] bool is_cooling(Usec now) const;
 
   KillRule rule_;
   std::map<CgroupId, Usec> since_;
   std::deque<Usec> kills_;  // of budget_time
+  std::optional<Usec> elsewhere_;
 };
 
 }  // namespace cgwarden::policy::adapt

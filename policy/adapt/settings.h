@@ -4,8 +4,10 @@
 #include <optional>
 
 #include "policy/adapt/cpu_controller.h"
+#include "policy/adapt/kill_rule.h"
 #include "policy/adapt/memory_high.h"
 #include "policy/adapt/stall_guard.h"
+#include "policy/adapt/time_to_oom.h"
 #include "policy/diagnostic.h"
 
 namespace cgwarden::policy::adapt {
@@ -22,8 +24,14 @@ struct Settings {
   std::optional<StallLimits> stall;
   StallResponse stall_response = StallResponse::notify;
   SourcePosition stall_position;
+  std::optional<OomLimits> time_to_oom;
+  SourcePosition time_to_oom_position;
+  std::optional<KillRule> kill;
+  SourcePosition kill_position;
 
-  [[nodiscard]] bool empty() const { return !cpu && !memory_high && !stall; }
+  [[nodiscard]] bool empty() const {
+    return !cpu && !memory_high && !stall && !time_to_oom && !kill;
+  }
 };
 
 }  // namespace cgwarden::policy::adapt

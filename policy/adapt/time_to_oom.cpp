@@ -1,6 +1,7 @@
 #include "policy/adapt/time_to_oom.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -13,6 +14,13 @@ constexpr double kTrendOverSpread = 4;
 constexpr double kSeenShare = 0.5;
 // Slower growth fills no limit within a day.
 constexpr double kLeastBytesPerSecond = 4096;
+// And in its last quarter at this share of that pace.
+constexpr double kStillGrows = 0.3;
+// A step back of more than this share of what it climbed is none that only frees a little.
+constexpr double kStepBack = 0.05;
+// A climb of a few seconds says nothing of the time after it, as of a start that fills its caches.
+constexpr double kClimbSeconds = 120;
+constexpr double kHeightSeconds = 5;
 constexpr std::size_t kLooks = 3;
 constexpr std::ptrdiff_t kLooksThatWarn = 2;
 
@@ -61,9 +69,27 @@ void OomForecaster::Window::add(const TimedBytes& point) {
   if (!points.empty() && point.second - points.back().second < apart * 0.99) return;
   points.push_back(point);
   while (point.second - points.front().second > seconds) points.pop_front();
+  trend = find_trend();
 }
 
-std::optional<Slope> OomForecaster::Window::trend() const {
+// What grew at the beginning of the window alone, as a program that starts, has come to rest.
+bool OomForecaster::Window::still_grows(double per_second) const {
+  const double quarter = (points.back().second - points.front().second) / 4;
+  std::array<double, 2> sums{};
+  std::array<double, 2> counts{};
+  for (const TimedBytes& point : points) {
+    const double ago = points.back().second - point.second;
+    if (ago >= 2 * quarter) continue;
+    const std::size_t which = ago < quarter ? 1 : 0;
+    sums.at(which) += point.bytes;
+    counts.at(which) += 1;
+  }
+  if (counts[0] == 0 || counts[1] == 0) return false;
+  const double grown = sums[1] / counts[1] - sums[0] / counts[0];
+  return grown >= kStillGrows * per_second * quarter;
+}
+
+std::optional<Slope> OomForecaster::Window::find_trend() const {
   if (points.empty()) return std::nullopt;
   const double seen = points.back().second - points.front().second;
   if (seen < seconds * kSeenShare) return std::nullopt;
@@ -71,33 +97,78 @@ std::optional<Slope> OomForecaster::Window::trend() const {
   const auto slope = theil_sen(all);
   if (!slope || slope->per_second < kLeastBytesPerSecond) return std::nullopt;
   if (slope->per_second * seen < kTrendOverSpread * slope->spread) return std::nullopt;
+  if (!still_grows(slope->per_second)) return std::nullopt;
   return slope;
+}
+
+void OomForecaster::note_height(const TimedBytes& point) {
+  if (!heights_.empty() && point.second < heights_.back().second) heights_.clear();
+  if (heights_.empty() || point.second - heights_.back().second >= kHeightSeconds) {
+    heights_.push_back(point);
+  }
+  heights_.back().bytes = std::max(heights_.back().bytes, point.bytes);
+  while (point.second - heights_.front().second > ten_minutes_.seconds) heights_.pop_front();
+}
+
+// Was there lately what was never before? A heap that is collected now and then comes back to where
+// it was.
+bool OomForecaster::is_new_height(const Window& window) const {
+  const double lately = std::max(quarter_.seconds, window.seconds / 4);
+  const double begins = window.points.back().second - lately;
+  double before = 0;
+  double now = 0;
+  for (const TimedBytes& height : heights_) {
+    double& highest = height.second + kHeightSeconds <= begins ? before : now;
+    highest = std::max(highest, height.bytes);
+  }
+  return now > before;
+}
+
+bool OomForecaster::never_steps_back(const Window& window) {
+  const auto& points = window.points;
+  if (points.size() < 8 || points.back().second - points.front().second < window.seconds - 1.5) {
+    return false;
+  }
+  const double climbed = points.back().bytes - points.front().bytes;
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    if (points[i - 1].bytes - points[i].bytes > kStepBack * climbed) return false;
+  }
+  // Nor has it come to rest in the last seconds.
+  const TimedBytes& lately = points[points.size() - 4];
+  const double seconds = points.back().second - lately.second;
+  return points.back().bytes - lately.bytes >= climbed / window.seconds * seconds / 2;
+}
+
+void OomForecaster::take(const Window& window, std::span<const MemoryBound> bounds,
+                         double most_seconds, OomForecast& forecast) const {
+  const auto& slope = window.trend;
+  if (!slope || !is_new_height(window)) return;
+  for (const MemoryBound& bound : bounds) {
+    const std::uint64_t used = std::min(bound.max.value, bound.unreclaimable.value);
+    const double left = static_cast<double>(bound.max.value - used);
+    const double seconds = left / slope->per_second;
+    const Usec in{static_cast<std::uint64_t>(seconds * 1e6)};
+    if (seconds > most_seconds || (forecast.in && *forecast.in <= in)) continue;
+    forecast.in = in;
+    forecast.bound = bound.path;
+    forecast.left = Bytes{bound.max.value - used};
+    forecast.bytes_per_second = slope->per_second;
+    forecast.spread_bytes = slope->spread;
+    forecast.window = Usec{static_cast<std::uint64_t>(window.seconds * 1e6)};
+  }
 }
 
 OomForecast OomForecaster::look(Usec now, Bytes bytes, std::span<const MemoryBound> bounds) {
   const TimedBytes point{static_cast<double>(now.count()) / 1e6, static_cast<double>(bytes.value)};
-  minute_.add(point);
-  ten_minutes_.add(point);
+  for (Window* window : {&quarter_, &minute_, &ten_minutes_}) window->add(point);
+  note_height(point);
   OomForecast forecast;
-  std::optional<double> soonest;
-  for (const Window* window : {&minute_, &ten_minutes_}) {
-    const auto slope = window->trend();
-    if (!slope) continue;
-    for (const MemoryBound& bound : bounds) {
-      const std::uint64_t used = std::min(bound.max.value, bound.unreclaimable.value);
-      const double left = static_cast<double>(bound.max.value - used);
-      const double seconds = left / slope->per_second;
-      if (soonest && *soonest <= seconds) continue;
-      soonest = seconds;
-      forecast.bound = bound.path;
-      forecast.left = Bytes{bound.max.value - used};
-      forecast.bytes_per_second = slope->per_second;
-      forecast.spread_bytes = slope->spread;
-      forecast.window = Usec{static_cast<std::uint64_t>(window->seconds * 1e6)};
-    }
-  }
-  if (soonest) forecast.in = Usec{static_cast<std::uint64_t>(*soonest * 1e6)};
-  looks_.push_back(forecast.in && *forecast.in < kOomWarning);
+  // Ten years fit into Usec.
+  constexpr double kAnyTime = 3e8;
+  take(minute_, bounds, kAnyTime, forecast);
+  take(ten_minutes_, bounds, kAnyTime, forecast);
+  if (never_steps_back(quarter_)) take(quarter_, bounds, kClimbSeconds, forecast);
+  looks_.push_back(forecast.in && *forecast.in < limits_.warn);
   if (looks_.size() > kLooks) looks_.pop_front();
   forecast.warns = std::ranges::count(looks_, true) >= kLooksThatWarn;
   return forecast;

@@ -89,7 +89,10 @@ class AdaptationTest : public ::testing::Test {
   Adaptation adaptation_{
       {.owner_of = [this](std::string_view) { return access_; },
        .facts = {.cpus = 2, .swap = Bytes{0}},
-       .memory_stat = [this](const std::string&) { return std::optional(stat_); }}};
+       .memory_stat = [this](const std::string&) { return std::optional(stat_); },
+       .swap_current = [](const std::string&) { return std::optional(Bytes{0}); },
+       .kill_preference = [](const std::string&,
+                             const std::string&) { return policy::adapt::KillPreference::none; }}};
   cgroup::Sample root_;
   cgroup::Sample a_;
   Usec now_{1'000'000};
@@ -237,7 +240,7 @@ Policy guard(const std::string& action, const std::string& more = "") {
                    more + "adapt: {stall: {action: " + action + ", killAfter: 20s}}\n");
 }
 
-TEST_F(AdaptationTest, AStallIsToldWithinTenSecondsAndRaised) {
+TEST_F(AdaptationTest, AStallIsToldAndRaisedWithinTenSeconds) {
   given_ = {guard("raise", "memory: {high: 64MiB}\n")};
   (void)tick();
   EXPECT_FALSE(wanted()->memory_high);
@@ -259,6 +262,7 @@ TEST_F(AdaptationTest, AStallIsToldWithinTenSecondsAndRaised) {
     EXPECT_EQ(decisions.front().numbers.at("pgscan"), 0U);
   }
   ASSERT_THAT(told_, ElementsAre("notify", "raise"));
+  EXPECT_LE(seconds, 10);
   EXPECT_GT(std::get<Bytes>(*wanted()->memory_high).value, 70 * kOneMiB);
   writes();
   // It goes on, and what was raised stays.
@@ -350,6 +354,12 @@ TEST_F(AdaptationTest, TheMetricKnowsEveryReasonThatIsTold) {
   for (const auto action :
        {StallAction::notify, StallAction::raise, StallAction::kill, StallAction::over}) {
     told.push_back("stall " + std::string(to_string(action)));
+  }
+  told.insert(told.end(), {"time_to_oom warned", "time_to_oom over"});
+  using policy::adapt::KillReason;
+  for (const auto reason : {KillReason::killed, KillReason::easing, KillReason::cooling_down,
+                            KillReason::over_budget, KillReason::no_candidate}) {
+    told.push_back("kill " + std::string(to_string(reason)));
   }
   EXPECT_THAT(named, ::testing::UnorderedElementsAreArray(told));
 }

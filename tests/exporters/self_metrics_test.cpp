@@ -98,7 +98,9 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_adapt("cpu", "backlog");
   metrics.policy_adapt("stall", "kill");
   metrics.policy_adapt("stall", "backlog");  // there is no such one
+  metrics.policy_adapt("kill", "over_budget");
   metrics.policy_adapted(3);
+  metrics.policy_oom_forecasts(2, Usec{90'000'000});
   metrics.store_error();
   metrics.recorder({10, 1, 2, 3, 4096});
   metrics.recorder({15, 1, 2, 4, 8192});
@@ -131,7 +133,10 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_adapt_decisions_total{loop=\"cpu\",reason=\"backlog\"} 2\n",
            "cgwarden_agent_policy_adapt_decisions_total{loop=\"cpu\",reason=\"unused\"} 0\n",
            "cgwarden_agent_policy_adapt_decisions_total{loop=\"stall\",reason=\"kill\"} 1\n",
+           "cgwarden_agent_policy_adapt_decisions_total{loop=\"kill\",reason=\"over_budget\"} 1\n",
            "cgwarden_agent_policy_adapted_cgroups 3\n",
+           "cgwarden_agent_policy_oom_forecasts 2\n",
+           "cgwarden_agent_policy_oom_forecast_seconds 90\n",
            "cgwarden_agent_store_errors_total 1\n",
            "cgwarden_agent_recorder_samples_total 15\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"cap\"} 1\n",

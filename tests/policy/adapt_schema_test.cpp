@@ -59,6 +59,22 @@ TEST(PolicyAdapt, ALoopHasDefaultsAndWhatItIsGiven) {
   EXPECT_FALSE(adapt_of("{stall: {action: raise}}").stall->may_kill);
 }
 
+TEST(PolicyAdapt, AKillRuleAndAForecastHaveDefaultsAndWhatTheyAreGiven) {
+  const auto given = adapt_of(
+      "{timeToOom: {warn: 5min}, kill: {full: 0.8, lasting: 20s, by: swap, coolDown: 30s, budget: "
+      "5, budgetTime: 2h}}");
+  EXPECT_EQ(given.time_to_oom, adapt::OomLimits{Usec{300'000'000}});
+  const adapt::KillRule rule{.full = 80,
+                             .lasting = Usec{20'000'000},
+                             .by = adapt::KillBy::swap,
+                             .cool_down = Usec{30'000'000},
+                             .budget = 5,
+                             .budget_time = Usec{7'200'000'000}};
+  EXPECT_EQ(given.kill, rule);
+  const auto least = adapt_of("{kill: {full: 0.6, budget: 2}}").kill;
+  EXPECT_EQ(least, (adapt::KillRule{.full = 60, .budget = 2}));
+}
+
 TEST(PolicyAdapt, WhatIsWrongIsSaidWhereItStands) {
   const auto says = [](const std::string& lines, const std::string& start) {
     EXPECT_THAT(adapt_errors(lines), StartsWith(start)) << lines;
@@ -76,6 +92,14 @@ TEST(PolicyAdapt, WhatIsWrongIsSaidWhereItStands) {
   says("adapt: {cpu: {ceiling: 1, hold: 1ms}}\n", "p.yaml:5:33: error: adapt.cpu.hold cannot be");
   says("adapt: {cpu: {ceiling: 1, period: 2s}}\n", "p.yaml:5:35: error: adapt.cpu.period cannot");
   says("adapt: {memoryHigh: {ceiling: max}}\n", "p.yaml:5:31: error: adapt.memoryHigh.ceiling");
+  says("adapt: {timeToOom: {}}\n", "p.yaml:5:20: error: adapt.timeToOom.warn is missing");
+  says("adapt: {timeToOom: {warn: 2h}}\n", "p.yaml:5:27: error: adapt.timeToOom.warn cannot be");
+  says("adapt: {kill: {budget: 1}}\n", "p.yaml:5:15: error: adapt.kill.full is missing");
+  says("adapt: {kill: {full: 60, budget: 1}}\n", "p.yaml:5:22: error: adapt.kill.full cannot be");
+  says("adapt: {kill: {full: 0.6, budget: 0}}\n", "p.yaml:5:35: error: adapt.kill.budget cannot");
+  says("adapt: {kill: {full: 0.6, budget: 1, by: age}}\n", "p.yaml:5:42: error: adapt.kill.by");
+  says("adapt: {kill: {full: 0.6, budget: 1, budgetTime: 1s}}\n",
+       "p.yaml:5:50: error: adapt.kill.budgetTime cannot be");
   says("adapt: {stall: {}}\n", "p.yaml:5:16: error: adapt.stall.action is missing");
   says("adapt: {stall: {action: stop}}\n", "p.yaml:5:25: error: adapt.stall.action cannot be");
   says("adapt: {stall: {action: raise, raiseBudget: 5}}\n", "p.yaml:5:45: error: adapt.stall");

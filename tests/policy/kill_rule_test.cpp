@@ -23,13 +23,27 @@ KillCandidate candidate(std::uint64_t id, std::uint64_t megabytes) {
 }
 
 KillTarget target(std::uint64_t id, double pressure, std::vector<KillCandidate> candidates) {
-  return {CgroupId{id}, "/watched", pressure, std::move(candidates)};
+  return {CgroupId{id}, "/watched", pressure, std::nullopt,
+          [candidates = std::move(candidates)] { return candidates; }};
+}
+
+// The kill, or the first reason for none.
+std::optional<KillDecision> decide(KillRuleState& state, Usec now,
+                                   const std::vector<KillTarget>& targets) {
+  const auto decisions = state.tick(now, targets);
+  if (decisions.empty()) return std::nullopt;
+  return decisions.back().reason == KillReason::killed ? decisions.back() : decisions.front();
+}
+std::optional<KillReason> reason(KillRuleState& state, Usec now,
+                                 const std::vector<KillTarget>& targets) {
+  const auto decision = decide(state, now, targets);
+  return decision ? std::optional(decision->reason) : std::nullopt;
 }
 
 KillRule ten_seconds() {
   KillRule rule;
-  rule.name = "pressure";
   rule.lasting = Usec{10'000'000};
+  rule.budget = 10;
   return rule;
 }
 
@@ -91,16 +105,17 @@ TEST(KillRuleTest, KillsTheFirstAfterPressureThatLasts) {
   KillRuleState state(ten_seconds());
   const std::vector targets{target(9, 80, {candidate(1, 10), candidate(2, 500)})};
   for (std::uint64_t s = 0; s < 10; ++s) {
-    EXPECT_EQ(state.tick(at(s), targets).reason, KillReason::not_yet) << s;
+    EXPECT_EQ(reason(state, at(s), targets), KillReason::not_yet) << s;
   }
-  const auto decision = state.tick(at(10), targets);
-  EXPECT_EQ(decision.reason, KillReason::killed);
-  EXPECT_EQ(decision.victim->id, CgroupId{2});
-  EXPECT_EQ(decision.for_so_long, at(10));
-  EXPECT_EQ(decision.considered.size(), 2U);
+  const auto decision = decide(state, at(10), targets);
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->reason, KillReason::killed);
+  EXPECT_EQ(decision->victim->id, CgroupId{2});
+  EXPECT_EQ(decision->for_so_long, at(10));
+  EXPECT_EQ(decision->considered.size(), 2U);
   // Not the next one right after it.
   for (std::uint64_t s = 11; s < 20; ++s) {
-    EXPECT_NE(state.tick(at(s), targets).reason, KillReason::killed) << s;
+    EXPECT_NE(reason(state, at(s), targets), KillReason::killed) << s;
   }
 }
 
@@ -110,7 +125,7 @@ TEST(KillRuleTest, CgroupsThatTakeTurnsDoNotAddUp) {
     const bool left = s / 5 % 2 == 0;
     const std::vector targets{target(8, left ? 90 : 0, {candidate(1, 100)}),
                               target(9, left ? 0 : 90, {candidate(2, 100)})};
-    EXPECT_EQ(state.tick(at(s), targets).reason, KillReason::not_yet) << s;
+    EXPECT_EQ(reason(state, at(s), targets), KillReason::not_yet) << s;
   }
 }
 
@@ -120,8 +135,7 @@ TEST(KillRuleTest, ANewCgroupUnderTheSamePathBeginsAnew) {
     (void)state.tick(at(s), std::vector{target(8, 90, {candidate(1, 100)})});
   }
   for (std::uint64_t s = 9; s < 18; ++s) {
-    EXPECT_EQ(state.tick(at(s), std::vector{target(9, 90, {candidate(1, 100)})}).reason,
-              KillReason::not_yet);
+    EXPECT_EQ(reason(state, at(s), {target(9, 90, {candidate(1, 100)})}), KillReason::not_yet);
   }
 }
 
@@ -129,7 +143,7 @@ TEST(KillRuleTest, OneWithoutVictimsDoesNotShieldTheNext) {
   KillRuleState state(ten_seconds());
   const std::vector targets{target(8, 90, {}), target(9, 90, {candidate(2, 100)})};
   for (std::uint64_t s = 0; s < 10; ++s) (void)state.tick(at(s), targets);
-  EXPECT_EQ(state.tick(at(10), targets).victim->id, CgroupId{2});
+  EXPECT_EQ(decide(state, at(10), targets)->victim->id, CgroupId{2});
 }
 
 TEST(KillRuleTest, SaysWhyNobodyIsKilled) {
@@ -138,14 +152,14 @@ TEST(KillRuleTest, SaysWhyNobodyIsKilled) {
   guarded.guarded = true;
   const std::vector targets{target(9, 90, {guarded})};
   for (std::uint64_t s = 0; s < 10; ++s) (void)state.tick(at(s), targets);
-  const auto decision = state.tick(at(10), targets);
-  EXPECT_EQ(decision.reason, KillReason::no_candidate);
-  EXPECT_EQ(decision.considered.at(0).refused, KillRefusal::guarded);
-  EXPECT_EQ(state.tick(at(11), std::vector{target(9, 10, {guarded})}).reason,
-            KillReason::no_pressure);
+  const auto decision = decide(state, at(10), targets);
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->reason, KillReason::no_candidate);
+  EXPECT_EQ(decision->considered.at(0).refused, KillRefusal::guarded);
+  EXPECT_FALSE(reason(state, at(11), {target(9, 10, {guarded})}));
   KillTarget blind = targets[0];
   blind.full_avg10.reset();
-  EXPECT_EQ(state.tick(at(12), std::vector{blind}).reason, KillReason::no_pressure);
+  EXPECT_FALSE(reason(state, at(12), {blind}));
 }
 
 TEST(KillRuleTest, CoolsDownAndKeepsItsBudget) {
@@ -158,14 +172,58 @@ TEST(KillRuleTest, CoolsDownAndKeepsItsBudget) {
   std::vector<std::uint64_t> kills;
   std::set<KillReason> reasons;
   for (std::uint64_t s = 0; s < 110; ++s) {
-    const auto decision = state.tick(at(s), std::vector{target(9, 90, {candidate(1, 100)})});
-    EXPECT_TRUE(decision.dry_run);
-    if (decision.reason == KillReason::killed) kills.push_back(s);
-    reasons.insert(decision.reason);
+    const auto decision = decide(state, at(s), {target(9, 90, {candidate(1, 100)})});
+    ASSERT_TRUE(decision);
+    EXPECT_TRUE(decision->dry_run);
+    if (decision->reason == KillReason::killed) kills.push_back(s);
+    reasons.insert(decision->reason);
   }
   EXPECT_EQ(kills, (std::vector<std::uint64_t>{0, 15, 30, 100}));
   EXPECT_TRUE(reasons.contains(KillReason::cooling_down));
   EXPECT_TRUE(reasons.contains(KillReason::over_budget));
+}
+
+// The kernel's average begins late and ends late; what there is now begins and ends it at once.
+TEST(KillRuleTest, TheLastSecondsBeginItAndForbidAKillThatIsNotNeededAnyMore) {
+  KillRuleState state(ten_seconds());
+  const auto seen = [](double average, double now) {
+    KillTarget one = target(9, average, {candidate(1, 100)});
+    one.full_now = now;
+    return std::vector{one};
+  };
+  for (std::uint64_t s = 0; s < 8; ++s) {
+    EXPECT_EQ(reason(state, at(s), seen(10, 95)), KillReason::not_yet);
+  }
+  // A moment without, that the average does not notice.
+  EXPECT_EQ(reason(state, at(8), seen(70, 20)), KillReason::not_yet);
+  EXPECT_EQ(reason(state, at(9), seen(70, 95)), KillReason::not_yet);
+  EXPECT_EQ(reason(state, at(10), seen(80, 3)), KillReason::easing);
+  EXPECT_EQ(reason(state, at(11), seen(80, 95)), KillReason::killed);
+  KillRuleState other(ten_seconds());
+  for (std::uint64_t s = 0; s < 8; ++s) (void)other.tick(at(s), seen(10, 95));
+  EXPECT_FALSE(reason(other, at(8), seen(50, 20)));
+  EXPECT_EQ(reason(other, at(10), seen(50, 95)), KillReason::not_yet);
+}
+
+TEST(KillRuleTest, CandidatesAreOnlyLookedForWhenSomebodyMayBeKilled) {
+  KillRuleState state(ten_seconds());
+  int asked = 0;
+  KillTarget one = target(9, 90, {});
+  one.candidates = [&asked] {
+    ++asked;
+    return std::vector{candidate(1, 100)};
+  };
+  for (std::uint64_t s = 0; s < 20; ++s) (void)state.tick(at(s), std::vector{one});
+  EXPECT_EQ(asked, 1);
+}
+
+TEST(KillRuleTest, AnotherRulesKillIsWaitedFor) {
+  KillRuleState state(ten_seconds());
+  const std::vector targets{target(9, 90, {candidate(1, 100)})};
+  for (std::uint64_t s = 0; s < 10; ++s) (void)state.tick(at(s), targets);
+  state.killed_elsewhere(at(9));
+  EXPECT_EQ(reason(state, at(10), targets), KillReason::cooling_down);
+  EXPECT_EQ(reason(state, at(24), targets), KillReason::killed);
 }
 
 TEST(KillRulePropertyTest, CgroupsThatComeAndGoNeverMakeAWrongVictim) {
@@ -194,16 +252,16 @@ TEST(KillRulePropertyTest, CgroupsThatComeAndGoNeverMakeAWrongVictim) {
         if (pressed) now[id] = pressed_for.contains(id) ? pressed_for[id] + 1 : 0;
       }
       pressed_for = now;
-      const auto decision = state.tick(at(s), targets);
+      const auto decision = decide(state, at(s), targets);
       EXPECT_LE(state.timers(), targets.size());
-      if (decision.reason != KillReason::killed) {
-        EXPECT_FALSE(decision.victim);
+      if (!decision || decision->reason != KillReason::killed) {
+        EXPECT_FALSE(decision && decision->victim);
         continue;
       }
       ++kills;
-      ASSERT_TRUE(decision.victim);
-      EXPECT_TRUE(decision.victim->populated && !decision.victim->guarded);
-      const std::uint64_t of = decision.victim->id.value / 100;
+      ASSERT_TRUE(decision->victim);
+      EXPECT_TRUE(decision->victim->populated && !decision->victim->guarded);
+      const std::uint64_t of = decision->victim->id.value / 100;
       EXPECT_GE(pressed_for[of], 10U) << seed;
       pressed_for.erase(of);
       if (last) {

@@ -84,6 +84,16 @@ const std::vector<FileCase>& file_cases() {
        "p.yaml:6:9: error: adapt.cpu and a fixed cpu.max"},
       {"L44", kOurs, "adapt: {cpu: {floor: 2, ceiling: 1}}\n",
        "p.yaml:5:9: error: adapt.cpu.floor of 2 cores"},
+      {"L42", "/user.slice", "adapt: {kill: {full: 0.6, budget: 1}}\n",
+       "p.yaml:5:9: warning: adapt.kill on /user.slice"},
+      {"L45", kOurs, "adapt: {kill: {full: 0.6}}\n",
+       "p.yaml:5:15: error: adapt.kill has no budget"},
+      {"L46", kOurs, "adapt: {kill: {full: 0.6, budget: 1, coolDown: 2s}}\n",
+       "p.yaml:5:9: warning: adapt.kill.coolDown of 2.00 s"},
+      {"L46", kOurs, "adapt: {kill: {full: 0.05, budget: 1}}\n",
+       "p.yaml:5:9: warning: adapt.kill.full of 0.05"},
+      {"L46", kOurs, "adapt: {kill: {full: 0.6, budget: 100, budgetTime: 1min}}\n",
+       "p.yaml:5:9: warning: adapt.kill.budget of 100 is never used up"},
   };
   return kCases;
 }
@@ -307,7 +317,7 @@ TEST(LintTest, EveryRuleIsTested) {
     EXPECT_NE(tested.contains(std::string(rule.id)), engine) << rule.id;
     EXPECT_FALSE(rule.title.empty() || rule.kernel.empty() || rule.fix.empty());
   }
-  EXPECT_EQ(lint_rules().size(), 44U);
+  EXPECT_EQ(lint_rules().size(), 46U);
   EXPECT_EQ(find_lint_rule("L03")->id, "L03");
   EXPECT_EQ(find_lint_rule("L99"), nullptr);
 }

@@ -51,7 +51,7 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
       policies += loaded->policies.size();
     }
   }
-  EXPECT_EQ(policies, 5U);
+  EXPECT_EQ(policies, 6U);
   EXPECT_EQ(workloads, 3U);
 }
 

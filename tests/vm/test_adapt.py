@@ -189,5 +189,112 @@ def test_what_is_killed_of_a_workload_says_by_which_policy(scenario):
     scenario.wait_running("hung")
     scenario.until(lambda: "workload_died workload=hung " in scenario.log(), "the guard to kill it", 300)
     verdict, text = scenario.why("hung")
-    assert "policy guard" in text and "memory.high" in text, text
+    assert verdict["class"] == "KILLED_BY_POLICY", text
+    assert "the stall guard of policy guard" in text and "memory.high" in text, text
     scenario.guest.run(["rm", f"{scenario.work}/policies/guard.yaml"], check=True)
+
+
+def inside(lab, name):
+    """A cgroup below that of the lab."""
+    lab.scenario.guest.run(f"echo +memory > {ROOT}{lab.path}/cgroup.subtree_control; mkdir {ROOT}{lab.path}/{name}", check=True)
+    return f"{ROOT}{lab.path}/{name}"
+
+
+def told_of(scenario, cgroup, *words, timeout=300):
+    """The lines of the loops in the agent's log that are of this very cgroup and have all the words."""
+    return scenario.until(
+        lambda: [line for line in scenario.log().splitlines()
+                 if " policy_adapt " in line and f"cgroup={cgroup} " in line and all(word in line for word in words)],
+        f"policy_adapt {words} of {cgroup}", timeout)
+
+
+RULE = "adapt: {kill: {full: 0.5, lasting: 3s, coolDown: 10s, budget: 1, budgetTime: 24h}}\n"
+
+
+def test_a_kill_rule_ends_the_one_that_presses_and_no_other(scenario, lab):
+    guest = scenario.guest
+    big, calm = inside(lab, "big"), inside(lab, "calm")
+    for file, value in (("memory.high", 24 * MIB), ("memory.swap.max", 0), ("memory.max", 512 * MIB)):
+        guest.write_file(f"{big}/{file}", str(value))
+    sleeper = guest.spawn(["/bin/sleep", "1000"], cgroup=calm)
+    job = guest.spawn([LEAKER], cgroup=big)
+    # First it only says whom it would kill.
+    lab.wants("mode: plan\n" + RULE)
+    (line, *_) = told_of(scenario, f"{lab.path}/big", "loop=kill ", "reason=killed ")
+    assert "mode=plan" in line, line
+    assert job.running and sleeper.running
+    lab.wants(RULE)
+    (line, *_) = told_of(scenario, f"{lab.path}/big", "loop=kill ", "reason=killed ", "mode=enforce")
+    assert f"all tasks of {lab.path} waited for memory" in line and "of 2 candidates" in line, line
+    job.wait(120)
+    assert "oom_kill 0" in guest.read_file(f"{big}/memory.events").decode()
+    assert sleeper.running
+    # One is all that it may kill: of the next it says why it does nothing.
+    job = guest.spawn([LEAKER], cgroup=big)
+    told_of(scenario, lab.path, "loop=kill ", "reason=over_budget ")
+    assert job.running and sleeper.running
+    # Stored with its inputs, told of the victim and by what is watched.
+    scenario.until(lambda: "killed, all of it is killed" in lab.explained(), "the store", 120)
+    text = scenario.cli("events", "--kind", "policy_adapt", "--cgroup", f"{lab.path}/big", "--json", check=True).text
+    event = next(event for event in map(json.loads, text.splitlines()) if ": killed, all" in event["text"])
+    assert event["numbers"]["full_thousandths"] > 500 and event["numbers"]["candidates"] == 2, event
+    assert event["numbers"]["current_bytes"] > 16 * MIB and event["numbers"]["anon_bytes"] > 8 * MIB, event
+    metrics = scenario.metrics()
+    assert metrics['cgwarden_agent_policy_adapt_decisions_total{loop="kill",reason="killed"}'] >= 2
+    assert metrics['cgwarden_agent_policy_adapt_decisions_total{loop="kill",reason="over_budget"}'] >= 1
+    lab.ends()
+    guest.run(f"for i in 1 2 3 4 5 6 7 8 9 10; do rmdir {big} {calm} && break; sleep 0.3; done")
+
+
+def test_a_workload_that_a_kill_rule_ended_says_so_with_proof(scenario):
+    scenario.add_workload("hungry", ["/bin/leaker"], resources=f"{{memory: {{high: {24 * MIB}, max: 512MiB, swap.max: 0}}}}")
+    scenario.wait_running("hungry")
+    scenario.guest.write_file(f"{scenario.work}/policies/slice.yaml", HEAD % ("slice", "/cgwarden.slice") + RULE)
+    scenario.until(lambda: "workload_died workload=hungry " in scenario.log(), "the rule to kill it", 300)
+    verdict, text = scenario.why("hungry")
+    assert (verdict["class"], verdict["confidence"]) == ("KILLED_BY_POLICY", "proven"), text
+    assert "cgwarden, the kill rule of policy slice" in text and "all tasks of /cgwarden.slice waited" in text, text
+    assert "signal_generate" in text, text
+    scenario.guest.run(["rm", f"{scenario.work}/policies/slice.yaml"], check=True)
+
+
+def test_a_leak_is_foretold_before_it_is_killed(scenario, lab):
+    lab.write("memory.swap.max", "0")
+    lab.write("memory.max", str(400 * MIB))
+    lab.wants("adapt: {timeToOom: {warn: 5min}}\n")
+    # 10 MiB a second: forty seconds.
+    job = lab.runs([LEAKER])
+    (line, *_) = lab.said("policy_adapt", "loop=time_to_oom ", "reason=warned ")
+    assert f"memory.max of {lab.path} is hit in" in line, line
+    assert job.running and "oom_kill 0" in lab.read("memory.events"), lab.read("memory.events")
+    metrics = scenario.metrics()
+    assert metrics["cgwarden_agent_policy_oom_forecasts"] == 1
+    assert 0 <= metrics["cgwarden_agent_policy_oom_forecast_seconds"] < 300
+    verdict, text = scenario.why(lab.path)
+    assert verdict["class"] == "OOM_FORECAST" and not verdict["death"], text
+    assert "on its way to an OOM kill" in text and verdict["limit"]["file"] == "memory.max", text
+    assert "the time_to_oom loop of policy" in lab.explained(), lab.explained()
+    job.wait(300)
+    assert "oom_kill 1" in lab.read("memory.events"), lab.read("memory.events")
+    # What is gone grows no more.
+    scenario.until(lambda: scenario.metrics()["cgwarden_agent_policy_oom_forecasts"] == 0, "the forecast to end", 300)
+    lab.ends()
+
+
+def test_memory_high_is_found_by_pressure(scenario, lab):
+    # What is read again and again can be reclaimed, and is missed when it was.
+    lab.runs(["/bin/sh", "-c", f"while :; do cat {BUILD}/cli/cgwarden > /dev/null; sleep 0.2; done"])
+    scenario.until(lambda: int(lab.read("memory.current")) > 8 * MIB, "what it reads to be in memory", 120)
+    lab.wants("adapt: {memoryHigh: {floor: 1MiB, ceiling: 256MiB, pressure: 5ms, window: 2s, probe: 0.3}}\n")
+    lab.said("policy_adapt", "loop=memory_high ", "reason=started ")
+    began = int(scenario.until(lambda: lab.read("memory.high") != "max" and lab.read("memory.high"), "memory.high", 120))
+    lab.said("policy_adapt", "loop=memory_high ", "reason=probed ")
+    scenario.until(lambda: int(lab.read("memory.high")) < began, "a lower memory.high", 120)
+    # Until it hurts.
+    (line, *_) = lab.said("policy_adapt", "loop=memory_high ", "reason=backed_off ")
+    assert "tasks waited" in line, line
+    assert 1 * MIB <= int(lab.read("memory.high")) <= 256 * MIB
+    assert not lab.lines("policy_write_failed") and "oom_kill 0" in lab.read("memory.events")
+    scenario.until(lambda: any(event["numbers"].get("stalled_usec") for event in lab.decisions()), "the store", 120)
+    lab.ends()
+    lab.becomes("memory.high", "max")

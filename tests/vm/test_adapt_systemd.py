@@ -1,7 +1,8 @@
-"""The loops of policies on a unit of systemd: its quota goes by way of systemd, whole percents and no burst."""
+"""The loops of policies on units of systemd: a quota goes by way of systemd, whole percents and no burst; a kill
+rule heeds ManagedOOMPreference=, and the end of its victim is told as what it was."""
 
 import pytest
-from agent_scenario import Scenario
+from agent_scenario import BUILD, Scenario
 
 pytestmark = pytest.mark.systemd
 
@@ -49,3 +50,38 @@ def test_the_quota_of_a_unit_is_found_by_way_of_systemd(scenario):
         scenario.until(lambda: quota() == "2000 100000", "the unit's own quota again", 300)
     finally:
         guest.run(["systemctl", "stop", UNIT], timeout=120)
+
+
+RULE = """apiVersion: cgwarden/v1
+kind: Policy
+metadata: {name: shed}
+match: {cgroups: /cgwlab.slice}
+adapt: {kill: {full: 0.5, lasting: 3s, budget: 1, budgetTime: 24h}}
+"""
+
+
+def test_a_kill_rule_spares_what_is_to_be_omitted_and_its_victim_says_who_it_was(scenario):
+    guest = scenario.guest
+
+    def start(name, high, *properties):
+        guest.run(["systemd-run", f"--unit={name}.service", "--slice=cgwlab.slice", "-p", f"MemoryHigh={high}",
+                   "-p", "MemorySwapMax=0", *properties, f"{BUILD}/examples/leaker"], check=True)
+
+    def state(name):
+        return guest.run(["systemctl", "is-active", f"{name}.service"]).text.strip()
+
+    try:
+        scenario.start_agent("--bus", "auto")
+        start("cgw-kept", "48M", "-p", "ManagedOOMPreference=omit")
+        start("cgw-shed", "24M")
+        guest.write_file(f"{scenario.work}/policies/shed.yaml", RULE)
+        scenario.until(lambda: state("cgw-shed") != "active", "the rule to kill it", 300)
+        died = 'cgwarden_unit_deaths_total{unit="cgw-shed.service",verdict="KILLED_BY_POLICY"}'
+        scenario.until(lambda: scenario.metrics().get(died, 0) >= 1, "the verdict", 120)
+        verdict, text = scenario.why("cgw-shed.service")
+        assert (verdict["class"], verdict["confidence"]) == ("KILLED_BY_POLICY", "proven"), text
+        assert "cgwarden, the kill rule of policy shed" in text and "omitted" not in verdict["answer"].split(";")[0], text
+        assert "cgw-kept.service (omitted)" in text, text
+        assert state("cgw-kept") == "active"
+    finally:
+        guest.run("systemctl stop cgw-kept.service cgw-shed.service; systemctl reset-failed", timeout=120)
