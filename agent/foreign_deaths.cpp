@@ -59,6 +59,11 @@ diagnosis::MainExit exit_of_status(int status) {
   return {WCOREDUMP(status) ? Kind::dumped : Kind::killed, WTERMSIG(status)};
 }
 
+bool ended_badly(const diagnosis::DeathEvidence& evidence) {
+  const auto& exit = evidence.main_exit;
+  return !exit || exit->kind != diagnosis::MainExit::Kind::exited || exit->status != 0;
+}
+
 std::optional<Usec> started(pid_t pid) {
   const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", limits::kControlFileBytes);
   return stat ? start_time_of(*stat) : std::nullopt;
@@ -156,8 +161,13 @@ void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {
   if (main == mains_.end()) return;
   const CgroupId id = main->second;
   mains_.erase(main);
-  end(tracks_.at(id), exit_of_status(exit.status));
-  if (is_empty(tracks_.at(id), id)) settle(clock_->now());
+  Track& track = tracks_.at(id);
+  end(track, exit_of_status(exit.status));
+  if (is_empty(track, id)) {
+    settle(clock_->now());
+  } else if (ended_badly(track.evidence)) {
+    told_(track.subject, track.evidence, true);
+  }
 }
 
 void ForeignDeaths::end(Track& track, std::optional<diagnosis::MainExit> exit) {
@@ -329,10 +339,7 @@ void ForeignDeaths::settle(TimePoint now) {
     Track& track = at->second;
     const bool gone = track.round != round_ && !track.ended;
     if (track.ended && is_empty(track, at->first)) {
-      const auto& exit = track.evidence.main_exit;
-      if (!exit || exit->kind != diagnosis::MainExit::Kind::exited || exit->status != 0) {
-        told_(track.subject, std::move(track.evidence));
-      }
+      if (ended_badly(track.evidence)) told_(track.subject, std::move(track.evidence), false);
       at = tracks_.erase(at);
     } else if (gone || (track.ended && now.boottime > *track.ended + kEmptied)) {
       // A new track begins with the next tick, should it live.

@@ -86,6 +86,8 @@ class SelfMetrics {
   void policy_adapt(std::string_view loop, std::string_view reason);
   void policy_adapted(std::size_t cgroups);
   void store_error();
+  // Verdicts that wait for the store, and those for which there was no room, since the agent began.
+  void verdicts_waiting(std::size_t waiting, std::uint64_t dropped);
   // All since the agent's start, but for `bytes`.
   struct Recorded {
     std::uint64_t stored = 0;  // samples

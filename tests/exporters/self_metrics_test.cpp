@@ -73,6 +73,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_adapt("stall", "backlog");  // there is no such one
   metrics.policy_adapted(3);
   metrics.store_error();
+  metrics.verdicts_waiting(9, 2);
+  metrics.verdicts_waiting(8, 3);
   metrics.recorder({10, 1, 2, 3, 4096});
   metrics.recorder({15, 1, 2, 4, 8192});
   metrics.kmsg_lost(7);
@@ -106,6 +108,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_adapt_decisions_total{loop=\"stall\",reason=\"kill\"} 1\n",
            "cgwarden_agent_policy_adapted_cgroups 3\n",
            "cgwarden_agent_store_errors_total 1\n",
+           "cgwarden_agent_verdicts_waiting 8\n",
+           "cgwarden_agent_verdicts_dropped_total 3\n",
            "cgwarden_agent_recorder_samples_total 15\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"cap\"} 1\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"ring\"} 2\n",
