@@ -225,9 +225,9 @@ TEST_F(WhyTest, WhatWasRecordedAroundADeathIsShown) {
                                              {"cpu.stat.nr_throttled", 5 * second},
                                              {"memory.pressure.some_usec", 0}}));
   }
-  const std::string ring = diagnosis::recording::ring_directory(directory_);
+  const std::string ring = directory_ + "/recorder";
   std::filesystem::create_directories(ring);
-  std::ofstream(ring + "/1" + std::string(diagnosis::recording::kRingSuffix)) << segment.bytes();
+  std::ofstream(ring + "/1.ring", std::ios::binary) << segment.bytes();
   store({verdict("web", 1, oom_own_limit, 100, "web was killed for its own limit."),
          verdict("db", 1, exited, 100, "db exited with code 3.")});
   const std::string text = ask({"why", "web"}).out;
