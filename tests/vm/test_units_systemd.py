@@ -63,6 +63,13 @@ def test_the_watchdog_of_systemd(agent, unit):
     told(agent, "slowdog", "KILLED_BY_WATCHDOG", "missed its watchdog", "throttled")
 
 
+def test_what_systemd_could_not_start(agent, unit):
+    unit("noexec", "/nonexistent/program")
+    told(agent, "noexec", "EXEC_FAILED", "203/EXEC", "could not be executed")
+    unit("nouser", "/bin/sleep 1", "User=nobody-of-that-name")
+    told(agent, "nouser", "EXEC_FAILED", "217/USER")
+
+
 def test_a_crash_loop_of_a_unit_is_one_story(agent, unit):
     """Each of its lives has another pid, and a number of its own."""
     unit("loop", "/bin/sh -c 'sleep 1; exit 7'", "Restart=always", "RestartSec=100ms", "[Unit]", "StartLimitIntervalSec=0")
@@ -88,13 +95,6 @@ def test_a_main_process_that_is_killed_while_others_go_on(agent, guest, unit):
     verdict, text = told(agent, "lingers", "KILLED_BY_USER")
     assert "waitid" in {item["source"] for item in verdict["evidence"]}, text
     assert not any("counters of its cgroup" in lost for lost in verdict["evidence_lost"]), text
-
-
-def test_what_systemd_could_not_start(agent, unit):
-    unit("noexec", "/nonexistent/program")
-    told(agent, "noexec", "EXEC_FAILED", "203/EXEC", "could not be executed")
-    unit("nouser", "/bin/sleep 1", "User=nobody-of-that-name")
-    told(agent, "nouser", "EXEC_FAILED", "217/USER")
 
 
 def test_a_start_that_takes_too_long(agent, unit):
