@@ -69,7 +69,8 @@ class StoreReader {
   // Newest first, at most `limit`.
   [[nodiscard]] Result<std::vector<Verdict>> verdicts(std::string_view workload,
                                                       std::size_t limit) const;
-  // Deaths alone, newest first, at most `limit`, of each what parse_brief() reads (verdict_brief.h).
+  // Deaths alone, newest first, at most `limit`, of each what parse_brief() reads
+  // (verdict_brief.h).
   [[nodiscard]] Result<std::vector<Verdict>> brief_deaths(std::string_view workload,
                                                           std::size_t limit) const;
   // Of everybody, newest first: what ended since then, at most `limit`.
