@@ -329,6 +329,7 @@ Status Daemon::run() {
                 "the agent watches " + tree_.root() + " from now on");
   service_manager::ready("watching " + tree_.root());
   const Status ran = loop_->run();
+  last_attempt_at_verdicts();
   save_counters();
   const std::string workloads = std::to_string(supervisor_->running().size());
   log::event(log::Level::info, "agent_stopped", {{"workloads", workloads}},

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@
 #include "agent/supervisor.h"
 #include "agent/throttle_watch.h"
 #include "agent/unit_watch.h"
+#include "agent/verdict_queue.h"
 #include "agent/web_endpoint.h"
 #include "base/clock.h"
 #include "cgroup/tree.h"
@@ -99,7 +101,6 @@ class Daemon final : public Control, private SupervisorListener {
                                             const cgroup::Sample& payload, TimePoint now);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void observe_foreign_stalls(const cgroup::Snapshot& snapshot);
-  void store_stalls(const std::vector<diagnosis::Verdict>& stalls);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
   void count_kernel(const std::string& name, const KernelCounts& counts);
@@ -124,13 +125,19 @@ class Daemon final : public Control, private SupervisorListener {
   // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);
   void oomd_killed(const std::string& cgroup, const std::string& reason);
-  void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
+  void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence,
+                    bool others_live);
   void observe_ends(const cgroup::Snapshot& snapshot);
   [[nodiscard]] diagnosis::Verdict verdict_of(RunEnds::Decided end) const;
   void announce_end(const RunEnds::Decided& end, const diagnosis::Verdict& verdict);
-  void store_foreign_verdicts(const std::vector<diagnosis::Verdict>& verdicts);
   void tell_of_death(const diagnosis::Verdict& verdict, const std::string& payload);
+  // daemon_verdicts.cpp. Into the store, or into the queue before it.
   void store_death(const diagnosis::Verdict& verdict);
+  void store_verdicts(const std::vector<diagnosis::Verdict>& verdicts);
+  void store_waiting_verdicts();
+  void last_attempt_at_verdicts();
+  Status put_verdicts(std::span<const diagnosis::Verdict> verdicts);
+  void verdicts_tried(const Status& stored);
   void record(const cgroup::Snapshot& snapshot);
   // daemon_evidence.cpp. What outlives this agent and this boot.
   void begin_boot();
@@ -168,6 +175,8 @@ class Daemon final : public Control, private SupervisorListener {
   TimePoint began_ = clock_.now();
   cgroup::Tree tree_;
   diagnosis::StoreWriter store_;
+  VerdictQueue verdicts_;
+  std::string verdicts_fault_;  // empty: the store takes them
   UniqueFd lock_;
   std::unique_ptr<EventLoop> loop_;
   exporters::SelfMetrics self_metrics_;

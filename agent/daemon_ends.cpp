@@ -87,11 +87,16 @@ void Daemon::oomd_killed(const std::string& cgroup, const std::string& reason) {
 }
 
 // What ages or is overwritten is read at once; the verdict waits for systemd's word.
-void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence,
+                          bool others_live) {
   add_kernel_log(kernel_log_of(evidence.started, evidence.ended), evidence);
   if (senders_) add_signals(*senders_, evidence);
   add_policy_writes(evidence);
-  run_ends_.died(subject, std::move(evidence));
+  if (others_live) {
+    run_ends_.lingers(subject, std::move(evidence));
+  } else {
+    run_ends_.died(subject, std::move(evidence));
+  }
 }
 
 Verdict Daemon::verdict_of(RunEnds::Decided end) const {
@@ -145,7 +150,7 @@ void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
     bad.push_back({std::move(end), std::move(verdict)});
   }
   // Who reads of it finds it in the store.
-  store_foreign_verdicts(verdicts);
+  store_verdicts(verdicts);
   for (const auto& [end, verdict] : bad) announce_end(end, verdict);
 }
 
@@ -164,19 +169,6 @@ void Daemon::announce_end(const RunEnds::Decided& end, const Verdict& verdict) {
                          .text = verdict.answer};
   (of_unit ? event.unit : event.container) = end.subject.name;
   tell(std::move(event));
-}
-
-// Of all that ended since the last tick in one transaction: a runtime that is stopped ends a
-// hundred containers, and the loop waits for the disk once.
-void Daemon::store_foreign_verdicts(const std::vector<Verdict>& verdicts) {
-  if (verdicts.empty()) return;
-  bool log_dropped = false;
-  const Status stored = store_.put(verdicts, {}, kernel_log_keeper_.pending(), &log_dropped);
-  if (stored && !log_dropped) kernel_log_keeper_.stored();
-  if (stored) return;
-  self_metrics_.store_error();
-  log::error("verdict_not_stored",
-             {{"workload", verdicts.front().workload}, {"error", stored.error().sentence()}});
 }
 
 }  // namespace cgwarden::agent

@@ -187,20 +187,6 @@ KernelLogExtract Daemon::kernel_log_of(TimePoint from, TimePoint to) {
   return log;
 }
 
-void Daemon::store_death(const diagnosis::Verdict& verdict) {
-  // Together, so that no agent can find the death without its count, nor without the kernel's lines
-  // of it.
-  bool log_dropped = false;
-  Status stored = counters_.save(store_, {&verdict, 1}, kernel_log_keeper_.pending(), &log_dropped);
-  if (stored && !log_dropped) kernel_log_keeper_.stored();
-  if (!stored) stored = store_.put(verdict);  // the verdict is what must not be lost
-  if (!stored) {
-    self_metrics_.store_error();
-    log::error("verdict_not_stored",
-               {{"workload", verdict.workload}, {"error", stored.error().sentence()}});
-  }
-}
-
 void Daemon::announce_death(const diagnosis::Verdict& verdict, const std::string& payload) {
   log::event(log::Level::info, "workload_died",
              {{"workload", verdict.workload},

@@ -39,9 +39,8 @@ void Daemon::open_watches() {
   }
   auto foreign = ForeignDeaths::start(
       *loop_, tree_, clock_,
-      [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
-        foreign_died(subject, std::move(evidence));
-      },
+      [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence,
+             bool others_live) { foreign_died(subject, std::move(evidence), others_live); },
       [this](const identity::Subject& subject, CgroupId cgroup, Usec started) {
         return subjects_.run_of(subject, cgroup, started, clock_.now());
       });

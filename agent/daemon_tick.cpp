@@ -90,6 +90,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   part([&] { pressure_watch_->update(*snapshot, policies_); });
   part([&] { observe_events(*snapshot); });
   part([&] { observe_ends(*snapshot); });
+  part([&] { store_waiting_verdicts(); });
   if (kernel_log_ && kernel_log_->lost_records() > kernel_log_lost_) {
     self_metrics_.kmsg_lost(kernel_log_->lost_records() - kernel_log_lost_);
     kernel_log_lost_ = kernel_log_->lost_records();
@@ -210,7 +211,7 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
       stalls.push_back(std::move(verdict));
     }
   }
-  store_stalls(stalls);
+  store_verdicts(stalls);
 }
 
 void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
@@ -225,15 +226,7 @@ void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
                 {"verdict", std::string(to_string(verdict.verdict))},
                 {"answer", verdict.answer}});
   }
-  store_stalls(stalls);
-}
-
-// However many at once, the loop waits for the disk once.
-void Daemon::store_stalls(const std::vector<diagnosis::Verdict>& stalls) {
-  if (const Status stored = store_.put(stalls, {}); !stored) {
-    self_metrics_.store_error();
-    log::error("verdicts_not_stored", {{"error", stored.error().sentence()}});
-  }
+  store_verdicts(stalls);
 }
 
 void Daemon::count_kernel(const std::string& name, const KernelCounts& counts) {
@@ -325,6 +318,7 @@ void Daemon::workload_started(const std::string& name) {
 }
 
 bool Daemon::death_is_known(const launcher::ExitRecord& record) {
+  if (verdicts_.has_death(record.name, record.incarnation, record.ended.wall)) return true;
   const auto known = store_.has_death(record.name, record.incarnation, record.ended.wall);
   return known && *known;
 }

@@ -64,6 +64,11 @@ std::string stat_text_of(pid_t pid) {
       .value_or(std::string());
 }
 
+bool ended_badly(const diagnosis::DeathEvidence& evidence) {
+  const auto& exit = evidence.main_exit;
+  return !exit || exit->kind != diagnosis::MainExit::Kind::exited || exit->status != 0;
+}
+
 std::optional<Usec> started(pid_t pid) { return start_time_of(stat_text_of(pid)); }
 
 }  // namespace
@@ -171,7 +176,11 @@ void ForeignDeaths::end_main(CgroupId id, const cgroup::ProcessExit& exit) {
   if (exit.parent > 0) track.evidence.parent_at_end = exit.parent;
   end(track, exit_of_status(exit.status));
   if (std::exchange(track.lingers, false)) watch_lingering();
-  if (is_empty(track, id)) settle(clock_->now());
+  if (is_empty(track, id)) {
+    settle(clock_->now());
+  } else if (ended_badly(track.evidence)) {
+    told_(track.subject, track.evidence, true);
+  }
 }
 
 bool ForeignDeaths::goes_on(Track& track, const cgroup::ProcessExit& exit) {
@@ -392,10 +401,7 @@ void ForeignDeaths::settle(TimePoint now) {
     Track& track = at->second;
     const bool gone = track.round != round_ && !track.ended;
     if (track.ended && is_empty(track, at->first)) {
-      const auto& exit = track.evidence.main_exit;
-      if (!exit || exit->kind != diagnosis::MainExit::Kind::exited || exit->status != 0) {
-        told_(track.subject, std::move(track.evidence));
-      }
+      if (ended_badly(track.evidence)) told_(track.subject, std::move(track.evidence), false);
       at = tracks_.erase(at);
     } else if (gone || (track.ended && now.boottime > *track.ended + kEmptied)) {
       // A new track begins with the next tick, should it live.

@@ -31,8 +31,10 @@ struct ForeignRun {
 // incarnation. One that lived for less than a tick is not seen. On the loop's thread.
 class ForeignDeaths {
  public:
-  // One that ended with code 0 is not told.
-  using Told = std::function<void(const identity::Subject&, diagnosis::DeathEvidence)>;
+  // One that ended with code 0 is not told. `others_live`: of its cgroup, and it is told
+  // again, should they end within seconds.
+  using Told =
+      std::function<void(const identity::Subject&, diagnosis::DeathEvidence, bool others_live)>;
 
   // Counts the runs of a subject: the next number, or that of this very run (its cgroup, and when
   // its main process began) counted before, also by an earlier agent.

@@ -127,7 +127,24 @@ void RunEnds::ended(const ContainerEnd& end) {
   containers_.push_back(end);
 }
 
+void RunEnds::lingers(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+  const bool known = std::ranges::any_of(told_, [&](const Told& told) {
+    return told.subject == subject && told.main_pid == evidence.main_pid;
+  });
+  if (known) return;
+  deaths_.push_back({subject, std::move(evidence), true});
+  if (std::ranges::count_if(deaths_, &Death::lingers) <= std::ptrdiff_t{limits::kUnitEndsPending}) {
+    return;
+  }
+  deaths_.erase(std::ranges::find_if(deaths_, &Death::lingers));
+}
+
 void RunEnds::died(const identity::Subject& subject, diagnosis::DeathEvidence evidence) {
+  // Those that lingered are gone too.
+  std::erase_if(deaths_, [&](const Death& death) {
+    return death.lingers && death.subject == subject &&
+           death.evidence.main_pid == evidence.main_pid;
+  });
   const auto known = std::ranges::find_if(told_, [&](const Told& told) {
     if (told.subject != subject) return false;
     if (told.main_pid > 0 && told.main_pid == evidence.main_pid) return true;
@@ -147,7 +164,7 @@ std::deque<RunEnds::Death>::iterator RunEnds::find_death(const Unit& unit) {
   });
   if (same != deaths_.end()) return same;
   return std::ranges::find_if(deaths_, [&](const Death& death) {
-    if (death.subject != unit.subject) return false;
+    if (death.subject != unit.subject || death.lingers) return false;
     // It may be the main process of another run, which systemd has told of as well.
     const bool of_other = std::ranges::any_of(units_, [&](const Unit& other) {
       return other.subject == unit.subject && other.end.main_pid == death.evidence.main_pid;
@@ -223,8 +240,10 @@ void RunEnds::take_containers(Usec now, const Records& records, std::vector<Deci
 
 // Those of which nobody else tells.
 void RunEnds::take_deaths(Usec now, std::vector<Decided>& decided) {
-  std::size_t left = deaths_.size();
+  auto left = static_cast<std::size_t>(
+      std::ranges::count_if(deaths_, [](const Death& death) { return !death.lingers; }));
   std::erase_if(deaths_, [&](Death& death) {
+    if (death.lingers) return death.evidence.ended.boottime + kIncidentsKept < now;
     const bool of_unit = death.subject.kind == identity::Subject::Kind::unit;
     const bool waits = of_unit && systemd_tells_ && left <= limits::kUnitEndsPending &&
                        now < death.evidence.ended.boottime + kWait;

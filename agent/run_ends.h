@@ -52,6 +52,9 @@ class RunEnds {
   void ended(const ContainerEnd& end);
   // Its main process died and left its cgroup empty.
   void died(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
+  // Its main process died and others of its cgroup live on: perhaps it goes on with them. What was
+  // seen waits for whoever says that this was its end, some minutes, and is no end by itself.
+  void lingers(const identity::Subject& subject, diagnosis::DeathEvidence evidence);
   // Those that are certain by now.
   [[nodiscard]] std::vector<Decided> take(Usec now, const Records& records);
 
@@ -63,6 +66,7 @@ class RunEnds {
   struct Death {
     identity::Subject subject;
     diagnosis::DeathEvidence evidence;
+    bool lingers = false;
   };
   // An end that was told of, for the second source of it.
   struct Told {

@@ -114,7 +114,7 @@ std::string throttled_text(const cgroup::Sample& payload) {
                      *stat->nr_periods);
 }
 
-std::string headline(const RunningNow& now) {
+std::string headline(const RunningNow& now, const diagnosis::ReportStyle& style) {
   const WorkloadSummary& summary = now.summary;
   std::string text = printable(summary.name);
   switch (summary.state) {
@@ -128,7 +128,7 @@ std::string headline(const RunningNow& now) {
   }
   text += summary.state == WorkloadState::stopping ? " is being stopped; it runs since "
                                                    : " is running since ";
-  text += format_wall_utc(summary.started_wall);
+  text += style.wall_text(summary.started_wall);
   text += now.past_stall ? ", not stalled now: " : ", no stall seen: ";
   if (!now.payload) return text + "its cgroup could not be read.";
   if (!now.latest.empty()) text += now.latest + ", ";
@@ -184,17 +184,22 @@ std::optional<diagnosis::Verdict> stall_of(const WorkloadFiles& files, RunningNo
 }
 
 std::string running_text(const RunningNow& now, const std::vector<diagnosis::Verdict>& earlier,
-                         const diagnosis::ReportStyle& style) {
-  std::string text = style.color ? "\033[1m" + headline(now) + "\033[0m\n" : headline(now) + "\n";
+                         const diagnosis::ReportStyle& style,
+                         const std::optional<diagnosis::RestartStory>& story) {
+  std::string text = headline(now, style);
+  text = style.color ? "\033[1m" + text + "\033[0m\n" : text + "\n";
   if (now.summary.pid > 0) {
     text +=
         fmt::format("\npid {}, incarnation {}, {} restarts, cgroup {}\n", now.summary.pid,
                     now.summary.incarnation, now.summary.restarts, printable(now.summary.cgroup));
   }
   if (earlier.empty()) return text;
+  if (story) {
+    text += "\nRestarts\n  " + printable(tell(*story, now.summary.name, style.wall_text)) + "\n";
+  }
   text += "\nBefore that\n";
   for (std::size_t i = 0; i < std::min(earlier.size(), kEarlierShown); ++i) {
-    text += fmt::format("  {}  incarnation {}  {}\n", format_wall_utc(earlier[i].when.wall),
+    text += fmt::format("  {}  incarnation {}  {}\n", style.wall_text(earlier[i].when.wall),
                         earlier[i].incarnation, printable(earlier[i].answer));
   }
   if (earlier.size() > kEarlierShown) {

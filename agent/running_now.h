@@ -38,9 +38,11 @@ struct RunningNow {
                                                          const std::string& cgroup_root,
                                                          bool may_look_again);
 
-// "NAME is running since ..., no stall seen: ..." and its earlier deaths.
+// "NAME is running since ..., no stall seen: ..." and its earlier deaths; `story`: of the last of
+// them.
 [[nodiscard]] std::string running_text(const RunningNow& now,
                                        const std::vector<diagnosis::Verdict>& earlier,
-                                       const diagnosis::ReportStyle& style);
+                                       const diagnosis::ReportStyle& style,
+                                       const std::optional<diagnosis::RestartStory>& story = {});
 
 }  // namespace cgwarden::agent

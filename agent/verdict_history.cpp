@@ -40,6 +40,7 @@ Result<History> read_history(const std::string& store_path, const std::string& w
     auto& list = verdict.death ? history.deaths : history.stalls;
     list.push_back(std::move(verdict));
   }
+  history.unreadable = store->unreadable();
   return history;
 }
 

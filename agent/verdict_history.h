@@ -16,13 +16,15 @@ namespace cgwarden::agent {
 struct History {
   std::vector<diagnosis::Verdict> deaths;
   std::vector<diagnosis::Verdict> stalls;
+  std::size_t unreadable = 0;  // rows that are passed over: StoreReader::unreadable()
 
   [[nodiscard]] bool empty() const { return deaths.empty() && stalls.empty(); }
   // Is this very death among them? Incarnations are counted from 1 again after a reboot.
   [[nodiscard]] bool has_death(unsigned incarnation, Usec ended_wall) const;
 };
 
-// The newest `most` verdicts. No store yet is an empty history; an unreadable one is an error.
+// The newest `most` deaths and stalls. No store yet is an empty history; an unreadable one is an
+// error.
 [[nodiscard]] Result<History> read_history(const std::string& store_path,
                                            const std::string& workload,
                                            std::size_t most = limits::kVerdictsPerWorkload);

@@ -7,6 +7,7 @@
 #include "agent/incident.h"
 #include "agent/kernel_log.h"
 #include "agent/verdict_history.h"
+#include "agent/why_story.h"
 #include "agent/why_target.h"
 #include "agent/workload_files.h"
 #include "agent/workload_view.h"
@@ -101,7 +102,8 @@ std::size_t most_of(const WhyQuestion& question) {
 // A unit or a container, which is nobody's workload.
 Result<WhyAnswer> of_foreign(WhyAnswer answer, const Options& where, const WhyQuestion& question) {
   CGW_ASSIGN(auto history, read_subject_history(store_path(where), answer.name, most_of(question)));
-  if (history.empty()) return fail(nothing_known(question.name));
+  answer.unreadable = history.unreadable;
+  if (history.empty() && history.unreadable == 0) return fail(nothing_known(question.name));
   leave_out(history, question.since_wall);
   if (question.incarnation)
     return of_incarnation(std::move(answer), history, *question.incarnation);
@@ -123,9 +125,15 @@ bool lives(const WorkloadFiles& files) {
   return state == WorkloadState::running || state == WorkloadState::stopping;
 }
 
-}  // namespace
+// What is said beside the answer of rows that say nothing.
+std::string unreadable_notice(const WhyAnswer& answer, const Options& where) {
+  return std::to_string(answer.unreadable) +
+         (answer.unreadable == 1 ? " verdict of it cannot be read in "
+                                 : " verdicts of it cannot be read in ") +
+         store_path(where) + ": damaged, or of another version; the others are shown";
+}
 
-Result<WhyAnswer> why(const Options& where, const WhyQuestion& question) {
+Result<WhyAnswer> answer_to(const Options& where, const WhyQuestion& question) {
   WhyAnswer answer;
   CGW_ASSIGN(answer.name, why_target(where, question.name));
   if (!policy::valid_workload_name(answer.name)) {
@@ -140,7 +148,9 @@ Result<WhyAnswer> why(const Options& where, const WhyQuestion& question) {
     answer.notice = history.error().sentence() + "; earlier verdicts are not shown";
     history = History{};
   }
-  if (!files && history->empty()) return of_foreign(std::move(answer), where, question);
+  answer.unreadable = history->unreadable;
+  if (!files && history->empty() && history->unreadable == 0)
+    return of_foreign(std::move(answer), where, question);
   if (files && files->exit && !files->shim_alive &&
       !history->has_death(files->exit->incarnation, files->exit->ended.wall)) {
     history->deaths.insert(history->deaths.begin(), diagnose_here(where, *files));
@@ -159,9 +169,28 @@ Result<WhyAnswer> why(const Options& where, const WhyQuestion& question) {
   return answer;
 }
 
-std::string why_text(const WhyAnswer& answer, const diagnosis::ReportStyle& style) {
-  if (answer.verdict) return diagnosis::report(*answer.verdict, answer.earlier, style);
-  if (answer.running) return running_text(*answer.running, answer.earlier, style);
+}  // namespace
+
+Result<WhyAnswer> why(const Options& where, const WhyQuestion& question) {
+  CGW_ASSIGN(auto answer, answer_to(where, question));
+  if (!question.incarnation) {
+    std::vector<diagnosis::Verdict> verdicts = answer.earlier;
+    if (answer.verdict) verdicts.insert(verdicts.begin(), *answer.verdict);
+    answer.story = stored_story(store_path(where), verdicts, question.since_wall);
+  }
+  if (answer.unreadable > 0 && answer.notice.empty()) {
+    answer.notice = unreadable_notice(answer, where);
+  }
+  return answer;
+}
+
+std::string why_text(const WhyAnswer& answer, const diagnosis::ReportStyle& style,
+                     std::vector<std::string> around) {
+  if (answer.verdict) {
+    return diagnosis::report(*answer.verdict, answer.earlier, style,
+                             {.story = answer.story, .around = std::move(around)});
+  }
+  if (answer.running) return running_text(*answer.running, answer.earlier, style, answer.story);
   return printable(answer.name) + ": no death and no stall in that time.\n";
 }
 

@@ -30,12 +30,17 @@ struct WhyAnswer {
   std::optional<diagnosis::Verdict> verdict;  // absent: nothing happened to it
   std::optional<RunningNow> running;          // of a workload that lives
   std::vector<diagnosis::Verdict> earlier;    // newest first
-  std::string notice;                         // what could not be read; empty: all was
+  // Of all deaths that are stored, however many `earlier` has.
+  std::optional<diagnosis::RestartStory> story = {};
+  std::size_t unreadable = 0;  // verdicts of it that the store has and nobody can read
+  std::string notice;          // what could not be read; empty: all was
 };
 
 // vanished: nothing is known under that name.
 [[nodiscard]] Result<WhyAnswer> why(const Options& where, const WhyQuestion& question);
 
-[[nodiscard]] std::string why_text(const WhyAnswer& answer, const diagnosis::ReportStyle& style);
+// `around`: lines of what was recorded around the time of the verdict.
+[[nodiscard]] std::string why_text(const WhyAnswer& answer, const diagnosis::ReportStyle& style,
+                                   std::vector<std::string> around = {});
 
 }  // namespace cgwarden::agent

@@ -224,6 +224,9 @@ inline constexpr std::size_t kVerdictsPerWorkload = 1000;
 // Of these, what `why` reads to answer, half a millisecond each on a busy node: its answer is of
 // the newest, and of those before it a trend and five lines are told.
 inline constexpr std::size_t kVerdictsExplained = 100;
+// Verdicts that wait for a store that takes none (a full disk): some 4 KiB each, 8 MiB in all, a
+// day of a crash loop at the one-minute ceiling and half a day of a second one.
+inline constexpr std::size_t kVerdictsPending = 2048;
 // Verdicts of units and containers in all, whose names may be made for one use (pods): some 40 MB,
 // for 90 days.
 inline constexpr std::size_t kSubjectVerdicts = 20000;

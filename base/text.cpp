@@ -1,8 +1,42 @@
 #include "base/text.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 namespace cgwarden {
+namespace {
+
+struct CodePoints {
+  char32_t first;
+  char32_t last;
+};
+// General categories Cc, Cf, Zl and Zp of Unicode 15.1, the tags of plane 14 as a whole.
+constexpr std::array kUnseen{
+    CodePoints{0x0000, 0x001F},   CodePoints{0x007F, 0x009F},   CodePoints{0x00AD, 0x00AD},
+    CodePoints{0x0600, 0x0605},   CodePoints{0x061C, 0x061C},   CodePoints{0x06DD, 0x06DD},
+    CodePoints{0x070F, 0x070F},   CodePoints{0x0890, 0x0891},   CodePoints{0x08E2, 0x08E2},
+    CodePoints{0x180E, 0x180E},   CodePoints{0x200B, 0x200F},   CodePoints{0x2028, 0x202E},
+    CodePoints{0x2060, 0x206F},   CodePoints{0xFEFF, 0xFEFF},   CodePoints{0xFFF9, 0xFFFB},
+    CodePoints{0x110BD, 0x110BD}, CodePoints{0x110CD, 0x110CD}, CodePoints{0x13430, 0x1343F},
+    CodePoints{0x1BCA0, 0x1BCA3}, CodePoints{0x1D173, 0x1D17A}, CodePoints{0xE0000, 0xE007F}};
+
+// Of a sequence that utf8_length() accepted.
+char32_t code_point(std::string_view sequence) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(sequence[i]); };
+  if (sequence.size() == 1) return byte(0);
+  char32_t value = byte(0) & (0xFFU >> (sequence.size() + 1));
+  for (std::size_t i = 1; i < sequence.size(); ++i) value = (value << 6U) | (byte(i) & 0x3FU);
+  return value;
+}
+
+bool is_seen(std::string_view sequence) {
+  const char32_t value = code_point(sequence);
+  return std::ranges::none_of(
+      kUnseen, [&](const auto& range) { return value >= range.first && value <= range.last; });
+}
+
+}  // namespace
 
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
@@ -53,19 +87,19 @@ std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const auto byte = static_cast<std::uint8_t>(text.front());
     const std::size_t length = utf8_length(text);
-    const bool control = byte < 0x20 || byte == 0x7F ||
-                         (byte == 0xC2 && length == 2 && static_cast<std::uint8_t>(text[1]) < 0xA0);
-    if (length == 0 || control) {
+    const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(sequence.size());
+    if (length > 0 && is_seen(sequence)) {
+      out += sequence;
+      continue;
+    }
+    for (const char each : sequence) {
+      const auto byte = static_cast<std::uint8_t>(each);
       out += "\\x";
       out += kHex[byte >> 4U];
       out += kHex[byte & 0xFU];
-      text.remove_prefix(1);
-      continue;
     }
-    out += text.substr(0, length);
-    text.remove_prefix(length);
   }
   return out;
 }

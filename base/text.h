@@ -29,8 +29,9 @@ template <typename Integer>
 // when it begins with none.
 [[nodiscard]] std::size_t utf8_length(std::string_view text);
 
-// Control bytes and invalid UTF-8 shown as \xNN, so that hostile names cannot drive a terminal or a
-// log.
+// Control bytes, invalid UTF-8 and the bytes of what is not seen (Unicode's Cc, Cf, Zl and Zp: what
+// turns the direction of text, joins, or has no width) shown as \xNN, so that hostile names can
+// neither drive a terminal or a log nor look like others.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace cgwarden

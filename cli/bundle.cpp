@@ -25,6 +25,7 @@
 #include "base/unique_fd.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/local_time.h"
 #include "cli/terminal.h"
 
 // `cgwarden bundle`: what this program itself says of a workload, each answer a file of one
@@ -221,6 +222,7 @@ Result<nlohmann::json> collect(const Common& common, const std::string& name,
 }  // namespace
 
 int bundle(const Common& common, const BundleOptions& options) {
+  use_utc();  // of its members too: whoever reads them may be anywhere
   const std::string target = options.output.empty() ? default_file(options.name) : options.output;
   auto scratch = Scratch::create();
   if (!scratch) return failed(scratch.error());

@@ -18,6 +18,7 @@
 #include "cli/policy_check_options.h"
 #include "cli/policy_options.h"
 #include "cli/recording_options.h"
+#include "cli/shared_options.h"
 #include "cli/simulation_options.h"
 #include "cli/terminal.h"
 #include "cli/top/top_options.h"
@@ -243,10 +244,11 @@ void add_control_commands(CLI::App& app, Values& values) {
             "cgwarden rm --force web",
             [&values] { return remove(values.common, values.name, values.force); })
       ->add_flag("-f,--force", values.force, "One that runs too: it is killed");
-  add_json(*add_named(app, values, "inspect", "Show all that is known of a workload",
-                      "cgwarden inspect web --json",
-                      [&values] { return inspect(values.common, values.name); }),
-           values);
+  auto* all = add_named(app, values, "inspect", "Show all that is known of a workload",
+                        "cgwarden inspect web --json",
+                        [&values] { return inspect(values.common, values.name); });
+  add_utc(*all);
+  add_json(*all, values);
 }
 
 void add_exec(CLI::App& app, Values& values) {
@@ -286,6 +288,7 @@ void add_workload_commands(CLI::App& app, Values& values) {
                   [&values] { return ps(values.common, values.names_only, values.sizes); });
   list->add_flag("-q,--quiet", values.names_only, "Names only");
   list->add_flag("-s,--size", values.sizes, "What each workload with layers has written");
+  add_utc(*list);
   add_json(*list, values);
 
   add_control_commands(app, values);
@@ -303,15 +306,12 @@ void add_workload_commands(CLI::App& app, Values& values) {
                    "Go on with what it writes, until interrupted");
   output->add_option("-n,--lines,--tail", values.logs.lines, "The last N lines of each stream")
       ->type_name("N");
-  output
-      ->add_option("--since", values.logs.since,
-                   "What has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
-      ->type_name("TIME");
+  add_since(*output, values.logs.since, "What has come since");
+  add_utc(*output);
 
   auto* reason = add_command(app, values, "why", kWhyHelp, kWhyExample,
                              [&values] { return why(values.common, values.why); });
-  add_why_options(*reason, values.why);
-  add_json(*reason, values);
+  add_why_options(*reason, values.why, values.common);
   add_bundle_options(*add_command(app, values, "bundle", kBundleHelp, kBundleExample,
                                   [&values] { return bundle(values.common, values.bundle); }),
                      values.bundle);
@@ -320,8 +320,7 @@ void add_workload_commands(CLI::App& app, Values& values) {
 void add_recording(CLI::App& app, Values& values) {
   auto* past = add_command(app, values, "history", kHistoryHelp, kHistoryExample,
                            [&values] { return history(values.common, values.history); });
-  add_history_options(*past, values.history);
-  add_json(*past, values);
+  add_history_options(*past, values.history, values.common);
   add_dump_options(*add_command(app, values, "dump", kDumpHelp, kDumpExample,
                                 [&values] { return dump(values.common, values.dump); }),
                    values.dump);

@@ -20,6 +20,7 @@ namespace cgwarden::cli {
 struct Common {
   agent::Options where;  // directories and cgroup root, as the agent has them
   bool json = false;
+  bool yaml = false;  // the document of `json` as YAML
 };
 
 // What is given on the command line goes over what the configuration file says.
@@ -104,7 +105,7 @@ struct LogsOptions {
   bool only_stderr = false;
   bool follow = false;
   std::optional<std::size_t> lines;  // per stream; absent: all that is kept
-  std::string since;                 // "10min" ago, or "2026-01-31 12:00:00" UTC; empty: all
+  std::string since;                 // since.h; empty: all
 };
 int logs(const Common& common, const LogsOptions& options);
 
@@ -163,6 +164,7 @@ struct EventsOptions {
   bool follow = false;
   std::optional<std::size_t> lines;
   bool json = false;
+  bool yaml = false;  // with `json`
 };
 // `cgwarden events`, from the store alone.
 int events(const Common& common, const EventsOptions& options);

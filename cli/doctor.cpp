@@ -22,6 +22,7 @@
 #include "cgroup/tree.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
+#include "cli/doctor_evidence.h"
 #include "cli/doctor_launcher.h"
 #include "cli/doctor_report.h"
 #include "cli/doctor_sources.h"
@@ -215,6 +216,16 @@ void look_at_policies(const std::string& state_dir, std::vector<DoctorFinding>& 
                       "the agent holds to the last good policies, not to the files of now"});
 }
 
+// What verdicts are made of.
+void look_at_evidence(const agent::Options& where, std::vector<DoctorFinding>& findings) {
+  const auto mounts = cgroup::detect_mounts();
+  const std::string root =
+      !where.cgroup_root.empty() || !mounts ? where.cgroup_root : mounts->cgroup2_mount_point;
+  for (auto& finding : evidence_findings(root, where, agent::find_shim().value_or(std::string()))) {
+    findings.push_back(std::move(finding));
+  }
+}
+
 // The shim, and what it works with.
 void look_at_launcher(std::vector<DoctorFinding>& findings) {
   const auto shim = agent::find_shim();
@@ -242,6 +253,7 @@ int doctor(const Common& common) {
   look_at_kernel_log(findings);
   look_at_signals(findings);
   look_at_process_ends(findings);
+  look_at_evidence(common.where, findings);
   look_at_scopes(findings);
   look_at_launcher(findings);
   look_at_agent(common.where.runtime_dir, findings);

@@ -1,12 +1,13 @@
 #include "cli/event_text.h"
 
 #include "base/text.h"
+#include "cli/local_time.h"
 #include "policy/match.h"
 
 namespace cgwarden::cli {
 
 std::string event_line(const diagnosis::Event& event) {
-  std::string line = format_wall_utc(event.when.wall) + "  " + std::string(to_string(event.kind));
+  std::string line = wall_text(event.when.wall) + "  " + std::string(to_string(event.kind));
   if (!event.verdict.empty()) line += " " + printable(event.verdict);
   const std::string& subject = event.subject();
   if (!subject.empty()) line += "  " + printable(subject);

@@ -13,8 +13,10 @@
 #include "cli/commands.h"
 #include "cli/event_text.h"
 #include "cli/exit_code.h"
+#include "cli/shared_options.h"
 #include "cli/since.h"
 #include "cli/terminal.h"
+#include "cli/yaml_text.h"
 #include "diagnosis/store.h"
 
 namespace cgwarden::cli {
@@ -49,10 +51,11 @@ Result<EventFilter> filter_of(const EventsOptions& options) {
   return filter;
 }
 
-void show(const std::vector<StoredEvent>& events, bool json) {
+void show(const std::vector<StoredEvent>& events, const EventsOptions& options) {
   std::string text;
   for (const auto& stored : events) {
-    text += json ? diagnosis::to_json(stored.event) + "\n" : event_line(stored.event) + "\n";
+    const std::string document = options.json ? to_json(stored.event) : event_line(stored.event);
+    text += options.yaml ? yaml_text(document) : document + "\n";
   }
   print(text);
   std::fflush(stdout);  // somebody may wait for it at the end of a pipe
@@ -66,7 +69,7 @@ ino_t inode_of(const std::string& path) {
 
 // Until somebody interrupts. A store that is not there (yet), or that its writer holds for long, is
 // looked at again.
-int follow(const std::string& path, EventFilter filter, bool json) {
+int follow(const std::string& path, EventFilter filter, const EventsOptions& options) {
   ino_t inode = 0;
   for (;; std::this_thread::sleep_for(kPollInterval)) {
     if (const ino_t now = inode_of(path); now != inode) {
@@ -81,7 +84,7 @@ int follow(const std::string& path, EventFilter filter, bool json) {
       if (kind == ErrorKind::vanished || kind == ErrorKind::busy) continue;
       return failed(events.error());
     }
-    show(*events, json);
+    show(*events, options);
     if (!events->empty()) filter.after = events->back().id;
     filter.most = std::numeric_limits<std::size_t>::max();
   }
@@ -92,22 +95,22 @@ int follow(const std::string& path, EventFilter filter, bool json) {
 void add_event_options(CLI::App& command, EventsOptions& options) {
   std::vector<std::string> kinds;
   for (const auto kind : diagnosis::all_event_kinds()) kinds.emplace_back(to_string(kind));
-  const auto text = [&](const char* flag, std::string& to, const char* help, const char* type) {
-    command.add_option(flag, to, help)->type_name(type);
-  };
-  text("--since", options.since, "10min (ago), or 2026-01-31 12:00:00 (UTC)", "TIME");
-  text("--until", options.until, "The same, for the end", "TIME");
+  add_since(command, options.since, "From when");
+  add_until(command, options.until);
+  add_utc(command);
   command.add_option("--kind", options.kinds, "Of this kind; may be repeated")
       ->type_name("KIND")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::IsMember(kinds));
-  text("--cgroup", options.about,
-       "About cgroups of this path (a glob), or the workload, unit, container or pod of this name",
-       "PATH|NAME");
+  command
+      .add_option("--cgroup", options.about,
+                  "About cgroups of this path (a glob), or the workload, unit, container or pod of "
+                  "this name")
+      ->type_name("PATH|NAME");
   command.add_flag("-f,--follow", options.follow, "Go on with what happens, until interrupted");
-  command.add_option("-n,--lines", options.lines, "The last N events")->type_name("N");
-  command.add_flag("--json", options.json, "One JSON object a line");
+  add_lines(command, options.lines, "The last N events");
+  add_output(command, options.json, options.yaml, "One JSON object a line");
 }
 
 int events(const Common& common, const EventsOptions& options) {
@@ -117,12 +120,16 @@ int events(const Common& common, const EventsOptions& options) {
     return kUsage;
   }
   const std::string path = agent::store_path(common.where);
-  if (options.follow) return follow(path, *std::move(filter), options.json);
+  if (options.follow) return follow(path, *std::move(filter), options);
   const auto store = StoreReader::open(path);
   if (!store) return failed(store.error());
   const auto found = store->events(*filter);
   if (!found) return failed(found.error());
-  show(*found, options.json);
+  show(*found, options);
+  if (const std::size_t unreadable = store->unreadable(); unreadable > 0) {
+    complain(std::to_string(unreadable) + " events cannot be read in " + path +
+             ": damaged, or of another version; the others are shown");
+  }
   return kOk;
 }
 

@@ -27,6 +27,10 @@ std::vector<diagnosis::Verdict> verdicts_of(const Common& common, const std::str
     return verdicts;
   }
   known = !history->empty();
+  if (history->unreadable > 0) {
+    complain(std::to_string(history->unreadable) + " verdicts of it cannot be read in " +
+             agent::store_path(common.where) + "; the others are shown");
+  }
   for (auto* list : {&history->deaths, &history->stalls}) {
     for (auto& verdict : *list) {
       const Usec when = verdict.when.wall;
@@ -96,7 +100,11 @@ int history(const Common& common, const HistoryOptions& options) {
              "pod; --since goes further back");
     return kNoSuchWorkload;
   }
-  print(common.json ? history_json(view) : history_text(view, report_style()));
+  if (common.json) {
+    print_document(history_json(view), common.yaml);
+  } else {
+    print(history_text(view, report_style()));
+  }
   return kOk;
 }
 

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "cgroup/fields.h"
 #include "cli/json_output.h"
+#include "cli/local_time.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -40,15 +40,6 @@ double top_of(const Timeline::Row& row) {
   return row.unit == Timeline::Unit::percent ? std::max(most, 100.0) : most;
 }
 
-std::string row_text(const Timeline::Row& row, std::size_t width,
-                     const diagnosis::ReportStyle& style) {
-  std::string value = row.most ? "max " + amount(row.unit, *row.most) : "not recorded";
-  if (row.most && row.limit) value += " of " + amount(row.unit, *row.limit);
-  const std::string line = sparkline(row.columns, top_of(row), style.unicode);
-  return fmt::format("{:<{}} {}{}{}  {}\n", row.label, width, style.color ? "\x1b[36m" : "", line,
-                     style.color ? "\x1b[0m" : "", value);
-}
-
 std::string marks_text(const HistoryView& view, std::size_t width,
                        const diagnosis::ReportStyle& style) {
   std::string line(view.rows.empty() ? 0 : view.rows.front().columns.size(), ' ');
@@ -64,8 +55,8 @@ std::string lives_text(const HistoryView& view) {
   std::string text;
   for (const auto& life : view.lives) {
     if (text.empty() || &life == &view.lives.back() || view.lives.size() <= 5) {
-      text += fmt::format("  {}  {} to {}\n", printable(life.path), format_wall_utc(life.first),
-                          format_wall_utc(life.last));
+      text += fmt::format("  {}  {} to {}\n", printable(life.path), wall_text(life.first),
+                          wall_text(life.last));
     } else if (&life == &view.lives[1]) {
       text += fmt::format("  ... {} more ...\n", view.lives.size() - 2);
     }
@@ -73,7 +64,18 @@ std::string lives_text(const HistoryView& view) {
   return text;
 }
 
-nlohmann::json to_json(const Timeline::Row& row) {
+}  // namespace
+
+std::string row_text(const Timeline::Row& row, std::size_t width,
+                     const diagnosis::ReportStyle& style) {
+  std::string value = row.most ? "max " + amount(row.unit, *row.most) : "not recorded";
+  if (row.most && row.limit) value += " of " + amount(row.unit, *row.limit);
+  const std::string line = sparkline(row.columns, top_of(row), style.unicode);
+  return fmt::format("{:<{}} {}{}{}  {}\n", row.label, width, style.color ? "\x1b[36m" : "", line,
+                     style.color ? "\x1b[0m" : "", value);
+}
+
+std::string row_json(const Timeline::Row& row) {
   static constexpr std::array<const char*, 5> kUnits{"", "bytes", "cores", "percent", "per second"};
   nlohmann::json values = nlohmann::json::array();
   for (const auto& value : row.columns) {
@@ -84,19 +86,17 @@ nlohmann::json to_json(const Timeline::Row& row) {
                         {"values", std::move(values)}};
   if (row.most) object["max"] = *row.most;
   if (row.limit) object["limit"] = *row.limit;
-  return object;
+  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
-
-}  // namespace
 
 std::size_t history_columns(const diagnosis::ReportStyle& style) {
   return std::max<std::size_t>(style.width, 72) - kLabelWidth - kValueWidth;
 }
 
 std::string history_text(const HistoryView& view, const diagnosis::ReportStyle& style) {
-  std::string text = fmt::format(
-      "{}: {} to {}, {} a column\n", printable(view.name), format_wall_utc(view.range.from),
-      format_wall_utc(view.range.until), human_duration(view.column_length));
+  std::string text =
+      fmt::format("{}: {} to {}, {} a column\n", printable(view.name), wall_text(view.range.from),
+                  wall_text(view.range.until), human_duration(view.column_length));
   text += lives_text(view);
   std::size_t width = kLabelWidth - 1;
   for (const auto& row : view.rows) width = std::max(width, row.label.size());
@@ -107,9 +107,9 @@ std::string history_text(const HistoryView& view, const diagnosis::ReportStyle& 
   }
   text += view.verdicts.empty() ? "\nNo verdict in this time.\n" : "\nVerdicts:\n";
   for (const auto& verdict : view.verdicts) {
-    text += fmt::format("  {}  {} ({})  {}\n", format_wall_utc(verdict.when.wall),
-                        to_string(verdict.verdict), to_string(verdict.confidence),
-                        printable(verdict.answer));
+    text +=
+        fmt::format("  {}  {} ({})  {}\n", wall_text(verdict.when.wall), to_string(verdict.verdict),
+                    to_string(verdict.confidence), printable(verdict.answer));
   }
   return text;
 }
@@ -130,7 +130,7 @@ std::string history_json(const HistoryView& view) {
                                    {"last_usec", life.last.count()}});
   }
   document["rows"] = Json::array();
-  for (const auto& row : view.rows) document["rows"].push_back(to_json(row));
+  for (const auto& row : view.rows) document["rows"].push_back(Json::parse(row_json(row)));
   document["verdicts"] = Json::array();
   for (const auto& verdict : view.verdicts) {
     document["verdicts"].push_back(Json::parse(diagnosis::to_json(verdict), nullptr, false));

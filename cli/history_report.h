@@ -27,6 +27,11 @@ struct HistoryView {
                                        const diagnosis::ReportStyle& style);
 // One document, as in json_output.h.
 [[nodiscard]] std::string history_json(const HistoryView& view);
+// A row as a line of text: its label in `width` characters, its columns, its largest value.
+[[nodiscard]] std::string row_text(const Timeline::Row& row, std::size_t width,
+                                   const diagnosis::ReportStyle& style);
+// A row as one JSON object: name, unit, values (null: not recorded), max, limit.
+[[nodiscard]] std::string row_json(const Timeline::Row& row);
 // How many columns fit.
 [[nodiscard]] std::size_t history_columns(const diagnosis::ReportStyle& style);
 

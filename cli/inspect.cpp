@@ -10,11 +10,11 @@
 
 #include "agent/verdict_history.h"
 #include "agent/workload_view.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/local_time.h"
 #include "cli/named_workload.h"
 #include "cli/terminal.h"
 
@@ -27,7 +27,7 @@ using Lines = std::vector<std::pair<std::string, std::string>>;
 std::string value_text(const std::string& key, const Json& value) {
   if (value.is_string()) return printable(value.get<std::string>());
   if (value.is_number_unsigned() && key.ends_with("ed_usec")) {
-    return format_wall_utc(Usec(value.get<std::uint64_t>()));
+    return wall_text(Usec(value.get<std::uint64_t>()));
   }
   return printable(value.dump());
 }

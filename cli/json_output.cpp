@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "diagnosis/restart_story.h"
+#include "diagnosis/verdict.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -74,6 +75,7 @@ Json to_object(const diagnosis::Verdict& verdict) { return Json::parse(to_json(v
 Json to_object(const diagnosis::RestartStory& story) {
   using Trend = diagnosis::RestartStory::Trend;
   return {{"deaths", story.deaths},
+          {"at_least", story.is_cut},
           {"verdict", diagnosis::to_string(story.verdict)},
           {"first_wall_usec", story.first_wall.count()},
           {"last_wall_usec", story.last_wall.count()},
@@ -92,22 +94,18 @@ std::string ps_json(const std::vector<agent::WorkloadSummary>& list) {
   return line({{"version", kJsonVersion}, {"workloads", std::move(workloads)}});
 }
 
-std::string why_json(const std::string& workload, const std::optional<diagnosis::Verdict>& verdict,
-                     const std::optional<agent::RunningNow>& running,
-                     const std::vector<diagnosis::Verdict>& earlier) {
-  Json document{{"version", kJsonVersion}, {"workload", workload}, {"verdict", nullptr}};
-  if (verdict) document["verdict"] = to_object(*verdict);
-  if (running) {
-    document["running"] = to_object(running->summary);
-    if (running->payload) document["running"]["now"] = to_object(*running->payload);
+std::string why_json(const agent::WhyAnswer& answer, const std::optional<Around>& around) {
+  Json document{{"version", kJsonVersion}, {"workload", answer.name}, {"verdict", nullptr}};
+  if (answer.verdict) document["verdict"] = to_object(*answer.verdict);
+  if (answer.running) {
+    document["running"] = to_object(answer.running->summary);
+    if (answer.running->payload) document["running"]["now"] = to_object(*answer.running->payload);
   }
-  if (verdict) {
-    if (const auto story = diagnosis::restart_story(*verdict, earlier)) {
-      document["restarts"] = to_object(*story);
-    }
-  }
+  if (answer.story) document["restarts"] = to_object(*answer.story);
+  if (around) document["around"] = Json::parse(around_json(*around));
+  if (answer.unreadable > 0) document["unreadable"] = answer.unreadable;
   document["earlier"] = Json::array();
-  for (const auto& older : earlier) document["earlier"].push_back(to_object(older));
+  for (const auto& older : answer.earlier) document["earlier"].push_back(to_object(older));
   return line(document);
 }
 

@@ -6,8 +6,9 @@
 
 #include "agent/control.h"
 #include "agent/image_store.h"
-#include "agent/running_now.h"
+#include "agent/why.h"
 #include "cgroup/samples.h"
+#include "cli/around.h"
 #include "cli/doctor_report.h"
 #include "diagnosis/verdict.h"
 #include "policy/plan.h"
@@ -20,10 +21,8 @@ inline constexpr int kJsonVersion = 1;
 
 [[nodiscard]] std::string ps_json(const std::vector<agent::WorkloadSummary>& list);
 
-[[nodiscard]] std::string why_json(const std::string& workload,
-                                   const std::optional<diagnosis::Verdict>& verdict,
-                                   const std::optional<agent::RunningNow>& running,
-                                   const std::vector<diagnosis::Verdict>& earlier);
+[[nodiscard]] std::string why_json(const agent::WhyAnswer& answer,
+                                   const std::optional<Around>& around);
 
 [[nodiscard]] std::string plan_json(const policy::Plan& plan);
 

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/kmsg_text.h"
+#include "cli/shared_options.h"
 #include "cli/since.h"
 #include "cli/terminal.h"
 #include "diagnosis/store.h"
@@ -41,10 +42,10 @@ void add_kmsg_options(CLI::App& command, KmsgOptions& options) {
                   "About the last death or stall of this one, named as of `why` (default: all that "
                   "is stored)")
       ->type_name("");
-  command.add_option("--since", options.since, "10min (ago), or 2026-01-31 12:00:00 (UTC)")
-      ->type_name("TIME");
-  command.add_option("--until", options.until, "The same, for the end")->type_name("TIME");
-  command.add_option("-n,--lines", options.lines, "The last N lines")->type_name("N");
+  add_since(command, options.since, "From when");
+  add_until(command, options.until);
+  add_utc(command);
+  add_lines(command, options.lines, "The last N lines");
   command.add_flag("--json", options.json, "One JSON object a line");
 }
 

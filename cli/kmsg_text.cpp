@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
 #include "base/text.h"
+#include "cli/local_time.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -41,13 +41,13 @@ std::string kmsg_lines(const std::vector<KernelLogOfBoot>& boots) {
     in_order(
         boot,
         [&](const KernelLogLine& line) {
-          text += fmt::format("{} [{:5}.{:06}] {}\n", format_wall_utc(line.when.wall),
+          text += fmt::format("{} [{:5}.{:06}] {}\n", wall_text(line.when.wall),
                               line.printk.count() / 1'000'000U, line.printk.count() % 1'000'000U,
                               printable(line.text));
         },
         [&](const StoredKernelLogGap& gap) {
           text += fmt::format("-- {} lines are missing up to {}: {} --\n", gap.gap.count,
-                              format_wall_utc(gap.wall), why_missing(gap));
+                              wall_text(gap.wall), why_missing(gap));
         });
   }
   return text;

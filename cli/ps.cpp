@@ -9,12 +9,12 @@
 #include "agent/verdict_history.h"
 #include "agent/workload_files.h"
 #include "agent/workload_view.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "cli/agent_client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/json_output.h"
+#include "cli/local_time.h"
 #include "cli/terminal.h"
 
 namespace cgwarden::cli {
@@ -72,7 +72,7 @@ std::string table(const std::vector<agent::WorkloadSummary>& list,
         "{:<{}}  {:<8}  {:<9}  {:>8}  {:>3}  {:>8}  {:<23}  {:<30}  {}{}\n", printable(entry.name),
         width, agent::state_word(entry), entry.health.empty() ? "-" : entry.health,
         entry.pid > 0 ? std::to_string(entry.pid) : "-", entry.incarnation, entry.restarts,
-        entry.started_wall.count() > 0 ? format_wall_utc(entry.started_wall) : "-",
+        entry.started_wall.count() > 0 ? wall_text(entry.started_wall) : "-",
         memory_of(tree, entry.cgroup), sizes ? fmt::format("{:<10}  ", written(entry)) : "",
         entry.last_verdict.empty() ? "-" : printable(entry.last_verdict));
   }

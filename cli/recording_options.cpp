@@ -2,16 +2,16 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/shared_options.h"
+
 namespace cgwarden::cli {
 namespace {
 
 void add_range(CLI::App& command, std::string& since, std::string& until,
                std::vector<std::string>& fields) {
-  command
-      .add_option("--since", since,
-                  "From when: 10min (ago), today, or 2026-01-31 12:00:00 (UTC) (default: 1h)")
-      ->type_name("TIME");
-  command.add_option("--until", until, "Until when (default: now)")->type_name("TIME");
+  add_since(command, since, "From when", "1h");
+  add_until(command, until);
+  add_utc(command);
   command
       .add_option("--fields", fields,
                   "Only these, a comma between them: cpu.stat.usage_usec, or memory for all of it")
@@ -21,11 +21,12 @@ void add_range(CLI::App& command, std::string& since, std::string& until,
 
 }  // namespace
 
-void add_history_options(CLI::App& command, HistoryOptions& options) {
+void add_history_options(CLI::App& command, HistoryOptions& options, Common& common) {
   command.add_option("NAME", options.name, "A workload, cgroup, unit, container or pod")
       ->required()
       ->type_name("");
   add_range(command, options.since, options.until, options.fields);
+  add_output(command, common.json, common.yaml, "One JSON document instead of text");
 }
 
 void add_dump_options(CLI::App& command, DumpOptions& options) {

@@ -18,9 +18,9 @@ inline constexpr const char* kDumpExample =
     "cgwarden dump -O csv --since 2h --cgroup web > web.csv\n"
     "  cgwarden dump -O openmetrics --fields cpu.stat,memory.current";
 
-// The options of `cgwarden history` and `cgwarden dump`; both arguments must live as long as the
+// The options of `cgwarden history` and `cgwarden dump`; the arguments must live as long as the
 // other is used.
-void add_history_options(CLI::App& command, HistoryOptions& options);
+void add_history_options(CLI::App& command, HistoryOptions& options, Common& common);
 void add_dump_options(CLI::App& command, DumpOptions& options);
 
 }  // namespace cgwarden::cli

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/shared_options.h"
+
 namespace cgwarden::cli {
 namespace {
 
@@ -9,11 +11,9 @@ void add_recorded(CLI::App& command, SimulateOptions& options) {
   command.add_option("NAME", options.name, "A workload, cgroup, unit, container or pod")
       ->required()
       ->type_name("");
-  command
-      .add_option("--since", options.since,
-                  "From when: 10min (ago), today, or 2026-01-31 12:00:00 (UTC) (default: 1h)")
-      ->type_name("TIME");
-  command.add_option("--until", options.until, "Until when (default: now)")->type_name("TIME");
+  add_since(command, options.since, "From when", "1h");
+  add_until(command, options.until);
+  add_utc(command);
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "cli/json_output.h"
+#include "cli/local_time.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -96,7 +96,7 @@ nlohmann::json to_object(const CpuOutcome& outcome) {
 std::string simulation_text(const SimulationView& view) {
   std::string text = fmt::format(
       "{} ({}): {} to {}\n{} samples of {} in all, {:.3f} CPUs used\n\n", printable(view.name),
-      printable(view.cgroup), format_wall_utc(view.from), format_wall_utc(view.until), view.samples,
+      printable(view.cgroup), wall_text(view.from), wall_text(view.until), view.samples,
       human_duration(view.length),
       static_cast<double>(view.used.count()) / static_cast<double>(view.length.count()));
   text += fmt::format(fmt::runtime(kRow), "cpu.max +burst", "cores", "throttled", "lost CPUs",

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <ctime>
 #include <optional>
 #include <string_view>
 
 #include "base/text.h"
+#include "cli/local_time.h"
 #include "policy/values.h"
 
 namespace cgwarden::cli {
@@ -85,41 +85,11 @@ std::optional<Usec> ago(std::string_view text, Usec now) {
 }
 
 std::optional<Usec> named(std::string_view text, Usec now) {
-  const Usec today{now.count() / kDay * kDay};
   if (text == "now") return now;
-  if (text == "today") return today;
-  if (text == "yesterday") return today.count() >= kDay ? today - Usec{kDay} : Usec{0};
-  if (text.starts_with('@')) {
-    const auto seconds = parse_integer<std::uint64_t>(text.substr(1));
-    if (seconds && *seconds < UINT64_MAX / kSecond) return Usec(*seconds * kSecond);
-  }
-  return std::nullopt;
-}
-
-std::optional<Usec> calendar(std::string text, Usec now) {
-  if (text.ends_with(" UTC")) {
-    text.resize(text.size() - 4);
-  } else if (text.size() > 10 && text[10] == 'T') {
-    text[10] = ' ';
-    if (text.ends_with('Z')) text.pop_back();
-  }
-  for (const auto* form : {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
-    std::tm parts{};
-    const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end == nullptr || *end != '\0') continue;
-    const std::time_t seconds = ::timegm(&parts);
-    if (seconds >= 0) return Usec(static_cast<std::uint64_t>(seconds) * kSecond);
-  }
-  for (const auto* form : {"%H:%M:%S", "%H:%M"}) {
-    std::tm parts{};
-    const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end == nullptr || *end != '\0') continue;
-    const auto part = [](int number) { return static_cast<std::uint64_t>(number); };
-    const std::uint64_t seconds =
-        part(parts.tm_hour) * 3600 + part(parts.tm_min) * 60 + part(parts.tm_sec);
-    return Usec(now.count() / kDay * kDay + seconds * kSecond);
-  }
-  return std::nullopt;
+  if (!text.starts_with('@')) return std::nullopt;
+  const auto seconds = parse_integer<std::uint64_t>(text.substr(1));
+  if (!seconds || *seconds >= UINT64_MAX / kSecond) return std::nullopt;
+  return Usec(*seconds * kSecond);
 }
 
 }  // namespace
@@ -127,9 +97,11 @@ std::optional<Usec> calendar(std::string text, Usec now) {
 Result<Usec> parse_since(const std::string& text, Usec now, const char* option) {
   if (const auto time = named(text, now)) return *time;
   if (const auto time = ago(text, now)) return *time;
-  if (const auto time = calendar(text, now)) return *time;
-  return fail(Error::invalid("use", std::string(option) + " " + printable(text),
-                             "write how long ago (10min) or when (2026-01-31 12:00:00, UTC)"));
+  if (const auto time = calendar_time(text, now)) return *time;
+  return fail(
+      Error::invalid("use", std::string(option) + " " + printable(text),
+                     "there is no such time; write how long ago (10min), or when (yesterday "
+                     "14:00, 2026-01-31 12:00, 2026-01-31 12:00 UTC)"));
 }
 
 }  // namespace cgwarden::cli

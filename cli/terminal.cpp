@@ -12,6 +12,8 @@
 #include "agent/workload_files.h"
 #include "base/text.h"
 #include "cli/exit_code.h"
+#include "cli/local_time.h"
+#include "cli/yaml_text.h"
 #include "diagnosis/store.h"
 
 namespace cgwarden::cli {
@@ -40,6 +42,7 @@ bool on_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 diagnosis::ReportStyle report_style() {
   diagnosis::ReportStyle style;
   style.unicode = utf8_locale();
+  style.wall_text = wall_text;
   if (!on_terminal()) return style;
   const char* no_color = std::getenv("NO_COLOR");
   style.color = no_color == nullptr || *no_color == '\0';
@@ -51,6 +54,8 @@ diagnosis::ReportStyle report_style() {
 }
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void print_document(const std::string& json, bool yaml) { print(yaml ? yaml_text(json) : json); }
 
 void complain(std::string sentence) {
   std::fflush(stdout);

@@ -11,10 +11,12 @@ namespace cgwarden::cli {
 [[nodiscard]] bool on_terminal();
 
 // Colours on a terminal without NO_COLOR (https://no-color.org), Unicode in a UTF-8 locale, the
-// terminal's width (60..120).
+// terminal's width (60..120), times in the zone of this process.
 [[nodiscard]] diagnosis::ReportStyle report_style();
 
 void print(const std::string& text);
+// A JSON document, as YAML when that is asked for.
+void print_document(const std::string& json, bool yaml);
 
 // "cgwarden: SENTENCE" on stderr.
 void complain(std::string sentence);

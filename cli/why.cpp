@@ -9,8 +9,10 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "cli/around.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/history_report.h"
 #include "cli/json_output.h"
 #include "cli/since.h"
 #include "cli/terminal.h"
@@ -22,8 +24,17 @@ constexpr int kWatchMs = 1000;
 
 int tell(const Common& common, const agent::WhyAnswer& answer) {
   if (!answer.notice.empty()) complain(answer.notice);
-  print(common.json ? why_json(answer.name, answer.verdict, answer.running, answer.earlier)
-                    : why_text(answer, report_style()));
+  const auto style = report_style();
+  std::optional<Around> around;
+  if (answer.verdict) {
+    around = recorded_around(common.where, *answer.verdict, history_columns(style));
+  }
+  if (common.json) {
+    print_document(why_json(answer, around), common.yaml);
+  } else {
+    print(why_text(answer, style,
+                   around ? around_lines(*around, style) : std::vector<std::string>()));
+  }
   return answer.verdict && answer.verdict->verdict == diagnosis::VerdictClass::unknown
              ? kVerdictUnknown
              : kOk;

@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/shared_options.h"
+
 namespace cgwarden::cli {
 
-void add_why_options(CLI::App& command, WhyOptions& options) {
+void add_why_options(CLI::App& command, WhyOptions& options, Common& common) {
   command
       .add_option("NAME", options.name,
                   "A workload, unit, container, pod, cgroup path, container id or pid")
@@ -13,11 +15,10 @@ void add_why_options(CLI::App& command, WhyOptions& options) {
   command
       .add_option("--incarnation", options.incarnation, "This start of it (default: the newest)")
       ->type_name("N");
-  command
-      .add_option("--since", options.since,
-                  "Only what has come since: 10min (ago), or 2026-01-31 12:00:00 (UTC)")
-      ->type_name("TIME");
+  add_since(command, options.since, "Only what has come since");
+  add_utc(command);
   command.add_flag("-w,--watch", options.watch, "Go on with what happens, until interrupted");
+  add_output(command, common.json, common.yaml, "One JSON document instead of text");
 }
 
 void add_bundle_options(CLI::App& command, BundleOptions& options) {

@@ -14,7 +14,7 @@ inline constexpr const char* kWhyHelp = "Say why a workload died or stalls, with
 inline constexpr const char* kWhyExample =
     "cgwarden why web\n  cgwarden why ssh.service --since 2h\n"
     "  cgwarden why /system.slice/ssh.service";
-void add_why_options(CLI::App& command, WhyOptions& options);
+void add_why_options(CLI::App& command, WhyOptions& options, Common& common);
 
 inline constexpr const char* kEventsHelp =
     "Show what happened: OOM kills, deaths, freezes, pressure";

@@ -83,14 +83,14 @@ std::string limit_value(const LimitHit& limit) {
   return limit.value.empty() ? "(not read)" : limit.value;
 }
 
-void facts(Page& page, const Verdict& verdict) {
+void facts(Page& page, const Verdict& verdict, const ReportStyle& style) {
   page.field("Verdict",
              fmt::format("{}, {}", to_string(verdict.verdict), to_string(verdict.confidence)));
   const Usec ran = verdict.when.boottime > verdict.from.boottime
                        ? verdict.when.boottime - verdict.from.boottime
                        : Usec{0};
   page.field(verdict.death ? "Died" : "Seen",
-             fmt::format("{}, {} {}", format_wall_utc(verdict.when.wall),
+             fmt::format("{}, {} {}", style.wall_text(verdict.when.wall),
                          verdict.death ? "after" : "for", human_duration(ran)));
   // Of a cgroup whose runs nobody counts there is none.
   if (verdict.incarnation > 0) page.field("Incarnation", std::to_string(verdict.incarnation));
@@ -122,7 +122,8 @@ void last_words(Page& page, const Verdict& verdict) {
 }
 
 // `told` deaths are in the story of the restarts already.
-void before_that(Page& page, const std::vector<Verdict>& earlier, std::size_t told) {
+void before_that(Page& page, const std::vector<Verdict>& earlier, std::size_t told,
+                 const ReportStyle& style) {
   std::vector<const Verdict*> rest;
   for (const Verdict& verdict : earlier) {
     if (verdict.death && told > 0) {
@@ -135,7 +136,7 @@ void before_that(Page& page, const std::vector<Verdict>& earlier, std::size_t to
   page.section("Before that");
   const std::size_t shown = std::min(rest.size(), kEarlierShown);
   for (std::size_t i = 0; i < shown; ++i) {
-    page.item(fmt::format("{}  {}  {}", format_wall_utc(rest[i]->when.wall),
+    page.item(fmt::format("{}  {}  {}", style.wall_text(rest[i]->when.wall),
                           to_string(rest[i]->verdict), rest[i]->answer));
   }
   if (rest.size() > shown) page.item(fmt::format("and {} more", rest.size() - shown));
@@ -144,12 +145,16 @@ void before_that(Page& page, const std::vector<Verdict>& earlier, std::size_t to
 }  // namespace
 
 std::string report(const Verdict& verdict, const std::vector<Verdict>& earlier,
-                   const ReportStyle& style) {
+                   const ReportStyle& style, const ReportMore& more) {
   Page page(style);
   page.headline(verdict.answer, verdict.confidence);
-  facts(page, verdict);
-  const auto story = restart_story(verdict, earlier);
-  if (story) list(page, "Restarts", {tell(*story, verdict.workload)});
+  facts(page, verdict, style);
+  const auto story = more.story ? more.story : restart_story(verdict, earlier);
+  if (story) list(page, "Restarts", {tell(*story, verdict.workload, style.wall_text)});
+  if (!more.around.empty()) {
+    page.section("Around it");
+    for (const auto& line : more.around) page.raw(line);
+  }
   if (!verdict.evidence.empty()) {
     page.section("Evidence");
     for (const auto& item : verdict.evidence) page.row(item.source, item.reference, item.quote);
@@ -159,7 +164,7 @@ std::string report(const Verdict& verdict, const std::vector<Verdict>& earlier,
   list(page, "Evidence lost", verdict.evidence_lost);
   last_words(page, verdict);
   list(page, "What to do", verdict.advice);
-  before_that(page, earlier, story ? story->deaths - 1 : 0);
+  before_that(page, earlier, story ? story->deaths - (verdict.death ? 1 : 0) : 0, style);
   return std::move(page).text();
 }
 

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <span>
 #include <string_view>
+#include <utility>
 
-#include "base/clock.h"
+#include "identity/subject.h"
+
+#include "diagnosis/same_cause.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -15,17 +18,6 @@ namespace {
 constexpr std::size_t kIntervalsOfATrend = 6;
 // Intervals of restarts with a backoff differ by chance; half as long again is more than that.
 constexpr double kTrendRatio = 1.5;
-
-// What makes two deaths the same. A pid or a time in it would make each death another one.
-std::string cause_of(const Verdict& verdict) {
-  std::string cause(to_string(verdict.verdict));
-  if (verdict.limit) return cause + "\n" + verdict.limit->cgroup + "\n" + verdict.limit->file;
-  if (verdict.actor) cause += "\n" + verdict.actor->what;
-  for (const auto& item : verdict.evidence) {
-    if (item.source == "waitid") cause += "\n" + item.quote;
-  }
-  return cause;
-}
 
 Usec between(Usec from, Usec until) { return until > from ? until - from : Usec{0}; }
 
@@ -49,16 +41,24 @@ void add_trend(RestartStory& story, std::span<const Usec> newest_first) {
   }
 }
 
+// As people call it.
+std::string name_of(const std::string& workload) {
+  const auto subject = identity::parse_subject_key(workload);
+  if (!subject) return workload;
+  return subject->pod.empty() ? subject->name : subject->pod + "/" + subject->name;
+}
+
 }  // namespace
 
 std::optional<RestartStory> restart_story(const Verdict& newest,
                                           const std::vector<Verdict>& earlier) {
-  if (!newest.death) return std::nullopt;
-  const std::string cause = cause_of(newest);
+  // Who asked for each of its ends has no crash loop.
+  if (!newest.death || newest.verdict == VerdictClass::stopped) return std::nullopt;
+  const Cause cause = cause_of(newest);
   std::vector<const Verdict*> run{&newest};
   for (const Verdict& verdict : earlier) {
     if (!verdict.death) continue;
-    if (cause_of(verdict) != cause) break;
+    if (!same_cause(cause_of(verdict), cause)) break;
     run.push_back(&verdict);
   }
   if (run.size() < kLeastDeaths) return std::nullopt;
@@ -79,12 +79,15 @@ std::optional<RestartStory> restart_story(const Verdict& newest,
   return story;
 }
 
-std::string tell(const RestartStory& story, const std::string& workload) {
+std::string tell(const RestartStory& story, const std::string& workload,
+                 std::string (*wall_text)(Usec)) {
+  const std::string cause = story.verdict == VerdictClass::unknown
+                                ? ", and why is not known,"
+                                : fmt::format(" of the same cause ({})", to_string(story.verdict));
   std::string text = fmt::format(
-      "{} has died {} times in a row of the same cause ({}) since {}: about every {}, each time {} "
-      "after its start.",
-      workload, story.deaths, to_string(story.verdict), format_wall_utc(story.first_wall),
-      human_duration(story.interval), human_duration(story.life));
+      "{} has died {}{} times in a row{} since {}: about every {}, each time {} after its start.",
+      name_of(workload), story.is_cut ? "at least " : "", story.deaths, cause,
+      wall_text(story.first_wall), human_duration(story.interval), human_duration(story.life));
   if (story.trend != RestartStory::Trend::steady) {
     text += fmt::format(" The deaths come {}: every {} at first, every {} of late.",
                         story.trend == RestartStory::Trend::faster ? "faster" : "more slowly",

@@ -63,9 +63,16 @@ class StoreReader {
   StoreReader& operator=(StoreReader&&) noexcept;
   ~StoreReader();
 
+  // Rows that a damaged disk or another version left so that they say nothing are passed over by
+  // all that reads verdicts and events, and counted here since open().
+  [[nodiscard]] std::size_t unreadable() const;
   // Newest first, at most `limit`.
   [[nodiscard]] Result<std::vector<Verdict>> verdicts(std::string_view workload,
                                                       std::size_t limit) const;
+  // Deaths alone, newest first, at most `limit`, of each what parse_brief() reads
+  // (verdict_brief.h).
+  [[nodiscard]] Result<std::vector<Verdict>> brief_deaths(std::string_view workload,
+                                                          std::size_t limit) const;
   // Of everybody, newest first: what ended since then, at most `limit`.
   [[nodiscard]] Result<std::vector<Verdict>> verdicts_since(Usec wall, std::size_t limit) const;
   // Every workload that has a verdict, sorted.

@@ -8,6 +8,7 @@
 #include "diagnosis/store.h"
 #include "diagnosis/store_kernel_log.h"
 #include "diagnosis/store_schema.h"
+#include "diagnosis/verdict_brief.h"
 
 namespace cgwarden::diagnosis {
 
@@ -36,6 +37,20 @@ struct StoreReader::Impl {
   Database database;
   std::string path;
   std::int64_t version = 0;
+  std::size_t unreadable = 0;
+
+  Result<std::vector<Verdict>> all_of(Database::Statement& statement) {
+    std::vector<Verdict> verdicts;
+    for (;;) {
+      CGW_ASSIGN(const bool row, statement.step());
+      if (!row) return verdicts;
+      if (auto verdict = parse_verdict(statement.text(0), path)) {
+        verdicts.push_back(*std::move(verdict));
+      } else {
+        ++unreadable;
+      }
+    }
+  }
 };
 
 StoreReader::StoreReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -65,19 +80,7 @@ Result<StoreReader> StoreReader::open(const std::string& path) {
   return StoreReader(std::move(impl));
 }
 
-namespace {
-
-Result<std::vector<Verdict>> all_of(Database::Statement& statement, const std::string& path) {
-  std::vector<Verdict> verdicts;
-  for (;;) {
-    CGW_ASSIGN(const bool row, statement.step());
-    if (!row) return verdicts;
-    CGW_ASSIGN(Verdict verdict, parse_verdict(statement.text(0), path));
-    verdicts.push_back(std::move(verdict));
-  }
-}
-
-}  // namespace
+std::size_t StoreReader::unreadable() const { return impl_->unreadable; }
 
 Result<std::vector<Verdict>> StoreReader::verdicts(std::string_view workload,
                                                    std::size_t limit) const {
@@ -90,7 +93,25 @@ Result<std::vector<Verdict>> StoreReader::verdicts(std::string_view workload,
                  "death=0 ORDER BY when_wall_usec DESC,id DESC LIMIT ?2)) "
                  "ORDER BY when_wall_usec DESC,id DESC"));
   statement.bind(workload).bind(static_cast<std::int64_t>(limit));
-  return all_of(statement, impl_->path);
+  return impl_->all_of(statement);
+}
+
+Result<std::vector<Verdict>> StoreReader::brief_deaths(std::string_view workload,
+                                                       std::size_t limit) const {
+  CGW_ASSIGN(auto statement,
+             impl_->database.prepare("SELECT json FROM verdict WHERE workload=?1 AND death=1 "
+                                     "ORDER BY when_wall_usec DESC,id DESC LIMIT ?2"));
+  statement.bind(workload).bind(static_cast<std::int64_t>(limit));
+  std::vector<Verdict> deaths;
+  for (;;) {
+    CGW_ASSIGN(const bool row, statement.step());
+    if (!row) return deaths;
+    if (auto death = parse_brief(statement.text(0))) {
+      deaths.push_back(*std::move(death));
+    } else {
+      ++impl_->unreadable;
+    }
+  }
 }
 
 Result<std::vector<Verdict>> StoreReader::verdicts_since(Usec wall, std::size_t limit) const {
@@ -98,7 +119,7 @@ Result<std::vector<Verdict>> StoreReader::verdicts_since(Usec wall, std::size_t 
              impl_->database.prepare("SELECT json FROM verdict WHERE when_wall_usec>=?1 "
                                      "ORDER BY when_wall_usec DESC, id DESC LIMIT ?2"));
   statement.bind(static_cast<std::int64_t>(wall.count())).bind(static_cast<std::int64_t>(limit));
-  return all_of(statement, impl_->path);
+  return impl_->all_of(statement);
 }
 
 Result<std::vector<std::string>> StoreReader::workloads() const {
@@ -130,9 +151,13 @@ Result<std::vector<StoredEvent>> StoreReader::events(const EventFilter& filter) 
   while (events.size() < filter.most) {
     CGW_ASSIGN(const bool row, statement.step());
     if (!row) break;
-    CGW_ASSIGN(Event event, parse_event(statement.text(1), impl_->path));
-    if (filter.matches && !filter.matches(event)) continue;
-    events.push_back({statement.integer(0), std::move(event)});
+    auto event = parse_event(statement.text(1), impl_->path);
+    if (!event) {
+      ++impl_->unreadable;
+      continue;
+    }
+    if (filter.matches && !filter.matches(*event)) continue;
+    events.push_back({statement.integer(0), *std::move(event)});
   }
   std::ranges::reverse(events);
   return events;

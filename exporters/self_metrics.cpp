@@ -249,6 +249,8 @@ struct SelfMetrics::Impl {
   Gauge& oom_forecasts = gauge(registry, "cgwarden_agent_policy_oom_forecasts");
   Gauge& oom_forecast_seconds = gauge(registry, "cgwarden_agent_policy_oom_forecast_seconds");
   Counter& store_errors = counters(registry, "cgwarden_agent_store_errors_total").Add({});
+  Gauge& verdicts_waiting = gauge(registry, "cgwarden_agent_verdicts_waiting");
+  Counter& verdicts_dropped = counters(registry, "cgwarden_agent_verdicts_dropped_total").Add({});
   Counter& recorded_samples = counters(registry, "cgwarden_agent_recorder_samples_total").Add({});
   prometheus::Family<Counter>& recorder_drops =
       counters(registry, "cgwarden_agent_recorder_dropped_samples_total");
@@ -383,6 +385,12 @@ void SelfMetrics::policy_oom_forecasts(std::size_t cgroups, std::optional<Usec> 
 }
 
 void SelfMetrics::store_error() { impl_->store_errors.Increment(); }
+
+void SelfMetrics::verdicts_waiting(std::size_t waiting, std::uint64_t dropped) {
+  impl_->verdicts_waiting.Set(static_cast<double>(waiting));
+  const double fresh = static_cast<double>(dropped) - impl_->verdicts_dropped.Value();
+  if (fresh > 0) impl_->verdicts_dropped.Increment(fresh);
+}
 
 void SelfMetrics::recorder(const Recorded& recorded) {
   const auto raise = [](Counter& counter, std::uint64_t total) {

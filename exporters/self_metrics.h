@@ -86,6 +86,8 @@ class SelfMetrics {
   // How many cgroups a policy warns of, and when the first of them hits its limit; absent: none.
   void policy_oom_forecasts(std::size_t cgroups, std::optional<Usec> nearest);
   void store_error();
+  // Verdicts that wait for the store, and those for which there was no room, since the agent began.
+  void verdicts_waiting(std::size_t waiting, std::uint64_t dropped);
   // All since the agent's start, but for `bytes`.
   struct Recorded {
     std::uint64_t stored = 0;  // samples

@@ -228,7 +228,7 @@ const std::vector<KeyHelp>& key_help() {
       {"f F", "fold the selected row, or all"},
       {"left right [ ]", "the recorded tick before, or after"},
       {"PgUp PgDn", "a minute back, or on"},
-      {"t", "go to a time: 10m ago, 03:12, 2026-01-31 12:00 (UTC)"},
+      {"t", "go to a time: 10m ago, 03:12, 2026-01-31 12:00"},
       {"r Space", "back to what is now"},
       {"? h", "this page"},
       {"q", "quit"},

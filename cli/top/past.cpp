@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/clock.h"
 #include "cgroup/fields.h"
+#include "cli/local_time.h"
 #include "cli/top/columns.h"
 
 namespace cgwarden::cli::top {
@@ -133,8 +133,8 @@ std::string Past::extent_text() const {
   const auto extent = recording_.extent();
   if (!extent) return extent.error().sentence();
   if (!*extent) return "the recording is empty";
-  return "the recording reaches from " + format_wall_utc((*extent)->from) + " to " +
-         format_wall_utc((*extent)->until);
+  return "the recording reaches from " + wall_text((*extent)->from) + " to " +
+         wall_text((*extent)->until);
 }
 
 Result<std::vector<Curve>> Past::curves(const std::string& path, Usec until) const {

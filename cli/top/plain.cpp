@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "cli/json_output.h"
+#include "cli/local_time.h"
 #include "cli/top/columns.h"
 
 namespace cgwarden::cli::top {
@@ -82,7 +82,7 @@ std::vector<Line> flat_lines(const Frame& frame, State state) {
 std::string plain_text(const Frame& frame, const State& state, bool live) {
   const auto lines = flat_lines(frame, state);
   std::string text = fmt::format("{} {}  {} of {} cgroups", live ? "live" : "past",
-                                 format_wall_utc(frame.time), lines.size(), frame.rows.size());
+                                 wall_text(frame.time), lines.size(), frame.rows.size());
   if (frame.between) {
     text += fmt::format("  over {:.2f} s", static_cast<double>(frame.between->count()) / 1e6);
   }

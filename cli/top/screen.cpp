@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/clock.h"
+#include "cli/local_time.h"
 #include "cli/top/columns.h"
 #include "cli/top/keys.h"
 
@@ -35,7 +35,7 @@ void draw_head(Grid& grid, const Frame& frame, std::size_t shown, const State& s
     const Usec age = around.now > frame.time ? around.now - frame.time : Usec{0};
     x += grid.put(x, 0, age_text(age) + " ago", kBoldLook) + 1;
   }
-  x += grid.put(x, 0, format_wall_utc(frame.time), {}) + 2;
+  x += grid.put(x, 0, wall_text(frame.time), {}) + 2;
   if (around.live && !frame.between)
     x += grid.put(x, 0, "first look, rates come next", kDimLook) + 2;
   x += grid.put(x, 0, fmt::format("{} of {} cgroups", shown, frame.rows.size()), kDimLook) + 2;

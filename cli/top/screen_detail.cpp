@@ -4,8 +4,8 @@
 #include <array>
 #include <string>
 
-#include "base/clock.h"
 #include "cgroup/fields.h"
+#include "cli/local_time.h"
 #include "cli/top/columns.h"
 #include "cli/top/glyphs.h"
 #include "cli/top/screen.h"
@@ -170,8 +170,7 @@ void draw_detail(Grid& grid, const Frame& frame, const State& state, const Surro
     if (row->verdict) {
       const LastVerdict& last = *row->verdict;
       pen.paragraph("last verdict", last.answer, kBoldLook);
-      pen.line("",
-               fmt::format("{} ({}), {}", last.word, last.confidence, format_wall_utc(last.when)));
+      pen.line("", fmt::format("{} ({}), {}", last.word, last.confidence, wall_text(last.when)));
     }
     pen.blank();
     show_limits(pen, *row);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cli/local_time.h"
 #include "cli/since.h"
 #include "cli/top/columns.h"
 
@@ -78,7 +79,7 @@ Status Session::show_recorded(Result<std::optional<Frame>> found, bool live,
 
 Status Session::go_to(Usec time) {
   CGW_ASSIGN(const Past* recorded, past());
-  return show_recorded(recorded->at(time), false, "what was at " + format_wall_utc(time));
+  return show_recorded(recorded->at(time), false, "what was at " + wall_text(time));
 }
 
 Result<bool> Session::go_on() {

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/shared_options.h"
 #include "cli/top/columns.h"
 
 namespace cgwarden::cli {
@@ -27,6 +28,7 @@ void add_view(CLI::App& command, TopOptions& options) {
       .add_option("--filter", options.filter,
                   "Only what has this in its name or path, or matches this glob (web-*)")
       ->type_name("TEXT");
+  add_utc(command);
 }
 
 }  // namespace
@@ -41,8 +43,7 @@ void add_top_options(CLI::App& command, TopOptions& options) {
 
 void add_replay_options(CLI::App& command, TopOptions& options) {
   command
-      .add_option("-t,--time", options.time,
-                  "\"10m ago\", 03:12, yesterday, 2026-01-31 12:00:00 (UTC)")
+      .add_option("-t,--time", options.time, "\"10m ago\", 03:12, yesterday, \"2026-01-31 12:00\"")
       ->required()
       ->type_name("TIME");
   add_view(command, options);

@@ -296,6 +296,46 @@ TEST_F(RunEndsTest, SystemdIsNotWaitedForForEver) {
   EXPECT_EQ(take(Usec(30)).size(), 1U);
 }
 
+// A unit with KillMode=process leaves processes behind, and one that is stopped slowly has them for
+// a minute and a half: what was seen of its main process belongs to its end all the same.
+TEST_F(TwoMainsTest, WhatWasSeenBeforeOthersWentOnIsKeptForSystemdsWord) {
+  ends_.lingers(unit_, oldest(42, kFrom, kTo));
+  EXPECT_TRUE(take(kTo + 90 * kSecond).empty());  // it may go on with the others
+  ends_.ended(unit_, end_of(42, kFrom, kTo + 91 * kSecond));
+  const auto decided = take(kTo + 92 * kSecond);
+  ASSERT_EQ(decided.size(), 1U);
+  ASSERT_TRUE(decided.front().evidence);
+  EXPECT_EQ(decided.front().evidence->ended.boottime, kTo);
+  EXPECT_TRUE(decided.front().evidence->unit_end);
+  EXPECT_TRUE(take(kTo + 300 * kSecond).empty());
+}
+
+TEST_F(TwoMainsTest, OneThatGoesOnWithoutItsOldestProcessHasNotEnded) {
+  ends_.lingers(unit_, oldest(42, kFrom, kTo));
+  EXPECT_TRUE(take(kTo + 181 * kSecond).empty());
+  // And is of no end of later.
+  ends_.ended(unit_, end_of(42, kFrom, kTo + 182 * kSecond));
+  const auto decided = take(kTo + 190 * kSecond);
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_FALSE(decided.front().evidence);
+  // Of one that ended whole there is one end.
+  ends_.lingers(unit_, oldest(52, kTo, kTo + 200 * kSecond));
+  ends_.died(unit_, oldest(52, kTo, kTo + 201 * kSecond));
+  ends_.ended(unit_, end_of(52, kTo, kTo + 201 * kSecond));
+  EXPECT_EQ(take(kTo + 210 * kSecond).size(), 1U);
+  EXPECT_TRUE(take(kTo + 400 * kSecond).empty());
+}
+
+TEST_F(RunEndsTest, AContainersProcessesMayOutliveItsMainOneForLong) {
+  const Usec end{100'000'000};
+  ends_.lingers(cart_, death_of(42, "/kubepods/pod1/c1", end));
+  EXPECT_TRUE(take(end + Usec(60'000'000)).empty());
+  ends_.ended({cart_, "/kubepods/pod1/c1", end + Usec(60'000'000)});
+  const auto decided = take(end + Usec(61'000'000));
+  ASSERT_EQ(decided.size(), 1U);
+  EXPECT_TRUE(decided.front().evidence);
+}
+
 TEST_F(RunEndsTest, AContainersDeathAndTheEndOfItsCgroupAreOneEnd) {
   const Usec end{100'000'000};
   ends_.died(cart_, death_of(42, "/kubepods/pod1/c1", end));

@@ -35,6 +35,26 @@ TEST(PrintableTest, ShowsControlBytesAndBadUtf8) {
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // surrogate
 }
 
+// Format characters turn the text around them or hide some of it: what is shown is not what is
+// there.
+TEST(PrintableTest, ShowsWhatIsNotSeen) {
+  EXPECT_EQ(printable("a\u202egpj.exe"), "a\\xe2\\x80\\xaegpj.exe");  // right to left override
+  EXPECT_EQ(printable("\u2028"), "\\xe2\\x80\\xa8");                  // line separator
+  for (const auto* hidden :
+       {"\u00ad",     "\u0600",     "\u061c",    "\u070f",     "\u180e",     "\u200b",
+        "\u200d",     "\u200f",     "\u2029",    "\u2060",     "\u2066",     "\u2069",
+        "\u206f",     "\ufeff",     "\ufff9",    "\U000110bd", "\U0001bca0", "\U0001d173",
+        "\U000e0001", "\U000e0020", "\U000e007f"}) {
+    const std::string shown = printable(std::string("a") + hidden + "b");
+    for (const char byte : shown) EXPECT_LT(static_cast<unsigned char>(byte), 0x80) << shown;
+    EXPECT_EQ(shown.substr(0, 3), "a\\x") << shown;
+  }
+  for (const auto* seen : {"\u00ae", "\u05d0", "\u0627", "\u2010", "\u2026", "\u20ac", "\u4e2d",
+                           "\ufffd", "\U0001f600"}) {
+    EXPECT_EQ(printable(seen), seen);
+  }
+}
+
 TEST(HumanTest, BytesAndDurations) {
   EXPECT_EQ(human_bytes(Bytes{512}), "512 B");
   EXPECT_EQ(human_bytes(Bytes{64ULL << 20U}), "64.0 MiB");

@@ -47,10 +47,10 @@ Outcome run_program(const std::vector<std::string>& command) {
   for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   // No agent must answer a test: there is no bus at this address.
-  std::array<std::string, 3> variables{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
+  std::array<std::string, 4> variables{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", "TZ=UTC",
                                        "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent/bus"};
-  std::array<char*, 4> environment{variables[0].data(), variables[1].data(), variables[2].data(),
-                                   nullptr};
+  std::array<char*, 5> environment{variables[0].data(), variables[1].data(), variables[2].data(),
+                                   variables[3].data(), nullptr};
   pid_t pid = -1;
   Outcome outcome;
   if (::posix_spawnp(&pid, argv.front(), &actions, nullptr, argv.data(), environment.data()) == 0) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -100,6 +101,19 @@ TEST_F(EventsTest, WrongUsageAndNoStore) {
   const Outcome none = ask({});
   EXPECT_EQ(none.exit_code, 1);
   EXPECT_THAT(none.err, HasSubstr("no agent has stored"));
+}
+
+TEST_F(EventsTest, ANumberOfLinesIsAtLeastOne) {
+  store();
+  for (const auto* lines : {"-5", "0", "x", "1.5"}) {
+    const Outcome asked = ask({"-n", lines});
+    EXPECT_EQ(asked.exit_code, 2) << lines;
+    EXPECT_EQ(asked.out, "") << lines;
+    EXPECT_EQ(std::ranges::count(asked.err, '\n'), 1) << asked.err;
+    EXPECT_EQ(cgwarden({"kmsg", "-n", lines, "--state-dir", directory_}).exit_code, 2) << lines;
+  }
+  EXPECT_THAT(ask({"-n", "0"}).err, HasSubstr("--lines"));
+  EXPECT_THAT(kinds({"-n", "1"}), ElementsAre("death"));
 }
 
 TEST(EventText, IsAboutItsNamesAndItsPath) {

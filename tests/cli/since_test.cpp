@@ -39,9 +39,27 @@ TEST(Since, InTheWordsOfSystemd) {
 }
 
 TEST(Since, AnythingElseIsRefused) {
-  for (const auto* text :
-       {"", "10", "ago", "min", "10parsecs", "2026-13-01", "--5min", "25:00", "@", "@-1",
-        "2026-01-31 12:00 CET", "99999999999999d", "10min ago ago"}) {
+  for (const auto* text : {"",
+                           "10",
+                           "ago",
+                           "min",
+                           "10parsecs",
+                           "2026-13-01",
+                           "2026-02-31",
+                           "2025-02-29",
+                           "2026-04-31 10:00",
+                           "2026-01-00",
+                           "2026-01-31 24:00:00",
+                           "2026-01-31 12:60",
+                           "2026-01-31 12:00:60",
+                           "2026-1-31",
+                           "--5min",
+                           "25:00",
+                           "@",
+                           "@-1",
+                           "2026-01-31 12:00 Nowhere/City",
+                           "99999999999999d",
+                           "10min ago ago"}) {
     EXPECT_FALSE(parse_since(text, kNow)) << text;
   }
 }

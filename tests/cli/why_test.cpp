@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +18,7 @@
 #include "diagnosis/verdict.h"
 #include "launcher/state.h"
 #include "tests/cli/command.h"
+#include "tests/diagnosis/recorded.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -192,6 +195,78 @@ TEST_F(WhyTest, ACrashLoopIsOneStory) {
   const auto document = nlohmann::json::parse(ask({"why", "web", "--json"}).out);
   EXPECT_EQ(document.at("restarts").at("deaths"), 4);
   EXPECT_EQ(document.at("restarts").at("interval_usec"), 10 * kSecond);
+}
+
+// More deaths than are shown one by one belong to it, and what the store no longer has is said.
+TEST_F(WhyTest, ALongCrashLoopIsCountedToItsBeginning) {
+  std::vector<diagnosis::Verdict> loop{
+      verdict("web", 1, oom_own_limit, 9, "web was killed for its own limit.")};
+  for (unsigned i = 2; i <= 251; ++i) {
+    loop.push_back(verdict("web", i, exited, 10 * i, "web exited with code 3."));
+  }
+  store(loop);
+  EXPECT_THAT(ask({"why", "web"}).out, HasSubstr("web has died 250 times in a row"));
+  EXPECT_EQ(nlohmann::json::parse(ask({"why", "web", "--json"}).out).at("restarts").at("deaths"),
+            250);
+  const auto document = nlohmann::json::parse(
+      ask({"why", "web", "--json", "--since", "@" + std::to_string(kStart / kSecond + 2000)}).out);
+  EXPECT_EQ(document.at("restarts").at("deaths"), 52);
+  EXPECT_EQ(document.at("restarts").at("at_least"), true);
+}
+
+TEST_F(WhyTest, WhatWasRecordedAroundADeathIsShown) {
+  constexpr std::uint64_t kMib = 1U << 20U;
+  diagnosis::testing::SegmentBytes segment(1);
+  for (std::uint64_t second = 0; second <= 100; ++second) {
+    segment.tick((kStart / kSecond + second) * 1000, 7, "/cgwarden.slice/web.scope/payload",
+                 diagnosis::testing::row_of({{"memory.current", second * kMib},
+                                             {"memory.max", 100 * kMib},
+                                             {"cpu.stat.nr_periods", 10 * second},
+                                             {"cpu.stat.nr_throttled", 5 * second},
+                                             {"memory.pressure.some_usec", 0}}));
+  }
+  const std::string ring = directory_ + "/recorder";
+  std::filesystem::create_directories(ring);
+  std::ofstream(ring + "/1.ring", std::ios::binary) << segment.bytes();
+  store({verdict("web", 1, oom_own_limit, 100, "web was killed for its own limit."),
+         verdict("db", 1, exited, 100, "db exited with code 3.")});
+  const std::string text = ask({"why", "web"}).out;
+  EXPECT_THAT(text, HasSubstr("\nAround it\n  throttled "));
+  EXPECT_THAT(text, HasSubstr("max 100.0 MiB of 100.0 MiB\n"));
+  EXPECT_THAT(text, HasSubstr("^ death ("));
+  EXPECT_THAT(text, Not(HasSubstr("pressure")));  // there was none
+  EXPECT_TRUE(std::ranges::none_of(text, [](char c) { return (c & 0x80) != 0; }));
+  const Outcome utf8 = run_program({"env", "LANG=C.UTF-8", std::string(BINARIES) + "/cli/cgwarden",
+                                    "why", "web", "--runtime-dir", directory_, "--state-dir",
+                                    directory_ + "/state", "--cgroup-root", directory_});
+  EXPECT_THAT(utf8.out, HasSubstr("\u2588"));
+  const auto around =
+      nlohmann::json::parse(ask({"why", "web", "--json"}).out).at("around").at("rows");
+  ASSERT_EQ(around.size(), 2U);
+  EXPECT_EQ(around.at(1).at("name"), "memory");
+  EXPECT_EQ(around.at(1).at("max"), 100 * kMib);
+  EXPECT_DOUBLE_EQ(around.at(0).at("max"), 50);
+  EXPECT_THAT(ask({"why", "db"}).out, Not(HasSubstr("Around it")));
+  EXPECT_THAT(ask({"why", "web", "-o", "yaml"}).out,
+              HasSubstr("\n\"around\":\n  \"column_usec\":"));
+}
+
+TEST_F(WhyTest, AVerdictThatCannotBeReadIsCounted) {
+  store({verdict("web", 1, exited, 10, "web exited with code 3."),
+         verdict("web", 2, exited, 20, "web exited with code 4."),
+         verdict("unit:/a.service", 1, exited, 20, "a.service exited.")});
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open((directory_ + "/state/store.db").c_str(), &database), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(database, "UPDATE verdict SET json='{' WHERE incarnation=2", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(database);
+  const Outcome asked = ask({"why", "web"});
+  EXPECT_EQ(asked.exit_code, 0);
+  EXPECT_THAT(asked.out, StartsWith("web exited with code 3."));
+  EXPECT_THAT(asked.err, HasSubstr("1 verdict of it cannot be read"));
+  EXPECT_EQ(nlohmann::json::parse(ask({"why", "web", "--json"}).out).at("unreadable"), 1);
+  EXPECT_EQ(ask({"why", "a.service"}).err, "");
 }
 
 TEST_F(WhyTest, WatchingEndsWhenNobodyReads) {

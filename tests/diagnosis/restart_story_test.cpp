@@ -71,6 +71,77 @@ TEST(RestartStoryTest, AnotherLimitOrExitStatusIsAnotherCause) {
   EXPECT_FALSE(story_of(exits));
 }
 
+// As a container's id changes with each of its lives.
+TEST(RestartStoryTest, NumbersOfOneLifeAreNoOtherCause) {
+  const std::string pod = "/kubepods.slice/kubepods-pod1b2c3d4e_5f60_4a7b_8c9d_0e1f2a3b4c5d.slice/";
+  std::vector<Verdict> loop{story_death(120), story_death(60), story_death(0)};
+  loop[0].limit->cgroup = pod + "cri-containerd-" + std::string(32, 'a') + std::string(32, '1');
+  loop[1].limit->cgroup = pod + "cri-containerd-" + std::string(64, '7');
+  loop[2].limit->cgroup =
+      "/kubepods.slice/kubepods-podffffffff_0000_4000_8000_abcdefabcdef.slice/cri-containerd-" +
+      std::string(64, 'f');
+  for (auto& death : loop) death.workload = "container://shop/web-7d9/nginx";
+  const auto story = story_of(loop);
+  ASSERT_TRUE(story);
+  EXPECT_EQ(story->deaths, 3U);
+  EXPECT_THAT(tell(*story, loop[0].workload),
+              ::testing::StartsWith("web-7d9/nginx has died 3 times"));
+
+  std::vector<Verdict> killed;
+  for (const pid_t killer : {4711, 812, 90210}) {
+    auto& death =
+        killed.emplace_back(story_death(300 - 60 * killed.size(), VerdictClass::killed_by_user));
+    death.actor = Actor{killer, "pid " + std::to_string(killer) + " `kubelet`"};
+  }
+  EXPECT_TRUE(story_of(killed));
+  killed[1].actor->what = "pid 812 `bash`";
+  EXPECT_FALSE(story_of(killed));
+}
+
+TEST(RestartStoryTest, OneProgramIsOneActor) {
+  std::vector<Verdict> killed;
+  for (unsigned i = 0; i < 3; ++i) {
+    auto& death = killed.emplace_back(story_death(300 - 60 * i, VerdictClass::killed_by_user));
+    death.actor = Actor{pid_t(7), "pid 7 `run-one --of " + std::string(i, 'x') + "`"};
+    death.actor->exe = "/usr/bin/run-one";
+  }
+  EXPECT_TRUE(story_of(killed));
+  killed[1].actor->exe = "/usr/bin/other";
+  EXPECT_FALSE(story_of(killed));
+}
+
+// Evidence that one of them lacks, as after a lost message of the kernel, tells nothing against it.
+TEST(RestartStoryTest, WhatIsNotKnownOfOneDeathEndsNoStory) {
+  std::vector<Verdict> loop{story_death(180), story_death(120), story_death(60), story_death(0)};
+  loop[1].limit.reset();
+  EXPECT_EQ(story_of(loop)->deaths, 4U);
+  std::vector<Verdict> exits(3, story_death(60, VerdictClass::exited));
+  exits[0].evidence.push_back({"waitid", "pid 7", "CLD_EXITED, code 3"});
+  exits[1].evidence.push_back(
+      {"systemd", "a.service", "Result=exit-code, ExecMainCode=exited, ExecMainStatus=3"});
+  EXPECT_TRUE(story_of(exits));
+  exits[1].evidence[0].quote = "Result=exit-code, ExecMainCode=exited, ExecMainStatus=203/EXEC";
+  EXPECT_FALSE(story_of(exits));
+}
+
+TEST(RestartStoryTest, WhatIsNoCrashOrNoKnownCauseIsNotCalledOne) {
+  EXPECT_FALSE(
+      story_of({story_death(120, VerdictClass::stopped), story_death(60, VerdictClass::stopped),
+                story_death(0, VerdictClass::stopped)}));
+  const auto story =
+      story_of({story_death(120, VerdictClass::unknown), story_death(60, VerdictClass::unknown),
+                story_death(0, VerdictClass::unknown)});
+  ASSERT_TRUE(story);
+  EXPECT_THAT(tell(*story, "w"), HasSubstr("w has died 3 times in a row, and why is not known"));
+}
+
+TEST(RestartStoryTest, AStoryWhoseBeginningIsNotStoredSaysSo) {
+  auto story = story_of({story_death(120), story_death(60), story_death(0)});
+  ASSERT_TRUE(story);
+  story->is_cut = true;
+  EXPECT_THAT(tell(*story, "w"), HasSubstr("w has died at least 3 times in a row"));
+}
+
 TEST(RestartStoryTest, StallsInBetweenDoNotEndIt) {
   auto stall = story_death(90, VerdictClass::throttled);
   stall.death = false;

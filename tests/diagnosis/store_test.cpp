@@ -80,6 +80,28 @@ TEST_F(StoreTest, GivesBackTheNewestFirst) {
   EXPECT_TRUE(read.verdicts("nobody", 5)->empty());
 }
 
+TEST_F(StoreTest, ARowThatCannotBeReadHidesNoOther) {
+  {
+    StoreWriter store = writer();
+    for (const unsigned i : {1U, 2U, 3U}) ASSERT_TRUE(store.put(death(i)));
+    ASSERT_TRUE(store.put_events(std::vector<Event>(3, Event{.kind = EventKind::death})));
+  }
+  sql("UPDATE verdict SET json='{' WHERE incarnation=2");
+  sql("UPDATE event SET json='{\"version\":77}' WHERE id=2");
+  const StoreReader read = reader();
+  const auto verdicts = read.verdicts("web", 10);
+  ASSERT_TRUE(verdicts) << verdicts.error().sentence();
+  ASSERT_EQ(verdicts->size(), 2U);
+  EXPECT_EQ(verdicts->front().incarnation, 3U);
+  EXPECT_EQ(verdicts->back().incarnation, 1U);
+  EXPECT_EQ(read.unreadable(), 1U);
+  EXPECT_EQ(read.verdicts_since(Usec{0}, 10)->size(), 2U);
+  const auto events = read.events({});
+  ASSERT_TRUE(events) << events.error().sentence();
+  EXPECT_EQ(events->size(), 2U);
+  EXPECT_EQ(read.unreadable(), 3U);
+}
+
 TEST_F(StoreTest, OneRowForOneStall) {
   StoreWriter store = writer();
   Verdict verdict = stall(1);

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "base/limits.h"
+#include "diagnosis/same_cause.h"
+#include "diagnosis/verdict_brief.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -135,6 +137,45 @@ TEST(VerdictJsonTest, RefusesWhatIsNotOne) {
     ASSERT_FALSE(verdict) << text.substr(0, 300);
     EXPECT_EQ(verdict.error().kind, ErrorKind::malformed);
     EXPECT_LT(verdict.error().sentence().size(), 400U);
+  }
+}
+
+// What a story is made of is the same, whichever way it was read.
+TEST(VerdictTest, TheBriefHasWhatMakesACause) {
+  Verdict verdict;
+  verdict.workload = "unit:/a.service";
+  verdict.incarnation = 7;
+  verdict.verdict = VerdictClass::oom_own_limit;
+  verdict.from = {Usec{5}, Usec{6}};
+  verdict.when = {Usec{7}, Usec{8}};
+  verdict.limit = LimitHit{"/a \"b\"", "memory.max", "1"};
+  verdict.actor = Actor{pid_t{3}, "pid 3 `x`"};
+  verdict.actor->exe = "/bin/x";
+  verdict.victim = Victim{3, "class", Bytes{9}};
+  verdict.evidence = {{"kmsg", "seq 1", "when wall_usec"},
+                      {"waitid", "pid 3", "CLD_KILLED, SIGKILL"},
+                      {"systemd", "a.service", "Result=oom-kill"}};
+  verdict.contributing = {"class", "limit"};
+  const auto brief = parse_brief(to_json(verdict));
+  ASSERT_TRUE(brief);
+  EXPECT_EQ(brief->workload, verdict.workload);
+  EXPECT_EQ(brief->incarnation, 7U);
+  EXPECT_TRUE(brief->death);
+  EXPECT_EQ(brief->from.boottime, Usec{5});
+  EXPECT_EQ(brief->from.wall, Usec{6});
+  EXPECT_EQ(brief->when.boottime, Usec{7});
+  EXPECT_EQ(brief->when.wall, Usec{8});
+  const Cause read = cause_of(*brief);
+  const Cause meant = cause_of(verdict);
+  EXPECT_EQ(read.verdict, meant.verdict);
+  EXPECT_EQ(read.limit, meant.limit);
+  EXPECT_EQ(read.actor, meant.actor);
+  EXPECT_EQ(read.exit, meant.exit);
+  for (const auto* text :
+       {"", "{", "[]", "7", "{}", R"({"class":"NO_SUCH"})",
+        R"({"class":"EXITED","when":{"wall_usec":-1}})", R"([[[[[[[[[[1]]]]]]]]]])",
+        R"({"actor":{"cgroup":"x"},"limit":["y"]})"}) {
+    EXPECT_FALSE(parse_brief(text)) << text;
   }
 }
 

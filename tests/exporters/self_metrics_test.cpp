@@ -102,6 +102,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
   metrics.policy_adapted(3);
   metrics.policy_oom_forecasts(2, Usec{90'000'000});
   metrics.store_error();
+  metrics.verdicts_waiting(9, 2);
+  metrics.verdicts_waiting(8, 3);
   metrics.recorder({10, 1, 2, 3, 4096});
   metrics.recorder({15, 1, 2, 4, 8192});
   metrics.kmsg_lost(7);
@@ -138,6 +140,8 @@ TEST(SelfMetrics, CountsWhatHappens) {
            "cgwarden_agent_policy_oom_forecasts 2\n",
            "cgwarden_agent_policy_oom_forecast_seconds 90\n",
            "cgwarden_agent_store_errors_total 1\n",
+           "cgwarden_agent_verdicts_waiting 8\n",
+           "cgwarden_agent_verdicts_dropped_total 3\n",
            "cgwarden_agent_recorder_samples_total 15\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"cap\"} 1\n",
            "cgwarden_agent_recorder_dropped_samples_total{reason=\"ring\"} 2\n",

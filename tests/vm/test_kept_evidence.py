@@ -41,6 +41,34 @@ def died_of_oom(scenario, name):
     scenario.wait_died(name)
 
 
+def test_a_full_disk_delays_verdicts_and_loses_none(scenario):
+    guest, disk = scenario.guest, f"{scenario.work}/state"
+    scenario.stop_agent()
+    guest.run(f"mount -t tmpfs -o size=2m none {disk}", check=True)
+    names = ("one", "two", "three")
+    try:
+        scenario.start_agent()
+        guest.run(f"dd if=/dev/zero of={disk}/filler bs=4k 2>/dev/null; [ -s {disk}/filler ]", check=True)
+        for name in names:
+            scenario.add_workload(name, ["/bin/sh", "-c", "exit 3"])
+            scenario.wait_died(name)
+        assert scenario.until(lambda: scenario.metrics()["cgwarden_agent_verdicts_waiting"], "verdicts that wait") == 3
+        assert "verdicts_not_stored" in scenario.log()
+        guest.run(f"rm {disk}/filler", check=True)
+        scenario.until(lambda: scenario.metrics()["cgwarden_agent_verdicts_waiting"] == 0, "the store to have them", 120)
+        assert scenario.metrics()["cgwarden_agent_verdicts_dropped_total"] == 0
+        # From the store alone: what the shims left is no help.
+        scenario.kill_agent()
+        guest.run(f"rm -r {scenario.work}/run/workloads", check=True)
+        for name in names:
+            verdict, text = scenario.why(name)
+            assert verdict["class"] == "EXITED", text
+    finally:
+        if scenario.agent.running:
+            scenario.kill_agent()
+        guest.run(f"umount -l {disk}")
+
+
 def test_the_kernels_lines_outlive_agent_and_ring(scenario):
     guest = scenario.guest
     guest.run("echo '<3>Memory cgroup out of memory: Killed process 1 (init) total-vm:1kB' > /dev/kmsg", check=True)

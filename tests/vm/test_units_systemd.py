@@ -82,6 +82,33 @@ def test_what_systemd_could_not_start(agent, unit):
     told(agent, "nouser", "EXEC_FAILED", "217/USER")
 
 
+def test_a_crash_loop_of_a_unit_is_one_story(agent, unit):
+    """Each of its lives has another pid, and a number of its own."""
+    unit("loop", "/bin/sh -c 'sleep 1; exit 7'", "Restart=always", "RestartSec=100ms", "[Unit]", "StartLimitIntervalSec=0")
+
+    def story():
+        answer = agent.cli("why", "loop.service", "--json")
+        return answer.returncode == 0 and json.loads(answer.stdout).get("restarts")
+
+    told = agent.until(lambda: (story() or {"deaths": 0})["deaths"] >= 4 and story(), "a story", 300)
+    assert told["verdict"] == "EXITED" and told["at_least"] is False, told
+    text = agent.cli("why", "loop.service").text
+    assert "loop.service has died " in text and " times in a row of the same cause (EXITED)" in text, text
+
+
+def test_a_main_process_that_is_killed_while_others_go_on(agent, guest, unit):
+    """KillMode=process leaves a child in the cgroup: what was seen of the main process is its end all the same."""
+    unit("lingers", "/bin/sh -c 'setsid sleep 1000 & exec sleep 2000'", "KillMode=process")
+    agent.until(lambda: agent.metrics().get('cgwarden_cgroup_pids_current{cgroup="/system.slice/lingers.service"}') == 2,
+                "both processes")
+    seen = agent.ticks()
+    agent.until(lambda: agent.ticks() >= seen + 2, "two ticks")  # its main process is watched
+    guest.run("kill -KILL $(systemctl show -P MainPID lingers.service)", check=True)
+    verdict, text = told(agent, "lingers", "KILLED_BY_USER")
+    assert "waitid" in {item["source"] for item in verdict["evidence"]}, text
+    assert not any("counters of its cgroup" in lost for lost in verdict["evidence_lost"]), text
+
+
 def test_a_start_that_takes_too_long(agent, unit):
     unit("slowstart", "/bin/sleep 1000", "Type=notify", "TimeoutStartSec=4")
     told(agent, "slowstart", "KILLED_BY_USER", "not done in the time", "Result=timeout")

@@ -1,0 +1,108 @@
+#include "diagnosis/verdict_brief.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace cgwarden::diagnosis {
+namespace {
+
+// Takes values by the two keys above them; of all others nothing is kept.
+class BriefReader final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  [[nodiscard]] std::optional<Verdict> take() && {
+    return has_class_ && verdict_.when.wall > Usec{0} ? std::optional(std::move(verdict_))
+                                                      : std::nullopt;
+  }
+
+  bool key(string_t& name) override {
+    (depth_ == 1 ? top_ : inner_) = name;
+    return true;
+  }
+  bool string(string_t& text) override {
+    if (depth_ == 1 && top_ == "class") {
+      const auto known = verdict_class_from(text);
+      has_class_ = known.has_value();
+      verdict_.verdict = known.value_or(VerdictClass::unknown);
+    } else if (depth_ == 1 && top_ == "workload") {
+      verdict_.workload = std::move(text);
+    } else if (depth_ == 2 && top_ == "limit" && verdict_.limit) {
+      take_limit(std::move(text));
+    } else if (depth_ == 2 && top_ == "actor" && verdict_.actor) {
+      take_actor(std::move(text));
+    } else if (depth_ == 3 && top_ == "evidence") {
+      if (inner_ == "source") item_.source = std::move(text);
+      if (inner_ == "quote") item_.quote = std::move(text);
+    }
+    return true;
+  }
+  bool number_unsigned(number_unsigned_t number) override {
+    if (depth_ == 1 && top_ == "incarnation") verdict_.incarnation = static_cast<unsigned>(number);
+    if (depth_ != 2 || (top_ != "from" && top_ != "when")) return true;
+    TimePoint& time = top_ == "from" ? verdict_.from : verdict_.when;
+    (inner_ == "wall_usec" ? time.wall : time.boottime) = Usec(number);
+    return true;
+  }
+  bool start_object(std::size_t /*elements*/) override {
+    if (depth_ == 1 && top_ == "limit") verdict_.limit.emplace();
+    if (depth_ == 1 && top_ == "actor") verdict_.actor.emplace();
+    return deeper();
+  }
+  bool end_object() override {
+    if (depth_ == 3 && top_ == "evidence") {
+      if (item_.source == "waitid" || item_.source == "systemd") {
+        verdict_.evidence.push_back(item_);
+      }
+      item_ = {};
+    }
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t /*elements*/) override { return deeper(); }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool /*value*/) override { return true; }
+  bool number_integer(number_integer_t /*value*/) override { return true; }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return true; }
+  bool binary(binary_t& /*value*/) override { return true; }
+  bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                   const nlohmann::detail::exception& /*error*/) override {
+    return false;
+  }
+
+ private:
+  bool deeper() {
+    constexpr int kDepth = 8;
+    return ++depth_ <= kDepth;
+  }
+  void take_limit(std::string text) {
+    if (inner_ == "cgroup") verdict_.limit->cgroup = std::move(text);
+    if (inner_ == "file") verdict_.limit->file = std::move(text);
+  }
+  void take_actor(std::string text) {
+    if (inner_ == "what") verdict_.actor->what = std::move(text);
+    if (inner_ == "exe") verdict_.actor->exe = std::move(text);
+  }
+
+  Verdict verdict_;
+  EvidenceItem item_;
+  std::string top_;
+  std::string inner_;
+  int depth_ = 0;
+  bool has_class_ = false;
+};
+
+}  // namespace
+
+std::optional<Verdict> parse_brief(const std::string& json) {
+  BriefReader reader;
+  if (!nlohmann::json::sax_parse(json, &reader)) return std::nullopt;
+  return std::move(reader).take();
+}
+
+}  // namespace cgwarden::diagnosis
