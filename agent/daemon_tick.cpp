@@ -42,7 +42,7 @@ bool contains_one(std::string_view path, const std::set<std::string, std::less<>
 }  // namespace
 
 void Daemon::prepare_tick() {
-  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_twice());
+  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_by_all());
   std::vector<std::string> names;
   for (const auto& policy : policies_) {
     names.insert(names.end(), policy.cgroups.begin(), policy.cgroups.end());
