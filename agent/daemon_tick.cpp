@@ -107,7 +107,7 @@ void Daemon::arrived(const cgroup::SampleList& cgroups) {
   std::vector<cgroup::SampleList::Shared> samples;
   for (const auto& [path, sample] : around) samples.push_back(sample);
   enforcer_->enforce_arrived(
-      cgroups, {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}}, policies_);
+      cgroups, {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}}, policies_);
 }
 
 void Daemon::record(const cgroup::Snapshot& snapshot) {
