@@ -42,7 +42,7 @@ bool contains_one(std::string_view path, const std::set<std::string, std::less<>
 }  // namespace
 
 void Daemon::prepare_tick() {
-  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_twice());
+  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_by_all());
   std::vector<std::string> names;
   for (const auto& policy : policies_) {
     names.insert(names.end(), policy.cgroups.begin(), policy.cgroups.end());
@@ -120,7 +120,7 @@ void Daemon::arrived(const cgroup::SampleList& cgroups) {
   std::vector<cgroup::SampleList::Shared> samples;
   for (const auto& [path, sample] : around) samples.push_back(sample);
   enforcer_->enforce_arrived(
-      cgroups, {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}}, policies_);
+      cgroups, {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}}, policies_);
 }
 
 void Daemon::record(const cgroup::Snapshot& snapshot) {

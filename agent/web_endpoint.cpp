@@ -47,10 +47,15 @@ Result<std::unique_ptr<WebEndpoint>> WebEndpoint::open(const Options& options, E
   CGW_ASSIGN(endpoint->endpoint_,
              exporters::HttpEndpoint::start(std::move(listeners), self_metrics, http));
   if (!options.web_config.empty()) {
+    endpoint->log_notes();
     CGW_ASSIGN(endpoint->timer_, loop.timer(kFilesInterval, kFilesInterval,
                                             [raw = endpoint.get()] { raw->look_for_changes(); }));
   }
   return endpoint;
+}
+
+void WebEndpoint::log_notes() const {
+  for (const std::string& note : file_.notes()) log::info("web_config_note", {{"note", note}});
 }
 
 void WebEndpoint::look_for_changes() {
@@ -60,6 +65,7 @@ void WebEndpoint::look_for_changes() {
   if (done) {
     log::info("web_config_loaded", {{"users", std::to_string(security->users.size())},
                                     {"tls", security->tls ? "yes" : "no"}});
+    log_notes();
     return;
   }
   log::error("web_config_refused",

@@ -22,13 +22,14 @@ class WebEndpoint {
       const Options& options, EventLoop& loop, exporters::SelfMetrics& self_metrics);
 
   void publish(std::shared_ptr<const exporters::View> view) { endpoint_->publish(std::move(view)); }
-  [[nodiscard]] std::uint64_t seen_twice() const { return endpoint_->seen_twice(); }
+  [[nodiscard]] std::uint64_t seen_by_all() const { return endpoint_->seen_by_all(); }
   // Where it listens, for the log.
   [[nodiscard]] const std::string& addresses() const { return addresses_; }
 
  private:
   explicit WebEndpoint(std::string web_config) : file_(std::move(web_config)) {}
   void look_for_changes();
+  void log_notes() const;
 
   WebSecurityFile file_;
   std::string addresses_;

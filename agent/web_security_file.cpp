@@ -32,6 +32,7 @@ std::string priority_of(const policy::WebTls& tls) {
        version <= static_cast<std::size_t>(tls.max_version); ++version) {
     text += fmt::format(":+VERS-{}", kVersions.at(version));
   }
+  if (tls.prefer_server_cipher_suites) text += ":%SERVER_PRECEDENCE";
   if (!tls.curves.empty()) text += ":-GROUP-ALL";
   for (const std::string& curve : tls.curves) {
     const auto* group =
@@ -97,6 +98,7 @@ Result<std::string> WebSecurityFile::pem(const policy::PemSource& source) {
 
 Result<exporters::WebSecurity> WebSecurityFile::load() {
   read_.clear();
+  notes_.clear();
   if (path_.empty()) return exporters::WebSecurity{};
   CGW_ASSIGN(const std::string yaml, read(path_));
   auto loaded = policy::load_web_config(yaml, path_);
@@ -107,6 +109,13 @@ Result<exporters::WebSecurity> WebSecurityFile::load() {
   exporters::WebSecurity security;
   security.users = std::move(loaded->users);
   security.headers = std::move(loaded->headers);
+  if (loaded->rate_limit) {
+    security.rate_limit = {.interval = loaded->rate_limit->interval,
+                           .burst = loaded->rate_limit->burst};
+  }
+  if (loaded->http2) {
+    notes_.emplace_back("http2 is asked for: the endpoint speaks HTTP/1.1, as all its clients can");
+  }
   if (!loaded->tls) return security;
   const policy::WebTls& from = *loaded->tls;
   exporters::TlsSettings tls;
@@ -116,6 +125,7 @@ Result<exporters::WebSecurity> WebSecurityFile::load() {
   tls.client_auth = client_auth_of(from.client_auth);
   tls.client_sans = from.client_allowed_sans;
   tls.priority = priority_of(from);
+  tls.suites = from.cipher_suites;
   security.tls = std::move(tls);
   return security;
 }
@@ -125,10 +135,11 @@ bool WebSecurityFile::changed() const {
                              [](const Stamp& stamp) { return stamp_of(stamp.path) != stamp; });
 }
 
-Status check_web_config(const std::string& path) {
-  CGW_ASSIGN(const exporters::WebSecurity security, WebSecurityFile(path).load());
+Result<std::vector<std::string>> check_web_config(const std::string& path) {
+  WebSecurityFile file(path);
+  CGW_ASSIGN(const exporters::WebSecurity security, file.load());
   if (security.tls) CGW_TRY(exporters::TlsContext::create(*security.tls));
-  return {};
+  return file.notes();
 }
 
 }  // namespace cgwarden::agent

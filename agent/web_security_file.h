@@ -22,6 +22,8 @@ class WebSecurityFile {
   // invalid, with every diagnostic in `detail`; or why one of the files cannot be
   // read, and which line names it.
   [[nodiscard]] Result<exporters::WebSecurity> load();
+  // What load() took otherwise than exporters do, a sentence each.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   // Has one of the files that load() read, or could not read, changed since?
   [[nodiscard]] bool changed() const;
 
@@ -40,10 +42,12 @@ class WebSecurityFile {
   [[nodiscard]] Result<std::string> pem(const policy::PemSource& source);
 
   std::string path_;
+  std::vector<std::string> notes_;
   std::vector<Stamp> read_;
 };
 
-// What is wrong with the file and the certificates it names; nothing is served.
-[[nodiscard]] Status check_web_config(const std::string& path);
+// What is wrong with the file and the certificates it names, as the error; else
+// WebSecurityFile::notes(). Nothing is served.
+[[nodiscard]] Result<std::vector<std::string>> check_web_config(const std::string& path);
 
 }  // namespace cgwarden::agent

@@ -24,8 +24,13 @@ inline constexpr std::size_t kKeptFiles = 80000;
 // Cgroups that went and still show their last values: 100 a second for the 30 s of two scrapes,
 // each with about 45 series.
 inline constexpr std::size_t kGoneCgroups = 3000;
-// Scrapers whose two scrapes a gone cgroup waits for; a Prometheus pair, an agent and a few people.
-inline constexpr std::size_t kScrapers = 16;
+// Scrapers whose two scrapes a gone cgroup waits for: a Prometheus pair, an agent and a few people,
+// each once a page and again where its connection tells it from others of its address.
+inline constexpr std::size_t kScrapers = 64;
+// Seconds that a gone cgroup is shown at least to clients that cannot be told apart (a proxy, or
+// connections that end after each scrape): two scrapes at the usual 15 s. The fastest of them would
+// use up the two scrapes of the others.
+inline constexpr std::uint64_t kGoneLeastSeconds = 30;
 // Seconds after which a gone cgroup is shown to nobody, and a scraper not seen is no scraper: the
 // longest interval at which Prometheus does not forget series.
 inline constexpr std::uint64_t kGoneSeconds = 300;
@@ -144,9 +149,21 @@ inline constexpr unsigned kHttpConnections = 64;
 inline constexpr unsigned kHttpConnectionsPerAddress = 16;
 // Threads that answer: gzip of 10,000 cgroups takes most of a second and must not delay /healthz.
 inline constexpr unsigned kHttpThreads = 2;
-// Seconds without a byte after which a connection is closed; Prometheus keeps idle ones for 5 min
-// and reconnects silently.
-inline constexpr unsigned kHttpIdleSeconds = 30;
+// From so many on, those of them that wait for a request go, the ones of whoever holds most first:
+// always room for the next client on at least one of kHttpThreads, however slow the others are.
+inline constexpr unsigned kHttpConnectionsKept = 48;
+// Seconds from the end of an answer to the next request. A scraper that comes every minute or two
+// keeps its connection, which tells it from others of its address; Prometheus keeps idle ones for 5
+// min and reconnects silently.
+inline constexpr unsigned kHttpIdleSeconds = 150;
+// Seconds for the TLS handshake and the whole header of the first request, and beyond
+// kHttpIdleSeconds for the headers of the next ones: they come in one packet or two.
+inline constexpr unsigned kHttpHeaderSeconds = 10;
+// Seconds that an answer of up to kHttpWholeBytes may take to be read, and those of a larger one in
+// which its client takes no byte; Prometheus gives up a scrape after 10 s unless told otherwise.
+inline constexpr unsigned kHttpAnswerSeconds = 30;
+// Seconds for a larger one as a whole: 400,000 series are 76 MB, in 300 s 2 Mbit/s.
+inline constexpr unsigned kHttpStreamSeconds = 300;
 // Memory of one request and of what is being sent: Prometheus sends about 500 bytes of headers, and
 // pieces of half of this keep the number of system calls of a large page small.
 inline constexpr std::size_t kHttpRequestBytes = 128U * 1024U;
@@ -160,6 +177,11 @@ inline constexpr unsigned kHttpStreams = 8;
 // Of them for one address: Prometheus reads two pages, and clients that do not read must not keep
 // the pages of all others back.
 inline constexpr unsigned kHttpStreamsPerAddress = 4;
+// What a client reads by that is not slow, a second, from kHttpStreamGraceSeconds on: a page of 76
+// MB takes five minutes then. Slow ones make room for others when there are kHttpStreams.
+inline constexpr std::size_t kHttpSlowBytesPerSecond = 256U * 1024U;
+// The buffers of the sockets take the first megabytes at once, whatever the client does.
+inline constexpr unsigned kHttpStreamGraceSeconds = 2;
 // Credentials whose bcrypt hash was computed, kept so that a scrape every second does not pay for
 // it again: more than any endpoint has users.
 inline constexpr std::size_t kHttpKnownCredentials = 128;

@@ -274,11 +274,16 @@ std::shared_ptr<const Snapshot> Sampler::finish() {
   const Usec hold{limits::kGoneSeconds * 1'000'000};
   std::erase_if(gone_, [&](const Gone& gone) { return gone.when + hold < now_.boottime; });
   std::vector<SampleList::Shared> gone;
+  std::vector<std::uint64_t> gone_since;
   gone.reserve(gone_.size());
-  for (const Gone& each : gone_) gone.push_back(each.sample);
-  return std::make_shared<const Snapshot>(now_, SampleList(std::move(samples)), dropped,
-                                          SampleList(std::move(gone)), sequence_,
-                                          SampleList(std::exchange(ended_, {})));
+  gone_since.reserve(gone_.size());
+  for (const Gone& each : gone_) {
+    gone.push_back(each.sample);
+    gone_since.push_back(each.sequence);
+  }
+  return std::make_shared<const Snapshot>(
+      now_, SampleList(std::move(samples)), dropped, SampleList(std::move(gone)), sequence_,
+      SampleList(std::exchange(ended_, {})), std::move(gone_since));
 }
 
 SampleList Sampler::take_arrived() { return SampleList(std::exchange(arrived_, {})); }

@@ -18,20 +18,23 @@ Snapshot::Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dro
     : taken_(taken), samples_(sorted_by_path(std::move(samples))), dropped_(dropped) {}
 
 Snapshot::Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped,
-                   std::vector<Sample> gone, std::uint64_t sequence, std::vector<Sample> ended)
+                   std::vector<Sample> gone, std::uint64_t sequence, std::vector<Sample> ended,
+                   std::vector<std::uint64_t> gone_since)
     : taken_(taken),
       samples_(sorted_by_path(std::move(samples))),
       dropped_(dropped),
       gone_(std::move(gone)),
+      gone_since_(std::move(gone_since)),
       ended_(std::move(ended)),
       sequence_(sequence) {}
 
 Snapshot::Snapshot(TimePoint taken, SampleList samples, std::size_t dropped, SampleList gone,
-                   std::uint64_t sequence, SampleList ended)
+                   std::uint64_t sequence, SampleList ended, std::vector<std::uint64_t> gone_since)
     : taken_(taken),
       samples_(std::move(samples)),
       dropped_(dropped),
       gone_(std::move(gone)),
+      gone_since_(std::move(gone_since)),
       ended_(std::move(ended)),
       sequence_(sequence) {}
 

@@ -21,10 +21,11 @@ class Snapshot {
   Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped = 0);
   // Of a sampler: `sequence` grows by one from snapshot to snapshot.
   Snapshot(TimePoint taken, std::vector<Sample> samples, std::size_t dropped,
-           std::vector<Sample> gone, std::uint64_t sequence, std::vector<Sample> ended = {});
-  // `samples` are sorted.
+           std::vector<Sample> gone, std::uint64_t sequence, std::vector<Sample> ended = {},
+           std::vector<std::uint64_t> gone_since = {});
+  // `samples` are sorted. `gone_since`: as many as `gone`.
   Snapshot(TimePoint taken, SampleList samples, std::size_t dropped, SampleList gone,
-           std::uint64_t sequence, SampleList ended);
+           std::uint64_t sequence, SampleList ended, std::vector<std::uint64_t> gone_since);
 
   [[nodiscard]] TimePoint taken() const { return taken_; }
   [[nodiscard]] const SampleList& samples() const { return samples_; }
@@ -33,6 +34,9 @@ class Snapshot {
   // Last values of cgroups that went a short time ago, for those who would miss their last growth.
   // None has the path of a sample; find() does not see them.
   [[nodiscard]] const SampleList& gone() const { return gone_; }
+  // Of each of them the sequence of the first snapshot that shows it as gone, in ascending order;
+  // empty when no sampler made it.
+  [[nodiscard]] const std::vector<std::uint64_t>& gone_since() const { return gone_since_; }
   // Last values of every cgroup that ended since the snapshot before, in the order of their ends:
   // for those who add up, also of a path that is there again or came and went in between.
   [[nodiscard]] const SampleList& ended() const { return ended_; }
@@ -49,6 +53,7 @@ class Snapshot {
   SampleList samples_;
   std::size_t dropped_ = 0;
   SampleList gone_;
+  std::vector<std::uint64_t> gone_since_;
   SampleList ended_;
   std::uint64_t sequence_ = 0;
 };

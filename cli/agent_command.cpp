@@ -35,9 +35,9 @@ int run_agent(const agent::Options& defaults, const AgentFlags& flags) {
   const auto options = configured(defaults, flags);
   if (!options) return failed(options.error());
   if (flags.check) {
-    if (const Status web = agent::check_web_config(options->web_config); !web) {
-      return failed(web.error());
-    }
+    const auto notes = agent::check_web_config(options->web_config);
+    if (!notes) return failed(notes.error());
+    for (const std::string& note : *notes) print("note: " + note + "\n");
     print("the configuration is good\n");
     return kOk;
   }

@@ -18,16 +18,27 @@ Result<std::shared_ptr<const Protection>> protection_of(const WebSecurity& secur
   if (!security.users.empty()) {
     protection->credentials = std::make_shared<Credentials>(security.users);
   }
+  if (security.rate_limit) {
+    protection->rate =
+        std::make_shared<RateLimiter>(security.rate_limit->interval, security.rate_limit->burst);
+  }
   protection->headers = security.headers;
   return protection;
+}
+
+HttpConnections::Limits limits_of(const HttpEndpoint::Options& options) {
+  HttpConnections::Limits limits = options.connections;
+  limits.idle = Usec{std::uint64_t{options.idle_seconds} * 1'000'000};
+  return limits;
 }
 
 }  // namespace
 
 struct HttpEndpoint::Impl {
   Impl(std::vector<Listener> listening, SelfMetrics& self, std::shared_ptr<const Protection> first,
-       std::shared_ptr<const WebPageSource> page)
-      : listeners(std::move(listening)), state(self, std::move(first), std::move(page)) {}
+       const Options& options)
+      : listeners(std::move(listening)),
+        state(self, std::move(first), options.page, limits_of(options)) {}
   // No connection may wait for a password when its server ends.
   ~Impl() { state.passwords.stop(); }
   Impl(const Impl&) = delete;
@@ -42,11 +53,13 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(std::vector<Listener> 
                                                           SelfMetrics& self_metrics,
                                                           const Options& options) {
   CGW_ASSIGN(auto protection, protection_of(options.security));
-  auto impl = std::make_unique<Impl>(std::move(listeners), self_metrics, std::move(protection),
-                                     options.page);
+  auto impl =
+      std::make_unique<Impl>(std::move(listeners), self_metrics, std::move(protection), options);
+  unsigned number = 0;
   for (Listener& listener : impl->listeners) {
     CGW_ASSIGN(auto server, HttpServer::start({.listener = &listener,
                                                .state = &impl->state,
+                                               .number = number++,
                                                .tls = options.security.tls.has_value(),
                                                .idle_seconds = options.idle_seconds}));
     impl->servers.push_back(std::move(server));
@@ -70,8 +83,8 @@ Status HttpEndpoint::protect(const WebSecurity& security) {
   return {};
 }
 
-std::uint64_t HttpEndpoint::seen_twice() const {
-  return impl_->state.ledger.seen_twice(
+std::uint64_t HttpEndpoint::seen_by_all() const {
+  return impl_->state.ledger.seen_by_all(
       std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 

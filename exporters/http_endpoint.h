@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
+#include "exporters/http_connections.h"
 #include "exporters/listener.h"
 #include "exporters/self_metrics.h"
 #include "exporters/view.h"
@@ -25,6 +26,7 @@ class HttpEndpoint {
   struct Options {
     WebSecurity security = {};
     unsigned idle_seconds = limits::kHttpIdleSeconds;
+    HttpConnections::Limits connections = {};  // but `idle`
     // What the web page at / shows beside the View; null: there is no page.
     std::shared_ptr<const WebPageSource> page = nullptr;
   };
@@ -38,8 +40,8 @@ class HttpEndpoint {
 
   // Until the first publish, /metrics and /readyz answer 503.
   void publish(std::shared_ptr<const View> view);
-  // ScrapeLedger::seen_twice of the snapshots published here.
-  [[nodiscard]] std::uint64_t seen_twice() const;
+  // ScrapeLedger::seen_by_all of the snapshots published here.
+  [[nodiscard]] std::uint64_t seen_by_all() const;
   // For the connections and requests from now on. invalid: certificates that cannot be used, or TLS
   // is to be switched on or off, which needs a restart; then nothing changes.
   [[nodiscard]] Status protect(const WebSecurity& security);

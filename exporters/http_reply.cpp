@@ -1,18 +1,20 @@
 #include "exporters/http_reply.h"
 
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
 #include "exporters/content_negotiation.h"
+#include "exporters/http_peer.h"
+#include "exporters/http_target.h"
 #include "exporters/page_stream.h"
 #include "exporters/web_page.h"
 
@@ -28,67 +30,59 @@ struct ResponseDestroy {
 };
 using Response = std::unique_ptr<MHD_Response, ResponseDestroy>;
 
+Usec steady() {
+  return std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
 // Who asked for what.
 struct Scrape {
-  std::string peer;            // its address without the port, and the page; "" for a unix socket
-  std::string client;          // who may hold so many streams
-  std::uint64_t sequence = 0;  // of the snapshot
+  HttpPeer* peer = nullptr;  // ends after the answer
+  std::size_t page = 0;      // of HttpPeer::scrapes
+  std::uint64_t sequence = 0;
+  Scraper anyone;              // of this client and with such headers
+  std::optional<Scraper> one;  // who keeps its connection
 };
+
+// Several scrapers of one address are told apart by what they send, and for certain by their
+// connections, unless a proxy puts the requests of many on one.
+Scrape scrape_of(HttpPeer& peer, std::size_t page, std::string headers, bool proxied) {
+  Scrape scrape;
+  scrape.peer = &peer;
+  scrape.page = page;
+  const std::string name = page == 0 ? "metrics " : "cadvisor ";
+  scrape.anyone = {peer.client, name + std::to_string(std::hash<std::string>{}(headers)),
+                   Usec{limits::kGoneLeastSeconds * 1'000'000}};
+  if (!proxied) scrape.one = scraper_by_connection(peer, page);
+  return scrape;
+}
+
+// What need not be shown any more.
+std::uint64_t seen(const HttpState& state, const Scrape& scrape) {
+  const Usec now = steady();
+  const bool known = scrape.one && scrape.peer->scrapes.at(scrape.page).count > 1;
+  return state.ledger.seen_by(known ? *scrape.one : scrape.anyone, now);
+}
 
 void count(HttpState& state, const Scrape& scrape, const PageStream& stream) {
   state.metrics.scrape(stream.spent(), stream.bytes());
-  state.ledger.scraped(
-      scrape.peer, scrape.sequence,
-      std::chrono::duration_cast<Usec>(std::chrono::steady_clock::now().time_since_epoch()));
-}
-
-std::string peer_of(MHD_Connection* connection) {
-  const MHD_ConnectionInfo* info =
-      ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  if (info == nullptr || info->client_addr == nullptr) return {};
-  std::array<char, NI_MAXHOST> host{};
-  const sockaddr* address = info->client_addr;
-  const socklen_t size =
-      address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
-  if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return {};
-  if (::getnameinfo(address, size, host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) != 0) {
-    return {};
+  const Usec now = steady();
+  state.ledger.scraped(scrape.anyone, scrape.sequence, now);
+  HttpPeer::Scrapes& own = scrape.peer->scrapes.at(scrape.page);
+  if (++own.count == 1) {
+    own.sequence = scrape.sequence;
+    own.when = now;
+  } else if (scrape.one) {
+    // One scrape makes no scraper: most clients end their connection after it.
+    if (own.count == 2) state.ledger.scraped(*scrape.one, own.sequence, own.when);
+    state.ledger.scraped(*scrape.one, scrape.sequence, now);
   }
-  return host.data();
-}
-
-// Loopback, IPv4 in IPv6 too, or a unix socket.
-bool is_of_this_machine(const sockaddr& address) {
-  if (address.sa_family == AF_UNIX) return true;
-  if (address.sa_family == AF_INET) {
-    const in_addr v4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
-    return (ntohl(v4.s_addr) >> 24U) == IN_LOOPBACKNET;
-  }
-  if (address.sa_family != AF_INET6) return false;
-  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  return IN6_IS_ADDR_LOOPBACK(&v6) ||
-         (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
-}
-
-// Whose streams are counted together: an address, of IPv6 the 64 bits that one host can vary at
-// will left out. All of a unix socket are one.
-std::string client_of(MHD_Connection* connection) {
-  const MHD_ConnectionInfo* info =
-      ::MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  if (info == nullptr || info->client_addr == nullptr) return {};
-  if (info->client_addr->sa_family != AF_INET6) return peer_of(connection);
-  sockaddr_in6 address{};
-  std::memcpy(&address, info->client_addr, sizeof address);
-  if (IN6_IS_ADDR_V4MAPPED(&address.sin6_addr)) return peer_of(connection);
-  return {reinterpret_cast<const char*>(&address.sin6_addr), 8};
 }
 
 // A page that is being sent; libmicrohttpd frees it after the last byte or when the client is gone.
 struct Sending {
-  // After begin_stream() of the state, which must outlive this.
+  // After begin_stream(). The state must outlive this.
   Sending(HttpState& of, Scrape what, std::unique_ptr<PageStream> from, std::string read)
       : state(of), scrape(std::move(what)), stream(std::move(from)), begin(std::move(read)) {}
-  ~Sending() { state.end_stream(scrape.client); }
   Sending(const Sending&) = delete;
   Sending& operator=(const Sending&) = delete;
 
@@ -108,10 +102,12 @@ ssize_t next_bytes(void* context, std::uint64_t /*position*/, char* to, std::siz
       const std::size_t size = std::min(room, sending.begin.size() - sending.given);
       std::copy_n(sending.begin.data() + sending.given, size, to);
       sending.given += size;
+      sending.state.watch.progress(sending.scrape.peer->id, size);
       return static_cast<ssize_t>(size);
     }
     const auto size = sending.stream->read({to, room});
     if (!size) return MHD_CONTENT_READER_END_WITH_ERROR;
+    sending.state.watch.progress(sending.scrape.peer->id, *size);
     if (*size > 0) return static_cast<ssize_t>(*size);
   } catch (const std::exception&) {  // out of memory: no exception may enter C code
     return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -166,13 +162,6 @@ Response streamed_page(std::unique_ptr<Sending> sending) {
   return response;
 }
 
-struct Freed {
-  void operator()(char* text) const {
-    if (text != nullptr) ::explicit_bzero(text, std::char_traits<char>::length(text));
-    ::MHD_free(text);
-  }
-};
-
 }  // namespace
 
 // All fields of that name joined by commas, as RFC 9110 section 5.2 reads them.
@@ -206,13 +195,11 @@ bool HttpReply::has_body() const {
          !header(MHD_HTTP_HEADER_TRANSFER_ENCODING).empty();
 }
 
-std::optional<HttpReply::User> HttpReply::user() const {
-  char* secret = nullptr;
-  const std::unique_ptr<char, Freed> name(
-      ::MHD_basic_auth_get_username_password(connection_, &secret));
-  const std::unique_ptr<char, Freed> password(secret);
-  if (!name || !password) return std::nullopt;
-  return User{name.get(), password.get()};
+std::optional<BasicUser> HttpReply::user() const {
+  std::string value = header(MHD_HTTP_HEADER_AUTHORIZATION);
+  auto user = parse_basic(value);
+  ::explicit_bzero(value.data(), value.size());
+  return user;
 }
 
 bool HttpReply::say(const Text& text) const {
@@ -234,7 +221,13 @@ bool HttpReply::unauthorized() const {
               "Basic realm=\"cgwarden\", charset=\"UTF-8\""});
 }
 
-bool HttpReply::by(std::string_view path, std::string_view method) const {
+bool HttpReply::too_many() const {
+  return say({MHD_HTTP_TOO_MANY_REQUESTS, "over the rate_limit of the web configuration\n",
+              MHD_HTTP_HEADER_RETRY_AFTER, "1"});
+}
+
+bool HttpReply::by(std::string_view target, std::string_view method) const {
+  const auto [path, authority] = http_target(target);
   const bool head = method == MHD_HTTP_METHOD_HEAD;
   const bool of_page = state_.page != nullptr && is_web_page_path(path);
   if (!of_page && std::ranges::find(kPaths, path) == kPaths.end()) {
@@ -248,7 +241,7 @@ bool HttpReply::by(std::string_view path, std::string_view method) const {
                 MHD_HTTP_HEADER_ALLOW, "GET, HEAD"});
   }
   if (has_body()) return say({MHD_HTTP_CONTENT_TOO_LARGE, "a request body is not accepted\n"});
-  if (of_page) return web_page(path);
+  if (of_page) return web_page(path, authority);
   if (path == "/healthz") return say({MHD_HTTP_OK, "ok\n"});
   if (path == "/metrics/agent") return page(Page::agent, nullptr, head);
   auto view = state_.view();
@@ -265,9 +258,13 @@ bool HttpReply::authenticated() const {
 
 bool HttpReply::trusted() const {
   if (authenticated()) return true;
-  const MHD_ConnectionInfo* info =
-      ::MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  return info != nullptr && info->client_addr != nullptr && is_of_this_machine(*info->client_addr);
+  const sockaddr* address = address_of(connection_);
+  return address != nullptr && is_of_this_machine(*address);
+}
+
+bool HttpReply::is_proxied() const {
+  return !header("Via").empty() || !header("Forwarded").empty() ||
+         !header("X-Forwarded-For").empty();
 }
 
 std::string HttpReply::argument(const char* name) const {
@@ -275,18 +272,18 @@ std::string HttpReply::argument(const char* name) const {
   return value != nullptr ? value : "";
 }
 
-bool HttpReply::web_page(std::string_view path) const {
+bool HttpReply::web_page(std::string_view path, std::optional<std::string_view> authority) const {
   const auto view = state_.view();
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  const auto answer = exporters::web_page({.path = std::string(path),
-                                           .host = header(MHD_HTTP_HEADER_HOST),
-                                           .name = argument("name"),
-                                           .cgroup = argument("cgroup"),
-                                           .hours = argument("hours"),
-                                           .trusted = trusted(),
-                                           .authenticated = authenticated()},
-                                          view ? &view->view() : nullptr, *state_.page,
-                                          std::chrono::duration_cast<Usec>(wall));
+  const auto answer = exporters::web_page(
+      {.path = std::string(path),
+       .host = authority ? std::string(*authority) : header(MHD_HTTP_HEADER_HOST),
+       .name = argument("name"),
+       .cgroup = argument("cgroup"),
+       .hours = argument("hours"),
+       .trusted = trusted(),
+       .authenticated = authenticated()},
+      view ? &view->view() : nullptr, *state_.page, std::chrono::duration_cast<Usec>(wall));
   if (!answer) return false;
   const Response response = whole_page(answer->body);
   if (!response) return false;
@@ -308,17 +305,21 @@ bool HttpReply::web_page(std::string_view path) const {
 }
 
 bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool head) const {
-  Scrape scrape;
-  if (which != Page::agent) {
-    scrape.peer = peer_of(connection_) + (which == Page::cadvisor ? " cadvisor" : "");
-    scrape.sequence = view->sequence();
-  }
+  HttpPeer* peer = peer_of(connection_);
+  if (peer == nullptr) return false;
+  Scrape scrape = scrape_of(*peer, which == Page::cadvisor ? 1 : 0,
+                            header(MHD_HTTP_HEADER_USER_AGENT) + '\n' +
+                                header("X-Prometheus-Scrape-Timeout-Seconds") + '\n' +
+                                header("X-Forwarded-For"),
+                            is_proxied());
+  if (view) scrape.sequence = view->sequence();
   const Exposition exposition = preferred_exposition(header(MHD_HTTP_HEADER_ACCEPT));
   const bool compress = accepts_gzip(header(MHD_HTTP_HEADER_ACCEPT_ENCODING));
   // On cAdvisor's page everything has cAdvisor's names.
   const bool has_own = which != Page::cadvisor;
   auto opened = PageStream::open({.view = std::move(view),
                                   .kind = has_own ? PageKind::metrics : PageKind::cadvisor,
+                                  .seen = seen(state_, scrape),
                                   .own = has_own ? state_.metrics.render(exposition) : "",
                                   .exposition = exposition,
                                   .compress = compress});
@@ -333,7 +334,7 @@ bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool
     if (begin->size() < limits::kHttpWholeBytes) {
       if (which != Page::agent) count(state_, scrape, *stream);
       response = whole_page(*begin);
-    } else if (scrape.client = client_of(connection_); state_.begin_stream(scrape.client)) {
+    } else if (state_.watch.begin_stream(peer->id)) {
       response = streamed_page(std::make_unique<Sending>(state_, std::move(scrape),
                                                          std::move(stream), *std::move(begin)));
     } else {

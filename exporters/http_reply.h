@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "exporters/http_basic.h"
 #include "exporters/http_state.h"
 
 struct MHD_Connection;
@@ -20,14 +21,12 @@ class HttpReply {
       : state_(state), protection_(protection), connection_(connection) {}
 
   [[nodiscard]] bool has_body() const;
-  struct User {
-    std::string name;
-    std::string password;
-  };
-  // Of an Authorization header of the Basic scheme (RFC 7617).
-  [[nodiscard]] std::optional<User> user() const;
+  // Of an Authorization header of the Basic scheme.
+  [[nodiscard]] std::optional<BasicUser> user() const;
 
-  [[nodiscard]] bool by(std::string_view path, std::string_view method) const;
+  // `target` without its query.
+  [[nodiscard]] bool by(std::string_view target, std::string_view method) const;
+  [[nodiscard]] bool too_many() const;
   [[nodiscard]] bool unauthorized() const;
 
  private:
@@ -40,7 +39,10 @@ class HttpReply {
   [[nodiscard]] bool say(const Text& text) const;
   enum class Page { metrics, cadvisor, agent };
   [[nodiscard]] bool page(Page which, std::shared_ptr<const PublishedView> view, bool head) const;
-  [[nodiscard]] bool web_page(std::string_view path) const;
+  [[nodiscard]] bool web_page(std::string_view path,
+                              std::optional<std::string_view> authority) const;
+  // By a proxy that says so.
+  [[nodiscard]] bool is_proxied() const;
   // The client has shown who it is.
   [[nodiscard]] bool authenticated() const;
   // It has, or is on this machine.

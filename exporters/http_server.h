@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "base/result.h"
 #include "exporters/http_state.h"
@@ -18,8 +19,13 @@ class HttpServer {
   struct Parts {
     Listener* listener;
     HttpState* state;
+    unsigned number = 0;  // among those of `state`
     bool tls = false;
     unsigned idle_seconds = 0;
+  };
+  struct Context {
+    HttpState* state;
+    unsigned number;
   };
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const Parts& parts);
   // After `passwords` of the state has stopped.
@@ -28,8 +34,10 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
  private:
-  explicit HttpServer(MHD_Daemon* daemon) : daemon_(daemon) {}
+  HttpServer(MHD_Daemon* daemon, std::unique_ptr<Context> context)
+      : daemon_(daemon), context_(std::move(context)) {}
   MHD_Daemon* daemon_;
+  std::unique_ptr<Context> context_;
 };
 
 }  // namespace cgwarden::exporters

@@ -2,15 +2,15 @@
 
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/limits.h"
 #include "exporters/http_auth.h"
 #include "exporters/http_tls.h"
+#include "exporters/http_watch.h"
 #include "exporters/published_view.h"
+#include "exporters/rate_limiter.h"
 #include "exporters/scrape_ledger.h"
 #include "exporters/self_metrics.h"
 #include "exporters/web_page_source.h"
@@ -21,6 +21,7 @@ namespace cgwarden::exporters {
 struct Protection {
   std::shared_ptr<const TlsContext> tls;     // null: plain HTTP
   std::shared_ptr<Credentials> credentials;  // null: everybody
+  std::shared_ptr<RateLimiter> rate;         // null: none
   std::vector<std::pair<std::string, std::string>> headers;
   bool clients_verified = false;  // no handshake without a certificate of the client CA
 };
@@ -29,8 +30,12 @@ struct Protection {
 class HttpState {
  public:
   HttpState(SelfMetrics& self, std::shared_ptr<const Protection> protection,
-            std::shared_ptr<const WebPageSource> page_source)
-      : metrics(self), page(std::move(page_source)), protection_(std::move(protection)) {}
+            std::shared_ptr<const WebPageSource> page_source,
+            const HttpConnections::Limits& connections)
+      : metrics(self),
+        page(std::move(page_source)),
+        watch(connections),
+        protection_(std::move(protection)) {}
 
   [[nodiscard]] std::shared_ptr<const PublishedView> view() const {
     const std::lock_guard lock(mutex_);
@@ -50,28 +55,14 @@ class HttpState {
     protection_.swap(protection);
   }
 
-  // Room for one more answer that is written while it is sent (limits::kHttpStreams, and
-  // kHttpStreamsPerAddress of them for one peer); given back by end_stream() of the same.
-  [[nodiscard]] bool begin_stream(const std::string& peer) {
-    const std::lock_guard lock(mutex_);
-    if (streams_.size() >= limits::kHttpStreams) return false;
-    if (streams_.count(peer) >= limits::kHttpStreamsPerAddress) return false;
-    streams_.insert(peer);
-    return true;
-  }
-  void end_stream(const std::string& peer) {
-    const std::lock_guard lock(mutex_);
-    if (const auto stream = streams_.find(peer); stream != streams_.end()) streams_.erase(stream);
-  }
-
   SelfMetrics& metrics;
   const std::shared_ptr<const WebPageSource> page;  // null: no web page
   ScrapeLedger ledger;
   PasswordThread passwords;
+  HttpWatch watch;
 
  private:
   mutable std::mutex mutex_;
-  std::multiset<std::string> streams_;  // their peers
   std::shared_ptr<const PublishedView> view_;
   std::shared_ptr<const Protection> protection_;
 };

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "exporters/tls_suites.h"
+
 namespace cgwarden::exporters {
 namespace {
 
@@ -34,6 +36,19 @@ struct Certificate {
   Certificate& operator=(const Certificate&) = delete;
   gnutls_x509_crt_t crt = nullptr;
 };
+
+// Of the first certificate; it has one.
+ServerKey key_of(gnutls_certificate_credentials_t credentials) {
+  gnutls_datum_t der{};
+  const Certificate leaf;
+  if (::gnutls_certificate_get_crt_raw(credentials, 0, 0, &der) < 0 ||
+      ::gnutls_x509_crt_import(leaf.crt, &der, GNUTLS_X509_FMT_DER) < 0) {
+    return ServerKey::rsa;
+  }
+  const int algorithm = ::gnutls_x509_crt_get_pk_algorithm(leaf.crt, nullptr);
+  return algorithm == GNUTLS_PK_RSA || algorithm == GNUTLS_PK_RSA_PSS ? ServerKey::rsa
+                                                                      : ServerKey::ecdsa;
+}
 
 // A subject alternative name as people write it.
 std::string name_text(int type, std::string_view bytes) {
@@ -125,10 +140,23 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsSettings& 
     if (code < 0) return refused(code, "the client CA");
     if (code == 0) return fail(Error::invalid("use", "the client CA", "it has no certificate"));
   }
-  const std::string priority = settings.priority.empty() ? kDefaultPriority : settings.priority;
+  std::string priority = settings.priority.empty() ? kDefaultPriority : settings.priority;
+  if (!settings.suites.empty()) {
+    const ServerKey kind = key_of(state->credentials);
+    const auto suites = suites_priority(settings.suites, kind);
+    if (!suites) {
+      return fail(Error::invalid("use", "cipher_suites",
+                                 kind == ServerKey::rsa
+                                     ? "none of them is for the RSA key of the certificate"
+                                     : "none of them is for the ECDSA key of the certificate"));
+    }
+    priority += *suites;
+  }
   const char* at = nullptr;
   code = ::gnutls_priority_init(&state->priority, priority.c_str(), &at);
-  if (code < 0) return refused(code, "the TLS versions and curves", at == nullptr ? "" : at);
+  if (code < 0) {
+    return refused(code, "the TLS versions, curves and cipher suites", at == nullptr ? "" : at);
+  }
   return std::shared_ptr<const TlsContext>(new TlsContext(state));
 }
 

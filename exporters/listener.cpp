@@ -14,6 +14,8 @@ namespace {
 
 // The kernel cuts it to net.core.somaxconn.
 constexpr int kBacklog = 128;
+// A proxy in the group may connect.
+constexpr mode_t kSocketMode = 0660;
 
 auto socket_error(const std::string& text) {
   const int number = errno;
@@ -39,9 +41,15 @@ Result<UniqueFd> listen_at(int family, const sockaddr* address, socklen_t size,
   if (family == AF_INET6) {
     ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
   }
-  // The file of a unix socket is born with the mode of the socket's inode.
-  if (family == AF_UNIX && ::fchmod(socket.get(), 0660) != 0) return socket_error(text);
+  // The file of a unix socket is born with the mode of the socket's inode, less the umask.
+  if (family == AF_UNIX && ::fchmod(socket.get(), kSocketMode) != 0) return socket_error(text);
   if (::bind(socket.get(), address, size) != 0) return socket_error(text);
+  // Nobody connects before listen().
+  if (family == AF_UNIX &&
+      ::fchmodat(AT_FDCWD, reinterpret_cast<const sockaddr_un*>(address)->sun_path, kSocketMode,
+                 AT_SYMLINK_NOFOLLOW) != 0) {
+    return socket_error(text);
+  }
   if (::listen(socket.get(), kBacklog) != 0) return socket_error(text);
   return socket;
 }

@@ -15,8 +15,9 @@ constexpr std::string_view kEof = "# EOF\n";
 Result<std::unique_ptr<PageStream>> PageStream::open(Parts parts) {
   if (parts.exposition == Exposition::openmetrics_1_0_0) parts.own += kEof;
   std::unique_ptr<PageStream> stream(new PageStream(std::move(parts)));
-  if (stream->parts_.view)
-    stream->writer_.emplace(*stream->parts_.view, stream->parts_.kind, stream->parts_.exposition);
+  if (const Parts& of = stream->parts_; of.view) {
+    stream->writer_.emplace(*of.view, of.kind, of.exposition, of.seen);
+  }
   if (stream->parts_.compress) {
     CGW_ASSIGN(stream->gzip_, GzipStream::create());
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,7 +23,8 @@ class PageStream {
   struct Parts {
     std::shared_ptr<const PublishedView> view;  // null: only `own`
     PageKind kind = PageKind::metrics;
-    std::string own;  // in `exposition`
+    std::uint64_t seen = 0;  // cgroups that had gone by this snapshot are left out
+    std::string own;         // in `exposition`
     Exposition exposition = Exposition::text_0_0_4;
     bool compress = false;
   };

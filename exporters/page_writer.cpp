@@ -1,5 +1,7 @@
 #include "exporters/page_writer.h"
 
+#include <algorithm>
+
 #include "exporters/cadvisor.h"
 #include "exporters/escape.h"
 #include "exporters/family_text.h"
@@ -7,10 +9,31 @@
 namespace cgwarden::exporters {
 namespace {
 
+// Which rows of the cgroups are shown: those that are, and of those that went the ones not seen
+// yet, which stand last.
+class ShownRows {
+ public:
+  ShownRows(const PublishedView& view, const PageRows& rows, std::uint64_t seen)
+      : live_(view.view().snapshot->samples().size()) {
+    const auto& since = view.view().snapshot->gone_since();
+    left_out_ = static_cast<std::size_t>(std::ranges::upper_bound(since, seen) - since.begin());
+    count_ = rows.cgroups.size() - left_out_;
+  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] std::size_t at(std::size_t row) const {
+    return row < live_ ? row : row + left_out_;
+  }
+
+ private:
+  std::size_t live_;
+  std::size_t left_out_ = 0;
+  std::size_t count_ = 0;
+};
+
 class CgroupSection final : public PageSection {
  public:
-  explicit CgroupSection(const PublishedView& view)
-      : view_(view.view()), rows_(view.rows(PageKind::metrics)) {
+  CgroupSection(const PublishedView& view, std::uint64_t seen)
+      : view_(view.view()), rows_(view.rows(PageKind::metrics)), shown_rows_(view, rows_, seen) {
     for (const CgroupMetric& metric : cgroup_metrics()) {
       if (!metric.group || view_.groups.has(*metric.group)) shown_.push_back(&metric);
     }
@@ -19,11 +42,12 @@ class CgroupSection final : public PageSection {
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
     return shown_[family]->metric;
   }
-  [[nodiscard]] std::size_t rows() const override { return rows_.cgroups.size(); }
+  [[nodiscard]] std::size_t rows() const override { return shown_rows_.count(); }
   void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
     const CgroupMetric& metric = *shown_[family];
-    const cgroup::Sample& sample = *rows_.cgroups[row];
-    lines.about(rows_.cgroup_labels[row]);
+    const std::size_t at = shown_rows_.at(row);
+    const cgroup::Sample& sample = *rows_.cgroups[at];
+    lines.about(rows_.cgroup_labels[at]);
     for (const CgroupSeries& series : metric.series) {
       const auto value = series.read(sample);
       if (value) lines.line(series.labels, *value);
@@ -35,6 +59,7 @@ class CgroupSection final : public PageSection {
  private:
   const View& view_;
   const PageRows& rows_;
+  ShownRows shown_rows_;
   std::vector<const CgroupMetric*> shown_;
 };
 
@@ -99,17 +124,18 @@ class DeviceSection final : public PageSection {
 
 class CadvisorSection final : public PageSection {
  public:
-  explicit CadvisorSection(const PublishedView& view)
-      : view_(view.view()), rows_(view.rows(PageKind::cadvisor)) {}
+  CadvisorSection(const PublishedView& view, std::uint64_t seen)
+      : view_(view.view()), rows_(view.rows(PageKind::cadvisor)), shown_rows_(view, rows_, seen) {}
   [[nodiscard]] std::size_t families() const override { return cadvisor_metrics().size(); }
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
     return cadvisor_metrics()[family].metric;
   }
-  [[nodiscard]] std::size_t rows() const override { return rows_.cgroups.size(); }
+  [[nodiscard]] std::size_t rows() const override { return shown_rows_.count(); }
   void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
     const CadvisorMetric& metric = cadvisor_metrics()[family];
-    const cgroup::Sample& sample = *rows_.cgroups[row];
-    lines.about(rows_.cgroup_labels[row]);
+    const std::size_t at = shown_rows_.at(row);
+    const cgroup::Sample& sample = *rows_.cgroups[at];
+    lines.about(rows_.cgroup_labels[at]);
     for (const CgroupSeries& series : metric.series) {
       if (const auto value = series.read(sample)) lines.line(series.labels, *value);
     }
@@ -121,6 +147,7 @@ class CadvisorSection final : public PageSection {
  private:
   const View& view_;
   const PageRows& rows_;
+  ShownRows shown_rows_;
 };
 
 // Those that are and those that went: their paths differ.
@@ -187,13 +214,13 @@ void FamilyLines::line(std::string_view labels, Value value) {
 }
 
 std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedView& view,
-                                                              PageKind kind) {
+                                                              PageKind kind, std::uint64_t seen) {
   std::vector<std::unique_ptr<const PageSection>> sections;
   if (kind == PageKind::cadvisor) {
-    if (view.view().snapshot) sections.push_back(std::make_unique<CadvisorSection>(view));
+    if (view.view().snapshot) sections.push_back(std::make_unique<CadvisorSection>(view, seen));
     return sections;
   }
-  if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view));
+if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view, seen));
   if (view.view().device_names) {
     sections.push_back(std::make_unique<DeviceSection>(*view.view().device_names));
   }
@@ -202,8 +229,9 @@ std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedVie
   return sections;
 }
 
-PageWriter::PageWriter(const PublishedView& view, PageKind kind, Exposition exposition)
-    : exposition_(exposition), sections_(page_sections(view, kind)) {}
+PageWriter::PageWriter(const PublishedView& view, PageKind kind, Exposition exposition,
+                       std::uint64_t seen)
+    : exposition_(exposition), sections_(page_sections(view, kind, seen)) {}
 
 bool PageWriter::append(std::string& out, std::size_t bytes) {
   for (; section_ < sections_.size(); ++section_, family_ = 0) {

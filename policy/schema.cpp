@@ -35,8 +35,8 @@ std::string key_hint(std::string_view key, std::string_view prefix,
 
 }  // namespace
 
-MapReader::MapReader(const Node& map, std::string prefix, Findings& findings)
-    : map_(map), prefix_(std::move(prefix)), findings_(findings) {}
+MapReader::MapReader(const Node& map, std::string prefix, Findings& findings, MissingValue missing)
+    : map_(map), prefix_(std::move(prefix)), findings_(findings), missing_(missing) {}
 
 const Node* MapReader::find(std::string_view key) {
   asked_.push_back(key);
@@ -44,6 +44,7 @@ const Node* MapReader::find(std::string_view key) {
       std::ranges::find_if(map_.children, [&](const Node& node) { return node.key == key; });
   if (child == map_.children.end()) return nullptr;
   if (child->kind == NodeKind::null) {
+    if (missing_ == MissingValue::is_absent) return nullptr;
     findings_.error(child->place, fmt::format("{} has no value", name(key)),
                     "remove the key, or give it a value");
     return nullptr;

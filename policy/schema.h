@@ -14,14 +14,18 @@
 // nothing then; `name` is the value's name in messages ("cpu.weight").
 namespace cgwarden::policy {
 
+// What "key:" alone is.
+enum class MissingValue { is_reported, is_absent };
+
 // A map whose keys are all known. Keys are asked for one by one; then refuse_unknown() reports the
 // rest.
 class MapReader {
  public:
   // `prefix` stands before the keys' names in messages ("cpu."). `map` must be of kind map.
-  MapReader(const Node& map, std::string prefix, Findings& findings);
+  MapReader(const Node& map, std::string prefix, Findings& findings,
+            MissingValue missing = MissingValue::is_reported);
 
-  // The child with this key; nullptr when there is none or (reported) it has no value.
+  // The child with this key; nullptr when there is none or it has no value.
   [[nodiscard]] const Node* find(std::string_view key);
   // Reports a missing key too; `hint` shows how to write it.
   [[nodiscard]] const Node* require(std::string_view key, std::string_view hint);
@@ -32,6 +36,7 @@ class MapReader {
   const Node& map_;
   std::string prefix_;
   Findings& findings_;
+  MissingValue missing_;
   std::vector<std::string_view> asked_;
 };
 

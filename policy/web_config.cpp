@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <filesystem>
+#include <system_error>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -26,6 +28,24 @@ const std::vector<std::string_view> kAuthTypes{"NoClientCert", "RequestClientCer
 // In the order of TlsVersion.
 const std::vector<std::string_view> kVersions{"TLS10", "TLS11", "TLS12", "TLS13"};
 const std::vector<std::string_view> kCurves{"CurveP256", "CurveP384", "CurveP521", "X25519"};
+// Those that Go's crypto/tls calls safe, now or before it left out the last four.
+const std::vector<std::string_view> kSuites{"TLS_AES_128_GCM_SHA256",
+                                            "TLS_AES_256_GCM_SHA384",
+                                            "TLS_CHACHA20_POLY1305_SHA256",
+                                            "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+                                            "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+                                            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+                                            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+                                            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+                                            "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+                                            "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+                                            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+                                            "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+                                            "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+                                            "TLS_RSA_WITH_AES_128_CBC_SHA",
+                                            "TLS_RSA_WITH_AES_256_CBC_SHA",
+                                            "TLS_RSA_WITH_AES_128_GCM_SHA256",
+                                            "TLS_RSA_WITH_AES_256_GCM_SHA384"};
 const std::vector<std::string_view> kHeaders{"Content-Security-Policy", "X-Frame-Options",
                                              "X-Content-Type-Options", "X-XSS-Protection",
                                              "Strict-Transport-Security"};
@@ -38,6 +58,18 @@ void read_enum(MapReader& map, std::string_view key, const std::vector<std::stri
   const auto word = read_word(*node, map.name(key), words, findings);
   if (!word) return;
   out = static_cast<Enum>(std::ranges::find(words, *word) - words.begin());
+}
+
+// "" is the default, and the toolkit's first name of one type is still good.
+void read_auth_type(MapReader& map, WebTls& tls, Findings& findings) {
+  const Node* node = map.find("client_auth_type");
+  if (node == nullptr) return;
+  if (node->kind == NodeKind::scalar && node->scalar.empty()) return;
+  if (node->kind == NodeKind::scalar && node->scalar == "RequireClientCert") {
+    tls.client_auth = ClientAuthType::require_any_client_cert;
+    return;
+  }
+  read_enum(map, "client_auth_type", kAuthTypes, tls.client_auth, findings);
 }
 
 // Both keys are constants: the reader keeps them.
@@ -53,7 +85,6 @@ void read_pem(MapReader& map, std::string_view key, std::string_view file_key, P
   if (text != nullptr) out.text = read_text(*text, map.name(key), findings).value_or("");
   if (file == nullptr) return;
   const auto path = read_text(*file, map.name(file_key), findings);
-  if (path && path->empty()) findings.error(file->place, map.name(file_key) + " is empty");
   if (!path || path->empty()) return;
   const auto directory = std::filesystem::path(findings.source().position({}).file).parent_path();
   out.path = (directory / *path).lexically_normal().string();
@@ -61,26 +92,22 @@ void read_pem(MapReader& map, std::string_view key, std::string_view file_key, P
   out.position = findings.source().position(file->place);
 }
 
-void refuse_unsupported(MapReader& map, std::string_view key, std::string_view reason,
-                        const std::string& hint, Findings& findings) {
+// A list of `words`.
+std::vector<std::string> read_words(MapReader& map, std::string_view key,
+                                    const std::vector<std::string_view>& words,
+                                    std::string_view example, Findings& findings) {
+  std::vector<std::string> read;
   const Node* node = map.find(key);
-  if (node == nullptr) return;
-  findings.error(node->key_place, fmt::format("{} is not supported: {}", map.name(key), reason),
-                 hint);
-}
-
-void read_curves(MapReader& map, WebTls& tls, Findings& findings) {
-  const Node* node = map.find("curve_preferences");
-  if (node == nullptr) return;
-  const std::string name = map.name("curve_preferences");
+  if (node == nullptr) return read;
+  const std::string name = map.name(key);
   if (node->kind != NodeKind::sequence) {
-    return report_kind(*node, name, "a list", "curve_preferences: [X25519]", findings);
+    report_kind(*node, name, "a list", example, findings);
+    return read;
   }
   for (const Node& child : node->children) {
-    if (auto curve = read_word(child, name, kCurves, findings)) {
-      tls.curves.push_back(*std::move(curve));
-    }
+    if (auto word = read_word(child, name, words, findings)) read.push_back(*std::move(word));
   }
+  return read;
 }
 
 // What belongs together.
@@ -102,7 +129,8 @@ void check_tls(const Node& node, const WebTls& tls, Findings& findings) {
     findings.error(node.place, "there is a client CA, but client_auth_type asks for no certificate",
                    "client_auth_type: RequireAndVerifyClientCert");
   }
-  if (!tls.client_allowed_sans.empty() && !verifies) {
+  if (!tls.client_allowed_sans.empty() && !verifies &&
+      tls.client_auth != ClientAuthType::require_any_client_cert) {
     findings.error(node.place, "client_allowed_sans needs a client_auth_type that verifies",
                    "client_auth_type: RequireAndVerifyClientCert");
   }
@@ -115,35 +143,40 @@ void read_tls(const Node& node, WebConfig& config, Findings& findings) {
   if (node.kind != NodeKind::map) {
     return report_kind(node, "tls_server_config", "a map", kTlsExample, findings);
   }
-  MapReader map(node, "tls_server_config.", findings);
+  MapReader map(node, "tls_server_config.", findings, MissingValue::is_absent);
   WebTls tls;
   tls.position = findings.source().position(node.place);
   read_pem(map, "cert", "cert_file", tls.certificate, findings);
   read_pem(map, "key", "key_file", tls.key, findings);
   read_pem(map, "client_ca", "client_ca_file", tls.client_ca, findings);
-  read_enum(map, "client_auth_type", kAuthTypes, tls.client_auth, findings);
+  read_auth_type(map, tls, findings);
   if (const Node* sans = map.find("client_allowed_sans")) {
     tls.client_allowed_sans = read_texts(*sans, map.name("client_allowed_sans"),
                                          "client_allowed_sans: [prometheus.example]", findings);
   }
   read_enum(map, "min_version", kVersions, tls.min_version, findings);
   read_enum(map, "max_version", kVersions, tls.max_version, findings);
-  read_curves(map, tls, findings);
-  refuse_unsupported(map, "cipher_suites", "GnuTLS has no list of Go's suites",
-                     "leave it out: its normal suites are taken, of the versions from min_version",
-                     findings);
+  tls.curves =
+      read_words(map, "curve_preferences", kCurves, "curve_preferences: [X25519]", findings);
+  tls.cipher_suites = read_words(map, "cipher_suites", kSuites,
+                                 "cipher_suites: [TLS_AES_128_GCM_SHA256]", findings);
   if (const Node* prefer = map.find("prefer_server_cipher_suites")) {
-    static_cast<void>(
-        read_value(*prefer, map.name("prefer_server_cipher_suites"), findings, parse_truth));
+    tls.prefer_server_cipher_suites =
+        read_value(*prefer, map.name("prefer_server_cipher_suites"), findings, parse_truth)
+            .value_or(true);
   }
   map.refuse_unknown();
+  // Exporters serve plain HTTP then, whatever versions are asked for.
+  const bool asked_for = map.find("client_auth_type") != nullptr || tls.certificate.given() ||
+                         tls.key.given() || tls.client_ca.given();
+  if (!asked_for) return;
   check_tls(node, tls, findings);
   config.tls = std::move(tls);
 }
 
 Parsed<std::string> parse_header_value(std::string_view text) {
   const bool printable = std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7f; });
-  if (text.empty() || !printable) {
+  if (!printable) {
     return std::unexpected(ValueFault{"it is not the value of an HTTP header", ""});
   }
   return std::string(text);
@@ -154,24 +187,22 @@ void read_http(const Node& node, WebConfig& config, Findings& findings) {
     return report_kind(node, "http_server_config", "a map", "http_server_config: {http2: false}",
                        findings);
   }
-  MapReader map(node, "http_server_config.", findings);
+  MapReader map(node, "http_server_config.", findings, MissingValue::is_absent);
   if (const Node* http2 = map.find("http2")) {
-    if (read_value(*http2, "http_server_config.http2", findings, parse_truth).value_or(false)) {
-      findings.error(http2->place, "http2 is not supported: the endpoint speaks HTTP/1.1",
-                     "http2: false");
-    }
+    config.http2 =
+        read_value(*http2, "http_server_config.http2", findings, parse_truth).value_or(false);
   }
   if (const Node* headers = map.find("headers")) {
     if (headers->kind != NodeKind::map) {
       report_kind(*headers, "http_server_config.headers", "a map",
                   "headers: {X-Frame-Options: deny}", findings);
     } else {
-      MapReader names(*headers, "http_server_config.headers.", findings);
+      MapReader names(*headers, "http_server_config.headers.", findings, MissingValue::is_absent);
       for (const std::string_view name : kHeaders) {
         const Node* value = names.find(name);
         if (value == nullptr) continue;
         auto text = read_value(*value, names.name(name), findings, parse_header_value);
-        if (text) config.headers.emplace_back(name, *std::move(text));
+        if (text && !text->empty()) config.headers.emplace_back(name, *std::move(text));
       }
       names.refuse_unknown();
     }
@@ -200,12 +231,75 @@ void read_users(const Node& node, WebConfig& config, Findings& findings) {
                                printable(child.key), limits::kBcryptMostCost),
                    kUsersExample);
   }
-  if (node.children.empty()) {
-    findings.error(node.place, "basic_auth_users is empty", kUsersExample);
-  }
   if (config.users.size() > kMostUsers) {
     findings.error(node.place, fmt::format("there are more than {} users", kMostUsers));
   }
+}
+
+// As Go writes a time.Duration: "1h30m", "1.5s", "250ms", "0".
+Parsed<Usec> parse_go_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double usec;
+  };
+  // "ms" before "m".
+  static constexpr std::array<Unit, 7> kUnits{{{"ns", 1e-3},
+                                               {"us", 1},
+                                               {"\u00b5s", 1},
+                                               {"ms", 1e3},
+                                               {"s", 1e6},
+                                               {"m", 60e6},
+                                               {"h", 3600e6}}};
+  const ValueFault fault{"it is not a duration", "1s, 250ms, 1m30s"};
+  if (text == "0") return Usec{0};
+  if (text.empty()) return std::unexpected(fault);
+  double usec = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
+    double count = 0;
+    const auto read = std::from_chars(text.data(), text.data() + end, count);
+    if (end == 0 || read.ec != std::errc{} || read.ptr != text.data() + end) {
+      return std::unexpected(fault);
+    }
+    text.remove_prefix(end);
+    const auto* unit =
+        std::ranges::find_if(kUnits, [&](const Unit& each) { return text.starts_with(each.name); });
+    if (unit == kUnits.end()) return std::unexpected(fault);
+    usec += count * unit->usec;
+    text.remove_prefix(unit->name.size());
+  }
+  constexpr double kMost = 86400e6;
+  if (usec > kMost) return std::unexpected(ValueFault{"it is more than a day", "1s"});
+  return Usec{static_cast<std::uint64_t>(usec)};
+}
+
+Parsed<std::uint64_t> parse_burst(std::string_view text) {
+  const auto burst = parse_integer<std::uint32_t>(text);
+  if (!burst) return std::unexpected(ValueFault{"it is not a number of requests", "20"});
+  return std::uint64_t{*burst};
+}
+
+void read_rate_limit(const Node& node, WebConfig& config, Findings& findings) {
+  if (node.kind != NodeKind::map) {
+    return report_kind(node, "rate_limit", "a map", "rate_limit: {interval: 1s, burst: 20}",
+                       findings);
+  }
+  MapReader map(node, "rate_limit.", findings, MissingValue::is_absent);
+  WebRateLimit limit;
+  if (const Node* interval = map.find("interval")) {
+    limit.interval =
+        read_value(*interval, "rate_limit.interval", findings, parse_go_duration).value_or(Usec{0});
+  }
+  if (const Node* burst = map.find("burst")) {
+    limit.burst = read_value(*burst, "rate_limit.burst", findings, parse_burst).value_or(0);
+  }
+  map.refuse_unknown();
+  if (limit.interval == Usec{0}) return;
+  if (limit.burst == 0 && !findings.has_errors()) {
+    findings.error(node.place, "rate_limit.burst is missing or 0: every request would be refused",
+                   "rate_limit: {interval: 1s, burst: 20}");
+  }
+  config.rate_limit = limit;
 }
 
 WebConfig read_web_config(const Node& node, Findings& findings) {
@@ -214,12 +308,11 @@ WebConfig read_web_config(const Node& node, Findings& findings) {
     report_kind(node, "a web configuration", "a map", kTlsExample, findings);
     return config;
   }
-  MapReader document(node, "", findings);
+  MapReader document(node, "", findings, MissingValue::is_absent);
   if (const Node* tls = document.find("tls_server_config")) read_tls(*tls, config, findings);
   if (const Node* http = document.find("http_server_config")) read_http(*http, config, findings);
   if (const Node* users = document.find("basic_auth_users")) read_users(*users, config, findings);
-  refuse_unsupported(document, "rate_limit", "the endpoint limits connections, not requests",
-                     "leave it out", findings);
+  if (const Node* rate = document.find("rate_limit")) read_rate_limit(*rate, config, findings);
   document.refuse_unknown();
   return config;
 }
@@ -248,8 +341,8 @@ std::expected<WebConfig, std::vector<Diagnostic>> load_web_config(std::string_vi
   const SourceText source(yaml, file);
   Findings findings(source);
   WebConfig config;
-  const std::vector<Node> documents = parse_yaml(findings);
-  if (!findings.has_errors()) {
+  const std::vector<Node> documents = parse_yaml(findings, /*may_be_empty=*/true);
+  if (!findings.has_errors() && !documents.empty()) {
     config = read_web_config(documents.front(), findings);
     if (documents.size() > 1) {
       findings.error(documents[1].place, "a second document: a file has one configuration");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <map>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/units.h"
 #include "policy/diagnostic.h"
 
 namespace cgwarden::policy {
@@ -42,19 +44,29 @@ struct WebTls {
   std::vector<std::string> client_allowed_sans;
   TlsVersion min_version = TlsVersion::tls12;
   TlsVersion max_version = TlsVersion::tls13;
+  std::vector<std::string> cipher_suites;  // by their names in Go, which are IANA's; empty: all
+  bool prefer_server_cipher_suites = true;
   std::vector<std::string> curves;  // CurveP256, CurveP384, CurveP521, X25519; empty: the library's
+};
+
+// A token bucket over all requests.
+struct WebRateLimit {
+  Usec interval{0};         // in which one request more is answered; over 0
+  std::uint64_t burst = 0;  // of requests at once; at least 1
 };
 
 // The web configuration file of Prometheus and its exporters
 // (github.com/prometheus/exporter-toolkit, docs/web-configuration.md).
 struct WebConfig {
   std::optional<WebTls> tls;
+  bool http2 = false;  // is asked for by name; HTTP/1.1 is what it gets
+  std::optional<WebRateLimit> rate_limit;
   std::map<std::string, std::string> users;  // name -> bcrypt hash
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// Any error refuses the whole text; so does what exporters know and this endpoint cannot do, by
-// name. Relative paths count from the directory of `file`.
+// Any error refuses the whole text. An empty text, and an empty or missing value of a known key, is
+// the default, as for exporters. Relative paths count from the directory of `file`.
 [[nodiscard]] std::expected<WebConfig, std::vector<Diagnostic>> load_web_config(
     std::string_view yaml, const std::string& file);
 

@@ -240,7 +240,7 @@ void report_syntax(const YAML::Exception& error, Findings& findings) {
 
 }  // namespace
 
-std::vector<Node> parse_yaml(Findings& findings) {
+std::vector<Node> parse_yaml(Findings& findings, bool may_be_empty) {
   check_text(findings);
   if (findings.has_errors()) return {};
   TreeBuilder builder(findings);
@@ -259,7 +259,7 @@ std::vector<Node> parse_yaml(Findings& findings) {
     return {};
   }
   std::vector<Node> documents = builder.take();
-  if (documents.empty() && !findings.has_errors()) {
+  if (documents.empty() && !may_be_empty && !findings.has_errors()) {
     findings.error(Place{}, "the file is empty");
   }
   return documents;

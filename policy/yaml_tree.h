@@ -24,6 +24,7 @@ struct Node {
 // The documents of a text that are not empty. Anchors, aliases, merge keys and tags are refused, as
 // are duplicate keys, unclosed quotes, bytes that are not printable UTF-8, and anything over
 // limits::kYamlFileBytes, kYamlDepth and kYamlNodes. The result is usable only without errors.
-[[nodiscard]] std::vector<Node> parse_yaml(Findings& findings);
+// Without any such document: an error, unless the text `may_be_empty`.
+[[nodiscard]] std::vector<Node> parse_yaml(Findings& findings, bool may_be_empty = false);
 
 }  // namespace cgwarden::policy

@@ -56,6 +56,28 @@ TEST_F(WebSecurityFileTest, ADirectoryInItsPlaceIsNamed) {
   EXPECT_FALSE(file.changed());
 }
 
+TEST_F(WebSecurityFileTest, WhatExportersTakeIsTaken) {
+  write("");
+  WebSecurityFile file(path_);
+  const auto empty = file.load();
+  ASSERT_TRUE(empty) << empty.error().sentence();
+  EXPECT_FALSE(empty->tls);
+  EXPECT_TRUE(file.notes().empty());
+
+  write(
+      "tls_server_config: {cert: x, key: y, cipher_suites: [TLS_AES_128_GCM_SHA256]}\n"
+      "http_server_config: {http2: true}\n"
+      "rate_limit: {interval: 500ms, burst: 7}\n");
+  const auto full = file.load();
+  ASSERT_TRUE(full) << full.error().sentence();
+  EXPECT_THAT(full->tls->suites, ::testing::ElementsAre("TLS_AES_128_GCM_SHA256"));
+  EXPECT_THAT(full->tls->priority, HasSubstr("%SERVER_PRECEDENCE"));
+  ASSERT_TRUE(full->rate_limit);
+  EXPECT_EQ(full->rate_limit->interval, Usec{500'000});
+  EXPECT_EQ(full->rate_limit->burst, 7U);
+  EXPECT_THAT(file.notes(), ::testing::ElementsAre(HasSubstr("speaks HTTP/1.1")));
+}
+
 TEST_F(WebSecurityFileTest, AFifoDoesNotHoldTheAgentUp) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
   const auto loaded = WebSecurityFile(path_).load();

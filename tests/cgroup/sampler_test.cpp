@@ -248,8 +248,10 @@ TEST_F(SamplerTest, GoneCgroupsKeepTheirLastValuesUntilForgotten) {
   EXPECT_EQ(first->gone()[0].path, "/a/b");
   EXPECT_EQ(first->gone()[0].cpu_stat->usage_usec, 476123U);
   EXPECT_EQ(first->find("/a/b"), nullptr);
+  EXPECT_THAT(first->gone_since(), ElementsAre(first->sequence()));
   const auto second = sampler.tick(at(3));
   EXPECT_THAT(second->gone(), SizeIs(1));
+  EXPECT_THAT(second->gone_since(), ElementsAre(first->sequence()));
   sampler.forget_gone(first->sequence() - 1);
   EXPECT_THAT(sampler.tick(at(4))->gone(), SizeIs(1));
   sampler.forget_gone(first->sequence());

@@ -44,6 +44,15 @@ TEST_F(AgentCheck, AFaultIsShownWhereItStands) {
   EXPECT_THAT(bad.err, HasSubstr("agent.yaml:3:19: error: intervals.tick cannot be \"2\""));
 }
 
+// Other exporters of the fleet speak HTTP/2 by the same file.
+TEST_F(AgentCheck, WhatIsTakenOtherwiseIsSaid) {
+  write("web.yml", "http_server_config: {http2: true}\n");
+  const Outcome good = check("apiVersion: cgwarden/v1\nkind: Agent\nweb: {config: web.yml}\n");
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("note: http2 is asked for: the endpoint speaks HTTP/1.1"));
+  EXPECT_THAT(good.out, testing::EndsWith("the configuration is good\n"));
+}
+
 TEST_F(AgentCheck, ANamedFileMustBeThere) {
   const Outcome missing = cgwarden({"agent", "--check", "--config", "/nonexistent/agent.yaml"});
   EXPECT_EQ(missing.exit_code, 1);

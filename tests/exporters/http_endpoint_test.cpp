@@ -1,20 +1,14 @@
 #include "exporters/http_endpoint.h"
 
 #include <gmock/gmock.h>
-#include <sys/socket.h>
 
 #include <atomic>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 #include <vector>
 
-#include "example_view.h"
+#include "endpoint_fixture.h"
 #include "gunzip.h"
-#include "http_client.h"
 
-#include "base/limits.h"
 #include "base/text.h"
 #include "exporters/cadvisor.h"
 #include "exporters/metrics.h"
@@ -28,41 +22,6 @@ using testing::StartsWith;
 
 constexpr const char* kText = "text/plain; version=0.0.4; charset=utf-8";
 constexpr const char* kOpenMetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-Result<std::unique_ptr<HttpEndpoint>> start_at(const std::vector<std::string>& addresses,
-                                               SelfMetrics& metrics,
-                                               const HttpEndpoint::Options& options = {}) {
-  CGW_ASSIGN(auto listeners, Listener::open_all(addresses));
-  return HttpEndpoint::start(std::move(listeners), metrics, options);
-}
-
-class Endpoint : public testing::Test {
- protected:
-  Endpoint() {
-    auto started = start_at({"127.0.0.1:0"}, metrics_);
-    if (started) endpoint_ = *std::move(started);
-  }
-  void SetUp() override { ASSERT_NE(endpoint_, nullptr); }
-  void publish() { endpoint_->publish(std::make_shared<const View>(example_view())); }
-  HttpClient client(std::uint8_t host = 1) { return HttpClient::ipv4(endpoint_->port(), host); }
-  void publish_large_page() {
-    std::vector<cgroup::Sample> samples;
-    for (std::uint64_t i = 0; i < 6000; ++i) {
-      samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
-    }
-    endpoint_->publish(std::make_shared<const View>(view_of(std::move(samples))));
-  }
-  // One that does not read the large page it asked for.
-  HttpClient holder(std::uint8_t host) {
-    HttpClient holding = client(host);
-    holding.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-    EXPECT_TRUE(holding.has_answer());
-    return holding;
-  }
-
-  SelfMetrics metrics_;
-  std::unique_ptr<HttpEndpoint> endpoint_;
-};
 
 TEST_F(Endpoint, IsHealthyButNotReadyBeforeTheFirstPublish) {
   EXPECT_NE(endpoint_->port(), 0);
@@ -180,6 +139,27 @@ TEST_F(Endpoint, OtherPathsAreNotFound) {
   EXPECT_EQ(client().get("/metrics?name=x").status, 200);
 }
 
+// RFC 9112 section 3.2.2: what a client says to a proxy is taken from it too.
+TEST_F(Endpoint, TheAbsoluteFormOfATargetIsTaken) {
+  publish();
+  EXPECT_EQ(client().get("http://localhost:9753/metrics").status, 200);
+  EXPECT_EQ(client().get("HTTPS://[::1]/healthz").status, 200);
+  EXPECT_EQ(client().get("http://localhost/metrics/agent?x=y").status, 200);
+  for (const char* target : {"http://localhost", "http://localhost/nothing", "ftp://x/metrics",
+                             "http:/metrics", "http:///metrics", "x/metrics"}) {
+    EXPECT_EQ(client().get(target).status, 404) << target;
+  }
+}
+
+TEST_F(Endpoint, ANulIsNoEndOfAPath) {
+  publish();
+  EXPECT_EQ(client().get("/metrics%00").status, 404);
+  EXPECT_EQ(client().get("/metrics%00/x").status, 404);
+  EXPECT_EQ(client().get("/m%65trics").status, 200);
+  EXPECT_EQ(client().get("/metrics%").status, 404);
+  EXPECT_EQ(client().get("/metrics%zz").status, 404);
+}
+
 TEST_F(Endpoint, OtherMethodsAreNotAllowed) {
   for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"}) {
     const auto answer = client().request(method, "/metrics");
@@ -228,35 +208,6 @@ TEST_F(Endpoint, AHugeHeaderIsRefused) {
   EXPECT_EQ(client().get("/healthz").status, 200);
 }
 
-TEST_F(Endpoint, IdleConnectionsDoNotBlockAnother) {
-  publish();
-  auto first = client();
-  auto second = client();
-  auto third = client();
-  first.send("GET /metr");  // half a request
-  EXPECT_EQ(third.get("/metrics").status, 200);
-  first.send("ics HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(first.read().status, 200);
-}
-
-TEST_F(Endpoint, OneAddressCannotTakeEveryConnection) {
-  std::vector<HttpClient> held;
-  for (unsigned i = 0; i < 40; ++i) held.push_back(client());
-  unsigned answered = 0;
-  for (auto& connection : held) {
-    if (connection.get("/healthz").status == 200) ++answered;
-  }
-  EXPECT_GE(answered, 1U);
-  EXPECT_LE(answered, 16U);
-  held.clear();
-  // The slots come back when the connections end.
-  HttpAnswer answer;
-  for (int attempt = 0; attempt < 1000 && answer.status != 200; ++attempt) {
-    answer = client().get("/healthz");
-  }
-  EXPECT_EQ(answer.status, 200);
-}
-
 TEST_F(Endpoint, CountsItsScrapes) {
   publish();
   const auto first = client().get("/metrics");
@@ -266,22 +217,6 @@ TEST_F(Endpoint, CountsItsScrapes) {
   EXPECT_THAT(second.body, HasSubstr("cgwarden_agent_scrape_duration_seconds_count 1\n"));
   EXPECT_THAT(second.body, HasSubstr("cgwarden_agent_scrape_bytes_total " +
                                      std::to_string(first.body.size()) + "\n"));
-}
-
-TEST_F(Endpoint, AClientThatLeavesInTheMiddleHurtsNobody) {
-  std::vector<cgroup::Sample> samples;
-  for (std::uint64_t i = 0; i < 2000; ++i) {
-    samples.push_back(full_sample("/many/" + std::to_string(i), i + 1));
-  }
-  endpoint_->publish(std::make_shared<const View>(view_of(std::move(samples))));
-  for (int i = 0; i < 5; ++i) {
-    auto connection = client();
-    connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-  }
-  // Only what came to its end is counted.
-  const auto answer = client().get("/metrics");
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_GT(answer.body.size(), 5U << 20U);
 }
 
 // A large page has no length beforehand; its bytes are the same, and the connection stays.
@@ -316,35 +251,6 @@ TEST_F(Endpoint, ALargePageIsStreamed) {
               HasSubstr("cgwarden_agent_scrape_duration_seconds_count 4\n"));
 }
 
-// Clients that do not read keep what they began to read in memory: not more than a few of them.
-TEST_F(Endpoint, FewLargePagesAreSentAtATime) {
-  publish_large_page();
-  std::vector<HttpClient> held;
-  for (unsigned i = 0; i < limits::kHttpStreams; ++i) {
-    held.push_back(holder(static_cast<std::uint8_t>(10 + (i / limits::kHttpStreamsPerAddress))));
-  }
-  const auto refused = client().get("/metrics");
-  EXPECT_EQ(refused.status, 503);
-  EXPECT_EQ(refused.headers.at("retry-after"), "1");
-  EXPECT_EQ(client().get("/healthz").status, 200);
-  EXPECT_EQ(client().request("HEAD", "/metrics").status, 200);
-  held.clear();
-  int status = 0;
-  for (int attempt = 0; attempt < 1000 && status != 200; ++attempt) {
-    status = client().get("/metrics").status;
-  }
-  EXPECT_EQ(status, 200);
-}
-
-TEST_F(Endpoint, OneAddressCannotHoldAllLargePages) {
-  publish_large_page();
-  std::vector<HttpClient> held;
-  for (unsigned i = 0; i < limits::kHttpStreamsPerAddress; ++i) held.push_back(holder(2));
-  EXPECT_EQ(client(2).get("/metrics").status, 503);
-  EXPECT_EQ(client(2).get("/metrics/agent").status, 200);
-  EXPECT_EQ(client(1).get("/metrics").status, 200);
-}
-
 // For ThreadSanitizer: views change while several clients read; every page is one of them, whole.
 TEST_F(Endpoint, PublishingWhileScraping) {
   publish();
@@ -370,117 +276,6 @@ TEST_F(Endpoint, PublishingWhileScraping) {
   done = true;
   publisher.join();
   EXPECT_EQ(good, 100);
-}
-
-TEST(EndpointStart, Ipv6) {
-  SelfMetrics metrics;
-  const auto endpoint = start_at({"[::1]:0"}, metrics);
-  ASSERT_TRUE(endpoint) << endpoint.error().sentence();
-  EXPECT_EQ(HttpClient::ipv6((*endpoint)->port()).get("/healthz").status, 200);
-}
-
-TEST(EndpointStart, AllAddresses) {
-  SelfMetrics metrics;
-  const auto endpoint = start_at({":0"}, metrics);
-  ASSERT_TRUE(endpoint) << endpoint.error().sentence();
-  EXPECT_EQ(HttpClient::ipv4((*endpoint)->port()).get("/healthz").status, 200);
-  EXPECT_EQ(HttpClient::ipv6((*endpoint)->port()).get("/healthz").status, 200);
-}
-
-TEST(EndpointStart, UnixSocket) {
-  SelfMetrics metrics;
-  std::string directory = (std::filesystem::temp_directory_path() / "cgwarden-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-  const std::string path = directory + "/metrics.sock";
-  {
-    const auto endpoint = start_at({"unix:" + path}, metrics);
-    ASSERT_TRUE(endpoint) << endpoint.error().sentence();
-    EXPECT_EQ((*endpoint)->port(), 0);
-    (*endpoint)->publish(std::make_shared<const View>(example_view()));
-    EXPECT_EQ(HttpClient::local(path).get("/metrics").status, 200);
-
-    const auto second = start_at({"unix:" + path}, metrics);
-    ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().kind, ErrorKind::busy);
-    EXPECT_EQ(HttpClient::local(path).get("/healthz").status, 200);
-  }
-  EXPECT_FALSE(std::filesystem::exists(path));
-  std::filesystem::remove_all(directory);
-}
-
-TEST(EndpointStart, SeveralAddresses) {
-  SelfMetrics metrics;
-  const auto endpoint = start_at({"127.0.0.1:0", "[::1]:0"}, metrics);
-  ASSERT_TRUE(endpoint) << endpoint.error().sentence();
-  (*endpoint)->publish(std::make_shared<const View>(example_view()));
-  EXPECT_EQ(HttpClient::ipv4((*endpoint)->port(0)).get("/metrics").status, 200);
-  EXPECT_EQ(HttpClient::ipv6((*endpoint)->port(1)).get("/metrics").status, 200);
-}
-
-// systemd holds the same socket for the next agent.
-TEST(EndpointStart, TheSocketOfSomebodyElseListensOn) {
-  SelfMetrics metrics;
-  auto own = Listener::open_all({"127.0.0.1:0"});
-  ASSERT_TRUE(own);
-  const std::uint16_t port = own->front().port();
-  const UniqueFd held(own->front().release_socket());
-  for (int agent = 0; agent < 3; ++agent) {
-    auto adopted = Listener::adopt(UniqueFd(::dup(held.get())), "socket 3");
-    ASSERT_TRUE(adopted) << adopted.error().sentence();
-    std::vector<Listener> listeners;
-    listeners.push_back(*std::move(adopted));
-    auto waiting = HttpClient::ipv4(port);  // before the agent is there
-    const auto endpoint = HttpEndpoint::start(std::move(listeners), metrics, {});
-    ASSERT_TRUE(endpoint) << endpoint.error().sentence();
-    EXPECT_EQ(waiting.get("/healthz").status, 200);
-  }
-}
-
-TEST(EndpointStart, AnIdleConnectionIsClosed) {
-  SelfMetrics metrics;
-  const auto endpoint = start_at({"127.0.0.1:0"}, metrics, {.idle_seconds = 1});
-  ASSERT_TRUE(endpoint);
-  auto client = HttpClient::ipv4((*endpoint)->port());
-  client.send("GET /metr");
-  EXPECT_TRUE(client.closed());
-}
-
-TEST(EndpointStart, AnAddressInUseIsBusyAndNamed) {
-  SelfMetrics metrics;
-  const auto first = start_at({"127.0.0.1:0"}, metrics);
-  ASSERT_TRUE(first);
-  const std::string address = "127.0.0.1:" + std::to_string((*first)->port());
-  const auto second = start_at({address}, metrics);
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().kind, ErrorKind::busy);
-  EXPECT_THAT(second.error().sentence(), HasSubstr(address));
-}
-
-TEST(EndpointStart, AMalformedAddressIsInvalid) {
-  SelfMetrics metrics;
-  const auto endpoint = start_at({"localhost:80"}, metrics);
-  ASSERT_FALSE(endpoint);
-  EXPECT_EQ(endpoint.error().kind, ErrorKind::invalid);
-}
-
-// The agent blocks the signals it takes by signalfd; the endpoint's threads must not take them.
-TEST(EndpointStart, ThreadsTakeNoSignals) {
-  SelfMetrics metrics;
-  const auto endpoint = start_at({"127.0.0.1:0"}, metrics);
-  ASSERT_TRUE(endpoint);
-  std::size_t threads = 0;
-  const auto self = std::to_string(::getpid());
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    if (task.path().filename() == self) continue;
-    std::ifstream status(task.path() / "status");
-    for (std::string line; std::getline(status, line);) {
-      if (!line.starts_with("SigBlk:")) continue;
-      ++threads;
-      const auto blocked = std::stoull(line.substr(7), nullptr, 16);
-      EXPECT_NE(blocked & (1ULL << (SIGTERM - 1)), 0U) << task.path() << " " << line;
-    }
-  }
-  EXPECT_GE(threads, 2U);
 }
 
 }  // namespace

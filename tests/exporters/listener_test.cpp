@@ -36,6 +36,21 @@ TEST(Listener, UnixSocketIsNotForEverybodyAndGoesAtTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+// Whatever the umask: a proxy in the group may connect, others may not.
+TEST(Listener, TheGroupOfAUnixSocketMayConnect) {
+  for (const mode_t umask : {mode_t{0022}, mode_t{0077}, mode_t{0}}) {
+    const Directory directory;
+    const std::string path = directory.path / "s";
+    const mode_t before = ::umask(umask);
+    const auto listener = Listener::open(ListenUnix{path}, "unix:" + path);
+    ::umask(before);
+    ASSERT_TRUE(listener) << listener.error().sentence();
+    struct stat status{};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0660U) << umask;
+  }
+}
+
 TEST(Listener, AnAbandonedUnixSocketIsReplaced) {
   const Directory directory;
   const std::string path = directory.path / "s";

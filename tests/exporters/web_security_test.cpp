@@ -49,6 +49,19 @@ class Secured : public testing::Test {
   std::unique_ptr<HttpEndpoint> endpoint_;
 };
 
+TEST_F(Secured, ARateLimitIsOfAllRequestsTogether) {
+  start({.rate_limit = RateLimit{.interval = Usec{3'600'000'000}, .burst = 2}});
+  EXPECT_EQ(client().get("/metrics").status, 200);
+  auto connection = client();
+  EXPECT_EQ(connection.get("/nothing").status, 404);
+  const auto refused = connection.get("/healthz");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.headers.at("retry-after"), "1");
+  EXPECT_EQ(connection.request("HEAD", "/metrics").status, 429);
+  ASSERT_TRUE(endpoint_->protect({}));
+  EXPECT_EQ(connection.get("/metrics").status, 200);
+}
+
 // --- passwords
 
 TEST_F(Secured, OnlyTheRightPasswordIsLetIn) {
@@ -81,10 +94,25 @@ TEST_F(Secured, MangledCredentialsAreRefused) {
   start({.users = {{"prometheus", kSecret}}});
   for (const std::string value :
        {"Basic", "Basic ", "Basic ====", "Basic cHJvbWV0aGV1cw==", "Basic Og==",
-        "Bearer cHJvbWV0aGV1czpzZWNyZXQ=", "cHJvbWV0aGV1czpzZWNyZXQ=", "Basic \xff\xff"}) {
+        "Bearer cHJvbWV0aGV1czpzZWNyZXQ=", "cHJvbWV0aGV1czpzZWNyZXQ=", "Basic \xff\xff",
+        // A NUL after the right password, and something behind it.
+        "Basic cHJvbWV0aGV1czpzZWNyZXQA", "Basic cHJvbWV0aGV1czpzZWNyZXQAanVuaw==",
+        "Basic cHJvbWV0aGV1czpzZWNyZXQ", "Basic cHJvbWV0aGV1czpzZWNyZXQ=x"}) {
     EXPECT_EQ(client().get("/metrics", "Authorization: " + value + "\r\n").status, 401) << value;
   }
   EXPECT_EQ(client().get("/healthz", kRight).status, 200);
+}
+
+// RFC 9110 section 11.1: the name of a scheme has no case.
+TEST_F(Secured, TheSchemeIsBasicInAnyCase) {
+  start({.users = {{"prometheus", kSecret}}});
+  for (const std::string scheme : {"basic", "BASIC", "bAsIc", "Basic ", "  Basic"}) {
+    EXPECT_EQ(client()
+                  .get("/healthz", "Authorization: " + scheme + " cHJvbWV0aGV1czpzZWNyZXQ=\r\n")
+                  .status,
+              200)
+        << scheme;
+  }
 }
 
 TEST_F(Secured, ManyWrongPasswordsAtOnceDoNotStopTheRightOne) {
@@ -195,6 +223,37 @@ TEST_F(OverTls, ServesThePage) {
   EXPECT_THAT(ask("-tls1_2"), StartsWith(kOk));
   EXPECT_THAT(ask("-tls1_3"), StartsWith(kOk));
   EXPECT_EQ(ask("-tls1_1 -cipher DEFAULT@SECLEVEL=0"), "");
+}
+
+// The server's key is ECDSA.
+TEST_F(OverTls, OnlyTheCipherSuitesAskedForAreSpoken) {
+  TlsSettings tls = settings();
+  tls.suites = {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"};
+  start({.tls = tls});
+  EXPECT_THAT(ask("-tls1_2 -cipher ECDHE-ECDSA-AES256-GCM-SHA384"), StartsWith(kOk));
+  EXPECT_EQ(ask("-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256"), "");
+  EXPECT_EQ(ask("-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305"), "");
+  EXPECT_THAT(ask("-tls1_3"), StartsWith(kOk));
+
+  tls.suites = {"TLS_AES_128_GCM_SHA256"};
+  start({.tls = tls});
+  EXPECT_EQ(ask("-tls1_2"), "");
+  EXPECT_THAT(ask("-tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256"), StartsWith(kOk));
+  EXPECT_EQ(ask("-tls1_3 -ciphersuites TLS_AES_256_GCM_SHA384"), "");
+
+  tls.suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"};
+  start({.tls = tls});
+  EXPECT_THAT(ask("-cipher ECDHE-ECDSA-AES128-SHA"), StartsWith(kOk));  // 1.3 is offered too
+  EXPECT_EQ(ask("-tls1_3"), "");
+}
+
+TEST_F(OverTls, CipherSuitesOfAnotherKeyAreRefused) {
+  start({.tls = settings()});
+  TlsSettings tls = settings();
+  tls.suites = {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"};
+  const Status refused = endpoint_->protect({.tls = tls});
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().sentence(), HasSubstr("ECDSA key of the certificate"));
 }
 
 TEST_F(OverTls, ALargePageIsStreamed) {

@@ -16,6 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const auto& [name, value] : loaded->headers) {
     fuzz::require(value.find_first_of("\r\n") == std::string::npos, "a header is one line");
   }
+  if (loaded->rate_limit) {
+    fuzz::require(loaded->rate_limit->interval > Usec{0} && loaded->rate_limit->burst > 0,
+                  "a rate limit lets something through");
+  }
   if (loaded->tls) {
     fuzz::require(loaded->tls->certificate.given() && loaded->tls->key.given(),
                   "TLS has its certificate and key");

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <string_view>
 
 namespace cgwarden::policy {
 namespace {
@@ -69,24 +70,85 @@ TEST(WebConfigTest, PemMayStandInTheFile) {
   EXPECT_TRUE(loaded->users.empty());
 }
 
-TEST(WebConfigTest, WhatTheEndpointCannotDoIsRefusedByName) {
-  const std::string found = web_errors(
-      "tls_server_config:\n"
-      "  cert_file: a\n"
-      "  key_file: b\n"
-      "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n"
-      "http_server_config: {http2: true}\n"
-      "rate_limit: {burst: 1}\n");
-  EXPECT_THAT(found, HasSubstr("web.yml:4:3: error: tls_server_config.cipher_suites is not "
-                               "supported: GnuTLS has no list of Go's suites"));
-  EXPECT_THAT(found, HasSubstr("web.yml:5:29: error: http2 is not supported"));
-  EXPECT_THAT(found, HasSubstr("web.yml:6:1: error: rate_limit is not supported"));
+// Files that exporters take, and that roll out to all of a fleet.
+TEST(WebConfigTest, WhatExportersHaveByDefaultIsTaken) {
+  for (const char* text :
+       {"", "\n", "# nothing yet\n", "---\n", "{}\n", "basic_auth_users: {}\n",
+        "basic_auth_users:\n", "tls_server_config: {}\n",
+        "tls_server_config:\nhttp_server_config:\nrate_limit:\n",
+        "tls_server_config:\n  min_version: TLS12\n  cert_file: \"\"\n  key_file:\n",
+        "http_server_config:\n  http2: true\n  headers:\n    X-Frame-Options: \"\"\n",
+        "http_server_config: {headers: }\n", "rate_limit: {interval: 0, burst: 0}\n",
+        "rate_limit: {interval: 0s}\n"}) {
+    const auto loaded = load_web_config(text, "web.yml");
+    ASSERT_TRUE(loaded) << text << render(loaded.error());
+    EXPECT_FALSE(loaded->tls) << text;
+    EXPECT_TRUE(loaded->users.empty()) << text;
+    EXPECT_TRUE(loaded->headers.empty()) << text;
+    EXPECT_FALSE(loaded->rate_limit) << text;
+    EXPECT_EQ(loaded->http2, std::string_view(text).contains("http2")) << text;
+  }
+}
+
+TEST(WebConfigTest, CipherSuitesByTheirNamesInGo) {
+  const std::string files = "tls_server_config: {cert_file: a, key_file: b, ";
+  const auto loaded = load_web_config(
+      files +
+          "cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384], "
+          "prefer_server_cipher_suites: false}\n",
+      "web.yml");
+  ASSERT_TRUE(loaded) << render(loaded.error());
+  EXPECT_THAT(loaded->tls->cipher_suites,
+              ElementsAre("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"));
+  EXPECT_FALSE(loaded->tls->prefer_server_cipher_suites);
+  EXPECT_EQ(web_errors(files + "cipher_suites: []}\n"), "");
+  EXPECT_THAT(web_errors(files + "cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]}\n"),
+              HasSubstr("tls_server_config.cipher_suites cannot be \"TLS_RSA_WITH_RC4_128_SHA\""));
+  EXPECT_THAT(web_errors(files + "cipher_suites: TLS_AES_128_GCM_SHA256}\n"),
+              HasSubstr("tls_server_config.cipher_suites must be a list"));
+}
+
+TEST(WebConfigTest, ARateLimit) {
+  const auto limit = [](const std::string& interval) -> std::uint64_t {
+    const auto loaded =
+        load_web_config("rate_limit: {interval: " + interval + ", burst: 20}\n", "web.yml");
+    if (!loaded || !loaded->rate_limit) return 0;
+    EXPECT_EQ(loaded->rate_limit->burst, 20U);
+    return loaded->rate_limit->interval.count();
+  };
+  EXPECT_EQ(limit("1s"), 1'000'000U);
+  EXPECT_EQ(limit("250ms"), 250'000U);
+  EXPECT_EQ(limit("1m1.5s"), 61'500'000U);
+  EXPECT_EQ(limit("10us"), 10U);
+  for (const char* bad : {"1", "s", "1x", "-1s", "1.2.3s", "1s2", "25h", "1e3s"}) {
+    EXPECT_THAT(web_errors("rate_limit: {interval: " + std::string(bad) + ", burst: 1}\n"),
+                HasSubstr("web.yml:1:24: error: rate_limit.interval cannot be"))
+        << bad;
+  }
+  EXPECT_THAT(web_errors("rate_limit: {interval: 1s}\n"),
+              HasSubstr("every request would be refused"));
+  EXPECT_THAT(web_errors("rate_limit: {interval: 1s, burst: -1}\n"),
+              HasSubstr("rate_limit.burst cannot be"));
+  EXPECT_THAT(web_errors("rate_limit: {rate: 1}\n"), HasSubstr("unknown key \"rate\""));
+}
+
+TEST(WebConfigTest, ClientCertificatesAsExportersTakeThem) {
+  const std::string files = "tls_server_config: {cert_file: a, key_file: b, ";
+  const auto loaded = load_web_config(files + "client_auth_type: RequireClientCert}\n", "web.yml");
+  ASSERT_TRUE(loaded) << render(loaded.error());
+  EXPECT_EQ(loaded->tls->client_auth, ClientAuthType::require_any_client_cert);
+  EXPECT_EQ(web_errors(files + "client_auth_type: \"\"}\n"), "");
+  EXPECT_EQ(
+      web_errors(files + "client_auth_type: RequireAnyClientCert, client_allowed_sans: [x]}\n"),
+      "");
+  EXPECT_THAT(web_errors("tls_server_config: {client_auth_type: RequireAnyClientCert}\n"),
+              HasSubstr("cert_file is missing"));
 }
 
 TEST(WebConfigTest, EachFaultIsSaidWhereItStands) {
   const std::string found = web_errors(
       "tls_server_config: {cert_file: a, cert: x, client_auth_type: Require, min_version: TLS9}\n"
-      "http_server_config: {headers: {X-Frame-Option: deny, X-XSS-Protection: \"\"}}\n"
+      "http_server_config: {headers: {X-Frame-Option: deny, X-XSS-Protection: \"\\t\"}}\n"
       "basic_auth_user: {}\n");
   EXPECT_THAT(found, HasSubstr("web.yml:1:32: error: tls_server_config.cert and "
                                "tls_server_config.cert_file exclude each other"));
@@ -94,7 +156,7 @@ TEST(WebConfigTest, EachFaultIsSaidWhereItStands) {
   EXPECT_THAT(found, HasSubstr("tls_server_config.min_version cannot be \"TLS9\""));
   EXPECT_THAT(found, HasSubstr("tls_server_config.key_file is missing"));
   EXPECT_THAT(found, HasSubstr("did you mean \"X-Frame-Options\"?"));
-  EXPECT_THAT(found, HasSubstr("headers.X-XSS-Protection cannot be \"\""));
+  EXPECT_THAT(found, HasSubstr("headers.X-XSS-Protection cannot be"));
   EXPECT_THAT(found, HasSubstr("web.yml:3:1: error: unknown key \"basic_auth_user\""));
 }
 
