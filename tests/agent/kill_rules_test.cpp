@@ -138,7 +138,7 @@ TEST_F(KillRulesTest, ProtectedOnesAndWhatHoldsOneAreLeftAlone) {
   samples_.at("/watched/big").memory_oom_group = true;
   EXPECT_THAT(reasons(seconds(7, 0.9)), ElementsAre("killed /watched/big"));
   protected_ = {"/watched/big/inner"};
-  EXPECT_THAT(reasons(seconds(21, 0.9)),
+  EXPECT_THAT(reasons(seconds(16, 0.9)),
               ElementsAre("cooling_down /watched", "killed /watched/small"));
 }
 
@@ -166,7 +166,7 @@ TEST_F(KillRulesTest, MarksAreHeeded) {
   marks_["/watched/big"] = KillPreference::avoid;
   EXPECT_THAT(reasons(seconds(7, 0.9)), ElementsAre("killed /watched/small"));
   marks_["/watched/small"] = KillPreference::omit;
-  EXPECT_THAT(reasons(seconds(21, 0.9)),
+  EXPECT_THAT(reasons(seconds(16, 0.9)),
               ElementsAre("cooling_down /watched", "killed /watched/big"));
 }
 
@@ -193,8 +193,9 @@ TEST_F(KillRulesTest, ACgroupThatComesUnderTheSamePathBeginsAnew) {
 }
 
 TEST_F(KillRulesTest, ARuleOfAHigherPolicyWatchesInPlaceOfALowerOne) {
-  given_.push_back(policy_of("above", "/watched",
-                             "priority: 5\nadapt: {kill: {full: 0.6, lasting: 3s, budget: 1}}\n"));
+  given_.push_back(
+      policy_of("above", "/watched", "adapt: {kill: {full: 0.6, lasting: 3s, budget: 1}}\n"));
+  given_.back().priority = 5;
   const auto decisions = seconds(30, 0.9);
   ASSERT_FALSE(decisions.empty());
   for (const auto& decision : decisions) EXPECT_EQ(decision.policy, "above");
