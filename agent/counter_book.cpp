@@ -105,6 +105,7 @@ exporters::WorkloadCounters& CounterBook::known(const std::string& workload) {
   if (inserted) {
     touched_.insert(workload);
     found->second.workload = workload;
+    found->second.born = next_snapshot_;
     for (const auto verdict : diagnosis::all_verdict_classes()) {
       if (diagnosis::is_of_death(verdict)) found->second.deaths[verdict] = 0;
     }

@@ -56,6 +56,8 @@ class CounterBook {
   // Takes up what an earlier agent stored.
   [[nodiscard]] Status load(const diagnosis::StoreWriter& store);
 
+  // The snapshot with which those that come from now on are first shown.
+  void shown_next(std::uint64_t snapshot) { next_snapshot_ = snapshot; }
   void born(const std::string& workload);
   void started(const std::string& workload);
   void died(const diagnosis::Verdict& verdict);
@@ -95,6 +97,7 @@ class CounterBook {
   static void set_seen(Seen& seen, std::string_view name, std::uint64_t value);
 
   std::uint64_t boot_;
+  std::uint64_t next_snapshot_ = 0;
   std::map<std::string, exporters::WorkloadCounters> counters_;
   std::map<std::string, Seen> seen_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> saved_;

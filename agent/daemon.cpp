@@ -113,6 +113,7 @@ Status Daemon::open_runtime() {
   begin_boot();
   counters_ = CounterBook(this_boot());
   CGW_TRY(counters_.load(store_));
+  counters_.shown_next(1);
   CGW_TRY(node_book_.load(store_, self_metrics_));
   events_.emplace(EventRecorder::Parts{
       .loop = loop_.get(), .store = &store_, .node = &node_book_, .metrics = &self_metrics_});

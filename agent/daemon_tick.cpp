@@ -241,6 +241,7 @@ void Daemon::publish(std::shared_ptr<const cgroup::Snapshot> snapshot) {
   auto view = std::make_shared<exporters::View>();
   view->snapshot = std::move(snapshot);
   view->workloads = counters_.all();
+  counters_.shown_next(view->snapshot->sequence() + 1);
   for (auto& counters : view->workloads) {
     counters.labels = supervisor_->labels_of(counters.workload);
     if (const auto use = supervisor_->upper_use().of(counters.workload)) {

@@ -141,10 +141,10 @@ void OomWatch::trace_off(const Error& error) {
   trace_.reset();
   fault_ = error.sentence();
   metrics_->oom_trace(false);
-  log::warning("oom_trace_off",
-               {{"error", fault_},
-                {"effect",
-                 "OOM kills outside of workloads are told by counters, without their victims"}});
+  log::warning(
+      "oom_trace_off",
+      {{"error", fault_},
+       {"effect", "OOM kills outside of workloads are told by counters, without their victims"}});
 }
 
 void OomWatch::drain() {

@@ -91,6 +91,7 @@ SubjectBook::Entry* SubjectBook::entry_of(const identity::Subject& subject, Time
     if (is_full(subject)) return nullptr;
     found = entries_.try_emplace(subject).first;
     found->second.counters.subject = subject;
+    found->second.counters.born = next_snapshot_;
     if (subject.owner) ++of_users_;
   }
   found->second.last_seen = std::max(found->second.last_seen, seconds(now));
@@ -201,7 +202,8 @@ std::vector<SubjectBook::Sight> SubjectBook::past(const cgroup::Snapshot& snapsh
 
 std::size_t SubjectBook::observe(const cgroup::Snapshot& snapshot,
                                  const identity::Table& identities, TimePoint now) {
-  ++round_;
+  // What the first one has was there before.
+  if (round_++ > 0) next_snapshot_ = snapshot.sequence();
   std::vector<Sight> strange;
   const auto see = [&](Sight sight) {
     const identity::Known* known = identities.find(sight.sample->id);
@@ -217,7 +219,9 @@ std::size_t SubjectBook::observe(const cgroup::Snapshot& snapshot,
   };
   for (const Sight& sight : past(snapshot)) see(sight);
   for (const auto& sample : snapshot.samples()) see({.sample = &sample});
-  return enter(strange, now);
+  const std::size_t refused = enter(strange, now);
+  next_snapshot_ = snapshot.sequence() + 1;
+  return refused;
 }
 
 // Last, when it is known who has no cgroup in this tick.
@@ -241,6 +245,7 @@ std::size_t SubjectBook::enter(const std::vector<Sight>& strange, TimePoint now)
       }
       found = entries_.try_emplace(subject).first;
       found->second.counters.subject = subject;
+      found->second.counters.born = sight.older ? 0 : next_snapshot_;
       found->second.last_seen = seconds(now);
       if (subject.owner) ++of_users_;
     }

@@ -129,6 +129,7 @@ class SubjectBook {
   Entries entries_;
   std::size_t of_users_ = 0;
   std::uint64_t round_ = 0;
+  std::uint64_t next_snapshot_ = 0;  // the first that shows what is made now; 0: there was none yet
   std::vector<std::string> forgotten_;  // that the store still has
   bool urgent_ = false;
   Usec saved_{0};                          // CLOCK_BOOTTIME

@@ -125,10 +125,9 @@ constexpr std::array kEvents{
            "attributed"},
     Metric{"cgwarden_node_oom_victims_total", counter, "",
            "Processes that those OOM kills killed, where known."},
-    Metric{
-        "cgwarden_agent_oom_trace_working", gauge, "",
-        "1 if the kernel's OOM events are read; 0 means that OOM kills outside of workloads are "
-        "counted by the counters of the cgroups below the root, without a cgroup."},
+    Metric{"cgwarden_agent_oom_trace_working", gauge, "",
+           "1 if the kernel's OOM events are read; 0 means that OOM kills outside of workloads are "
+           "counted by the counters of the cgroups below the root, without a cgroup."},
     Metric{
         "cgwarden_agent_oom_trace_lost_events_total", counter, "",
         "OOM and cgroup events overwritten before the agent read them; the counters of the kernel "

@@ -63,6 +63,13 @@ std::uint64_t seen(const HttpState& state, const Scrape& scrape) {
   return state.ledger.seen_by(known ? *scrape.one : scrape.anyone, now);
 }
 
+// Prometheus, and what scrapes in its place, says how long it waits; only such a one adds up what
+// it was shown before.
+HadBefore had_before(const HttpState& state, const Scrape& scrape, bool adds_up) {
+  return {.seen = seen(state, scrape),
+          .newest = adds_up ? state.ledger.last_of(scrape.anyone) : kEverySnapshot};
+}
+
 void count(HttpState& state, const Scrape& scrape, const PageStream& stream) {
   state.metrics.scrape(stream.spent(), stream.bytes());
   const Usec now = steady();
@@ -307,11 +314,11 @@ bool HttpReply::web_page(std::string_view path, std::optional<std::string_view> 
 bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool head) const {
   HttpPeer* peer = peer_of(connection_);
   if (peer == nullptr) return false;
-  Scrape scrape = scrape_of(*peer, which == Page::cadvisor ? 1 : 0,
-                            header(MHD_HTTP_HEADER_USER_AGENT) + '\n' +
-                                header("X-Prometheus-Scrape-Timeout-Seconds") + '\n' +
-                                header("X-Forwarded-For"),
-                            is_proxied());
+  const std::string patience = header("X-Prometheus-Scrape-Timeout-Seconds");
+  Scrape scrape = scrape_of(
+      *peer, which == Page::cadvisor ? 1 : 0,
+      header(MHD_HTTP_HEADER_USER_AGENT) + '\n' + patience + '\n' + header("X-Forwarded-For"),
+      is_proxied());
   if (view) scrape.sequence = view->sequence();
   const Exposition exposition = preferred_exposition(header(MHD_HTTP_HEADER_ACCEPT));
   const bool compress = accepts_gzip(header(MHD_HTTP_HEADER_ACCEPT_ENCODING));
@@ -319,7 +326,7 @@ bool HttpReply::page(Page which, std::shared_ptr<const PublishedView> view, bool
   const bool has_own = which != Page::cadvisor;
   auto opened = PageStream::open({.view = std::move(view),
                                   .kind = has_own ? PageKind::metrics : PageKind::cadvisor,
-                                  .seen = seen(state_, scrape),
+                                  .had = had_before(state_, scrape, !patience.empty()),
                                   .own = has_own ? state_.metrics.render(exposition) : "",
                                   .exposition = exposition,
                                   .compress = compress});

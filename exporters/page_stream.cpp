@@ -16,7 +16,7 @@ Result<std::unique_ptr<PageStream>> PageStream::open(Parts parts) {
   if (parts.exposition == Exposition::openmetrics_1_0_0) parts.own += kEof;
   std::unique_ptr<PageStream> stream(new PageStream(std::move(parts)));
   if (const Parts& of = stream->parts_; of.view) {
-    stream->writer_.emplace(*of.view, of.kind, of.exposition, of.seen);
+    stream->writer_.emplace(*of.view, of.kind, of.exposition, of.had);
   }
   if (stream->parts_.compress) {
     CGW_ASSIGN(stream->gzip_, GzipStream::create());

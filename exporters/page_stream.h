@@ -23,8 +23,8 @@ class PageStream {
   struct Parts {
     std::shared_ptr<const PublishedView> view;  // null: only `own`
     PageKind kind = PageKind::metrics;
-    std::uint64_t seen = 0;  // cgroups that had gone by this snapshot are left out
-    std::string own;         // in `exposition`
+    HadBefore had;
+    std::string own;  // in `exposition`
     Exposition exposition = Exposition::text_0_0_4;
     bool compress = false;
   };

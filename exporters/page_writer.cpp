@@ -65,8 +65,10 @@ class CgroupSection final : public PageSection {
 
 class WorkloadSection final : public PageSection {
  public:
-  explicit WorkloadSection(const PublishedView& view)
-      : workloads_(view.view().workloads), labels_(view.rows(PageKind::metrics).workload_labels) {}
+  WorkloadSection(const PublishedView& view, std::uint64_t newest)
+      : workloads_(view.view().workloads),
+        labels_(view.rows(PageKind::metrics).workload_labels),
+        newest_(newest) {}
   [[nodiscard]] std::size_t families() const override { return workload_metrics().size(); }
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
     return workload_metrics()[family].metric;
@@ -74,18 +76,23 @@ class WorkloadSection final : public PageSection {
   [[nodiscard]] std::size_t rows() const override { return labels_.size(); }
   void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
     lines.about(labels_[row]);
-    workload_metrics()[family].visit(workloads_[row], lines);
+    const WorkloadCounters& counters = workloads_[row];
+    workload_metrics()[family].visit(counters.born > newest_ ? counters.at_birth() : counters,
+                                     lines);
   }
 
  private:
   const std::vector<WorkloadCounters>& workloads_;
   const std::vector<std::string>& labels_;
+  std::uint64_t newest_;
 };
 
 class SubjectSection final : public PageSection {
  public:
-  explicit SubjectSection(const PublishedView& view)
-      : subjects_(view.view().subjects), labels_(view.rows(PageKind::metrics).subject_labels) {}
+  SubjectSection(const PublishedView& view, std::uint64_t newest)
+      : subjects_(view.view().subjects),
+        labels_(view.rows(PageKind::metrics).subject_labels),
+        newest_(newest) {}
   [[nodiscard]] std::size_t families() const override { return subject_metrics().size(); }
   [[nodiscard]] const Metric& metric(std::size_t family) const override {
     return subject_metrics()[family].metric;
@@ -93,14 +100,16 @@ class SubjectSection final : public PageSection {
   [[nodiscard]] std::size_t rows() const override { return labels_.size(); }
   void write(std::size_t family, std::size_t row, FamilyLines& lines) const override {
     const SubjectMetric& metric = subject_metrics()[family];
-    if (subjects_[row].subject.kind != metric.kind) return;
+    const SubjectCounters& counters = subjects_[row];
+    if (counters.subject.kind != metric.kind) return;
     lines.about(labels_[row]);
-    metric.visit(subjects_[row], lines);
+    metric.visit(counters.born > newest_ ? counters.at_birth() : counters, lines);
   }
 
  private:
   const std::vector<SubjectCounters>& subjects_;
   const std::vector<std::string>& labels_;
+  std::uint64_t newest_;
 };
 
 class DeviceSection final : public PageSection {
@@ -214,24 +223,24 @@ void FamilyLines::line(std::string_view labels, Value value) {
 }
 
 std::vector<std::unique_ptr<const PageSection>> page_sections(const PublishedView& view,
-                                                              PageKind kind, std::uint64_t seen) {
+                                                              PageKind kind, HadBefore had) {
   std::vector<std::unique_ptr<const PageSection>> sections;
   if (kind == PageKind::cadvisor) {
-    if (view.view().snapshot) sections.push_back(std::make_unique<CadvisorSection>(view, seen));
+    if (view.view().snapshot) sections.push_back(std::make_unique<CadvisorSection>(view, had.seen));
     return sections;
   }
-if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view, seen));
+  if (view.view().snapshot) sections.push_back(std::make_unique<CgroupSection>(view, had.seen));
   if (view.view().device_names) {
     sections.push_back(std::make_unique<DeviceSection>(*view.view().device_names));
   }
-  sections.push_back(std::make_unique<WorkloadSection>(view));
-  sections.push_back(std::make_unique<SubjectSection>(view));
+  sections.push_back(std::make_unique<WorkloadSection>(view, had.newest));
+  sections.push_back(std::make_unique<SubjectSection>(view, had.newest));
   return sections;
 }
 
 PageWriter::PageWriter(const PublishedView& view, PageKind kind, Exposition exposition,
-                       std::uint64_t seen)
-    : exposition_(exposition), sections_(page_sections(view, kind, seen)) {}
+                       HadBefore had)
+    : exposition_(exposition), sections_(page_sections(view, kind, had)) {}
 
 bool PageWriter::append(std::string& out, std::size_t bytes) {
   for (; section_ < sections_.size(); ++section_, family_ = 0) {

@@ -44,18 +44,24 @@ class PageSection {
   virtual void write(std::size_t family, std::size_t row, FamilyLines& lines) const = 0;
 };
 
-// The sections of a page in their order, without the cgroups that had gone by the snapshot `seen`.
-// They refer to `view`.
+// What its reader has had of earlier pages.
+struct HadBefore {
+  std::uint64_t seen = 0;  // cgroups that had gone by this snapshot are left out
+  // The newest. Counters that were born after it are shown as they were born: to who meets one
+  // first when it has moved already, it has not moved.
+  std::uint64_t newest = kEverySnapshot;
+};
+
+// The sections of a page in their order. They refer to `view`.
 [[nodiscard]] std::vector<std::unique_ptr<const PageSection>> page_sections(
-    const PublishedView& view, PageKind kind, std::uint64_t seen = 0);
+    const PublishedView& view, PageKind kind, HadBefore had = {});
 
 // Writes the series of a View piece by piece, so that a page of any size takes the memory of one
 // piece. By the catalog (catalog.h); a missing value has no line.
 class PageWriter {
  public:
-  // Refers to `view`. `seen`: as of page_sections().
-  PageWriter(const PublishedView& view, PageKind kind, Exposition exposition,
-             std::uint64_t seen = 0);
+  // Refers to `view`.
+  PageWriter(const PublishedView& view, PageKind kind, Exposition exposition, HadBefore had = {});
 
   // Appends whole rows until `out` has `bytes` or more. False when the page is complete.
   [[nodiscard]] bool append(std::string& out, std::size_t bytes);

@@ -82,6 +82,12 @@ std::uint64_t ScrapeLedger::seen_by(const Scraper& scraper, Usec now) const {
   return entry == nullptr ? 0 : entry->seen(now);
 }
 
+std::uint64_t ScrapeLedger::last_of(const Scraper& scraper) const {
+  const std::lock_guard lock(mutex_);
+  const Entry* entry = find(scraper);
+  return entry != nullptr ? entry->last.sequence : 0;
+}
+
 std::uint64_t ScrapeLedger::seen_by_all(Usec now) const {
   const std::lock_guard lock(mutex_);
   std::uint64_t seen = 0;

@@ -31,6 +31,8 @@ class ScrapeLedger {
   void left(const Scraper& scraper);
   // What had gone in this snapshot and the ones before need not be shown to it now. 0: nothing.
   [[nodiscard]] std::uint64_t seen_by(const Scraper& scraper, Usec now) const;
+  // The snapshot that it got last. 0: none.
+  [[nodiscard]] std::uint64_t last_of(const Scraper& scraper) const;
   // What had gone in this snapshot and the ones before is seen by each that still scrapes: one that
   // came once is waited for a minute, another for three of its intervals (at least a minute, at
   // most kGoneSeconds). 0: nothing, or there is no scraper.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,6 +36,10 @@ struct WorkloadCounters {
   std::uint64_t memory_high_events = 0;
   std::optional<std::uint64_t> upper_bytes;  // absent without layers, and before it is measured
   std::optional<bool> healthy = {};          // absent: it does not run, or has no health check
+  std::uint64_t born = 0;  // the first snapshot that it is shown with; 0: an earlier agent's
+
+  // Before anything happened to it.
+  [[nodiscard]] WorkloadCounters at_birth() const;
 };
 
 // How a run of a unit ended, in systemd's words (Result= of systemd.service(5)); the last stands
@@ -57,7 +62,15 @@ struct SubjectCounters {
   // It has had no cgroup for limits::kSubjectAwaySeconds: what never happened to it is not shown.
   bool away = false;
   std::uint64_t container_restarts = 0;  // of a container: it came again with another cgroup
+  // The first snapshot that it is shown with; 0: it was there before this agent.
+  std::uint64_t born = 0;
+
+  // Before anything happened to it.
+  [[nodiscard]] SubjectCounters at_birth() const;
 };
+
+// All snapshots that there will ever be.
+inline constexpr std::uint64_t kEverySnapshot = std::numeric_limits<std::uint64_t>::max();
 
 // What one scrape shows. Immutable once published; HTTP threads read it, the loop thread replaces
 // it.

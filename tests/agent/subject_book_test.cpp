@@ -105,6 +105,32 @@ TEST_F(SubjectBookTest, AnOomKillOfOneThatWasNeverSeenCounts) {
   EXPECT_EQ(only(book).starts, 0U);
 }
 
+// To be shown as it was before anything happened.
+TEST_F(SubjectBookTest, WhatCameLaterThanTheAgentSaysWhen) {
+  SubjectBook book(7);
+  identity::IdentityBook identities;
+  const auto look = [&](const std::vector<Cgroup>& cgroups, std::uint64_t sequence) {
+    const cgroup::Snapshot snapshot(at_second(1000 + sequence), samples_of(cgroups), 0, {},
+                                    sequence, {});
+    identities.observe(snapshot, snapshot.taken());
+    book.observe(snapshot, *identities.table(), snapshot.taken());
+  };
+  const auto born = [&](std::string_view name) {
+    for (const auto& counters : book.all(at_second(1010))) {
+      if (counters.subject.name == name) return counters.born;
+    }
+    ADD_FAILURE() << name;
+    return std::uint64_t{0};
+  };
+  look({{kWeb, 1}}, 4);
+  look({{kWeb, 1}, {"/system.slice/next.service", 2}}, 5);
+  book.died({identity::Subject::Kind::unit, "brief.service"},
+            diagnosis::VerdictClass::oom_own_limit, at_second(1006));
+  EXPECT_EQ(born("web.service"), 0U);
+  EXPECT_EQ(born("next.service"), 5U);
+  EXPECT_EQ(born("brief.service"), 6U);
+}
+
 TEST_F(SubjectBookTest, OneThatIsLongGoneIsAway) {
   SubjectBook book(7);
   observe(book, {{kWeb, 1}}, 1000);

@@ -49,6 +49,36 @@ TEST_F(Endpoint, TheAgentsOwnMetricsAloneNeedNoSample) {
               HasSubstr("cgwarden_agent_scrape_duration_seconds_count 1\n"));
 }
 
+// Of a counter that Prometheus meets at 1 no increase() is ever known.
+TEST_F(Endpoint, PrometheusMeetsACounterBeforeItMoved) {
+  constexpr const char* kPrometheus = "X-Prometheus-Scrape-Timeout-Seconds: 10\r\n";
+  const auto publish_with = [&](std::uint64_t sequence) {
+    auto view = std::make_shared<View>(example_view());
+    view->snapshot = std::make_shared<const cgroup::Snapshot>(
+        TimePoint{}, std::vector<cgroup::Sample>{}, 0, std::vector<cgroup::Sample>{}, sequence,
+        std::vector<cgroup::Sample>{});
+    view->subjects = {{.subject = {.name = "old.service"}, .oom_kills = 4, .born = 2},
+                      {.subject = {.name = "new.service"}, .oom_kills = 1, .born = 6}};
+    view->workloads.front().born = 6;
+    endpoint_->publish(std::move(view));
+  };
+  const auto kills = [&](const char* headers) {
+    const std::string body = client().get("/metrics", headers).body;
+    std::string found;
+    for (const std::string name : {"unit=\"old.service\"", "unit=\"new.service\""}) {
+      const std::string series = "cgwarden_unit_oom_kills_total{" + name + "} ";
+      found += body.substr(body.find(series) + series.size(), 1);
+    }
+    return found;
+  };
+  publish_with(5);
+  (void)client().get("/metrics", kPrometheus);
+  publish_with(7);
+  EXPECT_EQ(kills(""), "41") << "who does not add up is told what is";
+  EXPECT_EQ(kills(kPrometheus), "40");
+  EXPECT_EQ(kills(kPrometheus), "41");
+}
+
 TEST_F(Endpoint, MetricsAreThePageAndTheAgentsOwn) {
   publish();
   const auto answer = client().get("/metrics");
