@@ -21,9 +21,9 @@ inline constexpr std::size_t kCgroupsWatched = 100000;
 // Fds kept on files of every tick: 7 a cgroup at the stated scale and a seventh more. The kernel
 // charges 4 KiB to the agent for each that was read, 320 MB in all.
 inline constexpr std::size_t kKeptFiles = 80000;
-// Cgroups that went and still show their last values: 100 a second for the 30 s of two scrapes,
-// each with about 45 series.
-inline constexpr std::size_t kGoneCgroups = 3000;
+// Cgroups that went and still show their last values: 250 a second for the 30 s of two scrapes,
+// each with about 45 series and 2 KiB.
+inline constexpr std::size_t kGoneCgroups = 8000;
 // Scrapers whose two scrapes a gone cgroup waits for: a Prometheus pair, an agent and a few people,
 // each once a page and again where its connection tells it from others of its address.
 inline constexpr std::size_t kScrapers = 64;

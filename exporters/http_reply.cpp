@@ -56,18 +56,18 @@ Scrape scrape_of(HttpPeer& peer, std::size_t page, std::string headers, bool pro
   return scrape;
 }
 
-// What need not be shown any more.
-std::uint64_t seen(const HttpState& state, const Scrape& scrape) {
-  const Usec now = steady();
+// As the ledger knows it.
+const Scraper& scraper_of(const Scrape& scrape) {
   const bool known = scrape.one && scrape.peer->scrapes.at(scrape.page).count > 1;
-  return state.ledger.seen_by(known ? *scrape.one : scrape.anyone, now);
+  return known ? *scrape.one : scrape.anyone;
 }
 
 // Prometheus, and what scrapes in its place, says how long it waits; only such a one adds up what
 // it was shown before.
 HadBefore had_before(const HttpState& state, const Scrape& scrape, bool adds_up) {
-  return {.seen = seen(state, scrape),
-          .newest = adds_up ? state.ledger.last_of(scrape.anyone) : kEverySnapshot};
+  const Scraper& scraper = scraper_of(scrape);
+  return {.seen = state.ledger.seen_by(scraper, steady()),
+          .newest = adds_up ? state.ledger.last_of(scraper) : kEverySnapshot};
 }
 
 void count(HttpState& state, const Scrape& scrape, const PageStream& stream) {

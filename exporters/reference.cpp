@@ -106,6 +106,10 @@ std::string metrics_reference() {
       "Units are seconds and bytes. A value that the kernel does not give, or a limit that is "
       "`max`, has no line. No sample carries a\ntime: a series ends when its cgroup does. The "
       "workload counters start at 0 with the workload and outlive its cgroups and the\nagent.\n\n"
+      "Prometheus computes no increase from the first sample of a series. So whoever says in "
+      "`X-Prometheus-Scrape-Timeout-Seconds` that it is one\nis shown the counters of a workload, "
+      "unit or container that came since its last scrape as 0 once, and what they have counted from "
+      "the next scrape on.\n\n"
       "## Cgroups\n\nEvery series has the label `cgroup`, the path below the cgroup root, and, for "
       "the cgroup that holds a workload's processes,\n`workload`. Bytes in a path that are not "
       "valid UTF-8 appear as `\\xNN`.\n\n";
