@@ -129,7 +129,7 @@ TEST(WebConfigTest, ARateLimit) {
               HasSubstr("every request would be refused"));
   EXPECT_THAT(web_errors("rate_limit: {interval: 1s, burst: -1}\n"),
               HasSubstr("rate_limit.burst cannot be"));
-  EXPECT_THAT(web_errors("rate_limit: {rate: 1}\n"), HasSubstr("unknown key \"rate\""));
+  EXPECT_THAT(web_errors("rate_limit: {rate: 1}\n"), HasSubstr("unknown key \"rate_limit.rate\""));
 }
 
 TEST(WebConfigTest, ClientCertificatesAsExportersTakeThem) {
