@@ -15,7 +15,7 @@ std::optional<Verdict> killed_by_cgroup_kill(const DeathCase& death) {
   if (origin.target_tracer == origin.sender.pid) return std::nullopt;
   const bool alone = death.evidence.init_pid > 0 && !death.signal.init_too &&
                      origin.target != death.evidence.init_pid;
-  if (alone && !origin.target_tracer) return std::nullopt;
+  if (alone && (!origin.target_tracer || origin.is_to_itself())) return std::nullopt;
   Verdict verdict = begin_sent(death, VerdictClass::killed_by_cgroup_kill);
   if (!origin.target_tracer && !death.signal.init_too) verdict.confidence = Confidence::strong;
   verdict.subject = Subject::cgroup;

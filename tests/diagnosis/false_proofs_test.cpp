@@ -360,6 +360,9 @@ TEST(CgroupKillTest, ATracerEndsItInTheSameWay) {
   expect(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::proven, "cgroup.kill");
   scenario.death.signals.records = {record};
   expect(scenario, VerdictClass::killed_by_user, Confidence::proven, "sent by pid 812");
+  scenario.death.signals.records = {by_itself(SIGKILL, 0, false)};
+  scenario.death.signals.records[0].target_tracer = 0;
+  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, "by itself", "cgroup.kill");
 }
 
 TEST(ForgedCodeTest, ATimerWhoseSenderIsAnotherProcessMayBeForged) {

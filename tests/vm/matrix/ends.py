@@ -105,7 +105,7 @@ KILLS = [
     killed("kill-slow", "an operator kills it, as it is throttled", f"{THROTTLED}; kill -9 {{pid}}; sleep 1",
            command=deed("spin"), resources="{cpu: {max: 10ms/100ms}}", says=("throttled in", "sent by pid"), never=("watchdog",)),
     killed("kill-frozen-term", "SIGTERM while it is frozen, then SIGKILL",
-           "echo 1 > {payload}/cgroup.freeze; sleep 0.5; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 1; "
+           "echo 1 > {payload}/cgroup.freeze; sleep 0.5; kill -15 {pid}; sleep 2; kill -9 {pid}; sleep 4; "
            "echo 0 > {payload}/cgroup.freeze", command=ENDS_ON_TERM, says=("SIGKILL", "sent by pid", "it was frozen"),
            never=(*NO_OOM, "did not end on")),
     killed("kill-stopped-term", "SIGSTOP, SIGTERM and SIGKILL",
@@ -122,7 +122,7 @@ KILLS = [
     Case("forged-kernel", "it sends itself SIGKILL with the kernel's code", deed("forge", "process", "9", "128"), "KILLED_BY_USER",
          ("strong",), says=("SIGKILL by itself",), never=(*NO_OOM, "RLIMIT")),
     Case("forged-cgroup-kill", "it sends itself SIGKILL as a write to cgroup.kill does", deed("forge", "thread", "9", "0"),
-         "KILLED_BY_CGROUP_KILL", ("likely",), subject="cgroup", says=("by itself",), never=NO_OOM),
+         "KILLED_BY_USER", says=("SIGKILL by itself",), never=(*NO_OOM, "cgroup.kill")),
     Case("forged-fault", "it sends itself SIGSEGV with the code of a fault", deed("forge", "process", "11", "1"), "SEGFAULT",
          ("likely",), says=("which it sent to itself",), never=(*NO_OOM, "touched memory")),
     Case("forged-thread", "it sends SIGBUS to its thread with the code of a fault", deed("forge", "thread", "7", "2"), "BUS_ERROR",
