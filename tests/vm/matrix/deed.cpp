@@ -185,6 +185,8 @@ int orphan(const char* gate) {
   const std::string line(text.data(), static_cast<std::size_t>(size));
   const std::string path = line.substr(3, line.find('\n') - 3);
   const std::string root = "/sys/fs/cgroup";
+  // Who was begun in the cgroup may have been taken for its main process, and ends.
+  if (::fork() != 0) ::_exit(0);
   write_text((root + "/cgroup.procs").c_str(), "0");
   if (::fork() == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
