@@ -173,7 +173,7 @@ void Daemon::forecast_told(const AdaptDecision& decision, TimePoint when) {
     oom_forecasts_.erase(known);
     over.over = true;
     over.when = when;
-    return store_stalls({std::move(over)});
+    return store_verdicts({std::move(over)});
   }
   std::string name = decision.cgroup;
   unsigned incarnation = 0;
@@ -189,7 +189,7 @@ void Daemon::forecast_told(const AdaptDecision& decision, TimePoint when) {
     incarnation = running.incarnation;
   }
   Verdict verdict = forecast_verdict(decision, name, incarnation, when);
-  store_stalls({verdict});
+  store_verdicts({verdict});
   oom_forecasts_.insert_or_assign(decision.id, std::move(verdict));
 }
 
@@ -206,7 +206,7 @@ void Daemon::end_forecasts(const cgroup::Snapshot& snapshot) {
     over.push_back(std::move(at->second));
     at = oom_forecasts_.erase(at);
   }
-  if (!over.empty()) store_stalls(over);
+  if (!over.empty()) store_verdicts(over);
 }
 
 }  // namespace cgwarden::agent
