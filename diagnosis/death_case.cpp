@@ -108,6 +108,9 @@ void DeathCase::read_log() {
   // printk has a clock of its own.
   constexpr Usec kSlack{1'000'000};
   for (const auto& record : evidence.oom_records) {
+    // With an exit status it is known what it ended of.
+    const bool of_lost = !evidence.main_exit && !evidence.init_exit;
+    if (record.exiting && (!of_lost || record.victim_pid != evidence.main_pid)) continue;
     if (record.victim_pid == evidence.main_pid && evidence.main_pid > 0) {
       // Of two lines about it (memory.oom.group names the victim twice) the one with the dump.
       if (main_kill == nullptr || main_kill->oom_memcg.empty()) main_kill = &record;

@@ -40,6 +40,9 @@ struct OomRecord {
   // The limit is that of the group kill right before this line: one whose own dump was rate-limited
   // looks the same.
   bool limit_inherited = false;
+  // It was ending when the group kill came to it, and was passed by: what it ends of is something
+  // else, the end of its PID 1 by the same group kill among them.
+  bool exiting = false;
   std::string victim_comm;
   pid_t victim_pid = -1;  // in the init pid namespace
   std::optional<std::uint64_t> uid;

@@ -13,6 +13,7 @@ namespace {
 // No program name (15 bytes) can be mistaken for this.
 constexpr std::string_view kOomKill = "oom-kill:constraint=";
 constexpr std::string_view kKilled = "Killed process ";
+constexpr std::string_view kPassedBy = ": OOM victim ";
 
 std::optional<Bytes> kibibytes_after(std::string_view text, std::string_view key) {
   const std::size_t at = text.find(key);
@@ -59,6 +60,22 @@ bool read_killed(std::string_view text, OomRecord& record) {
     const std::string_view rest = numbers.substr(uid + 4);
     record.uid = parse_integer<std::uint64_t>(rest.substr(0, rest.find(' ')));
   }
+  return true;
+}
+
+// "Memory cgroup out of memory: OOM victim 102 (comm) is already exiting. Skip killing the task".
+bool read_passed_by(std::string_view text, OomRecord& record) {
+  static constexpr std::string_view kEnd = ") is already exiting. Skip killing the task";
+  const std::size_t at = text.find(kPassedBy);
+  if (at == std::string_view::npos || !text.ends_with(kEnd)) return false;
+  text.remove_prefix(at + kPassedBy.size());
+  const std::size_t open = text.find(" (");
+  if (open == std::string_view::npos || open + 2 > text.size() - kEnd.size()) return false;
+  const auto pid = parse_integer<pid_t>(text.substr(0, open));
+  if (!pid || *pid <= 0) return false;
+  record.victim_pid = *pid;
+  record.victim_comm = text.substr(open + 2, text.size() - kEnd.size() - open - 2);
+  record.exiting = true;
   return true;
 }
 
@@ -168,7 +185,10 @@ void OomLogReader::take(const KmsgRecord& record) {
 
 std::optional<OomRecord> OomLogReader::finish(const KmsgRecord& record) {
   OomRecord kill;
-  if (!read_killed(record.text, kill)) return std::nullopt;
+  if (!read_killed(record.text, kill)) {
+    // Alone it is no kill: whoever passed it by has killed nobody.
+    if (group_line_.empty() || !read_passed_by(record.text, kill)) return std::nullopt;
+  }
   // Without its "oom-kill:" line (rate-limited) the sentence itself still tells the two apart.
   kill.constraint =
       record.text.starts_with("Memory cgroup") ? OomConstraint::memcg : OomConstraint::global;

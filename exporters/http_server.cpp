@@ -144,7 +144,7 @@ std::size_t unescape(void* /*context*/, MHD_Connection* /*connection*/, char* te
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const Parts& parts) {
   const SignalsBlocked blocked;
-  unsigned flags = static_cast<unsigned>(MHD_USE_INTERNAL_POLLING_THREAD) | MHD_USE_EPOLL |
+  unsigned flags = static_cast<unsigned>(MHD_USE_INTERNAL_POLLING_THREAD) | MHD_USE_POLL |
                    MHD_ALLOW_SUSPEND_RESUME;
   if (parts.tls) flags |= MHD_USE_TLS;
   const MHD_OptionItem tls[] = {

@@ -49,7 +49,7 @@ TEST_F(PolicyCheck, RulesAndSchemaNeedNoFile) {
   EXPECT_EQ(
       nlohmann::json::parse(cgwarden({"policy", "check", "--list-rules", "--json"}).out)["rules"]
           .size(),
-      44U);
+      46U);
   EXPECT_TRUE(
       nlohmann::json::parse(cgwarden({"policy", "check", "--schema"}).out).contains("anyOf"));
   EXPECT_EQ(cgwarden({"policy", "check"}).exit_code, 2);

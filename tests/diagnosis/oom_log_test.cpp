@@ -206,6 +206,24 @@ TEST_F(OomLogTest, TheSameProcessAndItsGroup) {
   EXPECT_EQ(kills_[3].lines.size(), 1U);
 }
 
+TEST_F(OomLogTest, WhoWasEndingAlreadyIsOfItsGroupAndNoKillOfItsOwn) {
+  say("Memory cgroup out of memory: OOM victim 4 (s) is already exiting. Skip killing the task");
+  EXPECT_THAT(kills_, IsEmpty());
+  invoked();
+  say(memcg_line("/w", "/w/neighbour", "t", 5));
+  killed(5, "t");
+  say("Tasks in /w are going to be killed due to memory.oom.group set");
+  killed(6, "cgwarden-init");
+  say("Memory cgroup out of memory: OOM victim 7 (a) b) is already exiting. Skip killing the task");
+  killed(8, "u");
+  ASSERT_EQ(kills_.size(), 4U);
+  EXPECT_EQ(kills_[2].victim_pid, 7);
+  EXPECT_EQ(kills_[2].victim_comm, "a) b");
+  EXPECT_TRUE(kills_[2].exiting);
+  EXPECT_EQ(kills_[2].oom_memcg, "/w");
+  EXPECT_TRUE(kills_[3].oom_memcg == "/w" && !kills_[3].exiting);
+}
+
 // Who is taken along has no dump of its own: the limit is that of the kill which began it.
 TEST_F(OomLogTest, AGroupDiesAtTheLimitOfItsFirstVictim) {
   invoked();
