@@ -46,8 +46,9 @@ struct Supervisor::Managed {
   EventLoop::Watch shim_watch;
   EventLoop::Watch control_watch;
   EventLoop::Watch memory_events_watch;
-  EventLoop::Timer timer;  // start timeout, backoff or stop timeout, by state; in a start taken
-                           // over the look-out for status.json
+  EventLoop::Timer settling;  // the shim has ended without a record: until the log tells of what
+  EventLoop::Timer timer;     // start timeout, backoff or stop timeout, by state; in a start taken
+                              // over the look-out for status.json
 
   std::vector<diagnosis::OwnAction> own_actions;
   Usec ended{0};  // boottime of the last death

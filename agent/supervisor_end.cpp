@@ -21,11 +21,16 @@
 namespace cgwarden::agent {
 namespace {
 
+// A group kill takes one process after the other, and on a slow console it takes its time: the
+// lines about the last ones come after the end of the shim.
+constexpr Usec kLogSettles{300'000};
+
 const std::string kNoRecord = "the shim (cgwarden-shim) ended without recording an exit status";
 
 }  // namespace
 
 void Supervisor::shim_ended(Managed& managed) {
+  const bool just_now = managed.shim_watch.active();
   managed.shim_watch = {};
   managed.control_watch = {};
   managed.timer = {};
@@ -38,6 +43,16 @@ void Supervisor::shim_ended(Managed& managed) {
   const launcher::ExitRecord& record = end.record;
   if (std::exchange(managed.taken_over_start, false) && end.unknown() && !managed.status) {
     return start_over(managed);  // it saw that its agent was gone, and gave up
+  }
+  if (end.made_up && just_now && managed.status) {
+    auto timer = parts_.loop->timer(kLogSettles, Usec{0}, [this, &managed] {
+      managed.settling = {};
+      shim_ended(managed);
+    });
+    if (timer) {
+      managed.settling = std::move(*timer);
+      return;
+    }
   }
   if (end.made_up) keep_record(managed, record);
   if (managed.launch_done) {
