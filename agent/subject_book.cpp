@@ -185,7 +185,9 @@ void SubjectBook::add(Entry& entry, const Sight& sight, TimePoint now) {
   const std::uint64_t incidents = seen.oom.add(counts);
   const bool before_agent = sight.older && entry.watched != counts.id.value;
   entry.watched = counts.id.value;
-  count_oom(entry, before_agent ? incidents : 0, incidents);
+  // Some of them may have been told since the agent began.
+  const std::uint64_t told = entry.oom_told - std::min(entry.oom_told, entry.oom_counted);
+  count_oom(entry, before_agent ? incidents - std::min(incidents, told) : 0, incidents);
   grow(entry.counters.throttled_usec, seen.throttled_usec, counts.throttled_usec);
   grow(entry.counters.memory_high_events, seen.high, counts.high);
 }

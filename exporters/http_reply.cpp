@@ -63,11 +63,13 @@ const Scraper& scraper_of(const Scrape& scrape) {
 }
 
 // Prometheus, and what scrapes in its place, says how long it waits; only such a one adds up what
-// it was shown before.
+// it was shown before. One that is not known may be one that was known by another name: what it has
+// must not seem to fall.
 HadBefore had_before(const HttpState& state, const Scrape& scrape, bool adds_up) {
   const Scraper& scraper = scraper_of(scrape);
+  const std::uint64_t last = adds_up ? state.ledger.last_of(scraper) : 0;
   return {.seen = state.ledger.seen_by(scraper, steady()),
-          .newest = adds_up ? state.ledger.last_of(scraper) : kEverySnapshot};
+          .newest = last != 0 ? last : kEverySnapshot};
 }
 
 void count(HttpState& state, const Scrape& scrape, const PageStream& stream) {

@@ -98,6 +98,13 @@ TEST_F(SubjectBookTest, AnOomKillThatTheKernelTellsOfCountsOnceWithItsCounter) {
   EXPECT_EQ(only(book).oom_kills, 6U);
 }
 
+TEST_F(SubjectBookTest, AnOomKillBeforeTheFirstLookCountsOnce) {
+  SubjectBook book(7);
+  book.oom_killed({identity::Subject::Kind::unit, "web.service"}, at_second(999));
+  observe(book, {{kWeb, 1, 0, 0, 3}});
+  EXPECT_EQ(only(book).oom_kills, 3U);
+}
+
 TEST_F(SubjectBookTest, AnOomKillOfOneThatWasNeverSeenCounts) {
   SubjectBook book(7);
   book.oom_killed({identity::Subject::Kind::unit, "brief.service"}, at_second(1000));

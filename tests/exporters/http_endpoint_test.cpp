@@ -71,6 +71,9 @@ TEST_F(Endpoint, PrometheusMeetsACounterBeforeItMoved) {
     }
     return found;
   };
+  publish_with(7);
+  EXPECT_EQ(kills("X-Prometheus-Scrape-Timeout-Seconds: 9\r\n"), "41")
+      << "known by another name it may have had it";
   publish_with(5);
   (void)client().get("/metrics", kPrometheus);
   publish_with(7);
