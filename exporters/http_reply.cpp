@@ -50,8 +50,9 @@ Scrape scrape_of(HttpPeer& peer, std::size_t page, std::string headers, bool pro
   scrape.peer = &peer;
   scrape.page = page;
   const std::string name = page == 0 ? "metrics " : "cadvisor ";
-  scrape.anyone = {peer.client, name + std::to_string(std::hash<std::string>{}(headers)),
-                   Usec{limits::kGoneLeastSeconds * 1'000'000}};
+  scrape.anyone = {
+      peer.client, name + std::to_string(std::hash<std::string>{}(headers)),
+      proxied || peer.client.empty() ? Usec{limits::kGoneLeastSeconds * 1'000'000} : Usec{0}};
   if (!proxied) scrape.one = scraper_by_connection(peer, page);
   return scrape;
 }
