@@ -257,8 +257,9 @@ Parsed<Usec> parse_go_duration(std::string_view text) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
     double count = 0;
-    const auto read = std::from_chars(text.data(), text.data() + end, count);
-    if (end == 0 || read.ec != std::errc{} || read.ptr != text.data() + end) {
+    const std::string_view digits = text.substr(0, end);
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), count);
+    if (end == 0 || read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) {
       return std::unexpected(fault);
     }
     text.remove_prefix(end);

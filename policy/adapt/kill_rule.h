@@ -67,7 +67,7 @@ struct KillDecision {
 // without swap reclaims nothing (stall_guard.h). Thread rule: one thread per object.
 class KillRuleState {
  public:
-  explicit KillRuleState(KillRule rule) : rule_(std::move(rule)) {}
+  explicit KillRuleState(const KillRule& rule) : rule_(rule) {}
   // All that is watched now; what is left out is gone, and its time with it. Of each that is over
   // the threshold, the longest first; after one that is to be killed nothing more.
   [[nodiscard]] std::vector<KillDecision> tick(Usec now, std::span<const KillTarget> targets);
