@@ -45,7 +45,7 @@ struct Scrape {
 
 // Several scrapers of one address are told apart by what they send, and for certain by their
 // connections, unless a proxy puts the requests of many on one.
-Scrape scrape_of(HttpPeer& peer, std::size_t page, std::string headers, bool proxied) {
+Scrape scrape_of(HttpPeer& peer, std::size_t page, const std::string& headers, bool proxied) {
   Scrape scrape;
   scrape.peer = &peer;
   scrape.page = page;

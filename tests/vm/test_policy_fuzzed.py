@@ -13,7 +13,7 @@ from policy_lab import HEAD, Lab, agent_beside
 pytestmark = pytest.mark.fast
 
 LAB = "/fuzzed"
-COUNT = int(os.environ.get("CGWARDEN_FUZZED", "25"))
+COUNT = int(os.environ.get("CGWARDEN_FUZZED", "15"))
 SEED = int(os.environ.get("CGWARDEN_FUZZED_SEED", "1"))
 FILES = ("cpu.weight", "cpu.max", "memory.high", "memory.max", "pids.max")
 GOOD = ("cpu: {weight: 300, max: 50ms/100ms}\nmemory: {high: 64MiB, max: 128MiB}\npids: {max: 40}\n",

@@ -5,7 +5,7 @@ foreach(kernel 6.1 6.12)
       COMMAND /usr/bin/python3 -B -m pytest -p no:cacheprovider --divide --kernel=${kernel} --mode=${mode}
               -m "not matrix" --durations=10 ${CMAKE_CURRENT_LIST_DIR})
     set_tests_properties(kernel.${kernel}.${mode} PROPERTIES
-      LABELS kernel TIMEOUT 1500 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})
+      LABELS kernel TIMEOUT 1700 ENVIRONMENT CGWARDEN_BUILD_DIR=${PROJECT_BINARY_DIR})
   endforeach()
 endforeach()
 
