@@ -1,14 +1,14 @@
 // Walks a cgroup and all below it in the kernel (BPF iterator "cgroup") and writes one CgroupValues
 // each into a map that the agent has in its memory. A walk that takes its time is cut off, and the
-// next one goes on where it ended: cgroup_mutex is held no longer than that. A value that could differ from what the file
-// prints is not offered: the agent then reads the file.
-#include <linux/bpf.h>
-
-#include "cgroup/bpf/kernel_types.h"
+// next one goes on where it ended: cgroup_mutex is held no longer than that. A value that could
+// differ from what the file prints is not offered: the agent then reads the file.
 #include "cgroup/cgroup_values.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include <linux/bpf.h>
+
+#include "cgroup/bpf/kernel_types.h"
 
 // GPL-only helpers and kfuncs are for programs that say so; the rest of the project is not derived
 // from this file.
@@ -75,12 +75,11 @@ extern void cgroup_rstat_flush(struct cgroup* cgrp) __ksym __weak;           // 
 extern void css_rstat_flush(struct cgroup_subsys_state* css) __ksym __weak;  // 6.16
 
 // The barrier keeps the offset out of the load, whose size libbpf would check against the array's.
-#define member_address(pointer, type, member)                                                  \
-  ({                                                                                           \
-    __u64 offset =                                                                             \
-        __builtin_preserve_field_info(((type*)0)->member, BPF_FIELD_BYTE_OFFSET);              \
-    barrier_var(offset);                                                                       \
-    (const char*)(pointer) + offset;                                                           \
+#define member_address(pointer, type, member)                                                \
+  ({                                                                                         \
+    __u64 offset = __builtin_preserve_field_info(((type*)0)->member, BPF_FIELD_BYTE_OFFSET); \
+    barrier_var(offset);                                                                     \
+    (const char*)(pointer) + offset;                                                         \
   })
 
 // As container_of: the state is the first member of what controllers make of it, today.
@@ -136,9 +135,8 @@ static __always_inline void read_cpu(struct cgroup* cgrp, struct CgroupValues* o
 // mm/memcontrol.c memory_current_read, __memory_events_show.
 static __always_inline void read_memory(struct cgroup* cgrp, struct CgroupValues* out) {
   if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) return;
-  struct cgroup_subsys_state* css =
-      controller(cgrp, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id),
-                 css_online | css_visible);
+  struct cgroup_subsys_state* css = controller(
+      cgrp, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id), css_online | css_visible);
   if (!css) return;
   _Static_assert(MEMCG_OOM_GROUP_KILL == kValuesMemoryEvents - 1, "one number for each key");
   if (bpf_core_enum_value(enum memcg_memory_event, MEMCG_LOW) != MEMCG_LOW ||
@@ -158,16 +156,14 @@ static __always_inline void read_memory(struct cgroup* cgrp, struct CgroupValues
 // kernel/cgroup/pids.c pids_current_read.
 static __always_inline void read_pids(struct cgroup* cgrp, struct CgroupValues* out) {
   if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) return;
-  struct cgroup_subsys_state* css =
-      controller(cgrp, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id),
-                 css_online | css_visible);
+  struct cgroup_subsys_state* css = controller(
+      cgrp, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id), css_online | css_visible);
   if (!css) return;
   struct pids_cgroup* pids = container(css, struct pids_cgroup);
   if (BPF_CORE_READ_INTO(&out->pids, pids, counter.counter) == 0) out->files |= kValuesPids;
 }
 
-#define of_cpu(member) \
-  ((const __u32*)member_address(part_copy.words, struct psi_group_cpu, member))
+#define of_cpu(member) ((const __u32*)member_address(part_copy.words, struct psi_group_cpu, member))
 
 // The states of which this processor has stall time that the totals lack: a read of the file adds
 // it, weighted by what the other processors did.
@@ -253,9 +249,8 @@ static __always_inline __u64 address_of(const void* pointer) {
 static __always_inline void start_clock(void) {
   walk_end = bpf_ktime_get_ns() + walk_nsec;
   const struct task_struct* task = bpf_get_current_task_btf();
-  clock_nsec = bpf_core_field_exists(task->sched_info.last_arrival)
-                   ? task->sched_info.last_arrival
-                   : 0;
+  clock_nsec =
+      bpf_core_field_exists(task->sched_info.last_arrival) ? task->sched_info.last_arrival : 0;
 }
 
 // In the first walk: what processors have not handed up yet goes into all cgroups below.
