@@ -27,14 +27,14 @@ class BriefReader final : public nlohmann::json_sax<nlohmann::json> {
       has_class_ = known.has_value();
       verdict_.verdict = known.value_or(VerdictClass::unknown);
     } else if (depth_ == 1 && top_ == "workload") {
-      verdict_.workload = std::move(text);
+      verdict_.workload = text;
     } else if (depth_ == 2 && top_ == "limit" && verdict_.limit) {
-      take_limit(std::move(text));
+      take_limit(text);
     } else if (depth_ == 2 && top_ == "actor" && verdict_.actor) {
-      take_actor(std::move(text));
+      take_actor(text);
     } else if (depth_ == 3 && top_ == "evidence") {
-      if (inner_ == "source") item_.source = std::move(text);
-      if (inner_ == "quote") item_.quote = std::move(text);
+      if (inner_ == "source") item_.source = text;
+      if (inner_ == "quote") item_.quote = text;
     }
     return true;
   }
@@ -80,13 +80,13 @@ class BriefReader final : public nlohmann::json_sax<nlohmann::json> {
     constexpr int kDepth = 8;
     return ++depth_ <= kDepth;
   }
-  void take_limit(std::string text) {
-    if (inner_ == "cgroup") verdict_.limit->cgroup = std::move(text);
-    if (inner_ == "file") verdict_.limit->file = std::move(text);
+  void take_limit(const std::string& text) {
+    if (inner_ == "cgroup") verdict_.limit->cgroup = text;
+    if (inner_ == "file") verdict_.limit->file = text;
   }
-  void take_actor(std::string text) {
-    if (inner_ == "what") verdict_.actor->what = std::move(text);
-    if (inner_ == "exe") verdict_.actor->exe = std::move(text);
+  void take_actor(const std::string& text) {
+    if (inner_ == "what") verdict_.actor->what = text;
+    if (inner_ == "exe") verdict_.actor->exe = text;
   }
 
   Verdict verdict_;
