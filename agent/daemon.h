@@ -24,6 +24,7 @@
 #include "agent/good_policies.h"
 #include "agent/identification.h"
 #include "agent/kernel_log.h"
+#include "agent/memory_events_watch.h"
 #include "agent/node_book.h"
 #include "agent/oom_watch.h"
 #include "agent/options.h"
@@ -211,6 +212,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::map<std::string, std::string> workload_of_cgroup_;  // as last published
   std::vector<std::string> managed_;                       // globs and payloads
   std::unique_ptr<OomWatch> oom_watch_;
+  std::optional<MemoryEventsWatch> memory_events_watch_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<SignalWatch> senders_;
   std::unique_ptr<ForeignDeaths> foreign_deaths_;

@@ -92,6 +92,9 @@ void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvid
   add_kernel_log(kernel_log_of(evidence.started, evidence.ended), evidence);
   if (senders_) add_signals(*senders_, evidence);
   add_policy_writes(evidence);
+  if (!evidence.cgroups.empty()) {
+    evidence.before_death = memory_events_watch_->largest_of(evidence.cgroups.front().id);
+  }
   if (others_live) {
     run_ends_.lingers(subject, std::move(evidence));
   } else {
@@ -144,7 +147,7 @@ void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
   std::vector<Verdict> verdicts;
   for (auto& end : run_ends_.take(now.boottime, records)) {
     Verdict verdict = verdict_of(end);
-    subjects_.died(end.subject, verdict.verdict, now);
+    subjects_.died(end.subject, verdict.verdict, end.ended, now);
     if (is_fine(verdict, end)) continue;
     verdicts.push_back(verdict);
     bad.push_back({std::move(end), std::move(verdict)});

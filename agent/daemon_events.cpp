@@ -107,7 +107,8 @@ void Daemon::count_oom_kill(std::string_view cgroup) {
 void Daemon::oom_happened(const diagnosis::OomIncident& incident) {
   if (incident.attributed) count_oom_kill(incident.cgroup);
   node_book_.add(incident);
-  run_ends_.add(incident);
+  // What counters alone tell may be of the run before.
+  if (!incident.victims.empty()) run_ends_.add(incident);
   tell(event_of(incident, clock_.now()));
 }
 

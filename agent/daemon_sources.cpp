@@ -32,6 +32,10 @@ void Daemon::open_watches() {
   } else {
     sources_.set(EventSource::oom_marks, SourceReport::off(watch.error()));
   }
+  memory_events_watch_.emplace(*loop_, tree_, clock_,
+                               [this](const std::string& cgroup, std::uint64_t kills) {
+                                 if (oom_watch_) oom_watch_->counted(cgroup, kills);
+                               });
   if (auto watch = SignalWatch::start(*loop_, tree_, clock_)) {
     senders_ = *std::move(watch);
   } else {
@@ -124,7 +128,8 @@ void Daemon::publish_sources() {
   sources_.set(EventSource::tree, sampling_->tree_source());
   sources_.set(EventSource::emptied, sampling_->emptied_source());
   if (oom_watch_) sources_.set(EventSource::oom_marks, oom_watch_->source());
-  sources_.set(EventSource::memory_events, supervisor_->memory_events_source());
+  sources_.set(EventSource::memory_events,
+               both(supervisor_->memory_events_source(), memory_events_watch_->source()));
   sources_.set(EventSource::kernel_log, kernel_log_source());
   sources_.set(EventSource::kernel_log_kept, kept_source());
   sources_.set(EventSource::shims, supervisor_->running().empty()

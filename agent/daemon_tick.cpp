@@ -78,6 +78,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   });
   part([&] { observe_workloads(*snapshot, taken); });
   part([&] { self_metrics_.identity_errors(identification_.observe(*snapshot, taken)); });
+  part([&] { memory_events_watch_->observe(*snapshot, *identification_.table()); });
   part([&] {
     if (foreign_deaths_) foreign_deaths_->observe(*snapshot, *identification_.table());
   });

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -48,6 +49,17 @@ std::string_view to_string(SourceState state) {
       return "off";
   }
   return "off";
+}
+
+SourceReport both(const SourceReport& one, const SourceReport& other) {
+  if (other.state == SourceState::unused) return one;
+  if (one.state == SourceState::unused) return other;
+  const auto texts = {one.why, other.why};
+  std::string why;
+  for (const auto& text : texts) {
+    if (!text.empty()) why += (why.empty() ? "" : "; ") + text;
+  }
+  return {std::max(one.state, other.state), why};
 }
 
 EventSources::EventSources(std::string path) : path_(std::move(path)) {

@@ -46,12 +46,14 @@ inline constexpr std::array kEventSources{
                    "the directories of all cgroups"},
     EventSourceRow{EventSource::emptied, "emptied", "poll(2) of each cgroup.events",
                    "the last values of a cgroup that ends are those of the tick before"},
-    EventSourceRow{EventSource::oom_marks, "oom_marks", "tracepoint oom:mark_victim (tracefs)",
-                   "OOM kills outside of workloads are neither counted nor told as events"},
+    EventSourceRow{
+        EventSource::oom_marks, "oom_marks", "tracepoint oom:mark_victim (tracefs)",
+        "OOM kills outside of workloads are known by counters alone: seconds later, without "
+        "victims, and with their cgroup only where that is a unit or container"},
     EventSourceRow{EventSource::memory_events, "memory_events",
-                   "poll(2) of memory.events of each workload",
-                   "its OOM kills are counted at the next tick, and what was largest before a kill "
-                   "is not known"},
+                   "poll(2) of memory.events of workloads, units and containers",
+                   "their OOM kills are counted at the next tick, and what was largest before a "
+                   "kill is not known"},
     EventSourceRow{EventSource::kernel_log, "kernel_log", "/dev/kmsg",
                    "OOM verdicts have no victim and no memory figures of the kernel"},
     EventSourceRow{
@@ -104,6 +106,8 @@ struct SourceReport {
   }
   bool operator==(const SourceReport&) const = default;
 };
+// Of a source in two parts: the state of the worse one that is used, and what both say.
+[[nodiscard]] SourceReport both(const SourceReport& one, const SourceReport& other);
 
 // A line of the published table.
 struct PublishedSource {

@@ -166,6 +166,11 @@ void OomWatch::drain() {
   lost_ = trace_->lost();
 }
 
+void OomWatch::counted(const std::string& cgroup, std::uint64_t kills) {
+  if (trace_ || kills == 0) return;
+  ledger_.feed({.boottime = clock_->now().boottime, .cgroup = cgroup, .incidents = kills});
+}
+
 SourceReport OomWatch::source() const {
   if (!fault_.empty()) return {SourceState::off, fault_};
   if (proc_is_of_init_) return {SourceState::live, ""};

@@ -19,8 +19,8 @@ namespace cgwarden::agent {
 
 // Every OOM kill of the node, whoever made the cgroup and however fast it is removed: the kernel's
 // own events, joined by diagnosis::OomLedger, counted and logged. Where tracefs cannot be used the
-// counters of the cgroups right below the root tell of kills, without victims and without the
-// cgroup. On the loop's thread.
+// counters of the cgroups right below the root tell of kills, without victims, and those of units
+// and containers in which it was. On the loop's thread.
 class OomWatch {
  public:
   using Told = std::function<void(const diagnosis::OomIncident& incident)>;
@@ -31,6 +31,8 @@ class OomWatch {
                                                                const Clock& clock,
                                                                exporters::SelfMetrics& metrics,
                                                                Told told);
+  // A cgroup's own counters show kills: their place, where the kernel's events are not told.
+  void counted(const std::string& cgroup, std::uint64_t kills);
   // How it goes, for `cgwarden doctor`.
   [[nodiscard]] SourceReport source() const;
 

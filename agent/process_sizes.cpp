@@ -4,10 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cgroup/directory.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -20,18 +25,14 @@ std::optional<Bytes> resident_size(int process) {
   return Bytes{*pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))};
 }
 
-}  // namespace
+using Sizes = std::vector<diagnosis::DeathEvidence::ProcessSize>;
 
-std::vector<diagnosis::DeathEvidence::ProcessSize> largest_processes(const cgroup::Tree& tree,
-                                                                     const std::string& cgroup) {
-  std::vector<diagnosis::DeathEvidence::ProcessSize> found;
-  const auto directory = tree.open_cgroup(cgroup);
-  if (!directory) return found;
-  const auto list = read_file_at(directory->get(), "cgroup.procs", limits::kProcsFileBytes);
-  if (!list) return found;
-  std::size_t measured = 0;
+void measure(int directory, std::size_t& room, Sizes& found) {
+  const auto list = read_file_at(directory, "cgroup.procs", limits::kProcsFileBytes);
+  if (!list) return;
   for (const auto line : split(*list, '\n')) {
-    if (line.empty() || measured++ == limits::kProcessesMeasured) break;
+    if (line.empty() || room == 0) break;
+    --room;
     const auto pid = parse_integer<pid_t>(line);
     if (!pid || *pid <= 0) continue;
     const auto process = open_at(AT_FDCWD, "/proc/" + std::to_string(*pid), O_RDONLY | O_DIRECTORY);
@@ -39,6 +40,28 @@ std::vector<diagnosis::DeathEvidence::ProcessSize> largest_processes(const cgrou
     if (!rss) continue;
     const auto comm = read_file_at(process->get(), "comm", limits::kControlFileBytes);
     found.push_back({*pid, comm ? std::string(trim(*comm)) : std::string(), *rss});
+  }
+}
+
+}  // namespace
+
+std::vector<diagnosis::DeathEvidence::ProcessSize> largest_processes(const cgroup::Tree& tree,
+                                                                     const std::string& cgroup) {
+  Sizes found;
+  std::size_t room = limits::kProcessesMeasured;
+  // Wide before deep; a listing that is in the way takes a place, too.
+  std::deque<std::string> cgroups{cgroup};
+  while (!cgroups.empty() && room > 0) {
+    const std::string path = std::move(cgroups.front());
+    cgroups.pop_front();
+    const auto at = tree.open_cgroup(path);
+    const auto directory = at ? cgroup::Directory::open(at->get(), ".") : fail(at.error());
+    if (!directory) continue;
+    if (path != cgroup) --room;
+    measure(directory->fd(), room, found);
+    for (const auto& child : directory->children()) {
+      if (cgroups.size() < limits::kProcessesMeasured) cgroups.push_back(path + "/" + child);
+    }
   }
   std::ranges::sort(found, std::greater{}, [](const auto& size) { return size.rss.value; });
   if (found.size() > limits::kLargestProcesses) found.resize(limits::kLargestProcesses);

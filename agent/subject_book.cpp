@@ -16,11 +16,10 @@ namespace {
 constexpr std::uint64_t kSightSeconds = 3600;
 constexpr Usec kUrgent{1'000'000};
 
-constexpr std::array<std::string_view, 16> kPlainNames{"starts",
+constexpr std::array<std::string_view, 15> kPlainNames{"starts",
                                                        "oom_kills",
                                                        "throttled_usec",
                                                        "memory_high_events",
-                                                       "restarts",
                                                        "seen/boot",
                                                        "seen/cgroup",
                                                        "seen/oom_kills",
@@ -56,6 +55,10 @@ const std::array<std::string, SubjectBook::kValues>& SubjectBook::names() {
       *at++ = "deaths/" + std::string(to_string(static_cast<diagnosis::VerdictClass>(i)));
     }
     for (const auto result : exporters::kUnitResults) *at++ = "restarts/" + std::string(result);
+    for (const auto reason : exporters::kContainerRestartReasons) {
+      // What agents before this knew of no reason.
+      *at++ = reason == "unknown" ? "restarts" : "came_again/" + std::string(reason);
+    }
     return made;
   }();
   return all;
@@ -67,7 +70,6 @@ SubjectBook::Values SubjectBook::values_of(Entry& entry) {
                 &counters.oom_kills,
                 &counters.throttled_usec,
                 &counters.memory_high_events,
-                &counters.container_restarts,
                 &entry.seen.boot,
                 &entry.seen.cgroup,
                 &entry.seen.oom.kills,
@@ -82,6 +84,7 @@ SubjectBook::Values SubjectBook::values_of(Entry& entry) {
   auto* at = values.begin() + kPlainValues;
   for (auto& value : counters.deaths) *at++ = &value;
   for (auto& value : counters.restarts) *at++ = &value;
+  for (auto& value : counters.container_restarts) *at++ = &value;
   return values;
 }
 
@@ -113,10 +116,20 @@ unsigned SubjectBook::run_of(const identity::Subject& subject, CgroupId cgroup, 
 }
 
 void SubjectBook::died(const identity::Subject& subject, diagnosis::VerdictClass verdict,
-                       TimePoint now) {
+                       Usec ended, TimePoint now) {
   Entry* entry = entry_of(subject, now);
   if (entry == nullptr) return;
   ++entry->counters.deaths.at(static_cast<std::size_t>(verdict));
+  if (const auto cause = entry->causes.died(verdict, ended)) count_restart(*entry, *cause);
+  urgent_ = true;
+}
+
+void SubjectBook::came_again(Entry& entry, TimePoint now) {
+  if (const auto cause = entry.causes.came_again(now.boottime)) count_restart(entry, *cause);
+}
+
+void SubjectBook::count_restart(Entry& entry, RestartCauses::Cause cause, std::size_t times) {
+  entry.counters.container_restarts.at(static_cast<std::size_t>(cause)) += times;
   urgent_ = true;
 }
 
@@ -174,7 +187,7 @@ void SubjectBook::add(Entry& entry, const Sight& sight, TimePoint now) {
   if (!same_boot || counts.id.value != seen.cgroup) {
     if (same_boot && seen.cgroup != 0 &&
         entry.counters.subject.kind == identity::Subject::Kind::container) {
-      ++entry.counters.container_restarts;
+      came_again(entry, now);
     }
     seen = Seen{};
     seen.boot = boot_;
@@ -223,6 +236,10 @@ std::size_t SubjectBook::observe(const cgroup::Snapshot& snapshot,
   for (const auto& sample : snapshot.samples()) see({.sample = &sample});
   const std::size_t refused = enter(strange, now);
   next_snapshot_ = snapshot.sequence() + 1;
+  for (auto& [subject, entry] : entries_) {
+    const std::size_t given_up = entry.causes.given_up(now.boottime);
+    if (given_up > 0) count_restart(entry, RestartCauses::Cause::unknown, given_up);
+  }
   return refused;
 }
 

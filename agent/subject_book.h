@@ -14,6 +14,7 @@
 #include "identity/subject.h"
 
 #include "agent/counter_book.h"
+#include "agent/restart_causes.h"
 #include "base/clock.h"
 #include "cgroup/snapshot.h"
 #include "diagnosis/store.h"
@@ -58,8 +59,10 @@ class SubjectBook {
   // boot. 1 where there is no room for it.
   [[nodiscard]] unsigned run_of(const identity::Subject& subject, CgroupId cgroup, Usec started,
                                 TimePoint now);
-  // A run of it ended. One that was never seen gets counters where there is room.
-  void died(const identity::Subject& subject, diagnosis::VerdictClass verdict, TimePoint now);
+  // A run of it ended, at `ended` (CLOCK_BOOTTIME). One that was never seen gets counters where
+  // there is room.
+  void died(const identity::Subject& subject, diagnosis::VerdictClass verdict, Usec ended,
+            TimePoint now);
   // The kernel told of an OOM kill in a cgroup of `subject`, or below it. The counters that
   // observe() adds may go with the cgroup before anybody read them; what both tell counts once.
   void oom_killed(const identity::Subject& subject, TimePoint now);
@@ -67,9 +70,10 @@ class SubjectBook {
   void restarted(const identity::Subject& unit, std::string_view result, TimePoint now);
 
  private:
-  static constexpr std::size_t kPlainValues = 16;
-  static constexpr std::size_t kValues =
-      kPlainValues + exporters::kVerdictClasses + exporters::kUnitResults.size();
+  static constexpr std::size_t kPlainValues = 15;
+  static constexpr std::size_t kValues = kPlainValues + exporters::kVerdictClasses +
+                                         exporters::kUnitResults.size() +
+                                         exporters::kContainerRestartReasons.size();
   // Names in the store of what values_of() gives, in its order.
   [[nodiscard]] static const std::array<std::string, kValues>& names();
 
@@ -92,6 +96,7 @@ class SubjectBook {
     exporters::SubjectCounters counters;
     Seen seen;
     Run run;
+    RestartCauses causes;  // of a container
     // OOM kills since this agent began, as the kernel's events told them and as its counters did:
     // the larger one is true.
     std::uint64_t oom_told = 0;
@@ -112,6 +117,8 @@ class SubjectBook {
   // Those without a cgroup in this tick, longest unseen first.
   using Unseen = std::set<std::pair<std::uint64_t, identity::Subject>>;
 
+  void came_again(Entry& entry, TimePoint now);
+  void count_restart(Entry& entry, RestartCauses::Cause cause, std::size_t times = 1);
   void count_oom(Entry& entry, std::uint64_t told, std::uint64_t counted);
   static Values values_of(Entry& entry);
   // nullptr: there is no room for one that is not known.

@@ -124,6 +124,12 @@ inline constexpr std::size_t kSendersLookedUp = 64;
 // Processes measured when a limit is reached, some ten microseconds each, on the loop: most
 // workloads have fewer.
 inline constexpr std::size_t kProcessesMeasured = 256;
+// memory.events of units and containers that the kernel tells of, an fd each: ten times a node's
+// most pods.
+inline constexpr std::size_t kMemoryEventsWatched = 1024;
+// Of them, measured between two ticks: all that are full at once take a twentieth of a processor
+// and not the loop.
+inline constexpr std::size_t kCgroupsMeasured = 32;
 // Of them shown with a death.
 inline constexpr std::size_t kLargestProcesses = 5;
 // OOM victims whose cgroup is not known yet; each takes a few milliseconds.

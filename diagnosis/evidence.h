@@ -126,7 +126,7 @@ struct DeathEvidence {
   std::vector<FaultRecord> faults;         // of the kernel log in the same time, of any process
   std::vector<PolicyWrite> policy_writes;  // shortly before the end, oldest first
   std::vector<OwnAction> own_actions;
-  // The largest processes of the workload at the first `max` event of its own limit, largest first.
+  // The largest processes of it at the last `max` event of its own limit before, largest first.
   struct ProcessSize {
     pid_t pid = -1;
     std::string comm;

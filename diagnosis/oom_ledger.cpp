@@ -122,6 +122,11 @@ void OomLedger::feed(const cgroup::CgroupEmptied& emptied) {
   }
 }
 
+void OomLedger::feed(CountedKills kills) {
+  if (places_.size() == limits::kOomPending) places_.pop_front();
+  places_.push_back(std::move(kills));
+}
+
 OomLedger::Slice* OomLedger::slice_of(std::string_view path) {
   // A path may have been another cgroup's before: the newest has the largest id.
   for (auto& [id, slice] : std::views::reverse(slices_)) {
@@ -212,6 +217,7 @@ void OomLedger::reconcile(const std::vector<SliceCounts>& slices, Usec now) {
     if (counts.id <= newest && !slices_.contains(counts.id)) baseline({counts});
     newest_ = std::max(newest_, counts.id);
   }
+  std::erase_if(places_, [&](const auto& place) { return place.boottime + 3 * kPatience < now; });
   std::map<CgroupId, Slice> present;
   for (const auto& counts : slices) {
     const auto known = slices_.find(counts.id);
@@ -256,9 +262,21 @@ void OomLedger::report_missing(Slice& slice, std::uint64_t victims) {
   slice.groups_told = slice.groups_then = slice.groups;
   slice.incidents_since = 0;
   for (std::uint64_t at = 0; at < std::min<std::uint64_t>(incidents, limits::kOomPending); ++at) {
-    counted_.push_back(
-        {.boottime = slice.read, .attributed = false, .cgroup = slice.path, .victims = {}});
+    counted_.push_back(counted_in(slice));
   }
+}
+
+OomIncident OomLedger::counted_in(const Slice& slice) {
+  OomIncident incident{
+      .boottime = slice.read, .attributed = false, .cgroup = slice.path, .victims = {}};
+  const auto place = std::ranges::find_if(
+      places_, [&](const auto& each) { return holds(slice.path, each.cgroup); });
+  if (place == places_.end()) return incident;
+  incident.boottime = place->boottime;
+  incident.attributed = true;
+  incident.cgroup = place->cgroup;
+  if (--place->incidents == 0) places_.erase(place);
+  return incident;
 }
 
 }  // namespace cgwarden::diagnosis

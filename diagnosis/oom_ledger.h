@@ -29,8 +29,9 @@ struct OomVictim {
 struct OomIncident {
   Usec boottime{0};
   bool attributed = false;
-  // Attributed: the deepest cgroup that holds all victims whose cgroup is known. Else the top-level
-  // cgroup under which the kernel counted the kill, "/" when not even that is known.
+  // Attributed: the deepest cgroup that holds all victims whose cgroup is known, or that counted
+  // the kill. Else the top-level cgroup under which the kernel counted the kill, "/" when not even
+  // that is known.
   std::string cgroup;
   std::vector<OomVictim> victims;  // empty: only the kernel's counters tell of it
 };
@@ -42,6 +43,13 @@ struct SliceCounts {
   std::string path;
   std::uint64_t oom_kill = 0;
   std::uint64_t oom_group_kill = 0;
+};
+
+// OOM kills that the counters of one cgroup below a slice show.
+struct CountedKills {
+  Usec boottime{0};
+  std::string cgroup;
+  std::uint64_t incidents = 0;
 };
 
 // Joins what the kernel says of OOM kills into incidents, each given out once. Evidence may be
@@ -68,6 +76,8 @@ class OomLedger {
   // memory.oom.group is known to be 1. The mark of a task that was dying anyway is no kill.
   void feed(const cgroup::OomMark& mark, std::string_view cgroup, bool group);
   void feed(const cgroup::CgroupEmptied& emptied);
+  // Where no event is told: the cgroup that kills were in which the slice's counters show, too.
+  void feed(CountedKills kills);
   // Kills that the counters show and no event told. `slices` were read at `now`, before the events
   // that were fed last were.
   void reconcile(const std::vector<SliceCounts>& slices, Usec now);
@@ -109,6 +119,8 @@ class OomLedger {
   void tell(OomIncident incident, bool group, std::vector<OomIncident>& done);
   // Reports what is missing at least.
   void report_missing(Slice& slice, std::uint64_t victims);
+  // An incident that only the slice's counters tell of, in the cgroup whose counters tell, too.
+  [[nodiscard]] OomIncident counted_in(const Slice& slice);
 
   std::deque<cgroup::KernelKill> signals_;  // newest last, without a mark yet
   std::deque<Run> runs_;
@@ -116,6 +128,7 @@ class OomLedger {
   CgroupId newest_;
   std::uint64_t unclaimed_ = 0;  // victims given out of which no slice's counter is known
   std::vector<OomIncident> counted_;
+  std::deque<CountedKills> places_;  // of kills that are not given out
 };
 
 }  // namespace cgwarden::diagnosis

@@ -25,11 +25,12 @@ void deaths(const SubjectCounters& counters, LineSink& sink) {
   }
 }
 
-void restarts(const SubjectCounters& counters, LineSink& sink) {
-  for (std::size_t i = 0; i < kUnitResults.size(); ++i) {
-    const std::uint64_t value = counters.restarts.at(i);
+template <auto Counts, const auto& Reasons>
+void by_reason(const SubjectCounters& counters, LineSink& sink) {
+  for (std::size_t i = 0; i < Reasons.size(); ++i) {
+    const std::uint64_t value = (counters.*Counts).at(i);
     if (counters.away && value == 0) continue;
-    sink.line(label("reason", kUnitResults.at(i)), Value::count(value));
+    sink.line(label("reason", Reasons.at(i)), Value::count(value));
   }
 }
 
@@ -95,7 +96,7 @@ const std::vector<SubjectMetric>& subject_metrics() {
         "Automatic restarts of the service by systemd's Result of the run before."},
        unit,
        "reason",
-       restarts},
+       by_reason<&SubjectCounters::restarts, kUnitResults>},
       {{"cgwarden_container_starts_total", counter, "",
         "Cgroups that the container had since the agent first saw its name: its starts."},
        container,
@@ -125,10 +126,12 @@ const std::vector<SubjectMetric>& subject_metrics() {
        "verdict",
        deaths},
       {{"cgwarden_container_restarts_total", counter, "",
-        "Times the container came again with another cgroup in the same boot."},
+        "Times the container came again with another cgroup in the same boot, by how its run "
+        "before "
+        "ended: exit, signal, oom, or unknown where no verdict tells."},
        container,
-       "",
-       count<&SubjectCounters::container_restarts>},
+       "reason",
+       by_reason<&SubjectCounters::container_restarts, kContainerRestartReasons>},
   };
   return metrics;
 }

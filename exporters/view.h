@@ -47,6 +47,10 @@ struct WorkloadCounters {
 inline constexpr std::array<std::string_view, 10> kUnitResults{
     "success", "exit-code", "signal",   "core-dump", "watchdog",
     "timeout", "oom-kill",  "protocol", "resources", "other"};
+// How the run ended that a container's new cgroup follows: as of a workload's restarts, and unknown
+// where no verdict tells.
+inline constexpr std::array<std::string_view, 4> kContainerRestartReasons{"exit", "signal", "oom",
+                                                                          "unknown"};
 inline constexpr std::size_t kVerdictClasses =
     static_cast<std::size_t>(diagnosis::VerdictClass::unknown) + 1;
 
@@ -61,7 +65,8 @@ struct SubjectCounters {
   std::array<std::uint64_t, kUnitResults.size()> restarts = {};  // of a unit, by kUnitResults
   // It has had no cgroup for limits::kSubjectAwaySeconds: what never happened to it is not shown.
   bool away = false;
-  std::uint64_t container_restarts = 0;  // of a container: it came again with another cgroup
+  // Of a container that came again with another cgroup, by kContainerRestartReasons.
+  std::array<std::uint64_t, kContainerRestartReasons.size()> container_restarts = {};
   // The first snapshot that it is shown with; 0: it was there before this agent.
   std::uint64_t born = 0;
 

@@ -205,10 +205,10 @@ def restarts_of_others():
     return happenings(
         "Restarts of units and containers",
         "Automatic restarts of services by systemd's Result of the run before, and containers that came"
-        " again under their name.",
+        " again under their name by how their run before ended.",
         (
             (q.by_unit("cgwarden_unit_restarts_total", "reason"), UNIT_NAME + " {{reason}}"),
-            (q.by_container("cgwarden_container_restarts_total"), CONTAINER_NAME),
+            (q.by_container("cgwarden_container_restarts_total", "reason"), CONTAINER_NAME + " {{reason}}"),
         ),
         "alerts.md#unitcrashlooping",
     )

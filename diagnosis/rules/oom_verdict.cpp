@@ -14,11 +14,11 @@ std::optional<Bytes> size_before(const DeathCase& death, pid_t pid) {
   return std::nullopt;
 }
 
-// Who filled it, as seen when the limit was reached first.
+// Who filled it, as seen when the limit was reached.
 void quote_processes(const DeathCase& death, Verdict& verdict) {
   for (const auto& process : death.evidence.before_death) {
     verdict.evidence.push_back({"statm", fmt::format("pid {} `{}`", process.pid, process.comm),
-                                "RSS " + human_bytes(process.rss) + " at the first `max` event"});
+                                "RSS " + human_bytes(process.rss) + " at a `max` event"});
   }
 }
 

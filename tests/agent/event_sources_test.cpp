@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "tests/paths.h"
 #include "tests/temporary_directory.h"
 
 namespace cgwarden::agent {
@@ -24,8 +25,21 @@ TEST(EventSources, EveryRowHasAName) {
 }
 
 // Of each row of the table in docs/event-sources.md: the source.
+TEST(EventSources, OfTwoPartsTheWorseOneThatIsUsedCounts) {
+  const SourceReport live{SourceState::live, "of 2 workloads"};
+  const SourceReport limited{SourceState::limited, "no room for 3"};
+  const SourceReport unused{SourceState::unused, "no workload runs"};
+  EXPECT_EQ(both(live, limited),
+            (SourceReport{SourceState::limited, "of 2 workloads; no room for 3"}));
+  EXPECT_EQ(both(limited, live),
+            (SourceReport{SourceState::limited, "no room for 3; of 2 workloads"}));
+  EXPECT_EQ(both(unused, limited), limited);
+  EXPECT_EQ(both(live, unused), live);
+  EXPECT_EQ(both(unused, unused), unused);
+}
+
 TEST(EventSources, EveryRowIsDocumented) {
-  std::ifstream file(DOCS "/event-sources.md");
+  std::ifstream file(in_source("docs/event-sources.md"));
   std::vector<std::string> rows;
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("| `")) rows.push_back(line.substr(3, line.find('`', 3) - 3));

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "tests/diagnosis/commits.h"
 #include "tests/temporary_directory.h"
@@ -132,7 +134,7 @@ TEST_F(SubjectBookTest, WhatCameLaterThanTheAgentSaysWhen) {
   look({{kWeb, 1}}, 4);
   look({{kWeb, 1}, {"/system.slice/next.service", 2}}, 5);
   book.died({identity::Subject::Kind::unit, "brief.service"},
-            diagnosis::VerdictClass::oom_own_limit, at_second(1006));
+            diagnosis::VerdictClass::oom_own_limit, at_second(1006).boottime, at_second(1006));
   EXPECT_EQ(born("web.service"), 0U);
   EXPECT_EQ(born("next.service"), 5U);
   EXPECT_EQ(born("brief.service"), 6U);
@@ -389,7 +391,7 @@ TEST_F(SubjectBookTest, DeathsAndRestartsGoOnWithTheNextAgent) {
   {
     SubjectBook book(7);
     observe(book, {{kWeb, 1}});
-    book.died(web, diagnosis::VerdictClass::exited, at_second(1001));
+    book.died(web, diagnosis::VerdictClass::exited, at_second(1001).boottime, at_second(1001));
     book.restarted(web, "exit-code", at_second(1001));
     book.restarted(web, "a-word-of-later", at_second(1001));
     EXPECT_TRUE(book.due(at_second(1002)));
@@ -397,7 +399,7 @@ TEST_F(SubjectBookTest, DeathsAndRestartsGoOnWithTheNextAgent) {
   }
   SubjectBook next(8);
   ASSERT_TRUE(next.load(store_of_both));
-  next.died(web, diagnosis::VerdictClass::exited, at_second(1003));
+  next.died(web, diagnosis::VerdictClass::exited, at_second(1003).boottime, at_second(1003));
   const auto counters = only(next);
   EXPECT_EQ(counters.deaths.at(static_cast<std::size_t>(diagnosis::VerdictClass::exited)), 2U);
   EXPECT_EQ(counters.deaths.at(static_cast<std::size_t>(diagnosis::VerdictClass::unknown)), 0U);
@@ -429,23 +431,84 @@ TEST_F(SubjectBookTest, RunsAreCountedOnOverAgentsAndBoots) {
   EXPECT_EQ(rebooted.run_of(web, CgroupId{9}, Usec{1}, at_second(1000 + 2 * kDay)), 1U);
 }
 
-TEST_F(SubjectBookTest, AContainerThatComesAgainWasRestarted) {
-  const std::string path = "/system.slice/docker-" + std::string(64, 'a') + ".scope";
+// A container whose cgroups, 1 to 9, come one after the other.
+class ContainerRestartTest : public SubjectBookTest {
+ protected:
+  ContainerRestartTest() {
+    identity::Table::Map known;
+    for (std::uint64_t id = 1; id < 10; ++id) {
+      auto one = std::make_shared<identity::Known>();
+      one->subject = box_;
+      known[id] = one;
+    }
+    table_.emplace(known);
+  }
+  void look(SubjectBook& book, std::uint64_t cgroup, std::uint64_t second) {
+    const std::string path = "/system.slice/docker-" + std::string(64, 'a') + ".scope";
+    const cgroup::Snapshot snapshot(at_second(second), samples_of({{path, cgroup}}));
+    book.observe(snapshot, *table_, at_second(second));
+  }
+  void die(SubjectBook& book, diagnosis::VerdictClass verdict, std::uint64_t second,
+           std::uint64_t told) {
+    book.died(box_, verdict, at_second(second).boottime, at_second(told));
+  }
+  // By reason: exit, signal, oom, unknown.
+  using Restarts = std::array<std::uint64_t, 4>;
+  const identity::Subject box_{.kind = identity::Subject::Kind::container, .name = "box"};
+  std::optional<identity::Table> table_;
+};
+
+TEST_F(ContainerRestartTest, IsCountedByHowTheRunBeforeEnded) {
+  using diagnosis::VerdictClass;
   SubjectBook book(7);
-  const identity::Subject box{.kind = identity::Subject::Kind::container, .name = "box"};
-  identity::Table::Map known;
-  for (const std::uint64_t id : {1U, 2U}) {
-    auto one = std::make_shared<identity::Known>();
-    one->subject = box;
-    known[id] = one;
-  }
-  const identity::Table table(known);
-  for (const std::uint64_t id : {1U, 1U, 2U}) {
-    const cgroup::Snapshot snapshot(at_second(1000), samples_of({{path, id}}));
-    book.observe(snapshot, table, at_second(1000));
-  }
-  EXPECT_EQ(only(book).container_restarts, 1U);
+  look(book, 1, 1000);
+  look(book, 1, 1001);
+  die(book, VerdictClass::oom_own_limit, 1001, 1001);
+  look(book, 2, 1002);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 1, 0}));
   EXPECT_EQ(only(book).starts, 2U);
+  // The verdict of the next one comes after the cgroup that follows it.
+  look(book, 3, 1004);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 1, 0}));
+  die(book, VerdictClass::exited, 1003, 1005);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{1, 0, 1, 0}));
+  die(book, VerdictClass::killed_by_user, 1006, 1006);
+  look(book, 4, 1007);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{1, 1, 1, 0}));
+}
+
+TEST_F(ContainerRestartTest, IsUnknownWhereNoVerdictTells) {
+  using diagnosis::VerdictClass;
+  SubjectBook book(7);
+  look(book, 1, 1000);
+  look(book, 2, 1001);
+  look(book, 2, 1016);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 0, 0}));
+  look(book, 2, 1017);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 0, 1}));
+  // Too late, and not of the run that ends next.
+  die(book, VerdictClass::oom_own_limit, 1000, 1018);
+  die(book, VerdictClass::unknown, 1019, 1019);
+  look(book, 3, 1020);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 0, 2}));
+}
+
+TEST_F(ContainerRestartTest, GoesOnWithTheNextAgent) {
+  using diagnosis::VerdictClass;
+  auto disk = store();
+  {
+    SubjectBook book(7);
+    look(book, 1, 1000);
+    die(book, VerdictClass::oom_global, 1001, 1001);
+    look(book, 2, 1002);
+    ASSERT_TRUE(book.save(disk, at_second(1002)));
+  }
+  SubjectBook next(7);
+  ASSERT_TRUE(next.load(disk));
+  // It died while no agent ran.
+  look(next, 3, 1010);
+  look(next, 3, 1030);
+  EXPECT_EQ(only(next).container_restarts, (Restarts{0, 0, 1, 1}));
 }
 
 }  // namespace

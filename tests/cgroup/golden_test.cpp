@@ -10,6 +10,7 @@
 #include "cgroup/sample_reader.h"
 #include "cgroup/tree.h"
 #include "tests/cgroup/facts.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -21,7 +22,7 @@ using ::testing::IsEmpty;
 
 class GoldenTest : public ::testing::TestWithParam<const char*> {
  protected:
-  [[nodiscard]] static std::string directory() { return std::string(FIXTURES) + "/" + GetParam(); }
+  [[nodiscard]] static std::string directory() { return in_source("tests/fixtures/") + GetParam(); }
   [[nodiscard]] static Sample sample(const std::string& path) {
     return Tree::open(directory(), false)->read_sample(path, FileGroups::all()).value();
   }

@@ -12,6 +12,7 @@
 #include "cgroup/format.h"
 #include "tests/cgroup/facts.h"
 #include "tests/cgroup/fixture_tree.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cgroup {
 namespace {
@@ -69,7 +70,8 @@ void expect_no_other_value(const BothReaders& pair, const std::string& text) {
 // Every capture of both kernels is in the fast shape, or the tick would be slow there.
 TEST(ScanTest, TakesWhatKernelsPrint) {
   std::size_t captures = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(FIXTURES)) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(in_source("tests/fixtures"))) {
     for (const BothReaders& pair : both_readers()) {
       if (entry.path().filename() != pair.file) continue;
       std::ostringstream text;

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/paths.h"
+
 namespace cgwarden::cgroup {
 namespace {
 
@@ -177,7 +179,7 @@ TEST(TraceLines, ALineWithoutEndIsNotKept) {
 // Six OOM kills, three of them of a group of three, as tests/vm captured them.
 TEST(TraceLines, WhatTheKernelsWroteIsRead) {
   for (const std::string kernel : {"6.1", "6.12"}) {
-    std::ifstream file(FIXTURES "/" + kernel + "/trace_pipe");
+    std::ifstream file(in_source("tests/fixtures/") + kernel + "/trace_pipe");
     std::stringstream text;
     text << file.rdbuf();
     TraceLines lines;

@@ -10,6 +10,7 @@
 #include <cstddef>
 
 #include "base/text.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -65,7 +66,7 @@ Outcome run_program(const std::vector<std::string>& command) {
 }
 
 Outcome cgwarden(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), std::string(BINARIES) + "/cli/cgwarden");
+  arguments.insert(arguments.begin(), in_build("cli/cgwarden"));
   return run_program(arguments);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "tests/cli/command.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -65,8 +66,8 @@ TEST(Help, EveryCommandHasHelpWithAnExampleOfItself) {
 }
 
 TEST(Help, TheManPageHasEveryCommandAndOption) {
-  const std::string page = text_of(std::string(SOURCES) + "/docs/man/cgwarden.1.scd");
-  const std::string agent_page = text_of(std::string(SOURCES) + "/docs/man/cgwarden-agent.8.scd");
+  const std::string page = text_of(in_source("docs/man/cgwarden.1.scd"));
+  const std::string agent_page = text_of(in_source("docs/man/cgwarden-agent.8.scd"));
   for (const auto& command : all_commands()) {
     if (subcommands_in(help_of(command).out).empty()) {
       EXPECT_THAT(page, HasSubstr("\n*cgwarden " + joined(command) + "*"));
@@ -79,7 +80,7 @@ TEST(Help, TheManPageHasEveryCommandAndOption) {
 }
 
 TEST(Help, TheManPageHasNoCommandTheProgramLacks) {
-  const std::string page = text_of(std::string(SOURCES) + "/docs/man/cgwarden.1.scd");
+  const std::string page = text_of(in_source("docs/man/cgwarden.1.scd"));
   std::vector<std::string> known;
   for (const auto& command : all_commands()) known.push_back(joined(command));
   std::size_t seen = 0;
@@ -140,7 +141,7 @@ TEST(Completion, BashCompletesCommandsNestedCommandsAndOptions) {
   EXPECT_THAT(complete_in_bash("cgwarden completion f", 2), testing::ElementsAre("fish"));
   EXPECT_THAT(complete_in_bash("cgwarden why --inc", 2), testing::ElementsAre("--incarnation"));
   // Files.
-  const std::string here = std::string(SOURCES) + "/packaging/age";
+  const std::string here = in_source("packaging/age");
   for (const std::string option : {"--config", "--web-config", "--shim"}) {
     EXPECT_THAT(complete_in_bash("cgwarden agent " + option + " " + here, 3),
                 testing::ElementsAre(here + "nt.yaml"));

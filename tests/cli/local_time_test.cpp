@@ -11,6 +11,7 @@
 #include "cli/yaml_text.h"
 #include "diagnosis/store.h"
 #include "tests/cli/command.h"
+#include "tests/paths.h"
 #include "tests/temporary_directory.h"
 
 namespace cgwarden::cli {
@@ -91,7 +92,7 @@ class LocalTimeOfCommands : public testing::Test {
   [[nodiscard]] Outcome ask(std::vector<std::string> words) const {
     std::vector<std::string> command{"env",
                                      std::string("TZ=") + kCentralEurope,
-                                     std::string(BINARIES) + "/cli/cgwarden",
+                                     in_build("cli/cgwarden"),
                                      "events",
                                      "--state-dir",
                                      directory_.path()};

@@ -14,6 +14,7 @@
 #include "cli/container_finder.h"
 #include "diagnosis/audit/audit.h"
 #include "tests/cli/command.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -29,7 +30,7 @@ using testing::Not;
 
 // Captured: 1 a process of the host, 42 of `unshare --pid --fork --mount`, 43 with all namespaces
 // of its own and without capabilities; 44 is a zombie.
-const std::string kTree = std::string(SOURCES) + "/tests/cli/posture";
+const std::string kTree = in_source("tests/cli/posture");
 
 PostureReader fixture() { return PostureReader::open(kTree, kTree + "/sys/fs/cgroup").value(); }
 

@@ -21,6 +21,7 @@
 #include "cli/top/session.h"
 #include "tests/cli/command.h"
 #include "tests/diagnosis/recorded.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cli::top {
 namespace {
@@ -78,7 +79,7 @@ class Terminal {
   explicit Terminal(std::vector<std::string> words, const char* type = "xterm-256color",
                     const std::string& locale = "C.UTF-8", const std::string& other = "X=y") {
     winsize size{24, 80, 0, 0};
-    words.insert(words.begin(), BINARIES "/cli/cgwarden");
+    words.insert(words.begin(), in_build("cli/cgwarden"));
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);

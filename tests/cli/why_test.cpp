@@ -19,6 +19,7 @@
 #include "launcher/state.h"
 #include "tests/cli/command.h"
 #include "tests/diagnosis/recorded.h"
+#include "tests/paths.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -236,9 +237,9 @@ TEST_F(WhyTest, WhatWasRecordedAroundADeathIsShown) {
   EXPECT_THAT(text, HasSubstr("^ death ("));
   EXPECT_THAT(text, Not(HasSubstr("pressure")));  // there was none
   EXPECT_TRUE(std::ranges::none_of(text, [](char c) { return (c & 0x80) != 0; }));
-  const Outcome utf8 = run_program({"env", "LANG=C.UTF-8", std::string(BINARIES) + "/cli/cgwarden",
-                                    "why", "web", "--runtime-dir", directory_, "--state-dir",
-                                    directory_ + "/state", "--cgroup-root", directory_});
+  const Outcome utf8 =
+      run_program({"env", "LANG=C.UTF-8", in_build("cli/cgwarden"), "why", "web", "--runtime-dir",
+                   directory_, "--state-dir", directory_ + "/state", "--cgroup-root", directory_});
   EXPECT_THAT(utf8.out, HasSubstr("\u2588"));
   const auto around =
       nlohmann::json::parse(ask({"why", "web", "--json"}).out).at("around").at("rows");
@@ -273,8 +274,8 @@ TEST_F(WhyTest, WatchingEndsWhenNobodyReads) {
   store({verdict("web", 1, exited, 20, "web exited with code 3.")});
   const Outcome watched =
       run_program({"sh", "-c",
-                   std::string(BINARIES) + "/cli/cgwarden why web --watch --state-dir " +
-                       directory_ + "/state --runtime-dir " + directory_ + " | head -n 1"});
+                   in_build("cli/cgwarden why web --watch --state-dir ") + directory_ +
+                       "/state --runtime-dir " + directory_ + " | head -n 1"});
   EXPECT_EQ(watched.out, "web exited with code 3.\n");
 }
 

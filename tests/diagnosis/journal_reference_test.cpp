@@ -9,13 +9,14 @@
 
 #include "base/text.h"
 #include "diagnosis/event.h"
+#include "tests/paths.h"
 
 namespace cgwarden::diagnosis {
 namespace {
 
 // Of each row of the table: "MESSAGE_ID kind".
 std::vector<std::string> documented_ids() {
-  std::ifstream file(DOCS "/journal.md");
+  std::ifstream file(in_source("docs/journal.md"));
   std::vector<std::string> rows;
   for (std::string line; std::getline(file, line);) {
     const auto cells = split(line, '|');

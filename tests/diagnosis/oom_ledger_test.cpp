@@ -154,6 +154,19 @@ TEST_F(Ledger, AKillNobodySawIsUnattributedUnderItsSlice) {
   EXPECT_THAT(later(2, 0), IsEmpty());
 }
 
+TEST_F(Ledger, AKillThatOnlyCountersTellIsInTheCgroupThatCountedIt) {
+  ledger_.feed({.boottime = now_, .cgroup = "/s/web", .incidents = 1});
+  ledger_.feed({.boottime = now_, .cgroup = "/other/web", .incidents = 1});
+  EXPECT_THAT(later(2, 0), ElementsAre(in("/s/web", 0), under("/s", 0)));
+  EXPECT_THAT(later(2, 0), IsEmpty());
+}
+
+TEST_F(Ledger, APlaceIsNotKeptForALaterKill) {
+  ledger_.feed({.boottime = now_, .cgroup = "/s/web", .incidents = 1});
+  EXPECT_THAT(later(0, 0), IsEmpty());
+  EXPECT_THAT(later(1, 0), ElementsAre(under("/s", 0)));
+}
+
 TEST_F(Ledger, AGroupKillNobodySawIsOne) { EXPECT_THAT(later(4, 1), ElementsAre(under("/s", 0))); }
 
 TEST_F(Ledger, WhatWasCountedBeforeIsNotReported) {

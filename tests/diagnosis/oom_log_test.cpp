@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "diagnosis/kmsg.h"
+#include "tests/paths.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -56,7 +57,8 @@ class OomLogTest : public ::testing::Test {
 class OomLogFixtureTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(OomLogFixtureTest, ReadsARealKernelsDump) {
-  const auto text = read_file(std::string(FIXTURES "/") + GetParam() + "/kmsg-oom.txt", 1U << 20U);
+  const auto text =
+      read_file(in_source("tests/fixtures/") + GetParam() + "/kmsg-oom.txt", 1U << 20U);
   ASSERT_TRUE(text) << text.error().sentence();
   OomLogReader reader;
   std::vector<OomRecord> kills;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "diagnosis/diagnose.h"
 #include "tests/diagnosis/scenario.h"
+#include "tests/paths.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -21,7 +22,7 @@ using ::testing::Not;
 using testing::Scenario;
 
 void expect_golden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(GOLDEN "/") + name + ".txt";
+  const std::string path = in_source("tests/diagnosis/golden/") + name + ".txt";
   if (std::getenv("CGWARDEN_REGENERATE") != nullptr) {
     ASSERT_TRUE(write_file_atomically(path, text));
     FAIL() << path << " was written; read the difference and commit it";

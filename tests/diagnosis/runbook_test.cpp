@@ -9,12 +9,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "diagnosis/verdict.h"
+#include "tests/paths.h"
 
 namespace cgwarden::diagnosis {
 namespace {
 
 TEST(RunbookTest, EveryClassHasItsSectionWithAllParts) {
-  const auto text = read_file(DOCS "/runbook.md", std::size_t{1} << 20U);
+  const auto text = read_file(in_source("docs/runbook.md"), std::size_t{1} << 20U);
   ASSERT_TRUE(text) << text.error().sentence();
   for (const auto verdict : all_verdict_classes()) {
     std::string anchor(to_string(verdict));
@@ -29,7 +30,7 @@ TEST(RunbookTest, EveryClassHasItsSectionWithAllParts) {
 }
 
 TEST(RunbookTest, NoSectionIsOfAClassThatIsGone) {
-  const auto text = read_file(DOCS "/runbook.md", std::size_t{1} << 20U);
+  const auto text = read_file(in_source("docs/runbook.md"), std::size_t{1} << 20U);
   ASSERT_TRUE(text);
   for (const auto line : split(*text, '\n')) {
     if (!line.starts_with("## ")) continue;

@@ -8,6 +8,7 @@
 #include "golden.h"
 
 #include "exporters/published_view.h"
+#include "tests/paths.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -46,11 +47,13 @@ std::string labels_of(const std::string& path, const identity::Names& names) {
 }
 
 TEST(Cadvisor, TheTextFormatIsTheGolden) {
-  expect_golden(GOLDEN "/cadvisor.txt", render_cadvisor(node(), text_0_0_4));
+  expect_golden(in_source("tests/exporters/golden/cadvisor.txt"),
+                render_cadvisor(node(), text_0_0_4));
 }
 
 TEST(Cadvisor, TheOpenMetricsFormatIsTheGolden) {
-  expect_golden(GOLDEN "/cadvisor.openmetrics", render_cadvisor(node(), openmetrics_1_0_0));
+  expect_golden(in_source("tests/exporters/golden/cadvisor.openmetrics"),
+                render_cadvisor(node(), openmetrics_1_0_0));
 }
 
 TEST(Cadvisor, LabelsAreKubeletsForPods) {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cgroup/grouped_files.h"
 #include "exporters/escape.h"
+#include "tests/paths.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -19,18 +20,21 @@ using testing::Not;
 using enum Exposition;
 
 TEST(Metrics, TextFormatIsTheGolden) {
-  expect_golden(GOLDEN "/metrics.txt", render_metrics(example_view(), text_0_0_4));
+  expect_golden(in_source("tests/exporters/golden/metrics.txt"),
+                render_metrics(example_view(), text_0_0_4));
 }
 
 TEST(Metrics, OpenMetricsFormatIsTheGolden) {
-  expect_golden(GOLDEN "/metrics.openmetrics", render_metrics(example_view(), openmetrics_1_0_0));
+  expect_golden(in_source("tests/exporters/golden/metrics.openmetrics"),
+                render_metrics(example_view(), openmetrics_1_0_0));
 }
 
 TEST(Metrics, AllGroupsAreTheGolden) {
   View view = view_of({grouped_sample("/a", 1)});
   view.groups = cgroup::FileGroups::all();
-  expect_golden(GOLDEN "/groups.txt", render_metrics(view, text_0_0_4));
-  expect_golden(GOLDEN "/groups.openmetrics", render_metrics(view, openmetrics_1_0_0));
+  expect_golden(in_source("tests/exporters/golden/groups.txt"), render_metrics(view, text_0_0_4));
+  expect_golden(in_source("tests/exporters/golden/groups.openmetrics"),
+                render_metrics(view, openmetrics_1_0_0));
 }
 
 TEST(Metrics, AGroupIsShownOnlyWhereItIsAskedFor) {

@@ -3,12 +3,13 @@
 #include "golden.h"
 
 #include "exporters/catalog.h"
+#include "tests/paths.h"
 
 namespace cgwarden::exporters {
 namespace {
 
 TEST(Reference, DocsMetricsIsGeneratedFromTheCatalog) {
-  expect_golden(DOCS "/metrics.md", metrics_reference());
+  expect_golden(in_source("docs/metrics.md"), metrics_reference());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "golden.h"
 
 #include "exporters/catalog.h"
+#include "tests/paths.h"
 
 namespace cgwarden::exporters {
 namespace {
@@ -26,11 +27,12 @@ std::string without_build(std::string text) {
 }
 
 TEST(SelfMetrics, EverythingIsThereAtZeroFromTheStart) {
-  expect_golden(GOLDEN "/agent.txt", without_build(SelfMetrics().render(text_0_0_4)));
+  expect_golden(in_source("tests/exporters/golden/agent.txt"),
+                without_build(SelfMetrics().render(text_0_0_4)));
 }
 
 TEST(SelfMetrics, OpenMetricsFormIsTheGolden) {
-  expect_golden(GOLDEN "/agent.openmetrics",
+  expect_golden(in_source("tests/exporters/golden/agent.openmetrics"),
                 without_build(SelfMetrics().render(openmetrics_1_0_0)));
 }
 

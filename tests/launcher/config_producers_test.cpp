@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "launcher/spec.h"
 #include "tests/launcher/config_text.h"
+#include "tests/paths.h"
 
 // Documents in the shape that the callers of OCI runtimes write them
 // (tests/fuzz/corpus/oci_config).
@@ -21,7 +22,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string text_of(const std::string& name) {
-  const auto text = read_file(std::string(OCI_CONFIGS) + "/" + name, limits::kStateFileBytes);
+  const auto text =
+      read_file(in_source("tests/fuzz/corpus/oci_config/") + name, limits::kStateFileBytes);
   EXPECT_TRUE(text) << name;
   return text.value_or("");
 }

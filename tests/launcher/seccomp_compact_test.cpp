@@ -20,6 +20,7 @@
 #include "launcher/seccomp_writer.h"
 #include "tests/launcher/bpf_machine.h"
 #include "tests/launcher/config_text.h"
+#include "tests/paths.h"
 
 namespace cgwarden::launcher {
 namespace {
@@ -142,7 +143,8 @@ void expect_same_answers(const Program& original, const Program& compact) {
 
 // The profile that the engine writes into `config`, for `architectures`.
 Seccomp engine_profile(const std::string& config, const std::vector<std::string>& architectures) {
-  const auto text = read_file(std::string(OCI_CONFIGS) + "/" + config, limits::kStateFileBytes);
+  const auto text =
+      read_file(in_source("tests/fuzz/corpus/oci_config/") + config, limits::kStateFileBytes);
   EXPECT_TRUE(text) << config;
   Seccomp seccomp = parsed(text.value_or("")).seccomp_config.value_or(Seccomp{});
   seccomp.architectures = architectures;

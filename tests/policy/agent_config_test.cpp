@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/paths.h"
+
 namespace cgwarden::policy {
 namespace {
 
@@ -219,7 +221,7 @@ TEST(AgentConfigTest, OneDocumentOfItsKind) {
 
 TEST(AgentConfigTest, TheExamplesAreGood) {
   for (const std::string name : {"kubernetes/agent.yaml", "prometheus/agent-tls.yaml"}) {
-    std::ifstream file(FIXTURES "/../../examples/" + name);
+    std::ifstream file(in_source("examples/") + name);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     const auto loaded = load_agent_config(text, "/etc/cgwarden/agent.yaml");
     ASSERT_TRUE(loaded) << render(loaded.error());
@@ -228,7 +230,7 @@ TEST(AgentConfigTest, TheExamplesAreGood) {
 }
 
 TEST(AgentConfigTest, ThePackagedFileIsTheDefaults) {
-  std::ifstream file(FIXTURES "/../../packaging/agent.yaml");
+  std::ifstream file(in_source("packaging/agent.yaml"));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const auto loaded = load_agent_config(text, "/etc/cgwarden/agent.yaml");
   ASSERT_TRUE(loaded) << render(loaded.error());

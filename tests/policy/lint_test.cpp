@@ -13,6 +13,7 @@
 #include "policy/node_lint.h"
 #include "policy/plan.h"
 #include "policy/policy_lint.h"
+#include "tests/paths.h"
 #include "tests/policy/loading.h"
 
 namespace cgwarden::policy {
@@ -323,7 +324,7 @@ TEST(LintTest, EveryRuleIsTested) {
 }
 
 TEST(LintTest, ThePageIsGenerated) {
-  const std::string path = FIXTURES "/../../docs/policy-lint.md";
+  const std::string path = in_source("docs/policy-lint.md");
   if (std::getenv("CGWARDEN_REGENERATE") != nullptr) {
     ASSERT_TRUE(write_file_atomically(path, lint_rules_markdown()));
     FAIL() << path << " was written; read the difference and commit it";

@@ -10,12 +10,13 @@
 #include "policy/agent_config.h"
 #include "policy/policy.h"
 #include "policy/workload.h"
+#include "tests/paths.h"
 
 namespace cgwarden::policy {
 namespace {
 
 std::vector<std::string> yaml_blocks() {
-  std::ifstream file(FIXTURES "/../../docs/policy-reference.md");
+  std::ifstream file(in_source("docs/policy-reference.md"));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   static const std::string kOpen = "\n```yaml\n";
   std::vector<std::string> blocks;

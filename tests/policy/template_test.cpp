@@ -10,6 +10,7 @@
 #include "policy/kubernetes.h"
 #include "policy/plan.h"
 #include "policy/resource_keys.h"
+#include "tests/paths.h"
 #include "tests/policy/loading.h"
 
 namespace cgwarden::policy {
@@ -200,7 +201,7 @@ TEST(SchemaTest, EveryKeyIsInTheSchemaAndInTheParser) {
 }
 
 TEST(SchemaTest, TheFileIsGenerated) {
-  const std::string path = FIXTURES "/../../docs/policy.schema.json";
+  const std::string path = in_source("docs/policy.schema.json");
   if (std::getenv("CGWARDEN_REGENERATE") != nullptr) {
     ASSERT_TRUE(write_file_atomically(path, policy_json_schema()));
     FAIL() << path << " was written; read the difference and commit it";

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "tests/paths.h"
+
 namespace cgwarden::policy {
 namespace {
 
@@ -182,7 +184,7 @@ TEST(WebConfigTest, NoMessageShowsASecret) {
 }
 
 TEST(WebConfigTest, TheExampleIsGood) {
-  std::ifstream file(FIXTURES "/../../examples/prometheus/web.yml");
+  std::ifstream file(in_source("examples/prometheus/web.yml"));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const auto loaded = load_web_config(text, "/etc/cgwarden/web.yml");
   ASSERT_TRUE(loaded) << render(loaded.error());

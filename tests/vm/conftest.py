@@ -17,6 +17,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--divide", action="store_true", help="each test on one of the kernels, but for those marked each_kernel"
     )
+    group.addoption("--part", default="1/1", help="K/N: the files of one of N machines of the same kind")
     group.addoption("--mode", action="append", choices=MODES, help="default: all modes")
 
 
@@ -52,8 +53,13 @@ def pytest_collection_modifyitems(config, items):
             return True
         return slot(item)[0] in kernels and slot(item)[1] in modes and not left_to_another(item)
 
-    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
-    items[:] = [item for item in items if chosen(item)]
+    part, parts = map(int, config.getoption("part").split("/"))
+    mine = [item for item in items if chosen(item)]
+    # In turn, as long and short ones stand beside each other; a file's tests share what it sets up.
+    files = sorted({item.path for item in mine})[part - 1 :: parts]
+    kept = {item for item in mine if item.path in files}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
     # All tests of a machine in a row, so that each is booted once and only one at a time.
     items.sort(key=lambda item: SLOTS.index(slot(item)) if slot(item) else -1)
 

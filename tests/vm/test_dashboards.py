@@ -106,5 +106,5 @@ def what_happens_shows(scenario, container_again, prometheus):
     assert prometheus.value('sum(cgwarden_container_deaths_total{container="cart"})') == 0
     container_again()
     becomes(1, 'cgwarden_container_deaths_total{container="cart", verdict="KILLED_BY_CGROUP_KILL"}')
-    becomes(1, 'cgwarden_container_restarts_total{container="cart"}')
+    becomes(1, 'cgwarden_container_restarts_total{container="cart", reason="signal"}')
     assert prometheus.value('sum(increase(cgwarden_container_deaths_total{container="cart"}[10m])) > bool 0') == 1

@@ -49,6 +49,8 @@ def test_a_unit_that_is_killed_and_a_container_that_runs_out_of_memory(scenario)
         verdict, text = told(scenario, "cart", "OOM_OWN_LIMIT", says=("memory.max",), never=("sent by",))
         assert verdict["limit"]["cgroup"] == CONTAINER, text
         assert verdict["confidence"] == "proven", text
+        measured = [item for item in verdict["evidence"] if item["source"] == "statm"]
+        assert any("leaker" in item["reference"] for item in measured), text
 
 
 def test_a_units_child_that_was_oom_killed_before_does_not_explain_its_end(scenario):

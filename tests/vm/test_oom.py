@@ -1,14 +1,18 @@
 """OOM kills of cgroups that are not the agent's, gone before anybody could look at them."""
 
+import json
 import re
 import signal
 
+import foreign_cgroups
 import pytest
 
 from agent_scenario import BUILD, Scenario
+from foreign_cgroups import UNIT
 
 pytestmark = pytest.mark.fast
 
+LEAKER = f"{BUILD}/examples/leaker"
 STORM = BUILD / "tests" / "cgroup" / "oom_storm"
 TRACING = "/sys/kernel/tracing"
 ROOT = "/sys/fs/cgroup/oomstorm"
@@ -115,6 +119,13 @@ def test_without_tracefs_the_agent_says_so_and_counts_by_the_counters(agent, gue
         guest.run([STORM, "/oomstorm", "1", "1"], check=True)
         agent.until(lambda: agent.metrics()[UNATTRIBUTED] >= 1, "an incident without its cgroup", 60)
         assert agent.metrics()[ATTRIBUTED] == 0
+        limits = {"memory.max": "32M", "memory.swap.max": "0"}
+        leaks = ["sh", "-c", f"{LEAKER}; exec sleep 1000"]
+        with foreign_cgroups.running(guest, (leaks, limits), (["sleep", "1000"], {})):
+            agent.until(lambda: agent.metrics()[ATTRIBUTED] >= 1, "an incident of the unit", 120)
+            told = [json.loads(line) for line in agent.cli("events", "--json").text.splitlines()]
+            (kill,) = [event for event in told if event["kind"] == "oom_kill" and event["cgroup"] == UNIT]
+            assert "unknown: no event, only counters" in kill["text"], kill
         agent.stop_agent()
     finally:
         guest.run(f"mount -o remount,rw {TRACING}", check=True)

@@ -24,6 +24,7 @@
 #include "launcher/spec.h"
 #include "tests/launcher/root/hostile.h"
 #include "tests/launcher/root/in_child.h"
+#include "tests/paths.h"
 
 // CVE-2019-5736: the image makes the launcher execute its own file of the host ("#!/proc/self/exe")
 // and a process of the container gets hold of that file and writes it.
@@ -237,7 +238,7 @@ TEST(Cve20195736, ARuntimeIsSealedByAnExecveWhereTheKernelWantsOne) {
 // The same for the shim of a native workload, whose child executes the entry point: it runs from a
 // read-only mount before it is told what to start.
 TEST(Cve20195736, TheShimOfAWorkloadCannotBeWritten) {
-  const Prey shim(CGWARDEN_SHIM);
+  const Prey shim(in_build("launcher/cgwarden-shim"));
   const HostDirectory state;
   std::array<int, 2> control{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control.data()), 0);

@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "launcher/oci_sections.h"
+#include "tests/paths.h"
 
 namespace cgwarden::launcher {
 
@@ -93,7 +94,7 @@ Running::Said Running::wait() {
   return said;
 }
 
-std::string runtime_program() { return CGWARDEN_OCI; }
+std::string runtime_program() { return in_build("launcher/cgwarden-oci"); }
 
 OciContainer::OciContainer(Spec spec, std::string program) : program_(std::move(program)) {
   if (program_.empty()) program_ = runtime_program();

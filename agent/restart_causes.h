@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/units.h"
+#include "diagnosis/verdict.h"
+
+namespace cgwarden::agent {
+
+// Joins the restarts of a container, which its next cgroup tells, with how its run before ended,
+// which a verdict tells sooner or later. Pure but for its memory. Times are of CLOCK_BOOTTIME.
+class RestartCauses {
+ public:
+  // In the order of exporters::kContainerRestartReasons.
+  enum class Cause : std::uint8_t { exit, signal, oom, unknown };
+  // A restart waits this long for its verdict; longer than RunEnds takes for one.
+  static constexpr Usec kWait{15'000'000};
+
+  // A run ended at `ended`. What the restart that waited for this is by now, if one did.
+  [[nodiscard]] std::optional<Cause> died(diagnosis::VerdictClass verdict, Usec ended);
+  // It came again. What that was, if its run before is told of.
+  [[nodiscard]] std::optional<Cause> came_again(Usec now);
+  // How many restarts have waited for too long: their cause is unknown.
+  [[nodiscard]] std::size_t given_up(Usec now);
+  [[nodiscard]] bool waits() const { return waiting_ > 0; }
+
+ private:
+  std::optional<Cause> last_;  // of a run that no other followed yet
+  std::size_t waiting_ = 0;
+  Usec came_{0};  // the newest run
+};
+
+}  // namespace cgwarden::agent
