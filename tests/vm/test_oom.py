@@ -123,9 +123,9 @@ def test_without_tracefs_the_agent_says_so_and_counts_by_the_counters(agent, gue
         leaks = ["sh", "-c", f"{LEAKER}; exec sleep 1000"]
         with foreign_cgroups.running(guest, (leaks, limits), (["sleep", "1000"], {})):
             agent.until(lambda: agent.metrics()[ATTRIBUTED] >= 1, "an incident of the unit", 120)
-            told = [json.loads(line) for line in agent.cli("events", "--json").text.splitlines()]
-            (kill,) = [event for event in told if event["kind"] == "oom_kill" and event["cgroup"] == UNIT]
-            assert "unknown: no event, only counters" in kill["text"], kill
+            kills = ["events", "--json", "--kind", "oom_kill", "--cgroup", UNIT]
+            line = agent.until(lambda: agent.cli(*kills, check=True).text, "the event", 60)
+            assert "unknown: no event, only counters" in json.loads(line)["text"], line
         agent.stop_agent()
     finally:
         guest.run(f"mount -o remount,rw {TRACING}", check=True)
