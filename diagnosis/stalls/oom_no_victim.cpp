@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kLeastTries = 5;
 
 // A limit above is reached for others too: it holds back who waits for memory himself.
-constexpr std::uint64_t kLeastWaitedPercent = 5;
+constexpr std::uint64_t kWedgeWaitedPercent = 5;
 
 struct Wedge {
   const StallCgroup* cgroup = nullptr;
@@ -40,7 +40,7 @@ std::optional<bool> waits_for_memory(const StallCgroup& payload) {
   const auto elapsed = watched(payload);
   const auto some = waited(payload, &StallCgroup::Flow::memory_pressure, &cgroup::Pressure::some);
   if (!elapsed || !some) return std::nullopt;
-  return some->count() * 100 >= elapsed->count() * kLeastWaitedPercent;
+  return some->count() * 100 >= elapsed->count() * kWedgeWaitedPercent;
 }
 
 Confidence sure_of(const StallCgroup& limit, bool own, std::optional<bool> waits) {

@@ -120,7 +120,31 @@ TEST(NestedGroupTest, ItsFirstVictimCountsTwice) {
        {"of them are in the log"});
 }
 
+TEST(NestedGroupTest, ItTookTheMainProcess) {
+  Scenario scenario;
+  for (auto* cgroup : {&scenario.payload(), &scenario.scope(), &scenario.slice()}) {
+    cgroup->after.memory_events = testing::events(1, 2, 1);
+  }
+  scenario.logged(Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner"));
+  const auto verdict = told(scenario, VerdictClass::oom_nested_limit, Confidence::proven,
+                            {"memory.oom.group is 1 in a cgroup below its own"}, {"own limit"});
+  EXPECT_EQ(verdict.subject, Subject::cgroup);
+  EXPECT_EQ(diagnose(Scenario()
+                         .nested_kill_counted()
+                         .logged(Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner"))
+                         .death)
+                .subject,
+            Subject::main);
+}
+
 // --- Signals
+
+TEST(CodeTest, OneAloneMayHaveBeenKilledWithACgroupThatHeldItAlone) {
+  auto scenario = with({sent_by(812, SIGKILL, 0, false)});
+  scenario.death.init_pid = 1200;
+  told(scenario, VerdictClass::killed_by_user, Confidence::proven,
+       {"sent by pid 812", "cgroup.kill of a cgroup that it was in without the others"});
+}
 
 TEST(CodeTest, BelowTkillIsAProcess) {
   told(with({sent_by(812, SIGKILL, -60)}), VerdictClass::killed_by_user, Confidence::proven,
