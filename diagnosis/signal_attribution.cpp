@@ -184,6 +184,9 @@ SignalAttribution attribute_signal(const DeathCase& death) {
   SignalAttribution found;
   if (evidence.main_exit) {
     found.fatal = fatal_of(signals, evidence.main_pid, *evidence.main_exit);
+  } else if (!evidence.init_exit) {
+    // Who would have taken down its status was killed too. A SIGKILL that was delivered is one.
+    found.fatal = fatal_of(signals, evidence.main_pid, {MainExit::Kind::killed, SIGKILL});
   }
   const bool from_kernel = found.fatal != nullptr && found.fatal->code == SignalSent::kFromKernel;
   const bool by_init =

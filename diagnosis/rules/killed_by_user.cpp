@@ -171,7 +171,9 @@ std::optional<Verdict> killed_by_user(const DeathCase& death) {
   if (nobody_sent) {
     verdict.evidence_lost.emplace_back(
         "who sent SIGKILL: signals were watched and none to it was recorded; the kernel ends a few "
-        "without one (seccomp's strict mode, the core dump of a process that shares its memory)");
+        "without one (seccomp's strict mode, the core dump of a process that shares its memory), "
+        "and "
+        "one that was sent to a single thread may have come too late to be told whose it was");
   }
   death.contribute_oom_kills(verdict);
   death.quote_memory_events(verdict);

@@ -244,6 +244,23 @@ TEST(SysrqTest, WithItsShimNobodySawTheStatus) {
   told(scenario, VerdictClass::killed_by_user, Confidence::likely, {"sysrq-i"});
 }
 
+// --- Killed with who would have taken down its status
+
+TEST(LostStatusTest, TheRecordOfItsSigkillTellsWhoSentIt) {
+  Scenario scenario;
+  scenario.nobody_saw_the_status().death.signals = {true, {sent_by(812, SIGKILL, 0, false)}};
+  scenario.death.signals.records[0].target_tracer = 0;
+  told(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::strong,
+       {"wrote to cgroup.kill", "the wait status of the main process"});
+  scenario.lost("the shim ended without recording an exit status");
+  told(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::strong, {"cgroup.kill"});
+  scenario.death.signals.records[0].signal = SIGTERM;
+  told(scenario, VerdictClass::unknown, Confidence::unknown);
+  scenario.death.signals.records[0].signal = SIGKILL;
+  scenario.death.signals.records[0].result = 1;
+  told(scenario, VerdictClass::unknown, Confidence::unknown);
+}
+
 // --- A SIGTERM that nobody could look at in time
 
 TEST(FrozenTest, TheCgroupIsFrozenAtTheEnd) {

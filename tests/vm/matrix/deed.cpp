@@ -150,7 +150,7 @@ void write_text(const char* path, const std::string& text) {
 // Its sender is looked for before it is gone.
 int send(const char* signal, const char* pid) {
   if (::kill(static_cast<pid_t>(std::atoi(pid)), std::atoi(signal)) != 0) return failed("kill");
-  ::sleep(1);
+  ::sleep(4);
   return 0;
 }
 
