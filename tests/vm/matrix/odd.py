@@ -161,9 +161,6 @@ UNITS = [
          deed=TWO_UP + "mkdir {payload}/../../neighbour; (echo 0 > {payload}/../../neighbour/cgroup.procs; "
               "exec {deed} adj -1000 eat 30 >/dev/null 2>&1) & until [ $(cat {payload}/../../memory.current) -ge 31000000 ]; do sleep 0.2; done; "
               + OPEN + "; while kill -0 {pid} 2>/dev/null; do sleep 0.2; done; echo 1 > {payload}/../../neighbour/cgroup.kill"),
-    unit("deep-forks", "a unit at a pids.max two levels above it", gated("fork", "12"), "PIDS_LIMIT", ("likely", "strong", "proven"),
-         limits=(), within="forks.slice/forks-mid.slice", limit=("/system.slice/forks.slice", "pids.max"), lives=True, subject="cgroup",
-         deed="echo 6 > {payload}/../../pids.max; " + OPEN, never=NO_OOM),
     unit("twice", "a unit's second main process is killed, after the first was OOM-killed in the same cgroup", gated("eat", "64"),
          "KILLED_BY_USER", incarnation=2, says=("sent by pid",), never=NO_OOM,
          deed=OPEN + "; while kill -0 {pid} 2>/dev/null; do sleep 0.2; done; sleep 3; "
