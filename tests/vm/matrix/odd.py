@@ -214,5 +214,5 @@ WEDGE = [
     stall("no-victim-above", "out of memory at the limit above it, and nobody there may be killed", gated("eat", "64"),
           "STALLED_OOM_NO_VICTIM", ("likely", "strong"), limit=("{scope}", "memory.max"), says=("{scope} above it", "found none"),
           never=(DEATH,), floods=True,
-          deed=LIMIT_SCOPE + "for p in $(cat {payload}/cgroup.procs); do echo -1000 > /proc/$p/oom_score_adj; done; " + OPEN),
+          deed=LIMIT_SCOPE + "for p in $(cat {scope}/cgroup.procs {scope}/*/cgroup.procs); do echo -1000 > /proc/$p/oom_score_adj; done; " + OPEN),
 ]
