@@ -147,7 +147,9 @@ void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
   std::vector<Verdict> verdicts;
   for (auto& end : run_ends_.take(now.boottime, records)) {
     Verdict verdict = verdict_of(end);
-    subjects_.died(end.subject, verdict.verdict, end.ended, now);
+    if (!identity::is_passing(end.subject)) {
+      subjects_.died(end.subject, verdict.verdict, end.ended, now);
+    }
     if (is_fine(verdict, end)) continue;
     verdicts.push_back(verdict);
     bad.push_back({std::move(end), std::move(verdict)});
@@ -160,7 +162,7 @@ void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
 void Daemon::announce_end(const RunEnds::Decided& end, const Verdict& verdict) {
   const bool of_unit = end.subject.kind == identity::Subject::Kind::unit;
   log::event(log::Level::info, of_unit ? "unit_died" : "container_died",
-             {{of_unit ? "unit" : "container", printable(end.subject.name)},
+             {{of_unit ? "unit" : "container", printable(identity::spoken_name(end.subject))},
               {"verdict", std::string(to_string(verdict.verdict))},
               {"confidence", std::string(to_string(verdict.confidence))},
               {"answer", verdict.answer}},

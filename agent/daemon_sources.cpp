@@ -46,6 +46,8 @@ void Daemon::open_watches() {
       [this](const identity::Subject& subject, diagnosis::DeathEvidence evidence,
              bool others_live) { foreign_died(subject, std::move(evidence), others_live); },
       [this](const identity::Subject& subject, CgroupId cgroup, Usec started) {
+        // An id is never used again, and counts of each would grow without end.
+        if (identity::is_passing(subject)) return 1U;
         return subjects_.run_of(subject, cgroup, started, clock_.now());
       });
   if (foreign) {

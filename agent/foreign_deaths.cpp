@@ -50,7 +50,9 @@ void set_limits(CgroupEvidence& cgroup, const cgroup::Sample& sample) {
   cgroup.cpu_max = sample.cpu_max;
   cgroup.pids_max = sample.pids_max;
   cgroup.pids_current = sample.pids_current;
-  if (sample.cgroup_events) cgroup.populated = sample.cgroup_events->populated;
+  if (!sample.cgroup_events) return;
+  cgroup.populated = sample.cgroup_events->populated;
+  cgroup.frozen = sample.cgroup_events->frozen;
 }
 
 diagnosis::MainExit exit_of_status(int status) {
@@ -129,7 +131,7 @@ void ForeignDeaths::look_for_lost_ends() {
     const auto start = started(track.main_pid);
     const auto state = start ? state_of_process(track.main_pid) : std::nullopt;
     const bool zombie = !state || *state == 'Z' || *state == 'X';
-    if (zombie && track.lingers && has_living_thread("/proc", track.main_pid)) continue;
+    if (zombie && track.leaderless && has_living_thread("/proc", track.main_pid)) continue;
     if (start != track.main_started || zombie) dead.push_back(id);
   }
   // The message comes before the process can be seen dead: what is not there now was lost.
@@ -165,7 +167,7 @@ void ForeignDeaths::ended(const cgroup::ProcessExit& exit) {
   if (main == mains_.end()) return;
   const CgroupId id = main->second;
   Track& track = tracks_.at(id);
-  if (exit.thread != exit.pid && !track.lingers) return;
+  if (exit.thread != exit.pid && !track.leaderless) return;
   if (goes_on(track, exit)) return;
   end_main(id, exit);
 }
@@ -175,7 +177,7 @@ void ForeignDeaths::end_main(CgroupId id, const cgroup::ProcessExit& exit) {
   mains_.erase(track.main_pid);
   if (exit.parent > 0) track.evidence.parent_at_end = exit.parent;
   end(track, exit_of_status(exit.status));
-  if (std::exchange(track.lingers, false)) watch_lingering();
+  if (std::exchange(track.leaderless, false)) watch_leaderless();
   if (is_empty(track, id)) {
     settle(clock_->now());
   } else if (ended_badly(track.evidence)) {
@@ -186,27 +188,27 @@ void ForeignDeaths::end_main(CgroupId id, const cgroup::ProcessExit& exit) {
 bool ForeignDeaths::goes_on(Track& track, const cgroup::ProcessExit& exit) {
   // A signal takes all of them.
   if (WIFSIGNALED(exit.status) || !has_living_thread("/proc", exit.pid)) return false;
-  if (std::exchange(track.lingers, true)) return true;
-  watch_lingering();
+  if (std::exchange(track.leaderless, true)) return true;
+  watch_leaderless();
   // The last one may have ended before its end was asked for; then the next look finds it.
   return true;
 }
 
-void ForeignDeaths::watch_lingering() {
+void ForeignDeaths::watch_leaderless() {
   std::vector<pid_t> processes;
   for (const auto& [pid, id] : mains_) {
-    if (tracks_.at(id).lingers) processes.push_back(pid);
+    if (tracks_.at(id).leaderless) processes.push_back(pid);
   }
   if (const Status watched = connector_.watch_threads(processes); !watched) {
     log::warning("process_connector_threads", {{"error", watched.error().sentence()}});
   }
 }
 
-void ForeignDeaths::look_at_lingering() {
+void ForeignDeaths::look_at_leaderless() {
   std::vector<CgroupId> over;
   for (const auto& [pid, id] : mains_) {
     const Track& track = tracks_.at(id);
-    if (!track.lingers || has_living_thread("/proc", pid)) continue;
+    if (!track.leaderless || has_living_thread("/proc", pid)) continue;
     // Another thread of it may have become the first one by execve(2).
     const auto state = started(pid) == track.main_started ? state_of_process(pid) : std::nullopt;
     if (!state || *state == 'Z' || *state == 'X') over.push_back(id);
@@ -214,15 +216,15 @@ void ForeignDeaths::look_at_lingering() {
   drain();
   for (const CgroupId id : over) {
     const auto found = tracks_.find(id);
-    if (found == tracks_.end() || found->second.ended || !found->second.lingers) continue;
+    if (found == tracks_.end() || found->second.ended || !found->second.leaderless) continue;
     Track& track = found->second;
     mains_.erase(track.main_pid);
-    track.lingers = false;
+    track.leaderless = false;
     track.evidence.lost.push_back("process ends: the status of the last thread of pid " +
                                   std::to_string(track.main_pid) + " was not seen");
     end(track, std::nullopt);
   }
-  if (!over.empty()) watch_lingering();
+  if (!over.empty()) watch_leaderless();
 }
 
 void ForeignDeaths::end(Track& track, std::optional<diagnosis::MainExit> exit) {
@@ -250,10 +252,10 @@ bool ForeignDeaths::is_empty(const Track& track, CgroupId id) const {
   return !text || text->find("populated 0") != std::string::npos;
 }
 
-bool ForeignDeaths::find_main(Track& track) {
-  const auto list = tree_->read(track.path, "cgroup.procs");
-  if (!list) return false;
-  std::optional<Usec> oldest;
+void ForeignDeaths::find_oldest_in(std::string_view path, Track& track,
+                                   std::optional<Usec>& oldest) const {
+  const auto list = tree_->read(path, "cgroup.procs");
+  if (!list) return;
   std::size_t looked_at = 0;
   for (const auto line : split(*list, '\n')) {
     if (line.empty() || looked_at++ == limits::kProcessesMeasured) break;
@@ -262,6 +264,27 @@ bool ForeignDeaths::find_main(Track& track) {
     if (!start || (oldest && *oldest <= *start)) continue;
     oldest = start;
     track.main_pid = *pid;
+  }
+}
+
+bool ForeignDeaths::find_main(Track& track, const Scene& scene) {
+  std::optional<Usec> oldest;
+  find_oldest_in(track.path, track, oldest);
+  const auto& samples = scene.snapshot.samples();
+  auto at = std::ranges::upper_bound(samples, track.path, {}, &cgroup::Sample::path);
+  std::string others;
+  std::size_t looked_at = 0;
+  const bool below = !oldest;
+  for (; below && at != samples.end() && at->path.starts_with(track.path); ++at) {
+    if (!diagnosis::path_is_at_or_below(at->path, track.path)) continue;
+    if (diagnosis::path_is_at_or_below(at->path, others)) continue;
+    const identity::Known* known = scene.identities.find(at->id);
+    if (known == nullptr || known->subject || identity::passing_subject_of(known->identity)) {
+      others = at->path;
+      continue;
+    }
+    if (looked_at++ == limits::kForeignBegun) break;
+    find_oldest_in(at->path, track, oldest);
   }
   if (!oldest) return false;
   track.main_started = *oldest;
@@ -274,11 +297,12 @@ bool ForeignDeaths::find_main(Track& track) {
   return true;
 }
 
-void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject& subject) {
+void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject& subject,
+                          const Scene& scene) {
   Track track;
   track.subject = subject;
   track.path = sample.path;
-  if (!find_main(track)) return;  // its processes are in cgroups of its own
+  if (!find_main(track, scene)) return;
   for (std::string_view at = sample.path; !at.empty(); at = cgroup::parent_path(at)) {
     const auto now = tree_->read_sample(at);
     if (!now) return;
@@ -292,7 +316,7 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
   }
   if (track.evidence.cgroups.front().id != sample.id) return;
   if (sample.memory_events) track.seen_kills = sample.memory_events->oom_kill;
-  track.evidence.workload = subject.name;
+  track.evidence.workload = identity::spoken_name(subject);
   track.evidence.incarnation = count_(subject, sample.id, track.evidence.started.boottime);
   track.round = round_;
   // Of a process that moved from one cgroup to the other, or whose pid went around: the older track
@@ -302,12 +326,18 @@ void ForeignDeaths::begin(const cgroup::Sample& sample, const identity::Subject&
     mains_.erase(older);
   }
   // One whose first thread ended before we came.
-  track.lingers =
+  track.leaderless =
       state_of_process(track.main_pid) == 'Z' && has_living_thread("/proc", track.main_pid);
-  const bool lingers = track.lingers;
+  const bool leaderless = track.leaderless;
   mains_[track.main_pid] = sample.id;
   tracks_.emplace(sample.id, std::move(track));
-  if (lingers) watch_lingering();
+  if (leaderless) watch_leaderless();
+}
+
+void ForeignDeaths::rename(Track& track, CgroupId id, const identity::Subject& subject) {
+  track.subject = subject;
+  track.evidence.workload = identity::spoken_name(subject);
+  track.evidence.incarnation = count_(subject, id, track.evidence.started.boottime);
 }
 
 bool ForeignDeaths::reread_outlived(Track& track, cgroup::Count kills) {
@@ -364,14 +394,19 @@ void ForeignDeaths::outlive(Track& track, const cgroup::Sample& sample,
 
 // Those whose processes are in cgroups of their own are looked at again and again: each in its
 // turn.
-void ForeignDeaths::begin_some(const Fresh& fresh) {
+void ForeignDeaths::begin_some(const Fresh& fresh, const Scene& scene) {
   auto at = std::ranges::upper_bound(fresh, begun_, {},
                                      [](const auto& each) { return each.first->path; });
   const std::size_t most = std::min(fresh.size(), limits::kForeignBegun);
   for (std::size_t i = 0; i < most && tracks_.size() < limits::kSubjects; ++i, ++at) {
     if (at == fresh.end()) at = fresh.begin();
     begun_ = at->first->path;
-    begin(*at->first, *at->second);
+    const auto& known = *at->second;
+    if (known.subject) {
+      begin(*at->first, *known.subject, scene);
+    } else if (const auto by_id = identity::passing_subject_of(known.identity)) {
+      begin(*at->first, *by_id, scene);
+    }
   }
 }
 
@@ -381,17 +416,22 @@ void ForeignDeaths::observe(const cgroup::Snapshot& snapshot, const identity::Ta
   Fresh fresh;
   for (const auto& sample : snapshot.samples()) {
     const identity::Known* known = identities.find(sample.id);
-    if (known == nullptr || !known->subject) continue;
+    if (known == nullptr) continue;
+    const bool named = known->subject.has_value();
+    if (!named && !identity::passing_subject_of(known->identity)) continue;
     const auto track = tracks_.find(sample.id);
     if (track != tracks_.end()) {
       track->second.round = round_;
+      if (named && identity::is_passing(track->second.subject)) {
+        rename(track->second, sample.id, *known->subject);
+      }
       outlive(track->second, sample, snapshot);
     } else {
-      fresh.emplace_back(&sample, &*known->subject);
+      fresh.emplace_back(&sample, known);
     }
   }
-  begin_some(fresh);
-  look_at_lingering();
+  begin_some(fresh, {snapshot, identities});
+  look_at_leaderless();
   settle(clock_->now());
 }
 

@@ -26,7 +26,7 @@ struct ForeignRun {
   pid_t main_pid = -1;       // while it lives
 };
 
-// Deaths of systemd units and named containers, which are nobody's workload: the oldest process of
+// Deaths of systemd units and containers, which are nobody's workload: the oldest process of
 // a cgroup is taken for its main process, and when it ended and left the cgroup empty, that was an
 // incarnation. One that lived for less than a tick is not seen. On the loop's thread.
 class ForeignDeaths {
@@ -69,7 +69,7 @@ class ForeignDeaths {
     // What those above had counted at a moment that it is not yet known to have outlived.
     std::vector<std::optional<cgroup::MemoryEvents>> above;
     Usec above_seen{0};
-    bool lingers = false;       // its first thread has ended, and others go on
+    bool leaderless = false;    // its first thread has ended, and others go on
     std::optional<Usec> ended;  // boottime; the cgroup may go on
     std::uint64_t round = 0;
   };
@@ -77,22 +77,32 @@ class ForeignDeaths {
                 Told told, Count count);
   void drain();
   void ended(const cgroup::ProcessExit& exit);
-  using Fresh = std::vector<std::pair<const cgroup::Sample*, const identity::Subject*>>;
-  void begin_some(const Fresh& fresh);
+  using Fresh = std::vector<std::pair<const cgroup::Sample*, const identity::Known*>>;
+  // What is known of all cgroups at one tick.
+  struct Scene {
+    const cgroup::Snapshot& snapshot;
+    const identity::Table& identities;
+  };
+  void begin_some(const Fresh& fresh, const Scene& scene);
   // Its main process is gone. `exit`: absent when nobody saw its status.
   void end(Track& track, std::optional<diagnosis::MainExit> exit);
   // Its main process ended with this status.
   void end_main(CgroupId id, const cgroup::ProcessExit& exit);
   // Its first thread ended, as it may long before the others: then it lives on in those.
   [[nodiscard]] bool goes_on(Track& track, const cgroup::ProcessExit& exit);
-  void watch_lingering();
+  void watch_leaderless();
   // Those whose last thread ended without a message of it.
-  void look_at_lingering();
+  void look_at_leaderless();
   // After events were lost: main processes that ended unseen.
   void look_for_lost_ends();
-  void begin(const cgroup::Sample& sample, const identity::Subject& subject);
-  // Takes the oldest process for the main one; false: there is none.
-  bool find_main(Track& track);
+  void begin(const cgroup::Sample& sample, const identity::Subject& subject, const Scene& scene);
+  // Its container has a name by now.
+  void rename(Track& track, CgroupId id, const identity::Subject& subject);
+  // Takes the oldest process for the main one; false: there is none. Of a cgroup with no process of
+  // its own (podman's are in one called `container`) that of the cgroups below it which are
+  // nobody else's.
+  bool find_main(Track& track, const Scene& scene);
+  void find_oldest_in(std::string_view path, Track& track, std::optional<Usec>& oldest) const;
   void outlive(Track& track, const cgroup::Sample& sample, const cgroup::Snapshot& snapshot);
   [[nodiscard]] bool reread_outlived(Track& track, cgroup::Count kills);
   static void outlive_above(Track& track, const cgroup::Snapshot& snapshot);

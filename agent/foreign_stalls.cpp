@@ -1,5 +1,6 @@
 #include "agent/foreign_stalls.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -44,13 +45,16 @@ bool is_ours(const cgroup::Sample& sample) {
 }
 
 // Of the unit or container that it is or is in.
-const identity::Subject* subject_of(const cgroup::Snapshot& snapshot, const cgroup::Sample& sample,
-                                    const identity::Table& identities) {
+std::optional<identity::Subject> subject_of(const cgroup::Snapshot& snapshot,
+                                            const cgroup::Sample& sample,
+                                            const identity::Table& identities) {
   for (const auto* at = &sample; at != nullptr; at = snapshot.parent(*at)) {
     const identity::Known* known = identities.find(at->id);
-    if (known != nullptr && known->subject) return &*known->subject;
+    if (known == nullptr) continue;
+    auto subject = known->subject ? known->subject : identity::passing_subject_of(known->identity);
+    if (subject) return subject;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -82,19 +86,33 @@ void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* 
   const bool held =
       has_high(sample) && counted(&Memory::high) &&
       waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent);
+  const bool wedged = counted(&Memory::oom) && !counted(&Memory::oom_kill);
   const bool hit = counted(&Memory::oom) || counted(&Memory::oom_kill) ||
                    rose(before, born.has_value(), sample, &cgroup::Sample::pids_events,
                         &cgroup::PidsEvents::max);
   const bool io = waits(sample.io_pressure, &cgroup::Pressure::some, kIoPercent);
-  if (!held && !hit && !io) return;
+  const bool below =
+      waits(sample.memory_pressure, &cgroup::Pressure::some, StallWatch::kSignPercent) &&
+      is_below_wedge(sample, now);
+  if (!held && !hit && !io && !below) return;
   const auto known = suspects_.find(sample.id);
   if (known != suspects_.end()) {
     known->second.sign = now;
+    if (wedged) known->second.out_of_memory = now;
     return;
   }
   if (suspects_.size() >= limits::kForeignStalls || is_ours(sample)) return;
-  if (!held && !hit && !has_io_limit(sample, now)) return;
-  suspects_[sample.id] = {.path = sample.path, .sign = now, .born = born};
+  if (!held && !hit && !below && !has_io_limit(sample, now)) return;
+  suspects_[sample.id] = {
+      .path = sample.path, .sign = now, .out_of_memory = wedged ? now : Usec{0}, .born = born};
+}
+
+bool ForeignStalls::is_below_wedge(const cgroup::Sample& sample, Usec now) const {
+  return std::ranges::any_of(suspects_, [&](const auto& entry) {
+    const Suspect& above = entry.second;
+    return above.out_of_memory > Usec{0} && above.out_of_memory + StallWatch::kWindow > now &&
+           above.path != sample.path && diagnosis::path_is_at_or_below(sample.path, above.path);
+  });
 }
 
 // Both are sorted by path.
@@ -168,15 +186,15 @@ std::vector<diagnosis::Verdict> ForeignStalls::observe(const cgroup::Snapshot& s
   });
   for (auto& [id, suspect] : suspects_) {
     const cgroup::Sample& sample = *snapshot.find(suspect.path);
-    const identity::Subject* subject = subject_of(snapshot, sample, identities);
+    const auto subject = subject_of(snapshot, sample, identities);
     const Look look{.snapshot = &snapshot,
                     .before = before,
                     .devices = &devices,
                     .run = run_of(id),
                     .kills = kills,
-                    .name = subject != nullptr ? subject->name : suspect.path};
+                    .name = subject ? identity::spoken_name(*subject) : suspect.path};
     for (auto& verdict : look_at(suspect, look)) {
-      if (subject != nullptr) verdict.workload = to_key(*subject);
+      if (subject) verdict.workload = to_key(*subject);
       found.push_back(std::move(verdict));
     }
   }

@@ -45,6 +45,7 @@ class ForeignStalls {
   struct Suspect {
     std::string path;
     Usec sign{0};                        // boottime of the last one
+    Usec out_of_memory{0};               // boottime of the last `oom` without a kill
     std::optional<TimePoint> born = {};  // it is new since then
     unsigned incarnation = 0;
   };
@@ -61,6 +62,8 @@ class ForeignStalls {
   void find_suspects(const cgroup::Snapshot& snapshot, const cgroup::Snapshot* before, Usec now);
   void suspect(const cgroup::Sample& sample, const cgroup::Sample* before,
                std::optional<TimePoint> born, Usec now);
+  // Is one above it out of memory, as it seems, with nobody to kill?
+  [[nodiscard]] bool is_below_wedge(const cgroup::Sample& sample, Usec now) const;
   [[nodiscard]] bool has_io_limit(const cgroup::Sample& sample, Usec now);
 
   const cgroup::Tree* tree_;

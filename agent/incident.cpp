@@ -116,6 +116,7 @@ diagnosis::CgroupEvidence evidence_of_cgroup(const launcher::CgroupCapture& capt
   std::optional<cgroup::CgroupEvents> events;
   parser.read(after, "cgroup.events", events, cgroup::parse_cgroup_events);
   if (events) evidence.populated = events->populated;
+  if (events) evidence.frozen = events->frozen;
   return evidence;
 }
 

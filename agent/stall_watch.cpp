@@ -74,6 +74,7 @@ StallWatch::Signs StallWatch::signs_of(const std::vector<const cgroup::Sample*>&
   signs.memory_events = chain.front()->memory_events;
   for (const auto* sample : chain) {
     signs.pids_events.push_back(sample->pids_events ? sample->pids_events->max : std::nullopt);
+    signs.oom_events.push_back(sample->memory_events ? sample->memory_events->oom : std::nullopt);
   }
   return signs;
 }
@@ -136,6 +137,21 @@ void StallWatch::begin(Track& track, const Watched& watched,
   track.window.push_back(std::move(moment));
 }
 
+void StallWatch::keep_best_look(Track& track, TimePoint now, const Process& process,
+                                diagnosis::StallEvidence& evidence) {
+  auto& looks = track.over_high;
+  while (!looks.empty() && looks.front().first.boottime + kWindow <= now.boottime) {
+    looks.pop_front();
+  }
+  if (process.over_high) looks.emplace_back(now, *process.over_high);
+  for (const auto& [at, held] : looks) {
+    // Of equal ones the newest.
+    if (evidence.over_high && held < *evidence.over_high) continue;
+    evidence.over_high = held;
+    evidence.over_high_at = at;
+  }
+}
+
 bool StallWatch::look(const std::vector<const cgroup::Sample*>& chain,
                       diagnosis::StallEvidence& evidence) const {
   for (const auto* sample : chain) {
@@ -186,9 +202,11 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
                                     .main_state = process.state,
                                     .signals = process.signals,
                                     .oom_records = process.oom_records,
-                                    .over_high = process.over_high,
+                                    .over_high = {},
+                                    .over_high_at = {},
                                     .devices = process.devices,
                                     .frozen_by = process.frozen_by};
+  keep_best_look(track, now, process, evidence);
   if (!look(chain, evidence)) return found;
   if (!track.window.empty()) {
     child_killed(track, evidence, found);

@@ -76,6 +76,7 @@ class StallWatch {
   struct Signs {
     std::optional<cgroup::MemoryEvents> memory_events;
     std::vector<cgroup::Count> pids_events;
+    std::vector<cgroup::Count> oom_events;  // memory.events oom
     bool operator==(const Signs&) const = default;
   };
   struct Told {
@@ -92,7 +93,12 @@ class StallWatch {
     // When an OOM kill was counted that the main process may not outlive.
     std::optional<Moment> before_kill;
     Usec kill_seen{0};
+    // Looks of the last kWindow at who waits in mem_cgroup_handle_over_high: one alone may find a
+    // task that runs for a moment.
+    std::deque<std::pair<TimePoint, std::size_t>> over_high;
   };
+  static void keep_best_look(Track& track, TimePoint now, const Process& process,
+                             diagnosis::StallEvidence& evidence);
   static Signs signs_of(const std::vector<const cgroup::Sample*>& chain);
   static bool shows_sign(const Track& track, const Signs& signs, const cgroup::Sample& payload,
                          const Process& process);

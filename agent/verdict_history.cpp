@@ -11,6 +11,9 @@ namespace cgwarden::agent {
 
 namespace {
 
+// Of a container's id, as docker and podman show them.
+constexpr std::size_t kIdDigits = 12;
+
 Usec newest_of(const History& history) {
   Usec newest{0};
   for (const auto* list : {&history.deaths, &history.stalls}) {
@@ -55,7 +58,10 @@ Result<History> read_subject_history(const std::string& store_path, const std::s
   CGW_ASSIGN(const auto keys, store->workloads());
   for (const auto& key : keys) {
     const auto subject = identity::parse_subject_key(key);
-    const bool called = subject && (subject->name == name || subject->pod == name);
+    const bool by_id = subject && subject->kind == identity::Subject::Kind::container &&
+                       identity::is_passing(*subject) && name.size() >= kIdDigits &&
+                       subject->name.starts_with(name);
+    const bool called = subject && (subject->name == name || subject->pod == name || by_id);
     if (!called && key != name) continue;
     CGW_ASSIGN(auto history, read_history(store_path, key, most));
     if (newest.empty() || newest_of(history) > newest_of(newest)) newest = std::move(history);

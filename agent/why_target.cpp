@@ -27,7 +27,8 @@ bool is_id(std::string_view text) {
 // A workload is its own name; "" for what has none in the store.
 std::string name_of(const identity::Identity& who) {
   if (who.runtime == "cgwarden" && !who.container.empty()) return who.container;
-  const auto subject = identity::subject_of(who);
+  auto subject = identity::subject_of(who);
+  if (!subject) subject = identity::passing_subject_of(who);
   return subject ? identity::to_key(*subject) : std::string();
 }
 

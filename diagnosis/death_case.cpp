@@ -146,6 +146,13 @@ void DeathCase::read_counters() {
   if (!run_oom_kill) {
     run_oom_kill = rise_of(*payload, &Moment::memory_events_local, &E::oom_kill, false);
   }
+  const auto nested_groups = [&](bool late) {
+    const auto all = subtree_rise(&E::oom_group_kill, late).value_or(0);
+    const auto own = rise_of(*payload, &Moment::memory_events_local, &E::oom_group_kill, late);
+    return all - std::min(all, own.value_or(all));
+  };
+  nested_group_kills = nested_groups(since_outlived);
+  run_nested_group_kills = nested_groups(false);
   limiting_ancestors.clear();
   group_killed = nullptr;
   counters_complete =
@@ -190,7 +197,7 @@ bool DeathCase::oom_kills_are_of_others() const {
   // A group kill counts a process more than once, a lost record may have been the main process's,
   // and a killed init takes the main process with it.
   return oom_kills_seen() && main_kill == nullptr && !init_sigkilled && group_killed == nullptr &&
-         evidence.lost.empty() && late_kills.size() >= *subtree_oom_kill;
+         evidence.lost.empty() && late_kills.size() + nested_group_kills >= *subtree_oom_kill;
 }
 
 std::optional<std::string> DeathCase::oom_ruled_out() const {

@@ -25,6 +25,7 @@ enum class OomCause {
   ancestor_limit,  // of a cgroup above it
   machine,         // no limit: the machine was out of memory
   manual,          // sysrq-f
+  elsewhere,       // of a cgroup that is not above it, into which the main process was moved
   unresolved,      // OOM-killed, but whose limit it was cannot be told
 };
 
@@ -65,6 +66,10 @@ struct DeathCase {
   // The cgroup whose memory.oom.group took every process of it (memory.events.local
   // oom_group_kill).
   const CgroupEvidence* group_killed = nullptr;
+
+  // Group kills in cgroups below the payload, by memory.events: each counts its first victim twice.
+  std::uint64_t nested_group_kills = 0;
+  std::uint64_t run_nested_group_kills = 0;  // since the start of the run
 
   const OomRecord* main_kill = nullptr;       // the kernel log names the main process as victim
   std::vector<const OomRecord*> other_kills;  // it names others of this payload, one a process

@@ -71,6 +71,11 @@ void add_own_actions(const DeathCase& death, Verdict& verdict) {
 void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
   if (verdict.verdict != VerdictClass::exited) return;
   constexpr Usec kAnswers{30'000'000};
+  if (const auto* line = rules::sysrq_line(death, SIGTERM, kAnswers)) {
+    verdict.evidence.push_back({"kmsg", fmt::format("seq {}", line->sequence), line->line});
+    verdict.contributing.push_back("it had been sent SIGTERM shortly before by " +
+                                   rules::sysrq_text(SIGTERM));
+  }
   for (const auto& record : death.evidence.signals.records) {
     const bool asks =
         record.signal == SIGTERM || record.signal == SIGINT || record.signal == SIGHUP;
@@ -109,7 +114,7 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
   const std::uint64_t seen = death.other_kills.size() + (death.main_kill != nullptr ? 1 : 0);
   const std::uint64_t counted = death.run_oom_kill.value_or(0);
   // Without any line the verdict is of the counters alone, and no stronger for it.
-  if (seen == 0 || counted <= seen) return false;
+  if (seen == 0 || counted <= seen + death.run_nested_group_kills) return false;
   verdict.evidence_lost.push_back(
       fmt::format("kernel log: {} OOM kills were counted in this run and {} of them are in the "
                   "log; the rest was lost, or not logged because there were so many",
@@ -140,15 +145,32 @@ void make_sentences_printable(Verdict& verdict) {
 
 Verdict diagnose(const DeathEvidence& evidence) {
   const DeathCase death(evidence);
-  static constexpr std::array kRules{
-      rules::exec_failed,         rules::machine_restarted,  rules::killed_by_policy,
-      rules::stopped_by_us,       rules::own_limit_oom,      rules::nested_limit_oom,
-      rules::ancestor_limit_oom,  rules::global_oom,         rules::unresolved_oom,
-      rules::systemd_result,      rules::killed_by_oomd,     rules::killed_by_cgroup_kill,
-      rules::term_ignored,        rules::killed_by_watchdog, rules::killed_by_sender,
-      rules::pid_namespace_ended, rules::rlimit_exceeded,    rules::broken_pipe,
-      rules::fault_signal,        rules::killed_by_user,     rules::exited,
-      rules::agent_restarted};
+  static constexpr std::array kRules{rules::exec_failed,
+                                     rules::machine_restarted,
+                                     rules::killed_by_policy,
+                                     rules::stopped_by_us,
+                                     rules::own_limit_oom,
+                                     rules::nested_limit_oom,
+                                     rules::ancestor_limit_oom,
+                                     rules::moved_process_oom,
+                                     rules::global_oom,
+                                     rules::unresolved_oom,
+                                     rules::systemd_result,
+                                     rules::killed_by_oomd,
+                                     rules::killed_by_cgroup_kill,
+                                     rules::term_ignored,
+                                     rules::killed_by_watchdog,
+                                     rules::killed_by_sysrq,
+                                     rules::killed_by_sender,
+                                     rules::pid_namespace_ended,
+                                     rules::strict_seccomp,
+                                     rules::tracer_ended,
+                                     rules::rlimit_exceeded,
+                                     rules::broken_pipe,
+                                     rules::fault_signal,
+                                     rules::killed_by_user,
+                                     rules::exited,
+                                     rules::agent_restarted};
   std::optional<Verdict> found;
   for (const auto rule : kRules) {
     found = rule(death);

@@ -53,6 +53,7 @@ struct CgroupEvidence {
   std::optional<LimitOf<std::uint64_t>> pids_max;
   std::optional<std::uint64_t> pids_current;
   std::optional<bool> populated;  // cgroup.events
+  std::optional<bool> frozen;     // the same: all of its processes are
 };
 
 // The launcher could not start it (launcher/spawn.h LaunchError, as values).

@@ -1,5 +1,6 @@
 #include "diagnosis/fault_log.h"
 
+#include <csignal>
 #include <string_view>
 #include <utility>
 
@@ -109,6 +110,19 @@ std::optional<FaultRecord> parse_seccomp(std::string_view text) {
   return fault;
 }
 
+std::optional<FaultRecord> parse_sysrq(std::string_view text) {
+  FaultRecord fault;
+  fault.what = "sysrq";
+  if (text == "sysrq: Terminate All Tasks") {
+    fault.signal = SIGTERM;
+  } else if (text == "sysrq: Kill All Tasks") {
+    fault.signal = SIGKILL;
+  } else {
+    return std::nullopt;
+  }
+  return fault;
+}
+
 }  // namespace
 
 std::optional<FaultRecord> parse_fault(const KmsgRecord& record) {
@@ -116,6 +130,7 @@ std::optional<FaultRecord> parse_fault(const KmsgRecord& record) {
   auto fault = parse_seccomp(record.text);
   if (!fault) fault = parse_trap(record.text);
   if (!fault) fault = parse_segfault(record.text);
+  if (!fault) fault = parse_sysrq(record.text);
   if (!fault) return std::nullopt;
   fault->line = record.text;
   fault->boottime = record.boottime;

@@ -32,6 +32,35 @@ Finding by_log(const DeathCase& death, const OomRecord& record) {
   return {};
 }
 
+// Was its main process in no cgroup of the workload when it was killed? Then no counter of the
+// workload tells of it. The log may have cut a long path to one above it.
+bool killed_elsewhere(const DeathCase& death) {
+  constexpr std::size_t kShorterThanCut = 512;
+  if (death.main_kill == nullptr || death.payload == nullptr) return false;
+  const std::string& where = death.main_kill->task_memcg;
+  if (where.empty() || path_is_at_or_below(where, death.payload->path)) return false;
+  return !path_is_at_or_below(death.payload->path, where) || where.size() < kShorterThanCut;
+}
+
+// The log and the wait status are all there is: no counter was read where it was.
+void judge_elsewhere(const DeathCase& death, OomAttribution& oom) {
+  oom.record = death.main_kill;
+  const Finding log = by_log(death, *oom.record);
+  oom.cause = log.cause;
+  oom.ancestor = log.ancestor;
+  const bool limit = oom.record->constraint == OomConstraint::memcg;
+  if (log.cause == OomCause::own_limit || log.cause == OomCause::nested_limit ||
+      log.cause == OomCause::none) {
+    oom.cause =
+        limit && !oom.record->oom_memcg.empty() ? OomCause::elsewhere : OomCause::unresolved;
+  }
+  oom.confidence = death.main_sigkilled ? Confidence::strong : Confidence::likely;
+  oom.conflicts.push_back(fmt::format(
+      "its main process was in {} when it was killed, not in its own cgroup {}: somebody had moved "
+      "it, and the counters there are not this workload's",
+      oom.record->task_memcg, death.payload->path));
+}
+
 // What the counters say, when this was the only kill.
 Finding by_counters(const DeathCase& death) {
   const auto own = death.subtree_oom == 0U ? death.subtree_oom : death.own_oom;
@@ -63,6 +92,7 @@ std::optional<bool> counters_agree(const DeathCase& death, const Finding& findin
       if (!death.counters_complete) return std::nullopt;
       return rose(death.subtree_oom_kill);
     case OomCause::none:
+    case OomCause::elsewhere:
     case OomCause::unresolved:
       return std::nullopt;
   }
@@ -82,6 +112,7 @@ std::string where(const Finding& finding) {
     case OomCause::manual:
       return "sysrq-f";
     case OomCause::none:
+    case OomCause::elsewhere:
     case OomCause::unresolved:
       break;
   }
@@ -167,6 +198,10 @@ OomAttribution attribute_oom(const DeathCase& death) {
   if (death.signal.by_process()) return oom;
   const bool status_lost = !death.evidence.main_exit && !death.evidence.init_exit;
   if (!death.main_sigkilled && !(status_lost && death.main_kill != nullptr)) return oom;
+  if (killed_elsewhere(death)) {
+    judge_elsewhere(death, oom);
+    return oom;
+  }
   if (death.subtree_oom_kill == 0U) {
     if (death.main_kill != nullptr) {
       oom.conflicts.push_back(

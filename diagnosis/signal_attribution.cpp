@@ -98,8 +98,17 @@ Usec could_run(const SignalEvidence& signals, const SignalSent& term, const Sign
   return stopped ? ran : ran + (kill.boottime - since);
 }
 
-void judge_term(const SignalEvidence& signals, const SignalSent& term, const SignalSent& kill,
+// Nobody could look at it in time, and at the end its cgroup was frozen.
+bool frozen_at_the_end(const DeathEvidence& evidence, const SignalSent& term,
+                       const SignalSent& kill) {
+  const bool looked =
+      term.target_state != TargetState::unknown || kill.target_state != TargetState::unknown;
+  return !looked && !evidence.cgroups.empty() && evidence.cgroups.front().frozen == true;
+}
+
+void judge_term(const DeathEvidence& evidence, const SignalSent& term, const SignalSent& kill,
                 Same same, SignalAttribution& found) {
+  const SignalEvidence& signals = evidence.signals;
   using Idle = SignalAttribution::Idle;
   const auto is_idle = [&](Idle why) {
     found.idle_term = &term;
@@ -118,7 +127,9 @@ void judge_term(const SignalEvidence& signals, const SignalSent& term, const Sig
       if (term.boottime + kTimeToEnd <= kill.boottime) is_idle(Idle::stopped);
       return;
     }
-    if (kill.target_state == TargetState::frozen) return is_idle(Idle::frozen);
+    if (kill.target_state == TargetState::frozen || frozen_at_the_end(evidence, term, kill)) {
+      return is_idle(Idle::frozen);
+    }
   }
   found.earlier_term = &term;
   // That it went on, if it was stopped, the records say.
@@ -146,7 +157,7 @@ void find_term(const DeathEvidence& evidence, const SignalSent& fatal, const Sig
     last = &record;
     last_same = same;
   }
-  if (last != nullptr) judge_term(evidence.signals, *last, fatal, last_same, found);
+  if (last != nullptr) judge_term(evidence, *last, fatal, last_same, found);
 }
 
 }  // namespace
@@ -173,6 +184,9 @@ SignalAttribution attribute_signal(const DeathCase& death) {
   SignalAttribution found;
   if (evidence.main_exit) {
     found.fatal = fatal_of(signals, evidence.main_pid, *evidence.main_exit);
+  } else if (!evidence.init_exit) {
+    // Who would have taken down its status was killed too. A SIGKILL that was delivered is one.
+    found.fatal = fatal_of(signals, evidence.main_pid, {MainExit::Kind::killed, SIGKILL});
   }
   const bool from_kernel = found.fatal != nullptr && found.fatal->code == SignalSent::kFromKernel;
   const bool by_init =

@@ -58,8 +58,9 @@ struct SignalSent {
   std::string oomd_cgroup;  // that has them
 
   [[nodiscard]] bool delivered() const { return result != 1; }
-  // By kill(2), sigqueue(3) or tgkill(2) (SI_USER, SI_QUEUE, SI_TKILL).
-  [[nodiscard]] bool by_process() const { return code == 0 || code == -1 || code == -6; }
+  // By kill(2), sigqueue(3) or tgkill(2) (SI_USER, SI_QUEUE, SI_TKILL), or with a code of its own
+  // choice (rt_sigqueueinfo(2)): the kernel has none below SI_TKILL.
+  [[nodiscard]] bool by_process() const { return code == 0 || code == -1 || code <= -6; }
   // A timer, message queue or I/O of the target's own ran out or was ready (SI_TIMER to SI_SIGIO):
   // its sender is whoever the CPU ran just then. Others can forge it with rt_sigqueueinfo(2).
   [[nodiscard]] bool by_own_notification() const { return code <= -2 && code >= -5; }
@@ -72,6 +73,11 @@ struct SignalSent {
     return code == 0 && !group && sender.pid > 0 && sender.pid == target;
   }
   [[nodiscard]] bool by_cgroup_kill() const { return code == 0 && !group; }
+  // Its tracer ended, and had asked for its end with PTRACE_O_EXITKILL (kernel/ptrace.c). The OOM
+  // killer and the end of a pid namespace send for the whole process.
+  [[nodiscard]] bool by_tracers_end() const {
+    return is_kernels_kill() && !group && sender.pid > 0 && sender.pid != target;
+  }
   // To itself a process may send any code at all (rt_sigqueueinfo(2), rt_tgsigqueueinfo(2)).
   [[nodiscard]] bool is_to_itself() const { return sender.pid > 0 && sender.pid == target; }
   // As the kernel raises faults: for the thread that made it. rt_tgsigqueueinfo(2) to itself looks

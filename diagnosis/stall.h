@@ -65,6 +65,7 @@ struct StallEvidence {
   // Of its processes that were looked at, those that wait in the kernel's
   // mem_cgroup_handle_over_high (/proc/PID/wchan); absent: none was looked at.
   std::optional<std::size_t> over_high;
+  std::optional<TimePoint> over_high_at;  // of that look, the best of the last seconds
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> devices;  // "vda" by major:minor
   std::string frozen_by;  // who is known to have frozen it; empty: not known
 };

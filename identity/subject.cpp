@@ -86,6 +86,31 @@ std::optional<Subject> subject_of(const Identity& identity) {
   return named ? subject : std::nullopt;
 }
 
+std::optional<Subject> passing_subject_of(const Identity& identity) {
+  const bool unit = identity.kind == Kind::service || identity.kind == Kind::scope;
+  if (unit && !identity.owner && is_made_for_one_use(identity.unit)) {
+    return Subject{.kind = Subject::Kind::unit, .name = identity.unit};
+  }
+  const bool unnamed = identity.kind == Kind::container && !identity.nested &&
+                       identity.container.empty() && is_container_id(identity.container_id);
+  if (!unnamed || !is_name(identity.runtime)) return std::nullopt;
+  return Subject{.kind = Subject::Kind::container,
+                 .name = identity.container_id,
+                 .owner = identity.owner,
+                 .runtime = identity.runtime};
+}
+
+bool is_passing(const Subject& subject) {
+  return subject.kind == Subject::Kind::unit ? is_made_for_one_use(subject.name)
+                                             : is_container_id(subject.name);
+}
+
+std::string spoken_name(const Subject& subject) {
+  constexpr std::size_t kDigits = 12;
+  const bool id = subject.kind == Subject::Kind::container && is_passing(subject);
+  return id ? subject.name.substr(0, kDigits) : subject.name;
+}
+
 std::string to_key(const Subject& subject) {
   if (subject.kind == Subject::Kind::unit) {
     return std::string(kUnitPrefix) + owner_text(subject) + "/" + subject.name;

@@ -28,6 +28,14 @@ struct Subject {
 // sandbox, a container whose name is not known (yet).
 [[nodiscard]] std::optional<Subject> subject_of(const Identity& identity);
 
+// Of a container whose name nobody knows, by its whole id, and of a unit of the system with a name
+// for one use (systemd-run): for verdicts, of which there are few, and not for metrics. nullopt: it
+// has a subject of its own, or is neither.
+[[nodiscard]] std::optional<Subject> passing_subject_of(const Identity& identity);
+[[nodiscard]] bool is_passing(const Subject& subject);
+// For a sentence: of an id as many digits as docker and podman show.
+[[nodiscard]] std::string spoken_name(const Subject& subject);
+
 // As it stands in the store: "unit:/ssh.service", "unit:1000/web.service",
 // "container://shop/web-7d9/nginx", "container:docker////web". One text is one subject.
 [[nodiscard]] std::string to_key(const Subject& subject);

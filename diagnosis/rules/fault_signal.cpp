@@ -61,18 +61,31 @@ Witness witness_of(const Fault& fault, const SignalSent* record) {
 
 // The kernel's line about it.
 const FaultRecord* line_of(const DeathCase& death, const Fault& fault, const SignalSent* record) {
-  // printk has a clock of its own.
-  constexpr Usec kSlack{2'000'000};
   const Usec when = record != nullptr ? record->boottime : death.evidence.ended.boottime;
   for (const auto& line : death.evidence.faults) {
     const bool of_it = line.thread == death.evidence.main_pid ||
                        (record != nullptr && line.thread == record->target_task);
-    const bool in_time = line.boottime + kSlack >= when && line.boottime <= when + kSlack;
+    const bool in_time =
+        line.boottime + kPrintkSlack >= when && line.boottime <= when + kPrintkSlack;
     const bool of_kind = (line.what == "seccomp") == (fault.signal == SIGSYS) &&
                          line.signal.value_or(fault.signal) == fault.signal;
     if (of_it && in_time && of_kind) return &line;
   }
   return nullptr;
+}
+
+// A signal that it sent to itself with no fault before it: its own deed, as SIGKILL would be.
+bool is_own_deed(const DeathCase& death, Witness witness, const SignalSent* record) {
+  return witness == Witness::itself && record->by_process() && death.evidence.signals.watched;
+}
+
+std::string_view what_of(const Fault& fault, const SignalSent* record) {
+  if (fault.signal != SIGSEGV || record == nullptr || record->code != SignalSent::kFromKernel) {
+    return fault.what;
+  }
+  return "the kernel ended it with a SIGSEGV that has no address: an address that cannot be or an "
+         "instruction that only the kernel may run (a general protection fault), a stack with no "
+         "room for a signal's frame, or an execve(2) that failed half-way";
 }
 
 Confidence confidence_of(Witness witness, const SignalSent* record, const FaultRecord* line) {
@@ -105,6 +118,7 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
   if (fault == kFaults.end()) return std::nullopt;
   const SignalSent* record = death.signal.fatal;
   const Witness witness = witness_of(*fault, record);
+  if (is_own_deed(death, witness, record)) return std::nullopt;
   const FaultRecord* line = line_of(death, *fault, record);
   Verdict verdict = death.begin(fault->verdict, confidence_of(witness, record, line));
   if (record != nullptr) {
@@ -115,7 +129,7 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
                                                 ? "the kernel raised it for what the program did"
                                                 : "the program sent it to itself"));
   }
-  verdict.answer = fmt::format("{} crashed: {}", death.evidence.workload, fault->what);
+  verdict.answer = fmt::format("{} crashed: {}", death.evidence.workload, what_of(*fault, record));
   if (witness == Witness::itself) {
     verdict.answer = fmt::format(
         "{} ended by {}, which it sent to itself: as a handler does after a fault, or without one",

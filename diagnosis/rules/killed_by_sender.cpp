@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "base/text.h"
 #include "diagnosis/rules/rules.h"
@@ -68,6 +69,11 @@ std::optional<Verdict> killed_by_sender(const DeathCase& death) {
   if (death.signal.parent_death != ParentDeath::no) tell_parent_death(death, verdict);
   if (origin.target_tracer.value_or(0) > 0 && origin.target_tracer == origin.sender.pid) {
     verdict.contributing.emplace_back("the sender traced it with ptrace(2), as a debugger does");
+  }
+  if (origin.signal == SIGKILL && origin.by_cgroup_kill() && !origin.target_tracer) {
+    verdict.contributing.emplace_back(
+        "it was not sent with kill(2): the sender wrote to cgroup.kill of a cgroup that it was in "
+        "without the others, or ended it by ptrace(2)");
   }
   if (is_earlyoom(origin.sender)) {
     verdict.contributing.emplace_back(

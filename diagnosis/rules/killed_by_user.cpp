@@ -14,6 +14,17 @@ namespace {
 // the program's own doing.
 constexpr std::array kSentByUsers{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
+// The kernel sends them when a timer of the program's own has run out or its I/O is ready. Programs
+// take thousands of them a second: they are not recorded.
+constexpr std::array kOwnTimers{SIGALRM, SIGVTALRM, SIGPROF, SIGIO};
+// Those that a rule of their own tells of.
+constexpr std::array kOtherStories{SIGSEGV, SIGILL, SIGFPE,  SIGBUS,  SIGABRT,
+                                   SIGTRAP, SIGSYS, SIGPIPE, SIGXCPU, SIGXFSZ};
+
+bool contains(const auto& signals, int signal) {
+  return std::ranges::find(signals, signal) != signals.end();
+}
+
 // The kernel's record names the process itself: no other has a part in it. It may send itself a
 // signal with any code, also one that is the kernel's.
 Verdict killed_itself(const DeathCase& death) {
@@ -77,6 +88,33 @@ bool is_own(const DeathCase& death, const SignalSent& fatal) {
   return fatal.by_process() || !oom_possible;
 }
 
+// One of which nothing was recorded, and that nobody sends to end a program.
+std::optional<Verdict> ended_by_odd_signal(const DeathCase& death, int signal) {
+  if (contains(kOtherStories, signal)) return std::nullopt;
+  Verdict verdict = death.begin(VerdictClass::killed_by_user, Confidence::likely);
+  const bool timer = contains(kOwnTimers, signal);
+  verdict.actor = timer ? Actor{death.evidence.main_pid, "the program itself"}
+                        : Actor{std::nullopt,
+                                "a process in user space (the sender was not "
+                                "recorded), or the program itself"};
+  verdict.subject = death.only_init_seen ? Subject::cgroup : Subject::main;
+  verdict.answer = fmt::format(
+      "{} was ended by {}, {}", death.evidence.workload, signal_name(signal),
+      timer
+          ? "which it does not handle: most likely of a timer or I/O that it had asked for itself "
+            "(alarm, setitimer, O_ASYNC)"
+          : "which it does not handle: sent by a process, or asked for by the program itself "
+            "(timer_create, mq_notify, F_SETSIG)");
+  if (const auto ruled_out = death.oom_ruled_out()) verdict.ruled_out.push_back(*ruled_out);
+  verdict.evidence_lost.push_back("who sent " + signal_name(signal) +
+                                  ": programs use it among themselves, and it is not recorded");
+  death.contribute_oom_kills(verdict);
+  death.quote_memory_events(verdict);
+  verdict.advice.push_back("Have the program handle or ignore " + signal_name(signal) +
+                           ", or find what in it asks for the signal.");
+  return verdict;
+}
+
 }  // namespace
 
 std::string terminal_text(int signal) {
@@ -95,23 +133,26 @@ std::string terminal_text(int signal) {
 std::optional<Verdict> killed_by_user(const DeathCase& death) {
   const auto& exit = death.only_init_seen ? death.evidence.init_exit : death.evidence.main_exit;
   if (!exit || exit->kind == MainExit::Kind::exited) return std::nullopt;
-  if (std::ranges::find(kSentByUsers, exit->status) == kSentByUsers.end()) return std::nullopt;
   const SignalSent* fatal = death.signal.fatal;
+  if (fatal == nullptr && contains(kOtherStories, exit->status)) return std::nullopt;
   if (fatal != nullptr && fatal->by_terminal()) return killed_by_terminal(death, *fatal);
   if (fatal != nullptr && is_own(death, *fatal)) return killed_itself(death);
   if (fatal != nullptr && fatal->by_own_notification()) {
     return killed_by_notification(death, *fatal);
   }
+  if (!contains(kSentByUsers, exit->status)) return ended_by_odd_signal(death, exit->status);
   // The kernel itself sends SIGKILL; only its counters' "no" leaves user space as the sender.
   const auto ruled_out = death.oom_ruled_out();
   const bool certain = exit->status != SIGKILL || (ruled_out && death.oom.conflicts.empty());
   const bool asked_to_stop = !death.own_actions().empty();
-  Verdict verdict =
-      death.begin(VerdictClass::killed_by_user,
-                  certain && !asked_to_stop ? Confidence::strong : Confidence::likely);
+  const bool nobody_sent = exit->status == SIGKILL && death.evidence.signals.watched &&
+                           death.signal.fatal == nullptr && !death.only_init_seen;
+  Verdict verdict = death.begin(
+      VerdictClass::killed_by_user,
+      certain && !asked_to_stop && !nobody_sent ? Confidence::strong : Confidence::likely);
   verdict.actor = Actor{std::nullopt, "a process in user space (the sender was not recorded)"};
   verdict.subject = death.only_init_seen ? Subject::cgroup : Subject::main;
-  const std::string sender = !certain ? "most likely by a process in user space"
+  const std::string sender = !certain || nobody_sent ? "most likely by a process in user space"
                              : exit->status == SIGKILL
                                  ? "by a process in user space, not by the kernel's OOM killer"
                                  : "by a process in user space";
@@ -126,6 +167,13 @@ std::optional<Verdict> killed_by_user(const DeathCase& death) {
     verdict.evidence_lost.push_back(
         "memory.events at the start and at the end of the run: without it an OOM kill is not ruled "
         "out");
+  }
+  if (nobody_sent) {
+    verdict.evidence_lost.emplace_back(
+        "who sent SIGKILL: signals were watched and none to it was recorded; the kernel ends a few "
+        "without one (seccomp's strict mode, the core dump of a process that shares its memory), "
+        "and "
+        "one that was sent to a single thread may have come too late to be told whose it was");
   }
   death.contribute_oom_kills(verdict);
   death.quote_memory_events(verdict);

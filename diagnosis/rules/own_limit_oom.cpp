@@ -141,6 +141,13 @@ std::optional<Verdict> nested_limit_oom(const DeathCase& death) {
   }
   verdict.answer = fmt::format("{}: a limit which the workload itself set on {} was reached{}",
                                oom_subject(death), where, victim_text(verdict));
+  if (death.nested_group_kills > 0) {
+    verdict.subject = Subject::cgroup;
+    verdict.contributing.emplace_back(
+        "memory.oom.group is 1 in a cgroup below its own: every process of that one was killed "
+        "with "
+        "the victim");
+  }
   verdict.ruled_out.push_back("the limit of the workload: its cgroup counted no `oom` of its own");
   verdict.advice.push_back("Raise the limit which the workload gives to that inner cgroup.");
   return verdict;

@@ -32,6 +32,9 @@ Limit limit_of(const DeathCase& death, int signal) {
     case SIGXFSZ:
       return {"RLIMIT_FSIZE", "it wrote beyond its limit of a file's size"};
     case SIGXCPU:
+      if (!can_have_used_a_second(death)) {
+        return {"RLIMIT_RTTIME", "a real-time task of it ran for too long without a pause"};
+      }
       return {"RLIMIT_CPU", "it used up its CPU time"};
     case SIGKILL:
       // Sent by the kernel in its own timer tick. OOM was ruled out before.

@@ -23,6 +23,8 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> nested_limit_oom(const DeathCase& death);
 // Killed at the limit of a cgroup above it.
 [[nodiscard]] std::optional<Verdict> ancestor_limit_oom(const DeathCase& death);
+// Killed at the limit of a cgroup into which its main process had been moved.
+[[nodiscard]] std::optional<Verdict> moved_process_oom(const DeathCase& death);
 // Killed because the machine was out of memory, or by sysrq-f.
 [[nodiscard]] std::optional<Verdict> global_oom(const DeathCase& death);
 // Killed by the OOM killer, but the sources do not say at whose limit: class UNKNOWN.
@@ -40,10 +42,16 @@ namespace cgwarden::diagnosis::rules {
 [[nodiscard]] std::optional<Verdict> killed_by_watchdog(const DeathCase& death);
 // by anybody, with any signal.
 [[nodiscard]] std::optional<Verdict> killed_by_sender(const DeathCase& death);
+// By the kernel, as somebody had it signal every process by hand (sysrq-e, sysrq-i).
+[[nodiscard]] std::optional<Verdict> killed_by_sysrq(const DeathCase& death);
 // By the kernel, because PID 1 of its pid namespace ended.
 [[nodiscard]] std::optional<Verdict> pid_namespace_ended(const DeathCase& death);
 // SIGXCPU, SIGXFSZ, and the SIGKILL of a hard RLIMIT_CPU.
 [[nodiscard]] std::optional<Verdict> rlimit_exceeded(const DeathCase& death);
+// The SIGKILL that the kernel gives for a system call beyond SECCOMP_MODE_STRICT.
+[[nodiscard]] std::optional<Verdict> strict_seccomp(const DeathCase& death);
+// By the kernel, as its tracer ended (PTRACE_O_EXITKILL).
+[[nodiscard]] std::optional<Verdict> tracer_ended(const DeathCase& death);
 // SIGPIPE of its own write.
 [[nodiscard]] std::optional<Verdict> broken_pipe(const DeathCase& death);
 // SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGABRT, SIGTRAP, SIGSYS.

@@ -64,7 +64,12 @@ bool ignored_by_pid1(const DeathCase& death, const SignalSent& term) {
 }
 
 Verdict begin_sent(const DeathCase& death, VerdictClass verdict_class) {
-  Verdict verdict = death.begin(verdict_class, Confidence::proven);
+  const bool seen = death.evidence.main_exit || death.evidence.init_exit;
+  // What was lost lowers it.
+  const bool said = !death.evidence.lost.empty();
+  Verdict verdict =
+      death.begin(verdict_class, seen || said ? Confidence::proven : Confidence::strong);
+  if (!seen) verdict.evidence_lost.emplace_back("the wait status of the main process");
   const auto& signal = death.signal;
   verdict.actor = actor_of(signal.origin->sender);
   verdict.subject = death.only_init_seen ? Subject::cgroup : Subject::main;

@@ -24,6 +24,13 @@ void quote_signal(const SignalSent& record, Verdict& verdict);
 // "a key of its terminal (Ctrl-C)": what sent SIGINT, SIGQUIT, SIGTSTP or SIGHUP with the kernel's
 // code.
 [[nodiscard]] std::string terminal_text(int signal);
+// From an event to the kernel's line about it: printk has a clock of its own.
+inline constexpr Usec kPrintkSlack{2'000'000};
+// The kernel's line that says that it sent `signal` to every process, asked by sysrq, up to
+// `within` before the death; nullptr: there is none.
+[[nodiscard]] const FaultRecord* sysrq_line(const DeathCase& death, int signal, Usec within);
+// "sysrq-e, with which somebody ..."
+[[nodiscard]] std::string sysrq_text(int signal);
 // The share of throttled periods of the run, in words; empty when throttling is no part of it.
 [[nodiscard]] std::string throttled_text(const DeathCase& death);
 

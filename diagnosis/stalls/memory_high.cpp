@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "diagnosis/death_case.h"
 #include "diagnosis/stall.h"
@@ -107,9 +109,12 @@ std::optional<Verdict> memory_high(const StallEvidence& evidence) {
   quote_pressure(payload, verdict);
   quote_scanning(payload, verdict);
   if (evidence.over_high.value_or(0) > 0) {
+    const Usec at = evidence.over_high_at.value_or(evidence.to).boottime;
+    const Usec ago = evidence.to.boottime - std::min(evidence.to.boottime, at);
     verdict.evidence.push_back(
         {"/proc/PID/wchan", payload.path,
-         fmt::format("{} in mem_cgroup_handle_over_high", *evidence.over_high)});
+         fmt::format("{} in mem_cgroup_handle_over_high{}", *evidence.over_high,
+                     ago > Usec{0} ? ", " + human_duration(ago) + " before" : "")});
   }
   verdict.ruled_out.emplace_back("OOM: memory.high never kills, and no OOM kill was counted");
   verdict.advice.push_back(fmt::format(

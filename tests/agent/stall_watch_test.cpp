@@ -255,6 +255,60 @@ TEST_F(StallWatchTest, ALimitAboveANewPayloadIsNamedAtItsFirstLook) {
   EXPECT_NE(told[0].answer.find("2 forks"), std::string::npos) << told[0].answer;
 }
 
+// What runs for a moment when it is told of has waited there before and will again.
+TEST_F(StallWatchTest, TheBestLookOfTheLastSecondsIsKept) {
+  payload.memory_high = LimitOf<Bytes>(Bytes{16U << 20});
+  payload.memory_current = Bytes{17U << 20};
+  payload.memory_events->high = payload.memory_events_local->high = 0;
+  auto& full = payload.memory_pressure.emplace().full.emplace();
+  const auto quote = [](const std::vector<diagnosis::Verdict>& told) -> std::string {
+    for (const auto& verdict : told) {
+      for (const auto& item : verdict.evidence) {
+        if (item.source == "/proc/PID/wchan") return item.quote;
+      }
+    }
+    return {};
+  };
+  process.over_high = 3;
+  std::vector<diagnosis::Verdict> told;
+  for (std::uint64_t second = 10; second < 14; ++second) {
+    full.avg10 = 90.0;
+    full.total_usec = second * 1'000'000;
+    payload.memory_events->high = payload.memory_events_local->high = second * 10;
+    told = tick(second);
+    if (!told.empty()) break;
+    process.over_high = 0;
+  }
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::stalled_memory_high);
+  EXPECT_EQ(quote(told).substr(0, 35), "3 in mem_cgroup_handle_over_high, 1");
+  // Longer ago than the watch looks back, it says nothing of now.
+  std::string last;
+  for (std::uint64_t second = 14; second < 40; ++second) {
+    full.total_usec = second * 1'000'000;
+    payload.memory_events->high = payload.memory_events_local->high = second * 10;
+    told = tick(second);
+    if (!told.empty()) last = quote(told);
+  }
+  EXPECT_EQ(last, "");
+}
+
+// A limit that is reached far above it holds it back too, and shows in no counter of its own.
+TEST_F(StallWatchTest, OutOfMemoryAboveItIsASign) {
+  EXPECT_TRUE(tick(10).empty());
+  EXPECT_TRUE(tick(11).empty());
+  top.memory_max = LimitOf<Bytes>(Bytes{16U << 20});
+  top.memory_current = Bytes{16U << 20};
+  std::vector<diagnosis::Verdict> told;
+  for (std::uint64_t second = 30; second < 34 && told.empty(); ++second) {
+    top.memory_events->oom = top.memory_events_local->oom = second * 90;
+    told = tick(second);
+  }
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict, diagnosis::VerdictClass::stalled_oom_no_victim);
+  EXPECT_EQ(told[0].limit->cgroup, "/s");
+}
+
 TEST_F(StallWatchTest, OneThatDoesWellIsNotReadAgain) {
   for (std::uint64_t second = 10; second < 30; ++second) EXPECT_TRUE(tick(second).empty());
   const int before = reads;

@@ -131,7 +131,8 @@ std::vector<Row> rows() {
   row("Breakpoint", Scenario().killed(SIGTRAP), V::aborted, C::likely, {"SIGTRAP"}, {"OOM"});
   row("BrokenPipe", Scenario().killed(SIGPIPE), V::broken_pipe, C::likely,
       {"SIGPIPE", "reader was gone"}, {"OOM", "user space"});
-  row("OtherSignal", Scenario().killed(SIGALRM), V::unknown, C::unknown, {"SIGALRM"}, {"OOM"});
+  row("OtherSignal", Scenario().killed(SIGALRM), V::killed_by_user, C::likely,
+      {"SIGALRM", "a timer or I/O that it had asked for itself"}, {"OOM"});
   row("CpuTime", Scenario().killed(SIGXCPU), V::rlimit_exceeded, C::likely, {"RLIMIT_CPU"},
       {"OOM"});
   row("FileSize", Scenario().killed(SIGXFSZ), V::rlimit_exceeded, C::likely, {"RLIMIT_FSIZE"},

@@ -53,6 +53,16 @@ TEST(FaultLogTest, ASeccompLine) {
   EXPECT_EQ(fault->arch, "c000003e");
 }
 
+TEST(FaultLogTest, SignalsToAll) {
+  EXPECT_EQ(parsed("sysrq: Terminate All Tasks")->signal, 15);
+  const auto killed = parsed("sysrq: Kill All Tasks");
+  ASSERT_TRUE(killed);
+  EXPECT_EQ(killed->what, "sysrq");
+  EXPECT_EQ(killed->signal, 9);
+  EXPECT_FALSE(parsed("sysrq: Kill All Tasks", 14));
+  EXPECT_FALSE(parsed("sysrq: Manual OOM execution"));
+}
+
 TEST(FaultLogTest, ALineThatAProcessWroteIsNone) { EXPECT_FALSE(parsed(kSegfault, 14)); }
 
 TEST(FaultLogTest, NamesThatLookLikeTheKernelsWords) {

@@ -91,6 +91,34 @@ TEST(StallTest, OomWithoutAVictim) {
   living.nothing();
 }
 
+// Whose limit it is may be far above, and who waits there may be a neighbour.
+TEST(StallTest, OomWithoutAVictimAtALimitAboveIt) {
+  Living living;
+  living.at(2).memory_max = LimitOf<Bytes>(kLimit);
+  living.at(2).memory_current = kLimit;
+  living.at(2).after.memory_events_local->oom = 478;
+  const auto unseen = living.only();
+  EXPECT_EQ(unseen.verdict, VerdictClass::stalled_oom_no_victim);
+  EXPECT_EQ(unseen.confidence, Confidence::likely);
+  EXPECT_EQ(unseen.limit->cgroup, kSlice);
+  EXPECT_THAT(unseen.answer, HasSubstr("of " + kSlice + " above it"));
+  EXPECT_THAT(all_text(unseen), HasSubstr("neighbour"));
+  auto& payload = living.at(0);
+  payload.flow_before.emplace();
+  payload.flow_before->at.boottime = Usec{10'000'000};
+  payload.flow_before->memory_pressure.emplace();
+  payload.flow_before->memory_pressure->some = cgroup::PressureLine{};
+  payload.flow_after = payload.flow_before;
+  payload.flow_after->at.boottime = Usec{20'000'000};
+  payload.flow_after->memory_pressure->some->total_usec = 900'000;
+  EXPECT_EQ(living.only().confidence, Confidence::strong);
+  payload.flow_after->memory_pressure->some->total_usec = 9'000;
+  living.nothing();
+  payload.flow_after->memory_pressure->some->total_usec = 900'000;
+  living.at(2).after.memory_events->oom_kill = 3;
+  living.nothing();
+}
+
 TEST(StallTest, HeldBackAtMemoryHigh) {
   Living living;
   living.at(0).memory_high = LimitOf<Bytes>(kLimit);
@@ -119,6 +147,9 @@ TEST(StallTest, HeldBackAtMemoryHigh) {
   const auto lost = living.only();
   EXPECT_THAT(lost.answer, HasSubstr("9.50 s of 10.00 s lost"));
   EXPECT_THAT(all_text(lost), HasSubstr("2 in mem_cgroup_handle_over_high"));
+  EXPECT_THAT(all_text(lost), ::testing::Not(HasSubstr("handle_over_high, ")));
+  living.evidence.over_high_at = TimePoint{Usec{17'000'000}, Usec{0}};
+  EXPECT_THAT(all_text(living.only()), HasSubstr("mem_cgroup_handle_over_high, 3.00 s before"));
   EXPECT_THAT(all_text(lost), HasSubstr("systemd-oomd"));
   living.at(0).flow_after->pgscan = 41;
   EXPECT_THAT(all_text(living.only()), ::testing::Not(HasSubstr("systemd-oomd")));

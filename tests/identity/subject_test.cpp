@@ -30,6 +30,31 @@ TEST(Subject, UnitsThatKeepTheirName) {
   EXPECT_EQ(key_of(kManager + "/app.slice/web.service"), "unit:1000/web.service");
 }
 
+// Verdicts are of them too, and no metric.
+TEST(Subject, WhatPassesIsCalledByItsIdOrItsNameForOneUse) {
+  const auto passing = [](const std::string& path) -> std::string {
+    const auto subject = passing_subject_of(of_path(path));
+    if (!subject) return {};
+    EXPECT_TRUE(is_passing(*subject)) << path;
+    EXPECT_EQ(parse_subject_key(to_key(*subject)), subject) << path;
+    return to_key(*subject);
+  };
+  const std::string docker = "/system.slice/docker-" + kId + ".scope";
+  EXPECT_EQ(key_of(docker), std::nullopt);
+  EXPECT_EQ(passing(docker), "container:docker////" + kId);
+  EXPECT_EQ(spoken_name(*passing_subject_of(of_path(docker))), kId.substr(0, 12));
+  EXPECT_EQ(passing("/machine.slice/libpod-" + kId + ".scope"), "container:podman////" + kId);
+  EXPECT_EQ(passing("/system.slice/run-u12.service"), "unit:/run-u12.service");
+  EXPECT_EQ(spoken_name(*passing_subject_of(of_path("/system.slice/run-u12.service"))),
+            "run-u12.service");
+  for (const std::string& other :
+       {std::string("/system.slice/ssh.service"), docker + "/inner",
+        "/machine.slice/libpod-conmon-" + kId + ".scope", std::string("/lab/job")}) {
+    EXPECT_EQ(passing(other), "") << other;
+  }
+  EXPECT_FALSE(is_passing(*subject_of(of_path("/system.slice/ssh.service"))));
+}
+
 TEST(Subject, ContainersByName) {
   const std::string pod = "/kubepods/burstable/pod1/" + kId;
   EXPECT_EQ(key_of(pod, {.container = "nginx", .pod = "web", .pod_namespace = "shop"}),

@@ -346,6 +346,8 @@ void protect_from_oom_killer() {
 
 int main() {
   ::signal(SIGPIPE, SIG_IGN);
+  // sysrq-e sends it to everything but PID 1; systemd stops with it.
+  if (::access("/run/systemd/system", F_OK) != 0) ::signal(SIGTERM, SIG_IGN);
   cgwarden::vm::protect_from_oom_killer();
   const cgwarden::vm::Fd port = cgwarden::vm::open_port();
   if (!port.valid()) {

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from matrix import ends, hostile, memory, stalls
+from matrix import ends, hostile, memory, odd, stalls
 from matrix.case import Case
 
 
@@ -28,10 +28,19 @@ BATCHES = [
     Batch("units", "Units, which are nobody's workload", hostile.FOREIGN),
     Batch("outage", "While the agent is dead", hostile.OUTAGE, "without_agent"),
     Batch("crash", "While the agent hangs, and then dies", hostile.CRASH, "with_crash"),
+    Batch("moved", "Main processes that were moved", odd.MOVED),
+    Batch("groups", "Groups at different levels", odd.GROUPS),
+    Batch("signals", "Signals and limits that look alike", odd.SIGNALS),
+    Batch("swap", "Swap that is full", odd.SWAP),
+    Batch("containers", "Containers that nobody has named", odd.CONTAINERS),
+    Batch("deep", "Units, deep and moved", odd.UNITS),
+    Batch("outage2", "While the agent is dead, elsewhere", odd.OUTAGE, "without_agent"),
     Batch("storms", "Kill storms", hostile.STORMS),
     Batch("flood", "A kernel log that is overwritten", hostile.FLOODED, "with_flood"),
     Batch("sysrq", "By hand", memory.MANUAL),
+    Batch("sysrq2", "By hand, to all", odd.TO_ALL, "with_sysrq"),
     Batch("global", "The whole machine", memory.GLOBAL),
-    # The last one: it floods the kernel log.
+    # The last ones: they flood the kernel log.
     Batch("wedge", "Out of memory with nobody to kill", stalls.WEDGE),
+    Batch("wedge2", "The same at a limit above", odd.WEDGE),
 ]

@@ -30,6 +30,8 @@ class Case:
     # Its cgroup is not the agent's, but a unit's: `command` runs in it.
     foreign: str = ""
     limits: tuple[tuple[str, str], ...] = ()
+    # It runs in a cgroup of this name below that.
+    within: str = ""
     # It writes to the kernel log as long as it lives.
     floods: bool = False
     # The main process ends itself with the number which a shell gives for a signal.

@@ -1,6 +1,6 @@
 // One way to live or to die, for the workloads of the scenario matrix: deed WORD [ARGUMENT...]
-// [WORD...]. Words that only prepare (named, adj, threaded, leaderless, after) are followed by
-// another one. Static: it runs in a root file system with nothing else in it.
+// [WORD...]. Words that only prepare (named, adj, as, background, threaded, leaderless, after) are
+// followed by another one. Static: it runs in a root file system with nothing else in it.
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -20,6 +20,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -147,7 +150,7 @@ void write_text(const char* path, const std::string& text) {
 // Its sender is looked for before it is gone.
 int send(const char* signal, const char* pid) {
   if (::kill(static_cast<pid_t>(std::atoi(pid)), std::atoi(signal)) != 0) return failed("kill");
-  ::sleep(1);
+  ::sleep(4);
   return 0;
 }
 
@@ -173,6 +176,91 @@ int forge(std::string_view whom, const char* signal, const char* code) {
   }
   return failed("it lives on");
 }
+
+// To another process, with a code of its own choice.
+int queue(const char* signal, const char* code, const char* pid) {
+  siginfo_t info{};
+  info.si_signo = std::atoi(signal);
+  info.si_code = std::atoi(code);
+  if (::syscall(SYS_rt_sigqueueinfo, std::atoi(pid), info.si_signo, &info) != 0) {
+    return failed("rt_sigqueueinfo");
+  }
+  ::sleep(1);
+  return 0;
+}
+
+// To the newest thread of another process alone.
+int send_to_thread(const char* signal, const char* pid) {
+  const std::string tasks = "/proc/" + std::string(pid) + "/task";
+  int newest = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(tasks)) {
+    newest = std::max(newest, std::atoi(entry.path().filename().c_str()));
+  }
+  if (::syscall(SYS_tgkill, std::atoi(pid), newest, std::atoi(signal)) != 0) {
+    return failed("tgkill");
+  }
+  ::sleep(1);
+  return 0;
+}
+
+// A tracer that takes with it what it traces.
+int guard(const char* pid) {
+  const auto process = static_cast<pid_t>(std::atoi(pid));
+  if (::ptrace(PTRACE_SEIZE, process, nullptr, PTRACE_O_EXITKILL) != 0) return failed("ptrace");
+  ::sleep(1);
+  return 0;
+}
+
+int strict() {
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) return failed("seccomp");
+  (void)::syscall(SYS_getppid);
+  return failed("getppid was allowed");
+}
+
+// Without end, each frame on a page of its own.
+int overflow(int depth) {
+  if (depth < 0) return 0;
+  volatile char page[4096];
+  page[0] = static_cast<char>(depth);
+  return overflow(depth + 1) + page[0];
+}
+
+// A file system that has no room for the pages of its own file.
+int beyond_disk(const char* path, const char* mebibytes) {
+  const auto size = std::strtoul(mebibytes, nullptr, 10) * kMebibyte;
+  const int fd = ::open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0 || ::ftruncate(fd, static_cast<off_t>(size)) != 0) return failed(path);
+  void* map = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED) return failed("mmap");
+  std::memset(map, 0x5a, size);
+  return 0;
+}
+
+int huge(const char* mebibytes) {
+  const auto size = std::strtoul(mebibytes, nullptr, 10) * kMebibyte;
+  void* map = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+  if (map == MAP_FAILED) return failed("mmap");
+  std::memset(map, 0x5a, size);
+  return 0;
+}
+
+int set_timer(const char* signal) {
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = std::atoi(signal);
+  timer_t timer{};
+  itimerspec when{};
+  when.it_value.tv_sec = 1;
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
+      ::timer_settime(timer, 0, &when, nullptr) != 0) {
+    return failed("timer");
+  }
+  stay();
+}
+
+// What was begun ends at once, and its child goes on.
+int in_background(int count, char** words);
 
 // What stays has asked for SIGKILL at its parent's death, which comes with the gate. The parent is
 // in the topmost cgroup: the child is the oldest process of its own.
@@ -238,6 +326,36 @@ int without_leader(int count, char** words) {
   return 1;
 }
 
+int in_background(int count, char** words) {
+  if (::fork() != 0) return 0;
+  return act(count, words);
+}
+
+std::optional<int> act_on_another(int count, char** words) {
+  const std::string_view word = words[0];
+  if (word == "send" && count == 3) return send(words[1], words[2]);
+  if (word == "trace" && count == 2) return trace(words[1]);
+  if (word == "queue" && count == 4) return queue(words[1], words[2], words[3]);
+  if (word == "tkill" && count == 3) return send_to_thread(words[1], words[2]);
+  if (word == "guard" && count == 2) return guard(words[1]);
+  return std::nullopt;
+}
+
+std::optional<int> end_oddly(int count, char** words) {
+  const std::string_view word = words[0];
+  if (word == "strict") return strict();
+  if (word == "overflow") return overflow(0);
+  if (word == "raise" && count == 2) return ::raise(std::atoi(words[1]));
+  if (word == "beyond" && count == 3) return beyond_disk(words[1], words[2]);
+  if (word == "huge" && count == 2) return huge(words[1]);
+  if (word == "timer" && count == 2) return set_timer(words[1]);
+  if (word == "alarm") {
+    ::alarm(1);
+    stay();
+  }
+  return std::nullopt;
+}
+
 int act(int count, char** words) {
   if (count == 0) return 2;
   const std::string_view word = words[0];
@@ -251,8 +369,14 @@ int act(int count, char** words) {
   }
   if (word == "threaded" && count > 1) return in_thread(count - 1, words + 1);
   if (word == "leaderless" && count > 1) return without_leader(count - 1, words + 1);
-  if (word == "send" && count == 3) return send(words[1], words[2]);
-  if (word == "trace" && count == 2) return trace(words[1]);
+  if (word == "background" && count > 1) return in_background(count - 1, words + 1);
+  if (word == "as" && count > 2) {
+    const auto user = static_cast<uid_t>(std::atoi(words[1]));
+    if (::setresuid(user, user, user) != 0) return failed("setresuid");
+    return act(count - 2, words + 2);
+  }
+  if (const auto code = act_on_another(count, words)) return *code;
+  if (const auto code = end_oddly(count, words)) return *code;
   if (word == "forge" && count == 4) return forge(words[1], words[2], words[3]);
   if (word == "orphan" && count == 2) return orphan(words[1]);
   if (word == "terminal" && count == 2) return on_terminal(words[1]);

@@ -70,7 +70,7 @@ class Run:
         self.guest.run(
             f"cp {BUILD}/tests/deed {scenario.rootfs}/bin/deed && cd {self.gates} && echo text > plain && "
             "printf '#!/no/such/interpreter\\n' > script && printf 'no program' > garbage && chmod +x script garbage && "
-            "cp /bin/ls dynamic && mkfifo pipe.fifo && "
+            "cp /bin/ls dynamic && mkfifo pipe.fifo && ln -s loop loop && touch empty && chmod +x empty && "
             "mkdir -p /run/matrix/tiny /run/matrix/data && mount -t tmpfs -o size=1m none /run/matrix/tiny && "
             "mount -t tmpfs none /run/matrix/data && echo on > /proc/sys/kernel/printk_devkmsg && "
             "mkdir -p /dev/pts && { mountpoint -q /dev/pts || mount -t devpts none /dev/pts; } && "
@@ -79,8 +79,8 @@ class Run:
         )
 
     def close(self):
-        self.guest.run("swapoff /dev/zram0; umount /run/matrix/tiny /run/matrix/data; rmdir /sys/fs/cgroup/elsewhere; "
-                       f"find {ROOT}/system.slice -depth -type d -exec rmdir {{}} +")
+        self.guest.run("swapoff /dev/zram0; umount /run/matrix/tiny /run/matrix/data; rmdir /sys/fs/cgroup/elsewhere*; "
+                       f"find {ROOT}/system.slice {ROOT}/machine.slice {ROOT}/kubepods.slice -depth -type d -exec rmdir {{}} +")
 
     # --- one batch
 
@@ -114,16 +114,18 @@ class Run:
             return None
         above, steps = ROOT, []
         for part in case.foreign.split("/")[1:]:
-            steps.append(f"echo '+memory +pids +cpu' > {above}/cgroup.subtree_control")
+            steps.append(f"echo '+memory +pids +cpu +hugetlb' > {above}/cgroup.subtree_control")
             above = f"{above}/{part}"
             steps.append(f"mkdir -p {shlex.quote(above)}")
         self.guest.run(" && ".join(steps), check=True)
         for file, value in case.limits:
             self.guest.write_file(f"{ROOT}{case.foreign}/{file}", value)
+        if case.within:
+            self.guest.run(f"mkdir {shlex.quote(f'{ROOT}{case.foreign}/{case.within}')}", check=True)
         deed = f"{self.scenario.rootfs}/bin/deed"
         words = [word.replace("GATE", self.gate(case)).replace("deed after", f"{deed} after") for word in case.command]
         words[0] = deed if words[0] == "/bin/deed" else words[0]
-        return self.guest.spawn(words, cgroup=ROOT + case.foreign)
+        return self.guest.spawn(words, cgroup="/".join(filter(None, (ROOT + case.foreign, case.within))))
 
     def gate(self, case):
         return f"{self.gates}/{case.name}.go"
@@ -135,7 +137,8 @@ class Run:
         """Its deed, with the names that it uses filled in."""
         payload = ROOT + self.cgroup(case)
         if case.foreign:
-            pid = init = int(self.guest.run(["head", "-1", f"{payload}/cgroup.procs"], check=True).text)
+            inside = "/".join(filter(None, (payload, case.within)))
+            pid = init = int(self.guest.run(["head", "-1", f"{inside}/cgroup.procs"], check=True).text)
         else:
             status = self.scenario.wait_running(case.name)
             pid, init = status["main_pid"], status["pid"]
@@ -171,14 +174,18 @@ class Run:
         if case.foreign and case.lives:
             return re.search(rf'foreign_stalled name="?\S*{re.escape(self.subject(case))}"? verdict={case.expected} ', log)
         if case.foreign:
-            names = re.findall(r'unit_died unit="?([^ "]*)', log)
-            return self.subject(case) in [name.replace("\\\\", "\\") for name in names]
+            names = re.findall(r'(?:unit_died unit|container_died container)="?([^ "]*)', log)
+            return [name.replace("\\\\", "\\") for name in names].count(self.subject(case)) >= case.incarnation
         if case.lives:
             return f"workload_stalled workload={case.name} verdict={case.expected} " in log
         return f"workload_died workload={case.name} incarnation={case.incarnation} " in log
 
     def subject(self, case):
-        return case.foreign.rpartition("/")[2] if case.foreign else case.name
+        if not case.foreign:
+            return case.name
+        leaf = case.foreign.rpartition("/")[2]
+        container = re.search("[0-9a-f]{64}", leaf)
+        return container[0][:12] if container else leaf
 
     # --- what is known afterwards
 
@@ -259,6 +266,13 @@ class Run:
         do()
         self.wait_recorded(cases)
         self.scenario.kill_agent()
+        self.scenario.start_agent()
+
+    def with_sysrq(self, do, cases):
+        """It ends the agent too, and the shell that asked for it."""
+        do()
+        self.scenario.agent.wait(DEADLINE)
+        self.wait_recorded(cases)
         self.scenario.start_agent()
 
     def without_agent(self, do, cases):

@@ -1,0 +1,277 @@
+// Ends that leave the marks of another story: main processes in another cgroup than their own,
+// signals of the kernel's that nobody sent to this one, and signals that are not recorded.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "diagnosis/diagnose.h"
+#include "tests/diagnosis/scenario.h"
+
+namespace cgwarden::diagnosis::odd_ends {
+namespace {
+
+using testing::all_text;
+using ::testing::HasSubstr;
+using testing::kMain;
+using testing::kPayload;
+using testing::kScope;
+using testing::kSlice;
+using ::testing::Not;
+using testing::Scenario;
+
+constexpr Usec kKilled{22'450'000};
+
+SignalSent sent_by(pid_t sender, int signal, int code, bool group = true) {
+  SignalSent record;
+  record.boottime = kKilled;
+  record.signal = signal;
+  record.code = code;
+  record.group = group;
+  record.target = record.target_task = kMain;
+  record.sender.pid = sender;
+  record.sender.comm = sender == kMain ? "leaker" : "prober";
+  return record;
+}
+
+Scenario with(std::vector<SignalSent> records, Scenario scenario = Scenario()) {
+  scenario.death.own_top = kScope;
+  scenario.death.signals = {true, std::move(records)};
+  return scenario;
+}
+
+Verdict told(const Scenario& scenario, VerdictClass wanted, Confidence confidence,
+             const std::vector<std::string>& says = {},
+             const std::vector<std::string>& never = {}) {
+  Verdict verdict = diagnose(scenario.death);
+  SCOPED_TRACE(all_text(verdict));
+  EXPECT_EQ(to_string(verdict.verdict), to_string(wanted));
+  EXPECT_EQ(to_string(verdict.confidence), to_string(confidence));
+  for (const auto& words : says) EXPECT_THAT(all_text(verdict), HasSubstr(words));
+  for (const auto& words : never) EXPECT_THAT(all_text(verdict), Not(HasSubstr(words)));
+  return verdict;
+}
+
+FaultRecord line(const std::string& what, pid_t thread, int signal, std::uint64_t ago = 0) {
+  FaultRecord line;
+  line.thread = thread;
+  line.what = what;
+  line.signal = signal;
+  line.line = what + " line";
+  line.boottime = Usec{22'440'000 - ago * 1'000'000};
+  line.sequence = 77;
+  return line;
+}
+
+// --- Moved away
+
+TEST(MovedTest, AnOomKillInAnotherCgroupIsOneAndNobodysSignal) {
+  auto kill = Scenario::kill_of(kMain, "/elsewhere", "/elsewhere");
+  kill.limit = Bytes{24U << 20};
+  for (const pid_t sender : {kMain, pid_t{4000}}) {
+    const auto verdict =
+        told(with({sent_by(sender, SIGKILL, SignalSent::kFromKernel)}, Scenario().logged(kill)),
+             VerdictClass::oom_ancestor_limit, Confidence::strong,
+             {"moved to /elsewhere", "memory.max = 24.0 MiB"},
+             {"RLIMIT", "user space", "by itself", "own limit memory.max"});
+    ASSERT_TRUE(verdict.limit);
+    EXPECT_EQ(verdict.limit->cgroup, "/elsewhere");
+    EXPECT_EQ(verdict.limit->value, std::to_string(24U << 20));
+    EXPECT_EQ(verdict.victim->pid, kMain);
+  }
+}
+
+// A child of it was killed at its own limit a moment before.
+TEST(MovedTest, WhatItsOwnCgroupCountedIsAnothersStory) {
+  told(with({}, Scenario()
+                    .kill_counted(0)
+                    .logged(Scenario::kill_of(1300))
+                    .logged(Scenario::kill_of(kMain, "/elsewhere", "/elsewhere/deep"))),
+       VerdictClass::oom_ancestor_limit, Confidence::strong,
+       {"/elsewhere above that", "moved to /elsewhere/deep"}, {"reached its own limit"});
+}
+
+TEST(MovedTest, ToOneAboveIsStillBelowTheSameLimits) {
+  const auto verdict =
+      told(with({}, Scenario().kill_counted(2, 1).logged(Scenario::kill_of(kMain, kSlice, kScope))),
+           VerdictClass::oom_ancestor_limit, Confidence::strong, {kSlice + " above it"});
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+}
+
+TEST(MovedTest, GlobalAndManualStayWhatTheyAre) {
+  auto global = Scenario::global_kill_of(kMain);
+  global.task_memcg = "/elsewhere";
+  told(with({}, Scenario().logged(global)), VerdictClass::oom_global, Confidence::strong);
+  global.constraint = OomConstraint::manual;
+  told(with({}, Scenario().logged(global)), VerdictClass::oom_manual, Confidence::strong);
+}
+
+// --- Groups below its own cgroup
+
+TEST(NestedGroupTest, ItsFirstVictimCountsTwice) {
+  Scenario scenario;
+  for (auto* cgroup : {&scenario.payload(), &scenario.scope(), &scenario.slice()}) {
+    cgroup->after.memory_events = testing::events(1, 3, 1);
+  }
+  scenario.logged(Scenario::kill_of(1300, kPayload + "/inner", kPayload + "/inner"))
+      .logged(Scenario::kill_of(1301, kPayload + "/inner", kPayload + "/inner"));
+  // Nobody recorded who sent its SIGKILL, but the OOM killer's victims were others.
+  told(scenario, VerdictClass::killed_by_user, Confidence::likely, {"SIGKILL"},
+       {"own limit", "set on"});
+  told(scenario.exited(3), VerdictClass::exited, Confidence::strong, {"exit code 3"},
+       {"of them are in the log"});
+}
+
+TEST(NestedGroupTest, ItTookTheMainProcess) {
+  Scenario scenario;
+  for (auto* cgroup : {&scenario.payload(), &scenario.scope(), &scenario.slice()}) {
+    cgroup->after.memory_events = testing::events(1, 2, 1);
+  }
+  scenario.logged(Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner"));
+  const auto verdict = told(scenario, VerdictClass::oom_nested_limit, Confidence::proven,
+                            {"memory.oom.group is 1 in a cgroup below its own"}, {"own limit"});
+  EXPECT_EQ(verdict.subject, Subject::cgroup);
+  EXPECT_EQ(diagnose(Scenario()
+                         .nested_kill_counted()
+                         .logged(Scenario::kill_of(kMain, kPayload + "/inner", kPayload + "/inner"))
+                         .death)
+                .subject,
+            Subject::main);
+}
+
+// --- Signals
+
+TEST(CodeTest, OneAloneMayHaveBeenKilledWithACgroupThatHeldItAlone) {
+  auto scenario = with({sent_by(812, SIGKILL, 0, false)});
+  scenario.death.init_pid = 1200;
+  told(scenario, VerdictClass::killed_by_user, Confidence::proven,
+       {"sent by pid 812", "cgroup.kill of a cgroup that it was in without the others"});
+}
+
+TEST(CodeTest, BelowTkillIsAProcess) {
+  told(with({sent_by(812, SIGKILL, -60)}), VerdictClass::killed_by_user, Confidence::proven,
+       {"sent by pid 812"});
+}
+
+TEST(CodeTest, AFaultSignalThatItSentToItselfIsNoFault) {
+  for (const int signal : {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+    for (const auto& [code, group] : {std::pair{0, true}, {-6, false}}) {
+      told(with({sent_by(kMain, signal, code, group)}, Scenario().killed(signal)),
+           VerdictClass::killed_by_user, Confidence::proven, {"by itself"},
+           {"crashed", "seccomp", "touched memory"});
+    }
+  }
+}
+
+TEST(CodeTest, ASegfaultWithoutAnAddressIsNotCalledAMemoryAccess) {
+  told(with({sent_by(kMain, SIGSEGV, SignalSent::kFromKernel, false)}, Scenario().killed(SIGSEGV)),
+       VerdictClass::segfault, Confidence::strong, {"no address", "execve"},
+       {"touched memory that is not its own"});
+}
+
+TEST(TracerTest, ItsEndTookTheProgramWithIt) {
+  told(with({sent_by(812, SIGKILL, SignalSent::kFromKernel, false)}), VerdictClass::killed_by_user,
+       Confidence::strong, {"PTRACE_O_EXITKILL", "pid 812"}, {"not recorded", "RLIMIT"});
+  told(with({sent_by(812, SIGKILL, SignalSent::kFromKernel, true)}), VerdictClass::killed_by_user,
+       Confidence::strong, {"SIGKILL"}, {"PTRACE_O_EXITKILL"});
+}
+
+TEST(TimerTest, OnesOfItsOwnAreNotRecorded) {
+  for (const int signal : {SIGALRM, SIGVTALRM, SIGPROF}) {
+    told(with({}, Scenario().killed(signal)), VerdictClass::killed_by_user, Confidence::likely,
+         {"most likely of a timer", "not recorded"}, {"OOM killer was"});
+  }
+  told(with({}, Scenario().killed(SIGRTMIN + 3)), VerdictClass::killed_by_user, Confidence::likely,
+       {"timer_create"}, {"most likely of a timer"});
+}
+
+TEST(CpuLimitTest, WithoutASecondOfCpuItIsTheOneOfRealTimeTasks) {
+  auto scenario =
+      with({sent_by(kMain, SIGXCPU, SignalSent::kFromKernel)}, Scenario().killed(SIGXCPU));
+  scenario.payload().after.cpu_stat.emplace().usage_usec = 120'000;
+  told(scenario, VerdictClass::rlimit_exceeded, Confidence::strong, {"RLIMIT_RTTIME"},
+       {"RLIMIT_CPU"});
+  scenario.payload().after.cpu_stat->usage_usec = 1'200'000;
+  told(scenario, VerdictClass::rlimit_exceeded, Confidence::strong, {"RLIMIT_CPU"},
+       {"RLIMIT_RTTIME"});
+}
+
+TEST(StrictSeccompTest, IsASigkillThatNobodySent) {
+  auto scenario = with({});
+  scenario.death.faults = {line("seccomp", kMain, SIGKILL)};
+  scenario.death.faults[0].syscall = 110;
+  told(scenario, VerdictClass::seccomp_violation, Confidence::proven,
+       {"system call 110", "strict mode", "no SIGKILL was sent"}, {"user space"});
+  // Of another one: then it is only known that nobody sent it.
+  scenario.death.faults[0].thread = 99;
+  told(scenario, VerdictClass::killed_by_user, Confidence::likely, {"none to it was recorded"},
+       {"system call 110"});
+  scenario.death.faults[0].thread = kMain;
+  scenario.death.signals.records = {sent_by(812, SIGKILL, 0)};
+  told(scenario, VerdictClass::killed_by_user, Confidence::proven, {"pid 812"}, {"strict mode"});
+}
+
+// --- To every process at once
+
+TEST(SysrqTest, TheKernelsLineSaysThatItSignalledAll) {
+  for (const auto& [signal, key] : {std::pair{SIGTERM, "sysrq-e"}, {SIGKILL, "sysrq-i"}}) {
+    auto scenario = with({}, Scenario().killed(signal));
+    scenario.death.faults = {line("sysrq", -1, signal)};
+    told(scenario, VerdictClass::killed_by_user, Confidence::strong, {key, "every process"},
+         {"not recorded", "by a process in user space"});
+    scenario.death.signals.records = {sent_by(812, signal, SignalSent::kFromKernel)};
+    told(scenario, VerdictClass::killed_by_user, Confidence::proven, {key, "pid 812"});
+    // Somebody's own kill at that time is that.
+    scenario.death.signals.records = {sent_by(812, signal, 0)};
+    told(scenario, VerdictClass::killed_by_user, Confidence::proven, {"sent by pid 812"}, {key});
+    scenario.death.signals.records = {};
+    scenario.death.faults = {line("sysrq", -1, signal, 60)};
+    told(scenario, VerdictClass::killed_by_user,
+         signal == SIGKILL ? Confidence::likely : Confidence::strong, {}, {key});
+  }
+}
+
+TEST(SysrqTest, WhoEndsOnItsTermSaysSo) {
+  auto scenario = with({}, Scenario().exited(0));
+  scenario.death.faults = {line("sysrq", -1, SIGTERM, 1)};
+  told(scenario, VerdictClass::exited, Confidence::proven,
+       {"sent SIGTERM shortly before by sysrq-e"});
+}
+
+TEST(SysrqTest, WithItsShimNobodySawTheStatus) {
+  auto scenario = with({}, Scenario().nobody_saw_the_status());
+  scenario.death.agent_was_away = true;
+  told(scenario, VerdictClass::agent_restarted, Confidence::likely);
+  scenario.death.faults = {line("sysrq", -1, SIGKILL, 2)};
+  told(scenario, VerdictClass::killed_by_user, Confidence::likely, {"sysrq-i"});
+}
+
+// --- Killed with who would have taken down its status
+
+TEST(LostStatusTest, TheRecordOfItsSigkillTellsWhoSentIt) {
+  Scenario scenario;
+  scenario.nobody_saw_the_status().death.signals = {true, {sent_by(812, SIGKILL, 0, false)}};
+  scenario.death.signals.records[0].target_tracer = 0;
+  told(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::strong,
+       {"wrote to cgroup.kill", "the wait status of the main process"});
+  scenario.lost("the shim ended without recording an exit status");
+  told(scenario, VerdictClass::killed_by_cgroup_kill, Confidence::strong, {"cgroup.kill"});
+  scenario.death.signals.records[0].signal = SIGTERM;
+  told(scenario, VerdictClass::unknown, Confidence::unknown);
+  scenario.death.signals.records[0].signal = SIGKILL;
+  scenario.death.signals.records[0].result = 1;
+  told(scenario, VerdictClass::unknown, Confidence::unknown);
+}
+
+// --- A SIGTERM that nobody could look at in time
+
+TEST(FrozenTest, TheCgroupIsFrozenAtTheEnd) {
+  auto term = sent_by(812, SIGTERM, 0);
+  term.boottime -= Usec{2'000'000};
+  auto scenario = with({term, sent_by(812, SIGKILL, 0)});
+  told(scenario, VerdictClass::term_ignored, Confidence::strong, {"did not end on"});
+  scenario.payload().frozen = true;
+  told(scenario, VerdictClass::killed_by_user, Confidence::proven, {"it was frozen"},
+       {"did not end on"});
+}
+
+}  // namespace
+}  // namespace cgwarden::diagnosis::odd_ends
