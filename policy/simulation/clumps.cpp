@@ -21,10 +21,12 @@ constexpr double kVariation = 2.5;
 constexpr double kLeastClumpUsec = 100;
 // More than a CPU is two of them only by more than a counter is off.
 constexpr double kCpuSlack = 0.02;
-// Of a throttled period's burst beyond the quota, in periods: where its search begins and ends.
-constexpr double kLeastExtra = -0.3;
-constexpr double kMostExtra = 1;
-constexpr double kUsualExtra = -0.1;
+// Of a throttled period's burst beyond the quota, in periods.
+constexpr double kExtra = 0.1;
+// How many of the throttled periods were bursts of their own, which the pieces do not make anyway;
+// beyond 1 their bursts are larger. Where its search ends, and what it is without one.
+constexpr double kMostStrength = 2;
+constexpr double kUsualStrength = 0.5;
 constexpr int kSearchSteps = 8;
 
 struct Window {
@@ -84,7 +86,8 @@ struct Clump {
 
 class Placement {
  public:
-  Placement(const std::vector<Window>& windows, double clump) : windows_(windows) {
+  Placement(const std::vector<Window>& windows, double clump, double cpus)
+      : windows_(windows), cpus_(cpus) {
     // E[size^2] / E[size] of a lognormal is its mean times 1 + variation^2.
     const double spread = 1 + kVariation * kVariation;
     const double mean = std::max(kLeastClumpUsec, clump) / spread;
@@ -92,14 +95,15 @@ class Placement {
                                                  std::sqrt(std::log(spread)));
   }
 
-  std::vector<Clump> place(double extra) {
+  std::vector<Clump> place(double strength) {
     random_.seed(1);
     clumps_.clear();
+    owed_ = 0;
     double begins = 0;
     double size = sizes_(random_);
     for (const Window& window : windows_) {
       double left = window.usage;
-      if (window.throttled > 0 && has_quota(window)) left -= place_bursts(window, begins, extra);
+      if (window.throttled > 0 && has_quota(window)) left -= place_bursts(window, begins, strength);
       while (left > 1) {
         const double work = std::min(left, size);
         put(begins, window.usec, work);
@@ -120,25 +124,31 @@ class Placement {
     clumps_.push_back({begins + share(random_) * std::max(0.0, usec - work), work});
   }
 
-  double place_bursts(const Window& window, double begins, double extra) {
+  double place_bursts(const Window& window, double begins, double strength) {
+    owed_ += window.throttled * std::min(1.0, strength);
+    const double count = std::floor(owed_);
+    if (count == 0) return 0;
+    owed_ -= count;
     const double quota = number(std::get<Usec>(window.max->quota));
     const double period = number(window.max->period);
-    const double each =
-        std::min(window.usage / window.throttled, std::max(quota / 2, quota + extra * period));
-    const double cpus = whole_cpus(wanted_cpus(window));
-    const double apart = std::min(period, window.usec / window.throttled);
+    const double extra = kExtra + std::max(0.0, strength - 1);
+    const double each = std::min(window.usage / count, quota + extra * period);
+    const double cpus = std::min(cpus_, whole_cpus(wanted_cpus(window)));
+    const double apart = std::min(period, window.usec / count);
     std::uniform_real_distribution<double> share(0, 1);
-    double at = begins + share(random_) * (window.usec - apart * window.throttled);
-    for (double i = 0; i < window.throttled; ++i, at += apart) {
+    double at = begins + share(random_) * (window.usec - apart * count);
+    for (double i = 0; i < count; ++i, at += apart) {
       for (double cpu = 0; cpu < cpus; ++cpu) clumps_.push_back({at, each / cpus});
     }
-    return each * window.throttled;
+    return each * count;
   }
 
   const std::vector<Window>& windows_;
+  double cpus_;
   std::mt19937 random_;
   std::lognormal_distribution<double> sizes_;
   std::vector<Clump> clumps_;
+  double owed_ = 0;  // part of a burst
 };
 
 // All at once on at most so many CPUs, which they share evenly.
@@ -211,35 +221,42 @@ double clump_usec(std::span<const UsageSample> samples) { return clump_of(window
 
 std::vector<Demand> in_clumps(std::span<const UsageSample> samples) {
   const std::vector<Window> windows = windows_of(samples);
-  double cpus = 1;
-  double length = 0;
-  double lost = 0;
+  double most = 1;
   for (const UsageSample& sample : samples) {
     if (sample.length.count() == 0) continue;
-    cpus = std::max(cpus, number(sample.usage) / number(sample.length));
+    most = std::max(most, number(sample.usage) / number(sample.length));
   }
+  double length = 0;
+  double lost = 0;
+  double wanted = 0;  // by throttled periods
+  double throttled = 0;
   for (const Window& window : windows) {
     length += window.usec;
     lost += window.lost;
-    if (window.throttled > 0 && has_quota(window)) cpus = std::max(cpus, wanted_cpus(window));
+    if (window.throttled == 0 || !has_quota(window)) continue;
+    wanted += wanted_cpus(window) * window.throttled;
+    throttled += window.throttled;
   }
-  Placement placement(windows, clump_of(windows));
-  const auto demand = [&](double extra) {
-    return Sharing(whole_cpus(cpus)).run(placement.place(extra), length);
+  // On average: where a sample ends, periods and the time that they lost are counted apart.
+  if (throttled > 0) most = std::max(most, wanted / throttled);
+  const double cpus = whole_cpus(most);
+  Placement placement(windows, clump_of(windows), cpus);
+  const auto demand = [&](double strength) {
+    return Sharing(cpus).run(placement.place(strength), length);
   };
   const auto setting = setting_of(windows);
-  if (lost <= 0 || !setting) return demand(kUsualExtra);
-  double least = kLeastExtra;
-  double most = kMostExtra;
+  if (lost <= 0 || !setting) return demand(kUsualStrength);
+  double weakest = 0;
+  double strongest = kMostStrength;
   for (int step = 0; step < kSearchSteps; ++step) {
-    const double middle = (least + most) / 2;
+    const double middle = (weakest + strongest) / 2;
     if (replay(demand(middle), *setting).throttled_usec < lost) {
-      least = middle;
+      weakest = middle;
     } else {
-      most = middle;
+      strongest = middle;
     }
   }
-  return demand((least + most) / 2);
+  return demand((weakest + strongest) / 2);
 }
 
 }  // namespace cgwarden::policy::simulation

@@ -15,8 +15,8 @@ namespace cgwarden::policy::simulation {
 
 // The usage as pieces of such a size (lognormal), each somewhere in the second that it ran in and
 // never on more CPUs than the samples show at once. Throttled periods of a second are bursts that
-// follow each other, of as much as makes the setting in force lose the time again that it lost. The
-// same samples give the same pieces.
+// follow each other, as many and as large as make the setting in force lose the time again that it
+// lost. The same samples give the same pieces.
 [[nodiscard]] std::vector<Demand> in_clumps(std::span<const UsageSample> samples);
 
 }  // namespace cgwarden::policy::simulation

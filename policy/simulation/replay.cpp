@@ -81,6 +81,8 @@ class Replay {
   }
 
   CpuOutcome outcome() {
+    // The last one, which has not ended.
+    wanted_before_ = false;
     close_period();
     outcome_.length_usec = now_;
     outcome_.left_usec = backlog_.work();
