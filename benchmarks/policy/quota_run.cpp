@@ -38,6 +38,7 @@ using policy::simulation::CpuSetting;
 constexpr int kThreads = 4;
 constexpr double kCpus = 1;
 constexpr double kTickUsec = 100'000;
+constexpr std::size_t kTicksPerSecond = 10;
 // What has not been answered so long after the last request is late.
 constexpr double kPatienceUsec = 20e6;
 constexpr int kPipeBytes = 1 << 20;
@@ -180,6 +181,16 @@ class Run {
     wait_for_answers(last + kPatienceUsec);
   }
 
+  // What a recorder would keep: microseconds of CPU, second by second.
+  void print_usage() const {
+    std::printf("usage=");
+    for (std::size_t i = 1; i < usages_.size(); ++i) {
+      std::printf("%s%llu", i > 1 ? "," : "",
+                  static_cast<unsigned long long>(usages_[i] - usages_[i - 1]));
+    }
+    std::printf("\n");
+  }
+
   void print() const {
     std::vector<double> waits;
     for (std::size_t i = 0; i < traffic_.requests.size(); ++i) {
@@ -253,6 +264,7 @@ class Run {
     inputs.pressure =
         std::min(1.0, static_cast<double>(now.waited_usec - before_.waited_usec) / kTickUsec);
     before_ = now;
+    if (ticks_++ % kTicksPerSecond == 0) usages_.push_back(now.usage);
     const auto wanted = contender_ == nullptr ? std::nullopt : contender_->tick(inputs);
     if (!wanted || wanted == setting_) return;
     set(*wanted);
@@ -287,6 +299,8 @@ class Run {
   std::uint64_t writes_ = 0;
   std::deque<double> recent_;
   std::size_t most_writes_ = 0;
+  std::size_t ticks_ = 0;
+  std::vector<std::uint64_t> usages_;  // at the end of each second
 };
 
 std::unique_ptr<Contender> contender_of(const std::string& name, double parameter) {
@@ -310,10 +324,12 @@ int main(int argc, char** argv) {
     }
     return 0;
   }
-  if (argc != 8) {
-    std::fprintf(stderr,
-                 "usage: quota_run TRACE SEED SECONDS COST_USEC CONTENDER PARAMETER CGROUP\n"
-                 "       quota_run --contenders\n");
+  const bool usage = argc == 9 && std::string(argv[8]) == "--usage";
+  if (argc != 8 && !usage) {
+    std::fprintf(
+        stderr,
+        "usage: quota_run TRACE SEED SECONDS COST_USEC CONTENDER PARAMETER CGROUP [--usage]\n"
+        "       quota_run --contenders\n");
     return 2;
   }
   const Shape shape{static_cast<std::size_t>(std::atoi(argv[3])), std::atof(argv[4])};
@@ -324,5 +340,6 @@ int main(int argc, char** argv) {
   Run run(traffic, contender.get(), argv[7]);
   run.run();
   run.print();
+  if (usage) run.print_usage();
   return 0;
 }
