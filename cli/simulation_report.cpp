@@ -112,7 +112,8 @@ std::string simulation_text(const SimulationView& view) {
     text += "}\n";
   }
   return text +
-         "\nIn brackets: from usage spread over each sample to usage packed at its start. What "
+         "\nThe range in brackets: from usage spread over each sample to usage packed at its "
+         "start. What "
          "threads,\n"
          "other cgroups or limits above would have changed is not in it.\n";
 }
