@@ -204,7 +204,7 @@ class Sharing {
 };
 
 // The one setting of all throttled windows; absent: there are none, or several.
-std::optional<CpuSetting> setting_of(const std::vector<Window>& windows) {
+std::optional<CpuSetting> only_setting(const std::vector<Window>& windows) {
   std::optional<CpuSetting> found;
   for (const Window& window : windows) {
     if (!has_quota(window)) continue;
@@ -244,7 +244,7 @@ std::vector<Demand> in_clumps(std::span<const UsageSample> samples) {
   const auto demand = [&](double strength) {
     return Sharing(cpus).run(placement.place(strength), length);
   };
-  const auto setting = setting_of(windows);
+  const auto setting = only_setting(windows);
   if (lost <= 0 || !setting) return demand(kUsualStrength);
   double weakest = 0;
   double strongest = kMostStrength;
