@@ -24,6 +24,7 @@
 #include "agent/good_policies.h"
 #include "agent/identification.h"
 #include "agent/kernel_log.h"
+#include "agent/kill_check.h"
 #include "agent/memory_events_watch.h"
 #include "agent/node_book.h"
 #include "agent/oom_watch.h"
@@ -119,7 +120,9 @@ class Daemon final : public Control, private SupervisorListener {
   void open_adaptation(bool systemd_running);
   void adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies);
   void adapt_decided(const AdaptDecision& decision, TimePoint when);
-  void kill_adapted(const AdaptDecision& decision);
+  void kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot& snapshot);
+  // Of what was killed some time ago and did not empty.
+  void look_at_kills(const cgroup::Snapshot& snapshot);
   void forecast_told(const AdaptDecision& decision, TimePoint when);
   void end_forecasts(const cgroup::Snapshot& snapshot);
   void add_policy_kills(const std::string& cgroup, diagnosis::DeathEvidence& evidence) const;
@@ -223,7 +226,8 @@ class Daemon final : public Control, private SupervisorListener {
     std::string cgroup;
     diagnosis::OwnAction action;
   };
-  std::deque<PolicyKill> policy_kills_;                   // the newest
+  std::deque<PolicyKill> policy_kills_;  // the newest
+  KillCheck kill_check_;
   std::map<CgroupId, diagnosis::Verdict> oom_forecasts_;  // those that stand
   std::optional<PressureWatch> pressure_watch_;
   std::unique_ptr<UnitWatch> unit_watch_;

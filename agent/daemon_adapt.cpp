@@ -2,7 +2,9 @@
 // metrics.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <utility>
 
 #include "identity/subject.h"
@@ -12,6 +14,7 @@
 #include "agent/daemon.h"
 #include "agent/node_facts.h"
 #include "agent/ownership.h"
+#include "agent/process_lookup.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -104,11 +107,12 @@ void Daemon::adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>
   self_metrics_.policy_oom_forecasts(forecasts.cgroups, forecasts.nearest);
   for (const AdaptDecision& decision : decisions) {
     // First: the machine waits, and what is told goes to a disk that may be what it waits for.
-    if (decision.kill && !decision.planned) kill_adapted(decision);
+    if (decision.kill && !decision.planned) kill_adapted(decision, snapshot);
     adapt_decided(decision, snapshot.taken());
     if (decision.loop == "time_to_oom") forecast_told(decision, snapshot.taken());
   }
   end_forecasts(snapshot);
+  look_at_kills(snapshot);
 }
 
 void Daemon::adapt_decided(const AdaptDecision& decision, TimePoint when) {
@@ -132,7 +136,7 @@ void Daemon::adapt_decided(const AdaptDecision& decision, TimePoint when) {
 }
 
 // Noted before it is done: the deaths are told by who killed them, and why.
-void Daemon::kill_adapted(const AdaptDecision& decision) {
+void Daemon::kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot& snapshot) {
   const auto id = tree_.id_of(decision.cgroup);
   // Another one has the path by now.
   if (!id || *id != decision.id) return;
@@ -145,11 +149,40 @@ void Daemon::kill_adapted(const AdaptDecision& decision) {
   supervisor_->policy_kills(decision.cgroup, action);
   policy_kills_.push_back({decision.cgroup, action});
   if (policy_kills_.size() > limits::kPolicyKills) policy_kills_.pop_front();
+  auto processes = processes_below(tree_, snapshot, decision.cgroup);
   const Status killed = cgroup::kill_cgroup(tree_, decision.cgroup);
-  if (!killed) {
+  if (killed) {
+    kill_check_.killed(
+        {decision.policy, decision.cgroup, *id, action.boottime, std::move(processes)});
+  } else {
+    self_metrics_.policy_kill_failed();
     log::error("policy_kill_failed", {{"policy", decision.policy},
                                       {"cgroup", printable(decision.cgroup)},
                                       {"error", killed.error().sentence()}});
+  }
+}
+
+void Daemon::look_at_kills(const cgroup::Snapshot& snapshot) {
+  const auto still_there = [&](const KillCheck::Killed& kill) {
+    std::vector<pid_t> alive;
+    const auto id = tree_.id_of(kill.cgroup);
+    if (!id || *id != kill.id) return alive;
+    const auto now = processes_below(tree_, snapshot, kill.cgroup);
+    std::ranges::copy_if(now, std::back_inserter(alive), [&](pid_t pid) {
+      return std::ranges::find(kill.processes, pid) != kill.processes.end();
+    });
+    return alive;
+  };
+  for (const auto& left : kill_check_.look(clock_.now().boottime, still_there)) {
+    self_metrics_.policy_kill_failed();
+    const char state = state_of_process(left.alive.front()).value_or('?');
+    log::error("policy_kill_failed",
+               {{"policy", left.kill.policy},
+                {"cgroup", printable(left.kill.cgroup)},
+                {"error", std::to_string(left.alive.size()) + " of its processes live " +
+                              human_duration(KillCheck::kPatience) + " after SIGKILL, pid " +
+                              std::to_string(left.alive.front()) + " in state " + state +
+                              ": what they hold is not free"}});
   }
 }
 

@@ -71,11 +71,8 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   };
   auto policies = effective_policies();
   const TimePoint taken = snapshot->taken();
-  // In one: who came after the snapshot is not of its tick.
-  part([&] {
-    adapt(*snapshot, policies);
-    enforcer_->enforce(*snapshot, policies);
-  });
+  part([&] { adapt(*snapshot, policies); });
+  part([&] { enforcer_->enforce(*snapshot, policies, [this] { sampling_->look_for_changes(); }); });
   part([&] { observe_workloads(*snapshot, taken); });
   part([&] { self_metrics_.identity_errors(identification_.observe(*snapshot, taken)); });
   part([&] { memory_events_watch_->observe(*snapshot, *identification_.table()); });

@@ -201,12 +201,13 @@ void Enforcer::say_skips(const policy::Plan& plan) {
 }
 
 void Enforcer::enforce(const cgroup::Snapshot& snapshot,
-                       const std::vector<policy::Policy>& policies) {
+                       const std::vector<policy::Policy>& policies,
+                       const std::function<void()>& pause) {
   policy::Plan plan = policy::plan(
       snapshot, policies,
       [this](std::string_view path) { return owner_of(path, systemd_running_, protected_); },
-      facts_);
-  const auto originals = unwanted(plan);
+      facts_, pause);
+  const auto originals = unwanted(plan, snapshot);
   drift_.planned(plan);
   Tally tally;
   const auto due = take_due(plan, tally);
@@ -231,7 +232,7 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
   for (const auto& skip : plan.skips) current.emplace(skip.cgroup, skip.file);
   for (const auto& original : originals) current.emplace(original.cgroup, original.file);
   std::erase_if(said_, [&](const auto& entry) { return !current.contains(entry.first); });
-  arrived_.clear();
+  forget_arrived(snapshot);
   if (budget_) budget_->forget_rested(clock_->now().boottime);
 }
 

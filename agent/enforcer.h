@@ -65,8 +65,10 @@ class Enforcer {
   // writes control files. What is not to be had is said, and done without. Once.
   void open(const Services& services);
 
-  // Logs each write, and each failure or skip once until it changes.
-  void enforce(const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies);
+  // Logs each write, and each failure or skip once until it changes. While it plans, and before it
+  // writes, it calls `pause` now and then, which may call enforce_arrived().
+  void enforce(const cgroup::Snapshot& snapshot, const std::vector<policy::Policy>& policies,
+               const std::function<void()>& pause = {});
 
   // The same at once for cgroups that came since the last tick, which `around` holds with those
   // above them. Until the next tick is over, what others write there is no drift: who makes a
@@ -100,6 +102,7 @@ class Enforcer {
   void count_drift(const policy::Write& write, DriftWatch::Attempt attempt);
   [[nodiscard]] bool is_drift(const policy::Write& write) const;
   void say_skips(const policy::Plan& plan);
+  void forget_arrived(const cgroup::Snapshot& snapshot);
   // True the first time this message stands for this knob.
   bool news(const std::string& cgroup, const std::string& file, const std::string& message);
 
@@ -120,7 +123,8 @@ class Enforcer {
   // The kernel made another value of ours, which is ours too.
   void note_adjusted(const policy::Write& write, const std::string& after);
   // Entries of ours that no policy in force wants.
-  [[nodiscard]] std::vector<policy::Original> unwanted(const policy::Plan& plan);
+  [[nodiscard]] std::vector<policy::Original> unwanted(const policy::Plan& plan,
+                                                       const cgroup::Snapshot& snapshot);
   void restore(const std::vector<policy::Original>& originals);
   // True: it needs no entry any more.
   bool give_back(const policy::Original& entry);
@@ -140,7 +144,8 @@ class Enforcer {
   std::unique_ptr<WriterWatch> writers_;
   std::string writers_fault_ = "it was not asked for";
   DriftWatch drift_;
-  std::set<CgroupId> arrived_;                          // written to since the last tick
+  // Written to since the last tick; true: that one's snapshot was older than the cgroup.
+  std::map<CgroupId, bool> arrived_;
   std::map<policy::KnobKey, policy::Write> shrinking_;  // what was asked of shrinks_
   std::map<policy::KnobKey, Usec> stuck_;               // not to be shrunk again before
   std::string journal_fault_;                           // said; empty: it works

@@ -1,5 +1,8 @@
 // Enforcer: cgroups that came between two ticks.
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
 
 #include "agent/enforcer.h"
 #include "agent/ownership.h"
@@ -25,13 +28,25 @@ void Enforcer::enforce_arrived(const cgroup::SampleList& arrived, const cgroup::
   }
   note_originals(due, around);
   for (const auto& write : due) {
-    arrived_.insert(write.id);
+    arrived_.emplace(write.id, false);
     const auto report =
         cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);
     // What fails is written again at the tick, which says so.
     if (!report || report->outcome == cgroup::WriteOutcome::unchanged) continue;
     if (report->outcome == cgroup::WriteOutcome::adjusted) note_adjusted(write, report->after);
     wrote(write, report->before, report->after);
+  }
+}
+
+// One that came while the tick was planned is of the next one's snapshot, or has gone.
+void Enforcer::forget_arrived(const cgroup::Snapshot& snapshot) {
+  std::set<CgroupId> seen;
+  if (!arrived_.empty()) {
+    for (const auto& sample : snapshot.samples()) seen.insert(sample.id);
+  }
+  for (auto at = arrived_.begin(); at != arrived_.end();) {
+    const bool over = seen.contains(at->first) || std::exchange(at->second, true);
+    at = over ? arrived_.erase(at) : std::next(at);
   }
 }
 

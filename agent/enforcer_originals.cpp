@@ -108,7 +108,8 @@ void Enforcer::note_adjusted(const policy::Write& write, const std::string& afte
     journal_fault_ = noted.error().sentence();
 }
 
-std::vector<Original> Enforcer::unwanted(const policy::Plan& plan) {
+std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,
+                                         const cgroup::Snapshot& snapshot) {
   if (!journal_) return {};
   if (const Status taken = journal_->refresh(); !taken || journal_->all().empty()) return {};
   std::vector<std::pair<CgroupId, std::string_view>> wanted;
@@ -127,6 +128,10 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan) {
   for (const auto& [key, entry] : journal_->all()) {
     if (entry.keeper != policy::Keeper::agent || wants(key.id, key.file)) continue;
     if (skipped.contains({entry.cgroup, entry.file}) || is_shrinking(key.id)) continue;
+    // It came while this was planned.
+    const cgroup::Sample* sample =
+        arrived_.contains(key.id) ? snapshot.find(entry.cgroup) : nullptr;
+    if (arrived_.contains(key.id) && (sample == nullptr || sample->id != key.id)) continue;
     if (key.file == "cpu.weight" && wants(key.id, "cpu.idle")) continue;
     unwanted.push_back(entry);
   }

@@ -145,20 +145,33 @@ Status OriginalJournal::note(const std::vector<Original>& entries) {
   const Locked locked(lock_.get());
   CGW_TRY(take_in());
   std::string lines;
-  Entries changed = entries_;
+  // Not a copy of all: a new cgroup waits for this.
+  std::map<KnobKey, std::optional<Original>> before;
   for (const Original& entry : entries) {
-    changed.insert_or_assign(entry.key(), entry);
+    const auto known = entries_.find(entry.key());
+    before.try_emplace(entry.key(),
+                       known == entries_.end() ? std::nullopt : std::optional(known->second));
+    entries_.insert_or_assign(entry.key(), entry);
     lines += entry_line(entry);
   }
-  if (changed.size() > limits::kOriginals) {
+  const auto take_back = [&] {
+    for (auto& [key, entry] : before) {
+      if (entry) {
+        entries_.insert_or_assign(key, *std::move(entry));
+      } else {
+        entries_.erase(key);
+      }
+    }
+  };
+  if (entries_.size() > limits::kOriginals) {
+    take_back();
     return fail(Error::invalid("write down what control files had in", path_,
                                "it has as many entries as it may have"));
   }
-  std::swap(entries_, changed);
   lines_ += entries.size();
-  const Status stored = append(lines);
+  Status stored = append(lines);
   // What is not on disk is not known: the next note of it must write it.
-  if (!stored) std::swap(entries_, changed);
+  if (!stored) take_back();
   return stored;
 }
 

@@ -25,7 +25,7 @@ int wrong(const std::string& option, const std::string& text, const policy::Valu
   return kUsage;
 }
 
-// Its usage, and the demand that both spreads make of it.
+// Its usage, and what the spreads make of it.
 struct Recorded {
   SimulationView view;
   RecordedUsage usage;
@@ -86,8 +86,10 @@ std::expected<Recorded, int> recorded(const Common& common, const SimulateOption
 void add_rows(Recorded& recorded, const std::vector<simulation::CpuSetting>& settings) {
   const auto even = demanded(recorded.usage.samples(), simulation::Spread::even);
   const auto packed = demanded(recorded.usage.samples(), simulation::Spread::packed);
+  const auto likely = demanded(recorded.usage.samples(), simulation::Spread::likely);
   for (const auto& setting : settings) {
-    recorded.view.rows.push_back({setting, replay(even, setting), replay(packed, setting)});
+    recorded.view.rows.push_back(
+        {setting, replay(likely, setting), replay(even, setting), replay(packed, setting)});
   }
 }
 
@@ -146,7 +148,7 @@ int policy_recommend(const Common& common, const SimulateOptions& options) {
   }
   auto read = recorded(common, options);
   if (!read) return read.error();
-  const auto spread = options.cautious ? simulation::Spread::packed : simulation::Spread::even;
+  const auto spread = options.cautious ? simulation::Spread::packed : simulation::Spread::likely;
   std::vector<simulation::CpuSetting> settings;
   for (const auto& candidate :
        recommend(demanded(read->usage.samples(), spread), target, *period)) {

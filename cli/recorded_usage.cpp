@@ -83,7 +83,8 @@ void RecordedUsage::take_setting(const Point& point, policy::simulation::UsageSa
   cgroup::CpuMax max{Max{}, Usec{*period_usec}};
   if (*quota_usec != cgroup::kNoLimit) max.quota = Usec{*quota_usec};
   sample.max = max;
-  setting_ = {max, Usec{point.values[UsageField::burst].value_or(0)}};
+  sample.burst = Usec{point.values[UsageField::burst].value_or(0)};
+  setting_ = {max, sample.burst};
 }
 
 }  // namespace cgwarden::cli

@@ -13,7 +13,7 @@ namespace {
 using policy::simulation::CpuOutcome;
 using policy::simulation::CpuSetting;
 
-constexpr const char* kRow = "{:<24} {:>7} {:>15} {:>15} {:>19} {:>19}\n";
+constexpr const char* kRow = "{:<24} {:>7} {:>20} {:>20} {:>24} {:>24}\n";
 
 Usec whole_usec(double value) { return Usec{static_cast<std::uint64_t>(value + 0.5)}; }
 
@@ -28,13 +28,14 @@ std::string cores_text(const CpuSetting& setting) {
   return is_max(setting.max.quota) ? "-" : fmt::format("{:.2f}", cores(setting));
 }
 
-// "3.1", or "0.0-3.1" when it depends on where in the samples the usage fell.
+// "3.1", or "3.1 (0.0-12.4)" when it depends on where in the samples the usage fell.
 template <typename Format>
 std::string span_text(const SimulationView::Row& row, double (*value)(const CpuOutcome&),
                       Format format) {
+  const std::string likely = format(value(row.likely));
   const std::string even = format(value(row.even));
   const std::string packed = format(value(row.packed));
-  return even == packed ? even : even + "-" + packed;
+  return even == packed && even == likely ? likely : likely + " (" + even + "-" + packed + ")";
 }
 
 std::string percent_text(double share) { return fmt::format("{:.1f} %", share * 100); }
@@ -111,7 +112,8 @@ std::string simulation_text(const SimulationView& view) {
     text += "}\n";
   }
   return text +
-         "\nA range: from usage spread over each sample to usage packed at its start. What "
+         "\nThe range in brackets: from usage spread over each sample to usage packed at its "
+         "start. What "
          "threads,\n"
          "other cgroups or limits above would have changed is not in it.\n";
 }
@@ -136,6 +138,7 @@ std::string simulation_json(const SimulationView& view) {
   document["settings"] = Json::array();
   for (const auto& row : view.rows) {
     document["settings"].push_back({{"setting", to_object(row.setting)},
+                                    {"likely", to_object(row.likely)},
                                     {"even", to_object(row.even)},
                                     {"packed", to_object(row.packed)}});
   }

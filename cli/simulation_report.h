@@ -13,6 +13,7 @@ namespace cgwarden::cli {
 struct SimulationView {
   struct Row {
     policy::simulation::CpuSetting setting;
+    policy::simulation::CpuOutcome likely;  // as the differences between samples tell
     policy::simulation::CpuOutcome even;    // the usage of a sample all over it
     policy::simulation::CpuOutcome packed;  // as early as the quota of that time allowed
   };

@@ -80,6 +80,9 @@ constexpr std::array kOfItself{
            "plan, "
            "or could not for another reason than before; by loop and reason.",
            "loop,reason"},
+    Metric{"cgwarden_agent_policy_kills_failed_total", counter, "",
+           "Kills by policies (adapt.kill, adapt.stall) that the kernel refused, or after which "
+           "processes of the cgroup lived on for 10 s."},
     Metric{"cgwarden_agent_policy_adapted_cgroups", gauge, "",
            "Cgroups on which a loop of a policy (adapt) runs."},
     Metric{

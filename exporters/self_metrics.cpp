@@ -245,6 +245,7 @@ struct SelfMetrics::Impl {
   Counter& drift_repaired =
       counters(registry, "cgwarden_agent_policy_drift_repaired_total").Add({});
   std::array<Counter*, kAdaptReasons.size()> adapt_decisions = make_adapt_decisions(registry);
+  Counter& kills_failed = counters(registry, "cgwarden_agent_policy_kills_failed_total").Add({});
   Gauge& adapted_cgroups = gauge(registry, "cgwarden_agent_policy_adapted_cgroups");
   Gauge& oom_forecasts = gauge(registry, "cgwarden_agent_policy_oom_forecasts");
   Gauge& oom_forecast_seconds = gauge(registry, "cgwarden_agent_policy_oom_forecast_seconds");
@@ -373,6 +374,8 @@ void SelfMetrics::policy_adapt(std::string_view loop, std::string_view reason) {
     }
   }
 }
+
+void SelfMetrics::policy_kill_failed() { impl_->kills_failed.Increment(); }
 
 void SelfMetrics::policy_adapted(std::size_t cgroups) {
   impl_->adapted_cgroups.Set(static_cast<double>(cgroups));

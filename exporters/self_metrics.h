@@ -82,6 +82,8 @@ class SelfMetrics {
   void policy_drift(bool found, bool repaired);
   // One decision of a loop, of kAdaptReasons, and how many cgroups have a loop.
   void policy_adapt(std::string_view loop, std::string_view reason);
+  // A kill that was refused, or that did not empty its cgroup.
+  void policy_kill_failed();
   void policy_adapted(std::size_t cgroups);
   // How many cgroups a policy warns of, and when the first of them hits its limit; absent: none.
   void policy_oom_forecasts(std::size_t cgroups, std::optional<Usec> nearest);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <deque>
 #include <utility>
 
@@ -19,6 +20,9 @@
 
 namespace cgwarden::policy {
 namespace {
+
+// Some 20 us each.
+constexpr std::size_t kCgroupsBetweenPauses = 32;
 
 struct Site {
   const cgroup::Sample& sample;
@@ -113,7 +117,7 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
 }  // namespace
 
 Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
-          const Ownership& owner_of, const NodeFacts& facts) {
+          const Ownership& owner_of, const NodeFacts& facts, const std::function<void()>& pause) {
   const auto numbered = with_device_numbers(given, facts);
   const std::vector<Policy>& policies = numbered ? *numbered : given;
   std::vector<const Policy*> ordered;
@@ -122,7 +126,9 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
   Plan made;
   PlanWarnings warnings(policies);
   PercentageBases bases(snapshot, facts);
+  std::size_t planned = 0;
   for (const cgroup::Sample& sample : snapshot.samples()) {
+    if (pause && ++planned % kCgroupsBetweenPauses == 0) pause();
     std::vector<const Policy*> all;
     std::vector<const Policy*> enforced;
     std::deque<Policy> resolved;  // of this cgroup

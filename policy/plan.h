@@ -85,9 +85,11 @@ using Ownership = std::function<Access(std::string_view cgroup_path)>;
 
 // Pure. Equal values make no write; a second plan after an applied first is empty. A policy of mode
 // plan never changes what the others enforce: its writes are those of a world in which all policies
-// are in force, and stand behind the enforced ones of the same cgroup.
+// are in force, and stand behind the enforced ones of the same cgroup. `pause` is called after
+// every few cgroups, for who must not wait for all of them; it may plan something else.
 [[nodiscard]] Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
-                        const Ownership& owner_of = {}, const NodeFacts& facts = {});
+                        const Ownership& owner_of = {}, const NodeFacts& facts = {},
+                        const std::function<void()>& pause = {});
 
 // Fills Write::effective of cpu.max, memory.{min,low,high,max,swap.max} and pids.max: the least of
 // the limits of the cgroup and of those above it, and the protection that is left of the setting

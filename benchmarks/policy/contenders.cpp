@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <numeric>
+#include <utility>
 
 #include "policy/adapt/cpu_controller.h"
 
@@ -14,7 +15,7 @@ using policy::adapt::CpuInputs;
 using policy::simulation::CpuSetting;
 
 constexpr double kPeriodUsec = 100000;
-constexpr double kNodeCpus = 4;
+constexpr std::uint64_t kTicksPerSecond = 10;
 
 CpuSetting setting_of(double cores, bool burst) {
   const Usec quota{static_cast<std::uint64_t>(std::max(1000.0, std::round(cores * kPeriodUsec)))};
@@ -69,11 +70,11 @@ class Fixed final : public Contender {
 // its limit, unless the node is busy (over 50 %), which takes a fifth; 45 to 50 % is cooling.
 class Koordlet final : public Contender {
  public:
-  explicit Koordlet(double base) : base_(base), limit_(base) {}
+  Koordlet(double base, double node_cpus) : base_(base), node_cpus_(node_cpus), limit_(base) {}
   CpuSetting begin() override { return setting_of(base_, false); }
   std::optional<CpuSetting> tick(const CpuInputs& inputs) override {
     throttled_ = throttled_ || inputs.throttled > 0;
-    busy_.add(cores_used(inputs) / kNodeCpus);
+    busy_.add(cores_used(inputs) / node_cpus_);
     if (++ticks_ % 10 != 0) return std::nullopt;
     const double node = busy_.mean();
     double wanted = limit_;
@@ -91,6 +92,7 @@ class Koordlet final : public Contender {
 
  private:
   double base_;
+  double node_cpus_;
   double limit_;
   bool throttled_ = false;
   Recent busy_{50};
@@ -100,8 +102,8 @@ class Koordlet final : public Contender {
 // Every second: the most used in a second of the last twenty, over the target utilisation.
 class FastRecommender final : public Contender {
  public:
-  explicit FastRecommender(double target) : target_(target) {}
-  CpuSetting begin() override { return setting_of(kNodeCpus, false); }
+  FastRecommender(double target, double node_cpus) : target_(target), node_cpus_(node_cpus) {}
+  CpuSetting begin() override { return setting_of(node_cpus_, false); }
   std::optional<CpuSetting> tick(const CpuInputs& inputs) override {
     second_.add(cores_used(inputs));
     if (++ticks_ % 10 != 0) return std::nullopt;
@@ -111,6 +113,7 @@ class FastRecommender final : public Contender {
 
  private:
   double target_;
+  double node_cpus_;
   Recent second_{10};
   Recent seconds_{20};
   std::uint64_t ticks_ = 0;
@@ -119,7 +122,8 @@ class FastRecommender final : public Contender {
 // CaptainScaler of Autothrottle's worker daemon: ten looks a second, a decision every second.
 class Captain final : public Contender {
  public:
-  Captain(double target, bool burst) : target_(target), burst_(burst) {}
+  Captain(double target, bool burst, double node_cpus)
+      : target_(target), burst_(burst), limit_(node_cpus), last_limit_(node_cpus) {}
   CpuSetting begin() override { return setting_of(limit_, burst_); }
   std::optional<CpuSetting> tick(const CpuInputs& inputs) override {
     const double before = limit_;
@@ -158,8 +162,8 @@ class Captain final : public Contender {
 
   double target_;
   bool burst_;
-  double limit_ = kNodeCpus;
-  double last_limit_ = kNodeCpus;
+  double limit_;
+  double last_limit_;
   double margin_ = 3;
   bool lowered_ = false;
   Recent throttled_{10};
@@ -169,41 +173,74 @@ class Captain final : public Contender {
 
 class Ours final : public Contender {
  public:
-  explicit Ours(double target) : controller_(targets(target), setting_of(kNodeCpus, true)) {}
+  Ours(double parameter, double node_cpus, std::uint64_t ticks)
+      : ticks_per_look_(ticks),
+        controller_(targets(parameter, node_cpus), setting_of(node_cpus, true)) {}
   CpuSetting begin() override { return controller_.setting(); }
   std::optional<CpuSetting> tick(const CpuInputs& inputs) override {
-    return controller_.tick(inputs).write;
+    look_.now = inputs.now;
+    look_.usage += inputs.usage;
+    look_.periods += inputs.periods;
+    look_.throttled += inputs.throttled;
+    look_.throttled_time += inputs.throttled_time;
+    const auto length = static_cast<double>(look_.length.count());
+    const auto more = static_cast<double>(inputs.length.count());
+    if (inputs.pressure && length + more > 0) {
+      look_.pressure =
+          (look_.pressure.value_or(0) * length + *inputs.pressure * more) / (length + more);
+    }
+    look_.length += inputs.length;
+    if (++ticks_ % ticks_per_look_ != 0) return std::nullopt;
+    return controller_.tick(std::exchange(look_, {})).write;
   }
 
  private:
-  static policy::adapt::CpuTargets targets(double target) {
+  static policy::adapt::CpuTargets targets(double parameter, double node_cpus) {
     policy::adapt::CpuTargets out;
-    out.throttled_ratio = target;
-    out.ceiling_cores = kNodeCpus;
+    const double hold = std::floor(parameter);
+    out.hold = Usec{static_cast<std::uint64_t>(hold * 1e6)};
+    out.throttled_ratio = std::max(0.001, parameter - hold);
+    out.ceiling_cores = node_cpus;
     return out;
   }
+  std::uint64_t ticks_per_look_;
+  std::uint64_t ticks_ = 0;
+  CpuInputs look_;
   policy::adapt::CpuController controller_;
 };
 
-std::vector<double> quotas() {
+std::vector<double> quotas(double node_cpus) {
   std::vector<double> out;
-  for (double cores = 0.3; cores < 4; cores *= 1.06) out.push_back(cores);
+  for (double cores = node_cpus * 0.1; cores < node_cpus; cores *= 1.06) out.push_back(cores);
   return out;
 }
 
 }  // namespace
 
-std::vector<Family> families() {
+std::vector<Family> families(double node_cpus) {
   const std::vector<double> ratios{0, .02, .04, .06, .1, .15, .2, .25, .3};
-  return {{"static", quotas(), [](double p) { return std::make_unique<Fixed>(p, false); }},
-          {"static, burst", quotas(), [](double p) { return std::make_unique<Fixed>(p, true); }},
-          {"koordlet", quotas(), [](double p) { return std::make_unique<Koordlet>(p); }},
+  std::vector<double> holds_and_ratios;
+  for (const double hold : {60, 120, 180, 300}) {
+    for (const double ratio : ratios) holds_and_ratios.push_back(hold + ratio);
+  }
+  const auto captain = [node_cpus](bool burst) {
+    return [=](double p) { return std::make_unique<Captain>(p, burst, node_cpus); };
+  };
+  const auto ours = [node_cpus](std::uint64_t ticks) {
+    return [=](double p) { return std::make_unique<Ours>(p, node_cpus, ticks); };
+  };
+  return {{"static", quotas(node_cpus), [](double p) { return std::make_unique<Fixed>(p, false); }},
+          {"static, burst", quotas(node_cpus),
+           [](double p) { return std::make_unique<Fixed>(p, true); }},
+          {"koordlet", quotas(node_cpus),
+           [=](double p) { return std::make_unique<Koordlet>(p, node_cpus); }},
           {"k8s-cpu-fast",
            {.2, .25, .3, .35, .4, .45, .5, .6, .7, .8, .9},
-           [](double p) { return std::make_unique<FastRecommender>(p); }},
-          {"captain", ratios, [](double p) { return std::make_unique<Captain>(p, false); }},
-          {"captain, burst", ratios, [](double p) { return std::make_unique<Captain>(p, true); }},
-          {"cgwarden", ratios, [](double p) { return std::make_unique<Ours>(p); }}};
+           [=](double p) { return std::make_unique<FastRecommender>(p, node_cpus); }},
+          {"captain", ratios, captain(false)},
+          {"captain, burst", ratios, captain(true)},
+          {"cgwarden", holds_and_ratios, ours(1)},
+          {"cgwarden, 1 s", holds_and_ratios, ours(kTicksPerSecond)}};
 }
 
 }  // namespace cgwarden::benchmark

@@ -1,9 +1,9 @@
 #include "benchmarks/policy/service.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <deque>
+#include <vector>
 
 #include "policy/simulation/bandwidth_pool.h"
 
@@ -14,18 +14,18 @@ using policy::adapt::CpuInputs;
 using policy::simulation::BandwidthPool;
 using policy::simulation::CpuSetting;
 
-constexpr std::size_t kCpus = 4;
 constexpr double kStepUsec = 1000;
 constexpr int kStepsPerPeriod = 100;
 
 class Service {
  public:
-  Service(const Traffic& traffic, Contender* contender)
+  Service(const Traffic& traffic, Contender* contender, std::size_t cpus)
       : traffic_(traffic),
         contender_(contender),
         setting_(contender == nullptr ? CpuSetting{{Usec{1'000'000'000}, Usec{100000}}, Usec{0}}
                                       : contender->begin()),
-        pool_(setting_) {}
+        pool_(setting_),
+        cpus_(cpus) {}
 
   Served run() {
     const auto steps = static_cast<std::uint64_t>(traffic_.length_usec / kStepUsec);
@@ -35,7 +35,7 @@ class Service {
         waiting_.push_back(traffic_.requests[next_++]);
       }
       if (!waiting_.empty()) active_ = true;
-      for (std::size_t cpu = 0; cpu < kCpus; ++cpu) run_cpu(cpu);
+      for (std::size_t cpu = 0; cpu < cpus_.size(); ++cpu) run_cpu(cpu);
       if ((step + 1) % kStepsPerPeriod == 0) end_period();
     }
     return served(static_cast<double>(steps) * kStepUsec);
@@ -118,6 +118,7 @@ class Service {
     out.reserved_cores = reserved_ / periods / (kStepUsec * kStepsPerPeriod);
     out.used_cores = all_used_ / length;
     out.throttled_share = periods_ == 0 ? 0 : throttled_periods_ / periods_;
+    out.throttled_periods = throttled_periods_;
     out.writes_per_second = static_cast<double>(writes_) / length * 1e6;
     out.most_writes = most_writes_;
     // What never came back is late.
@@ -136,7 +137,7 @@ class Service {
   Contender* contender_;
   CpuSetting setting_;
   BandwidthPool pool_;
-  std::array<Cpu, kCpus> cpus_;
+  std::vector<Cpu> cpus_;
   std::deque<Request> waiting_;
   std::size_t next_ = 0;
   double now_ = 0;
@@ -156,8 +157,8 @@ class Service {
 
 }  // namespace
 
-Served serve(const Traffic& traffic, Contender* contender) {
-  return Service(traffic, contender).run();
+Served serve(const Traffic& traffic, Contender* contender, std::size_t cpus) {
+  return Service(traffic, contender, cpus).run();
 }
 
 }  // namespace cgwarden::benchmark

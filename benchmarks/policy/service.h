@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,13 +29,15 @@ struct Served {
   double p99_usec = 0;
   double p999_usec = 0;
   double throttled_share = 0;  // of the periods with work
+  double throttled_periods = 0;
   double writes_per_second = 0;
   std::uint64_t most_writes = 0;  // in any ten seconds
 };
 
-// Requests of a service with four threads on four CPUs under a quota, in steps of a millisecond,
-// with the slices and periods of kernel/sched/fair.c: each CPU takes 5 ms from the pool and gives
-// back all but 1 ms when it has nothing to run. Without a contender there is no quota.
-[[nodiscard]] Served serve(const Traffic& traffic, Contender* contender);
+// Requests of a service with a thread on each of so many CPUs under a quota, in steps of a
+// millisecond, with the slices and periods of kernel/sched/fair.c: each CPU takes 5 ms from the
+// pool and gives back all but 1 ms when it has nothing to run. Without a contender there is no
+// quota.
+[[nodiscard]] Served serve(const Traffic& traffic, Contender* contender, std::size_t cpus);
 
 }  // namespace cgwarden::benchmark

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,9 +18,15 @@ struct Traffic {
   std::vector<Request> requests;  // by arrival
 };
 
-// Twenty minutes of requests of 10 ms mean cost (lognormal, coefficient of variation 0.5), a fifth
-// of them in bursts of ten at once, at a rate that follows the day ("diurnal"), has flash crowds
-// ("bursty"), or wanders ("noisy"). The same seed gives the same requests.
-[[nodiscard]] Traffic make_traffic(const std::string& name, std::uint32_t seed);
+struct Shape {
+  std::size_t seconds = 1200;
+  double mean_cost_usec = 10'000;
+};
+
+// Requests (cost lognormal, coefficient of variation 0.5), a fifth of them in bursts of ten at
+// once, at a rate that follows one day ("diurnal"), has flash crowds ("bursty"), or wanders
+// ("noisy"). The same seed gives the same requests.
+[[nodiscard]] Traffic make_traffic(const std::string& name, std::uint32_t seed,
+                                   const Shape& shape = {});
 
 }  // namespace cgwarden::benchmark

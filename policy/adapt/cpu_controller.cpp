@@ -18,7 +18,12 @@ constexpr double kMostLowering = 0.5;
 // Ratios above so many targets are too much (Captain's).
 constexpr double kTooMuch = 3;
 constexpr double kMostMargin = 6;
-constexpr std::uint64_t kBacklogPeriods = 2;
+// One throttled period may be of a few requests that came together, which the refill by the write
+// serves: it raises by so much, or to so much more than what ran lately. What follows is a load.
+constexpr double kFirstRaise = 1.2;
+constexpr double kRecentRaise = 1.6;
+constexpr double kRecentUsec = 0.5 * kSecond;
+constexpr double kLeastRaise = 1.1;
 constexpr double kLeastQuotaUsec = 1000;
 
 double number(Usec time) { return static_cast<double>(time.count()); }
@@ -101,7 +106,7 @@ double CpuController::demanded_cores(const CpuInputs& inputs) const {
 
 bool CpuController::backlog(const CpuInputs& inputs) const {
   const bool presses = inputs.pressure && *inputs.pressure > targets_.pressure;
-  return inputs.throttled > 0 && (throttled_row_ >= kBacklogPeriods || presses);
+  return inputs.throttled > 0 && (throttled_row_ > 0 || presses);
 }
 
 void CpuController::learn() {
@@ -142,11 +147,24 @@ void CpuController::change(CpuDecision& decision, double cores, CpuReason reason
   written_ = inputs.now;
 }
 
+double CpuController::enough_for_backlog(const CpuInputs& inputs) const {
+  double wanted = demanded_cores(inputs);
+  if (throttled_row_ == 1) {
+    double usec = 0;
+    double used = 0;
+    for (auto one = usage_.rbegin(); one != usage_.rend() && usec < kRecentUsec; ++one) {
+      usec += one->usec;
+      used += one->used;
+    }
+    wanted = std::min(wanted, std::max(kFirstRaise * limit_, kRecentRaise * used / usec));
+  }
+  return std::max(wanted, kLeastRaise * limit_);
+}
+
 void CpuController::choose(CpuDecision& decision) {
   const double too_much = kTooMuch * targets_.throttled_ratio;
   if (backlog(decision.inputs)) {
-    const double wanted = std::max(demanded_cores(decision.inputs), limit_ * 1.1);
-    change(decision, wanted, CpuReason::backlog);
+    change(decision, enough_for_backlog(decision.inputs), CpuReason::backlog);
     return;
   }
   if (lowered_ && decision.throttled_ratio > too_much) {

@@ -19,8 +19,8 @@ struct CpuTargets {
   Usec period{100000};
   // No raise while more of the node's CPUs is busy, 0 to 1.
   double node_busy = 0.95;
-  // Share of the time in which something waited that counts as a backlog, as well as throttling in
-  // periods that follow each other.
+  // Share of the time in which something waited that counts as a backlog where anything was
+  // throttled.
   double pressure = 0.6;
   bool operator==(const CpuTargets&) const = default;
 };
@@ -29,7 +29,7 @@ enum class CpuReason : std::uint8_t {
   steady,       // neither too much throttling nor too much unused
   waiting,      // a change is wanted, but the last write is less than a second ago
   throttled,    // raised: over three times the target in the last second
-  backlog,      // raised at once: periods in a row were throttled
+  backlog,      // raised at once: most periods since the last look were throttled
   rolled_back,  // raised: the last lowering was too much
   unused,       // lowered: less would have done in the last seconds
   node_busy,    // not raised: the node has no CPU to give
@@ -77,6 +77,7 @@ class CpuController {
   [[nodiscard]] double deviation() const;
   [[nodiscard]] double demanded_cores(const CpuInputs& inputs) const;
   [[nodiscard]] bool backlog(const CpuInputs& inputs) const;
+  [[nodiscard]] double enough_for_backlog(const CpuInputs& inputs) const;
   void learn();
   void hold(const CpuInputs& inputs, double enough);
   void choose(CpuDecision& decision);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/simulation/clumps.h"
+
 namespace cgwarden::policy::simulation {
 namespace {
 
@@ -58,6 +60,7 @@ bool append_throttled(std::vector<Demand>& out, const UsageSample& sample) {
 }  // namespace
 
 std::vector<Demand> demanded(std::span<const UsageSample> samples, Spread spread) {
+  if (spread == Spread::likely) return in_clumps(samples);
   std::vector<Demand> out;
   for (const UsageSample& sample : samples) {
     if (append_throttled(out, sample)) continue;

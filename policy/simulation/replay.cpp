@@ -81,6 +81,8 @@ class Replay {
   }
 
   CpuOutcome outcome() {
+    // The last one, which has not ended.
+    wanted_before_ = false;
     close_period();
     outcome_.length_usec = now_;
     outcome_.left_usec = backlog_.work();
@@ -129,12 +131,17 @@ class Replay {
 
   void withhold(double usec, double arriving) {
     throttled_ = true;
-    outcome_.throttled_usec += usec * (backlog_.work() > kNothing ? cpus_ : arriving);
+    // Part of a CPU is one that runs for part of the time: once it is throttled it stays so.
+    outcome_.throttled_usec +=
+        usec * (backlog_.work() > kNothing ? cpus_ : std::ceil(arriving - kNothing));
   }
 
+  // The timer that counts periods ends after one in which nothing wanted to run, which it counts
+  // (do_sched_cfs_period_timer).
   void close_period() {
-    if (wanted_) ++outcome_.periods;
+    if (wanted_ || wanted_before_) ++outcome_.periods;
     if (throttled_) ++outcome_.throttled;
+    wanted_before_ = wanted_;
     wanted_ = false;
     throttled_ = false;
   }
@@ -153,6 +160,7 @@ class Replay {
   double next_refill_;
   double now_ = 0;
   bool wanted_ = false;
+  bool wanted_before_ = false;
   bool throttled_ = false;
   Delays delays_;
   CpuOutcome outcome_;

@@ -10,7 +10,8 @@ namespace cgwarden::policy::simulation {
 
 // What a setting would have given. Times in microseconds.
 struct CpuOutcome {
-  std::uint64_t periods = 0;    // in which something wanted to run (nr_periods)
+  // In which something wanted to run, and one after each row of them (nr_periods).
+  std::uint64_t periods = 0;
   std::uint64_t throttled = 0;  // of them (nr_throttled)
   double throttled_usec = 0;    // CPU time that was withheld, the sum over CPUs
   double used_usec = 0;

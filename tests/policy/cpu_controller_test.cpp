@@ -105,7 +105,7 @@ TEST(CpuControllerTest, LoweringIsByHalfAtMostAndSaysWhy) {
   EXPECT_EQ(decision.write->burst, std::get<Usec>(decision.write->max.quota));
 }
 
-TEST(CpuControllerTest, ABacklogRaisesWithinThreeTicks) {
+TEST(CpuControllerTest, ABacklogRaisesWithinThreeTicksAndAllTheWayInASecond) {
   Cgroup cgroup(targets_up_to(4), quota_of_cores(0.3));
   for (int i = 0; i < 100; ++i) (void)cgroup.tick(0.25);
   int ticks = 0;
@@ -116,7 +116,20 @@ TEST(CpuControllerTest, ABacklogRaisesWithinThreeTicks) {
   } while (!decision.write && ticks < 20);
   EXPECT_EQ(decision.reason, CpuReason::backlog);
   EXPECT_LE(ticks, 3);
+  for (int i = 0; i < 12; ++i) (void)cgroup.tick(2);
   EXPECT_GE(cgroup.limit(), 2);
+}
+
+// The write refills the pool, which serves what came together; a load comes again.
+TEST(CpuControllerTest, OneThrottledPeriodRaisesALittle) {
+  Cgroup cgroup(targets_up_to(4), quota_of_cores(0.3));
+  for (int i = 0; i < 100; ++i) (void)cgroup.tick(0.25);
+  const double before = cgroup.limit();
+  const CpuDecision decision = cgroup.tick(3);
+  ASSERT_TRUE(decision.write);
+  EXPECT_EQ(decision.reason, CpuReason::backlog);
+  EXPECT_GT(cgroup.limit(), before);
+  EXPECT_LT(cgroup.limit(), 2 * before);
 }
 
 TEST(CpuControllerTest, WhatABacklogNeededIsHeldAndThenForgotten) {

@@ -472,5 +472,19 @@ TEST(PlanTest, Json) {
 })");
 }
 
+TEST(PlanTest, OfManyCgroupsItPausesNowAndThenAndIsTheSame) {
+  std::vector<Sample> samples;
+  for (std::uint64_t i = 1; i <= 200; ++i) samples.push_back(fresh("/a" + std::to_string(i), i));
+  const Snapshot taken = snapshot(std::move(samples));
+  const std::vector<Policy> policies{policy("limits", "/*", "memory: {max: 64MiB}\n")};
+  std::size_t pauses = 0;
+  const Plan made = plan(taken, policies, {}, {}, [&] {
+    ++pauses;
+    (void)plan(taken, policies);
+  });
+  EXPECT_GE(pauses, 5U);
+  EXPECT_EQ(writes(made), writes(plan(taken, policies)));
+}
+
 }  // namespace
 }  // namespace cgwarden::policy

@@ -95,6 +95,19 @@ TEST(ReplayTest, ExactlyTheQuotaIsNotThrottled) {
   EXPECT_EQ(outcome.periods, 36000U);
 }
 
+// do_sched_cfs_period_timer() counts a period before it sees that nothing ran in it, and ends.
+TEST(ReplayTest, TheIdlePeriodAfterABusyOneIsCountedToo) {
+  const std::vector<Demand> demand{{30 * kMs, 1}, {970 * kMs, 0}, {30 * kMs, 1}, {470 * kMs, 0}};
+  EXPECT_EQ(replay(demand, setting(50)).periods, 4U);
+}
+
+TEST(ReplayTest, OneThatRunsForPartOfTheTimeIsThrottledForAllOfTheRest) {
+  // The quota is gone after 80 ms.
+  const CpuOutcome outcome = replay(std::vector<Demand>{{100 * kMs, 0.5}}, setting(40));
+  EXPECT_EQ(outcome.throttled, 1U);
+  EXPECT_NEAR(outcome.throttled_usec, 20 * kMs, 1);
+}
+
 TEST(ReplayTest, NoLimitWithholdsNothing) {
   const std::vector<Demand> demand{{500 * kMs, 3}, {500 * kMs, 0.1}};
   const CpuOutcome outcome = replay(demand, CpuSetting{});

@@ -158,7 +158,9 @@ def _require_tools() -> None:
 def _processor_options(deterministic: bool, memory_mib: int) -> list[str]:
     if deterministic:
         # One virtual processor in virtual time: the scheduler's timing repeats.
-        processor = ["-accel", "tcg,thread=single", "-icount", "shift=3,sleep=off", "-smp", "1"]
+        # An instruction takes 2^shift ns.
+        shift = os.environ.get("CGWARDEN_VM_ICOUNT_SHIFT", "3")
+        processor = ["-accel", "tcg,thread=single", "-icount", f"shift={shift},sleep=off", "-smp", "1"]
     else:
         accelerator = os.environ.get("CGWARDEN_VM_ACCEL", _ACCELERATOR)
         processor = ["-accel", accelerator, "-smp", "2"]
