@@ -103,6 +103,8 @@ class Daemon final : public Control, private SupervisorListener {
   void observe_foreign_stalls(const cgroup::Snapshot& snapshot);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
+  // daemon_policies.cpp
+  void select_cgroups(std::vector<policy::Policy>& policies, const cgroup::SampleList& samples);
   void count_kernel(const std::string& name, const KernelCounts& counts);
   // daemon_events.cpp. Completes it (time, identity) and gives it to the recorder.
   void tell(diagnosis::Event event);
@@ -209,7 +211,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<DbusService> bus_;
   std::optional<SamplingLoop> sampling_;
   std::map<std::string, std::string> workload_of_cgroup_;  // as last published
-  std::vector<std::string> managed_;                       // globs and payloads
+  std::vector<std::string> managed_;                       // what decides which cgroups are
   std::unique_ptr<OomWatch> oom_watch_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<SignalWatch> senders_;

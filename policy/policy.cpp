@@ -9,7 +9,7 @@
 
 #include "policy/adapt_schema.h"
 #include "policy/document.h"
-#include "policy/match.h"
+#include "policy/match_schema.h"
 #include "policy/policy_lint.h"
 #include "policy/pressure_schema.h"
 #include "policy/resource_schema.h"
@@ -30,44 +30,6 @@ Parsed<int> parse_priority(std::string_view text) {
         "the higher priority wins; 0 is the default"});
   }
   return value;
-}
-
-// The place inside of a scalar, where the text stands in the file as it is.
-Place inside(const Node& node, std::size_t offset, const SourceText& source) {
-  const std::string_view line = source.line(node.place.line);
-  const std::size_t start = node.place.byte + (node.quoted ? 1 : 0);
-  if (start > line.size() || !line.substr(start).starts_with(node.scalar)) return node.place;
-  return {node.place.line, start + offset};
-}
-
-void read_glob(const Node& node, Policy& policy, Findings& findings) {
-  const auto glob = read_text(node, "match.cgroups", findings);
-  if (!glob) return;
-  if (const auto fault = find_glob_fault(*glob)) {
-    findings.error(inside(node, fault->offset, findings.source()),
-                   fmt::format("this is not a cgroup glob: {}", fault->message),
-                   "for example: /cgwarden.slice/*.scope/payload or /cgwarden.slice/**");
-    return;
-  }
-  policy.cgroups.push_back(*glob);
-  policy.cgroup_positions.push_back(findings.source().position(node.place));
-}
-
-void read_match(const Node& node, Policy& policy, Findings& findings) {
-  static constexpr const char* kExample = "match: {cgroups: [/cgwarden.slice/*.scope/payload]}";
-  if (node.kind != NodeKind::map) return report_kind(node, "match", "a map", kExample, findings);
-  MapReader match(node, "match.", findings);
-  if (const Node* globs = match.require("cgroups", kExample)) {
-    if (globs->kind == NodeKind::sequence) {
-      for (const Node& glob : globs->children) read_glob(glob, policy, findings);
-      if (globs->children.empty()) {
-        findings.error(globs->place, "match.cgroups is an empty list", kExample);
-      }
-    } else {
-      read_glob(*globs, policy, findings);
-    }
-  }
-  match.refuse_unknown();
 }
 
 void read_metadata(const Node& node, Policy& policy, Findings& findings) {

@@ -120,6 +120,12 @@ void lint_policy(const Policy& policy, Findings& findings) {
     lint_group_kill(policy, policy.cgroups[i], findings);
     lint_kill_rule(policy, policy.cgroups[i], findings);
   }
+  for (const std::string& unit : policy.selector.units) {
+    lint_quota(policy, unit, findings);
+    lint_burst(policy, unit, findings);
+    lint_group_kill(policy, unit, findings);
+    lint_kill_rule(policy, unit, findings);
+  }
 }
 
 std::vector<Diagnostic> find_conflicts(const std::vector<Policy>& policies) {
