@@ -24,7 +24,7 @@ using LabelsOfPayloads = std::map<std::string, std::map<std::string, std::string
 
 // One extended attribute of a cgroup's directory; nullopt when it has none of that name, or it is
 // longer than limits::kXattrBytes.
-[[nodiscard]] std::optional<std::string> xattr_of(const cgroup::Tree& tree,
-                                                  const std::string& path, const std::string& name);
+[[nodiscard]] std::optional<std::string> xattr_of(const cgroup::Tree& tree, const std::string& path,
+                                                  const std::string& name);
 
 }  // namespace cgwarden::agent

@@ -86,6 +86,7 @@ class Daemon final : public Control, private SupervisorListener {
   void open_watches();
   void open_unit_watch();
   void publish_sources();
+  [[nodiscard]] std::vector<std::string> directories_to_watch() const;
   void watch_directories();
   void directories_changed();
   void launch_new_workloads();
@@ -127,6 +128,7 @@ class Daemon final : public Control, private SupervisorListener {
   // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);
   void oomd_killed(const std::string& cgroup, const std::string& reason);
+  void units_reloaded();
   void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence,
                     bool others_live);
   void observe_ends(const cgroup::Snapshot& snapshot);
@@ -229,11 +231,13 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
+  std::vector<std::string> watched_directories_;
   EventLoop::Watch signal_watch_;
   EventLoop::Watch kernel_log_watch_;
   EventLoop::Watch directories_watch_;
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
+  EventLoop::Timer units_timer_;
   EventLoop::Timer keep_timer_;
   EventSources sources_;
   bool said_sources_ = false;

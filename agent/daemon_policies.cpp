@@ -9,6 +9,9 @@
 namespace cgwarden::agent {
 namespace {
 
+// It tells of the end of a reload first, and writes its cgroups then.
+constexpr Usec kUnitsRealized{200'000};
+
 bool contains_one(std::string_view path, const policy::CgroupPaths& payloads) {
   const std::string inside = path == "/" ? "/" : std::string(path) + "/";
   const auto first = payloads.lower_bound(inside);
@@ -35,8 +38,8 @@ struct Managed {
     // One that has just come: of its names the path's are known.
     const std::string of(path);
     const auto traits = traits_of(of, identity::of_path(path), {});
-    return std::ranges::any_of(
-        selecting, [&](const auto& policy) { return selects(policy, of, traits, {}); });
+    return std::ranges::any_of(selecting,
+                               [&](const auto& policy) { return selects(policy, of, traits, {}); });
   }
 
   // Equal for what decides equally.
@@ -77,22 +80,35 @@ void Daemon::prepare_tick() {
       clock_.now());
 }
 
+// After a daemon-reload systemd writes all that it knows of its units anew, over whatever else is
+// there: looked at now, not at the next tick, and put right without the usual pause between two
+// calls for one unit.
+void Daemon::units_reloaded() {
+  enforcer_->units_reloaded();
+  auto timer = loop_->timer(kUnitsRealized, Usec{0}, [this] {
+    units_timer_ = {};
+    sampling_->tick_now();
+  });
+  if (timer) units_timer_ = std::move(*timer);
+}
+
 void Daemon::select_cgroups(std::vector<policy::Policy>& policies,
                             const cgroup::SampleList& samples) {
   const auto identities = identification_.table();
   const LabelsOfPayloads labels = labels_of(supervisor_->running());
-  policy::select_cgroups(
-      policies, samples,
-      {[&](const cgroup::Sample& sample) {
-         // A new one has the names that its path tells; those of files come with a later tick.
-         const identity::Known* known = identities->find(sample.id);
-         return traits_of(sample.path,
-                          known != nullptr ? known->identity : identity::of_path(sample.path),
-                          labels);
-       },
-       [this](const std::string& path, const std::string& name) {
-         return xattr_of(tree_, path, name);
-       }});
+  policy::select_cgroups(policies, samples,
+                         {[&](const cgroup::Sample& sample) {
+                            // A new one has the names that its path tells; those of files come with
+                            // a later tick.
+                            const identity::Known* known = identities->find(sample.id);
+                            return traits_of(
+                                sample.path,
+                                known != nullptr ? known->identity : identity::of_path(sample.path),
+                                labels);
+                          },
+                          [this](const std::string& path, const std::string& name) {
+                            return xattr_of(tree_, path, name);
+                          }});
 }
 
 }  // namespace cgwarden::agent

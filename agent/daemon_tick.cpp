@@ -89,8 +89,8 @@ void Daemon::arrived(const cgroup::SampleList& cgroups) {
   }
   std::vector<cgroup::SampleList::Shared> samples;
   for (const auto& [path, sample] : around) samples.push_back(sample);
-  const cgroup::Snapshot snapshot{clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0,
-                                  {},           {}};
+  const cgroup::Snapshot snapshot{
+      clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}};
   auto policies = policies_;
   select_cgroups(policies, snapshot.samples());
   enforcer_->enforce_arrived(cgroups, snapshot, policies);

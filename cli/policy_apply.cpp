@@ -1,6 +1,10 @@
 #include <fmt/format.h>
 
+#include <chrono>
 #include <optional>
+#include <set>
+#include <thread>
+#include <utility>
 
 #include "agent/kernel_log.h"
 #include "agent/memory_shrink.h"
@@ -22,6 +26,10 @@ namespace {
 
 // Somebody waits at a terminal.
 constexpr Usec kApplyPatience{30'000'000};
+
+// systemd answers before it has written the quota.
+constexpr int kTurnsForSystemd = 100;
+constexpr std::chrono::milliseconds kTurn{100};
 
 struct Tally {
   std::size_t written = 0;
@@ -119,6 +127,35 @@ Status note_originals(const Common& common, const policy::Plan& plan) {
   return journal.note(entries);
 }
 
+// A burst that waits at 0 for systemd's quota (Write::step) is written once that is in force.
+Status finish_steps(const Common& common, const cgroup::Tree& tree, const policy::Plan& first,
+                    const policy::LoadedPolicies& loaded, Tally& tally) {
+  std::set<CgroupId> waiting;
+  for (const policy::Write& write : first.writes) {
+    if (write.step && write.mode == policy::Mode::enforce) waiting.insert(write.id);
+  }
+  for (int turn = 0; turn < kTurnsForSystemd && !waiting.empty(); ++turn) {
+    std::this_thread::sleep_for(kTurn);
+    CGW_ASSIGN(policy::Plan plan, plan_now(common, tree, loaded));
+    std::set<CgroupId> still;
+    for (const policy::Write& write : plan.writes) {
+      if (write.file == "cpu.max" && waiting.contains(write.id)) still.insert(write.id);
+    }
+    std::erase_if(plan.writes, [&](const policy::Write& write) {
+      return write.file != "cpu.max.burst" || !waiting.contains(write.id) ||
+             still.contains(write.id);
+    });
+    CGW_TRY(note_originals(common, plan));
+    for (const policy::Write& write : plan.writes) apply(tree, write, tally);
+    waiting = std::move(still);
+  }
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    ++tally.failed;
+    complain("a burst stays at 0: systemd has not put the quota in force; apply it again");
+  }
+  return {};
+}
+
 }  // namespace
 
 int policy_apply(const Common& common, const std::vector<std::string>& paths) {
@@ -126,7 +163,7 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   if (!loaded) return failed(loaded.error());
   const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const auto plan = plan_now(*tree, *loaded);
+  const auto plan = plan_now(common, *tree, *loaded);
   if (!plan) return failed(plan.error());
   print(policy::render(plan->warnings));
   for (const auto& skip : plan->skips) {
@@ -136,6 +173,9 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   if (const Status noted = note_originals(common, *plan); !noted) return failed(noted.error());
   Tally tally;
   for (const auto& write : plan->writes) apply(*tree, write, tally);
+  if (const Status done = finish_steps(common, *tree, *plan, *loaded, tally); !done) {
+    return failed(done.error());
+  }
   print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan->skips.size(),
                     tally.failed));
   return tally.failed == 0 ? kOk : kRuntime;

@@ -24,8 +24,9 @@ void add_explain_options(CLI::App& command, ExplainOptions& options) {
                   "A path in the cgroup tree, or the name of a running workload")
       ->required()
       ->type_name("");
-  command.add_option("--policy-dir", options.policy_dir, "The policies of the agent, *.yaml")
-      ->capture_default_str()
+  command
+      .add_option("--policy-dir", options.policy_dir,
+                  "Policies, *.yaml (default: those that the agent has in force)")
       ->type_name("DIR");
 }
 

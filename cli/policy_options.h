@@ -8,7 +8,8 @@ namespace cgwarden::cli {
 
 inline constexpr const char* kPolicyPlanHelp =
     "Show the writes that policies would make now; writes nothing";
-inline constexpr const char* kPolicyPlanExample = "cgwarden policy plan policies.d";
+inline constexpr const char* kPolicyPlanExample =
+    "cgwarden policy plan policies.d\n  cgwarden policy plan --json";
 inline constexpr const char* kPolicyApplyHelp = "Make the writes of policies once";
 inline constexpr const char* kPolicyApplyExample = "cgwarden policy apply policies.d/web.yaml";
 inline constexpr const char* kPolicyRevertHelp = "Give back what control files had before policies";

@@ -38,8 +38,11 @@ struct Policy {
   OnDrift drift = OnDrift::repair;
   bool allow_oom = false;  // memory.max may be lowered at once, and kill
   bool adopt = false;      // cgroups of another manager than systemd may be written
+  // Control files for which systemd has no property may be written into cgroups of its units.
+  bool allow_unmanaged_knobs = false;
   Resources resources;
   std::vector<std::string> templates;               // names, the later wins over the earlier
+  std::vector<std::string> drop_ins;                // files that changed it, in their order
   std::vector<cgroup::PressureThreshold> pressure;  // watch.pressure: what is told of
   adapt::Settings adapt;                            // loops that find values
 

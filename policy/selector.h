@@ -32,9 +32,9 @@ struct Selector {
 
 // Whose one cgroup is. An empty text: it is no such thing, or it is not known.
 struct CgroupTraits {
-  std::string unit;       // whose own cgroup it is
-  std::string workload;   // whose payload it is
-  std::string pod;        // of a pod's cgroup and of its containers' ones
+  std::string unit;      // whose own cgroup it is
+  std::string workload;  // whose payload it is
+  std::string pod;       // of a pod's cgroup and of its containers' ones
   std::string pod_namespace;
   std::string container;  // whose own cgroup it is: name
   std::string container_id;
