@@ -19,6 +19,7 @@
 #include "cli/terminal.h"
 #include "diagnosis/store.h"
 #include "policy/explain.h"
+#include "policy/policy_list.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -133,9 +134,22 @@ Result<std::optional<policy::Explanation>> explained(const Common& common,
                          agent::read_node_facts());
 }
 
+int explain_all(const Common& common, const ExplainOptions& options) {
+  auto policies = policies_of(common, options.policy_dir);
+  if (!policies) return failed(policies.error());
+  const auto tree = agent::open_tree(common.where.cgroup_root);
+  if (!tree) return failed(tree.error());
+  const cgroup::Snapshot snapshot = read_node(*tree);
+  select_now(common, *tree, snapshot, *policies);
+  print(common.json ? policy::policies_json(*policies, snapshot)
+                    : policy::render_policies(*policies, snapshot));
+  return kOk;
+}
+
 }  // namespace
 
 int policy_explain(const Common& common, const ExplainOptions& options) {
+  if (options.cgroup.empty()) return explain_all(common, options);
   const auto path = path_of(common, options.cgroup);
   if (!path) {
     const int code = failed(path.error());

@@ -18,7 +18,7 @@ inline constexpr const char* kPolicyRevertExample =
 inline constexpr const char* kPolicyExplainHelp =
     "Say why each limit of a cgroup is what it is, who set it, and what loops (adapt) decided last";
 inline constexpr const char* kPolicyExplainExample =
-    "cgwarden policy explain /system.slice/web.service";
+    "cgwarden policy explain /system.slice/web.service\n  cgwarden policy explain";
 
 void add_plan_options(CLI::App& command, bool& ignored);
 void add_revert_options(CLI::App& command, RevertOptions& options);

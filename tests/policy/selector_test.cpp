@@ -6,6 +6,7 @@
 
 #include "policy/match.h"
 #include "policy/plan.h"
+#include "policy/policy_list.h"
 #include "tests/policy/loading.h"
 
 namespace cgwarden::policy {
@@ -132,6 +133,24 @@ TEST(Selector, APlanSaysWhatSelectsNothing) {
   EXPECT_EQ(made.warnings[0].message,
             "policy p: units a.service or b.service, label x=y select no cgroup");
   EXPECT_EQ(made.warnings[0].rule, "L41");
+}
+
+TEST(PolicyList, TellsWhereEachComesFromAndForHowManyItIs) {
+  std::vector<Policy> policies{matching("{units: web.service}"),
+                               testing::policy_of("q", "/a", "cpu: {weight: 5}\n")};
+  policies[1].drop_ins = {"q.d/x.yaml"};
+  cgroup::Sample sample;
+  sample.path = "/a";
+  const cgroup::Snapshot snapshot(TimePoint{}, {sample});
+  EXPECT_EQ(render_policies(policies, snapshot),
+            "q  priority 0, for 1 cgroup now  (q.yaml:1:1)\n"
+            "  match    /a\n"
+            "  sets     cpu.weight\n"
+            "  drop-in  q.d/x.yaml\n"
+            "p  priority 0, for 0 cgroups now  (p.yaml:1:1)\n"
+            "  match    units web.service\n"
+            "  sets     pids.max\n");
+  EXPECT_THAT(policies_json(policies, snapshot), HasSubstr("\"cgroups\": 1"));
 }
 
 TEST(Selector, Errors) {

@@ -104,6 +104,9 @@ def test_a_drop_in_changes_a_policy_and_a_bad_one_changes_nothing(scenario, lab)
     # What is in force is what is explained and planned, not what the files say.
     assert "20.yaml" in scenario.cli("policy", "explain", lab.path, check=True).text
     assert scenario.cli("policy", "plan").returncode == 0
+    listed = json.loads(scenario.cli("policy", "explain", "--json", check=True).stdout)["policies"]
+    (entry,) = [entry for entry in listed if entry["name"] == lab.name]
+    assert entry["cgroups"] == 1 and [name.rpartition("/")[2] for name in entry["drop_ins"]] == ["10.yaml", "20.yaml"], entry
     guest.run(["rm", f"{directory}/30.yaml"], check=True)
     scenario.until(lambda: scenario.metrics()["cgwarden_agent_policy_last_reload_successful"] == 1, "the good set", 300)
     guest.run(["rm", "-r", directory], check=True)
