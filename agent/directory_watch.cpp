@@ -20,6 +20,9 @@ namespace {
 constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
                                    IN_DELETE | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
 
+constexpr std::uint32_t kArrivals =
+    IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
+
 // A file that was made is told again when it is finished; a directory and a link are made at once.
 bool is_finished(const inotify_event& event, const std::string& path) {
   if ((event.mask & IN_CREATE) == 0 || (event.mask & IN_ISDIR) != 0) return true;

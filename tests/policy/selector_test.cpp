@@ -29,12 +29,12 @@ Policy matching(const std::string& match) {
 }
 
 // A node with a unit, a pod of two containers and a workload.
-struct Node {
+struct Machine {
   std::map<std::string, CgroupTraits> traits;
   std::map<std::string, std::map<std::string, std::string>> xattrs;
 };
 
-Node node() {
+Machine machine() {
   const auto traits = [](const char* unit, const char* pod, const char* container) {
     CgroupTraits of;
     of.unit = unit;
@@ -47,7 +47,7 @@ Node node() {
   CgroupTraits workload;
   workload.workload = "web";
   workload.labels = {{"tier", "gold"}, {"team", "a"}};
-  Node made;
+  Machine made;
   made.traits = {{"/system.slice", traits("system.slice", "", "")},
                  {"/system.slice/web.service", traits("web.service", "", "")},
                  {"/system.slice/web.service/inner", traits("", "", "")},
@@ -61,7 +61,7 @@ Node node() {
 }
 
 std::vector<std::string> selected(const std::string& match) {
-  const Node of = node();
+  const Machine of = machine();
   std::vector<cgroup::Sample> samples;
   for (const auto& [path, traits] : of.traits) {
     samples.emplace_back().path = path;
