@@ -10,8 +10,6 @@
 namespace cgwarden::agent {
 namespace {
 
-constexpr std::size_t kXattrBytes = 256;
-
 std::string_view last_component_of(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
@@ -59,7 +57,7 @@ std::optional<std::string> xattr_of(const cgroup::Tree& tree, const std::string&
   if (!directory) return std::nullopt;
   // A path of its own for getxattr(2), which takes no O_PATH fd.
   const std::string file = "/proc/self/fd/" + std::to_string(directory->get());
-  std::array<char, kXattrBytes> value{};
+  std::array<char, limits::kXattrBytes> value{};
   const ssize_t size = ::getxattr(file.c_str(), name.c_str(), value.data(), value.size());
   if (size < 0) return std::nullopt;
   return std::string(value.data(), static_cast<std::size_t>(size));

@@ -12,8 +12,6 @@
 namespace cgwarden::agent {
 namespace {
 
-constexpr std::size_t kDropInDirectories = 512;
-
 // Of "web.d" the policy "web"; empty: it is no directory of drop-ins.
 std::string target_of(const std::filesystem::path& directory) {
   const std::string name = directory.filename().string();
@@ -81,7 +79,7 @@ std::vector<std::string> drop_in_directories(const std::vector<std::string>& lay
          at.increment(error)) {
       std::error_code no_matter;
       if (target_of(*at).empty() || !at->is_directory(no_matter)) continue;
-      if (found.size() < kDropInDirectories) found.push_back(at->path().string());
+      if (found.size() < limits::kDropInDirectories) found.push_back(at->path().string());
     }
   }
   std::ranges::sort(found);
