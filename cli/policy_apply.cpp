@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <set>
@@ -127,12 +128,18 @@ Status note_originals(const Common& common, const policy::Plan& plan) {
   return journal.note(entries);
 }
 
-// A burst that waits at 0 for systemd's quota (Write::step) is written once that is in force.
-Status finish_steps(const Common& common, const cgroup::Tree& tree, const policy::Plan& first,
-                    const policy::LoadedPolicies& loaded, Tally& tally) {
+bool may_have_burst(const policy::Policy& policy) {
+  return policy.allow_unmanaged_knobs && policy.resources.positions.contains("cpu.max.burst");
+}
+
+// A burst beside a quota that systemd writes waits at 0 until that is in force (Write::step).
+Status finish_bursts(const Common& common, const cgroup::Tree& tree, const policy::Plan& first,
+                     const policy::LoadedPolicies& loaded, Tally& tally) {
+  if (std::ranges::none_of(loaded.policies, may_have_burst)) return {};
   std::set<CgroupId> waiting;
   for (const policy::Write& write : first.writes) {
-    if (write.step && write.mode == policy::Mode::enforce) waiting.insert(write.id);
+    const bool asked = write.through == policy::Through::systemd && write.file == "cpu.max";
+    if (asked && write.mode == policy::Mode::enforce) waiting.insert(write.id);
   }
   for (int turn = 0; turn < kTurnsForSystemd && !waiting.empty(); ++turn) {
     std::this_thread::sleep_for(kTurn);
@@ -151,7 +158,7 @@ Status finish_steps(const Common& common, const cgroup::Tree& tree, const policy
   }
   for (std::size_t i = 0; i < waiting.size(); ++i) {
     ++tally.failed;
-    complain("a burst stays at 0: systemd has not put the quota in force; apply it again");
+    complain("systemd has not put a quota in force: a burst beside it stays at 0; apply it again");
   }
   return {};
 }
@@ -173,7 +180,7 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   if (const Status noted = note_originals(common, *plan); !noted) return failed(noted.error());
   Tally tally;
   for (const auto& write : plan->writes) apply(*tree, write, tally);
-  if (const Status done = finish_steps(common, *tree, *plan, *loaded, tally); !done) {
+  if (const Status done = finish_bursts(common, *tree, *plan, *loaded, tally); !done) {
     return failed(done.error());
   }
   print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan->skips.size(),

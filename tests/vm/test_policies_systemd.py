@@ -112,7 +112,8 @@ def test_devices_and_bursts_of_units(scenario):
                                       f"allowUnmanagedKnobs: true\ncpu: {{max: {quota}, burst: {burst}}}\n"))
         applied = scenario.cli("policy", "apply", file, timeout=120)
         assert applied.returncode == 0, applied
-    assert (now("cpu.max"), now("cpu.max.burst")) == ("30000 100000", "20000")
+        quota = f"{int(float(quota) * 100000)} 100000"
+        assert (now("cpu.max"), now("cpu.max.burst")) == (quota, burst.replace("ms", "000")), applied
     scenario.cli("policy", "revert", "--all", check=True, timeout=120)
     scenario.until(lambda: now("cpu.max") == "90000 100000" and now("cpu.max.burst") == "0", "what it had", 180)
 
