@@ -26,6 +26,8 @@ int check_files(const std::vector<std::string>& paths, bool json) {
     return kRuntime;
   }
   if (!checked) return failed(checked.error());
+  // In words it is the one sentence; the other files are looked at once it can be read.
+  if (!json && checked->unread) return failed(*checked->unread);
   std::ranges::move(policy::find_conflicts(checked->policies),
                     std::back_inserter(checked->diagnostics));
   // Wherever it is checked: the files may be for another host.

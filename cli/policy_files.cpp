@@ -36,19 +36,15 @@ Status add_directory(const std::string& directory, std::vector<PolicyFile>& file
   return {};
 }
 
-void add_file(const std::string& path, std::vector<PolicyFile>& files,
-              std::vector<Diagnostic>& diagnostics) {
-  auto yaml = read_file(path, limits::kYamlFileBytes);
-  if (yaml) {
-    files.push_back({path, *std::move(yaml)});
-  } else {
-    diagnostics.push_back(unreadable(path, yaml.error()));
-  }
+Status add_file(const std::string& path, std::vector<PolicyFile>& files) {
+  CGW_ASSIGN(std::string yaml, read_file(path, limits::kYamlFileBytes));
+  files.push_back({path, std::move(yaml)});
+  return {};
 }
 
 CheckedPolicies load_all(const std::vector<PolicyFile>& files) {
   policy::PolicySet set = policy::load_policy_set(files);
-  CheckedPolicies all{std::move(set.policies), std::move(set.errors)};
+  CheckedPolicies all{std::move(set.policies), std::move(set.errors), {}};
   std::ranges::move(set.warnings, std::back_inserter(all.diagnostics));
   return all;
 }
@@ -88,18 +84,18 @@ Result<CheckedPolicies> check_policy_files(const std::vector<std::string>& given
       given.empty() ? std::vector<std::string>{agent::kPolicyDirectory} : given;
   std::vector<PolicyFile> files;
   std::vector<Diagnostic> diagnostics;
+  std::optional<Error> unread;
   for (const auto& path : paths) {
     std::error_code error;
-    if (std::filesystem::is_directory(path, error) || given.empty()) {
-      if (const Status added = add_directory(path, files); !added) {
-        if (added.error().kind == ErrorKind::invalid) return fail(added.error());
-        diagnostics.push_back(unreadable(path, added.error()));
-      }
-    } else {
-      add_file(path, files, diagnostics);
-    }
+    const bool directory = given.empty() || std::filesystem::is_directory(path, error);
+    const Status added = directory ? add_directory(path, files) : add_file(path, files);
+    if (added) continue;
+    if (directory && added.error().kind == ErrorKind::invalid) return fail(added.error());
+    diagnostics.push_back(unreadable(path, added.error()));
+    if (!unread) unread = added.error();
   }
   CheckedPolicies all = load_all(files);
+  all.unread = std::move(unread);
   all.diagnostics.insert(all.diagnostics.begin(), diagnostics.begin(), diagnostics.end());
   if (!all.good()) {
     all.policies.clear();
@@ -111,6 +107,7 @@ Result<CheckedPolicies> check_policy_files(const std::vector<std::string>& given
 
 Result<policy::LoadedPolicies> load_policy_files(const std::vector<std::string>& paths) {
   CGW_ASSIGN(auto checked, check_policy_files(paths));
+  if (checked.unread) return fail(*std::move(checked.unread));
   return only_good(std::move(checked), paths.size() == 1 ? paths.front() : "the policies");
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace cgwarden::cli {
 struct CheckedPolicies {
   std::vector<policy::Policy> policies;         // empty with an error
   std::vector<policy::Diagnostic> diagnostics;  // errors and warnings, file by file
+  std::optional<Error> unread;                  // the first file that could not be read
   [[nodiscard]] bool good() const;
 };
 // Reads all that the command line names, or without a path what the agent reads. A file that cannot

@@ -68,8 +68,9 @@ TEST_F(PolicyCheck, RulesAndSchemaNeedNoFile) {
       46U);
   EXPECT_TRUE(
       nlohmann::json::parse(cgwarden({"policy", "check", "--schema"}).out).contains("anyOf"));
-  EXPECT_EQ(nlohmann::json::parse(cgwarden({"policy", "check", "--schema=workload"}).out)["title"],
-            "cgwarden workloads");
+  EXPECT_EQ(
+      nlohmann::json::parse(cgwarden({"policy", "check", "--schema", "workload"}).out)["title"],
+      "cgwarden workloads");
   EXPECT_EQ(nlohmann::json::parse(cgwarden({"policy", "check", "--schema=drop-in"}).out)["title"],
             "cgwarden policy drop-ins");
   EXPECT_EQ(cgwarden({"policy", "check", "--schema=pod"}).exit_code, 2);
