@@ -3,18 +3,13 @@
 #include <algorithm>
 
 #include "policy/decision.h"
-#include "policy/match.h"
+#include "policy/selector.h"
 
 namespace cgwarden::agent {
 namespace {
 
 using policy::Mode;
 using policy::Policy;
-
-bool policy_matches(const Policy& policy, std::string_view path) {
-  return std::ranges::any_of(
-      policy.cgroups, [&](const std::string& glob) { return policy::glob_matches(glob, path); });
-}
 
 bool fixes(const Policy& policy, const char* file) {
   return policy.resources.positions.contains(file);
@@ -62,12 +57,12 @@ AdaptClaimants::AdaptClaimants(const std::vector<Policy>& policies) : policies_(
 AdaptClaims AdaptClaimants::of(std::string_view path) const {
   AdaptClaims claims;
   const bool any = std::ranges::any_of(ordered_, [&](const Policy* policy) {
-    return !policy->adapt.empty() && policy_matches(*policy, path);
+    return !policy->adapt.empty() && applies_to(*policy, path);
   });
   if (!any) return claims;
   std::vector<const Policy*> matching;
   std::ranges::copy_if(ordered_, std::back_inserter(matching),
-                       [&](const Policy* policy) { return policy_matches(*policy, path); });
+                       [&](const Policy* policy) { return applies_to(*policy, path); });
   const auto place = [&](const Policy* policy) -> std::optional<std::size_t> {
     if (policy == nullptr) return std::nullopt;
     return static_cast<std::size_t>(policy - policies_.data());

@@ -182,6 +182,8 @@ void Daemon::directories_changed() {
   if (!directories_->changed()) return;
   auto timer = loop_->timer(kReloadQuiet, Usec{0}, [this] {
     reload_timer_ = {};
+    // First: what comes into a new directory of drop-ins from now on is told.
+    if (watched_directories_ != directories_to_watch()) watch_directories();
     if (const Status reloaded = reload(); !reloaded) {
       log::error("reload_failed", {{"error", reloaded.error().sentence()}});
     }
@@ -205,7 +207,7 @@ void Daemon::signal_received() {
 }
 
 Status Daemon::load_policy_directory() {
-  CGW_ASSIGN(const auto files, read_yaml_directory(options_.policy_dir));
+  CGW_ASSIGN(const auto files, read_policy_layers(policy_layers(options_.policy_dir)));
   CGW_ASSIGN(PolicySet set, load_policies(files, options_.policy_dir));
   policies_ = std::move(set.policies);
   for (const auto& warning : set.warnings) {

@@ -88,6 +88,7 @@ class Daemon final : public Control, private SupervisorListener {
   void open_watches();
   void open_unit_watch();
   void publish_sources();
+  [[nodiscard]] std::vector<std::string> directories_to_watch() const;
   void watch_directories();
   void directories_changed();
   void launch_new_workloads();
@@ -105,6 +106,8 @@ class Daemon final : public Control, private SupervisorListener {
   void observe_foreign_stalls(const cgroup::Snapshot& snapshot);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);
   [[nodiscard]] std::vector<policy::Policy> effective_policies() const;
+  // daemon_policies.cpp
+  void select_cgroups(std::vector<policy::Policy>& policies, const cgroup::SampleList& samples);
   void count_kernel(const std::string& name, const KernelCounts& counts);
   // daemon_events.cpp. Completes it (time, identity) and gives it to the recorder.
   void tell(diagnosis::Event event);
@@ -129,6 +132,7 @@ class Daemon final : public Control, private SupervisorListener {
   // daemon_ends.cpp. Of units and containers.
   void units_changed(const UnitTracker::News& news);
   void oomd_killed(const std::string& cgroup, const std::string& reason);
+  void units_reloaded();
   void foreign_died(const identity::Subject& subject, diagnosis::DeathEvidence evidence,
                     bool others_live);
   void observe_ends(const cgroup::Snapshot& snapshot);
@@ -213,7 +217,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<DbusService> bus_;
   std::optional<SamplingLoop> sampling_;
   std::map<std::string, std::string> workload_of_cgroup_;  // as last published
-  std::vector<std::string> managed_;                       // globs and payloads
+  std::vector<std::string> managed_;                       // what decides which cgroups are
   std::unique_ptr<OomWatch> oom_watch_;
   std::optional<MemoryEventsWatch> memory_events_watch_;
   std::unique_ptr<Recorder> recorder_;
@@ -233,11 +237,13 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<UnitWatch> unit_watch_;
   UniqueFd signals_;
   std::optional<DirectoryWatch> directories_;
+  std::vector<std::string> watched_directories_;
   EventLoop::Watch signal_watch_;
   EventLoop::Watch kernel_log_watch_;
   EventLoop::Watch directories_watch_;
   EventLoop::Timer watchdog_timer_;
   EventLoop::Timer reload_timer_;
+  EventLoop::Timer units_timer_;
   EventLoop::Timer keep_timer_;
   EventSources sources_;
   bool said_sources_ = false;

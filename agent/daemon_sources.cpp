@@ -2,7 +2,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "agent/daemon.h"
@@ -86,9 +88,8 @@ void Daemon::open_unit_watch() {
   unit_watch_ = UnitWatch::start(
       *loop_, clock_, self_metrics_, [this](const UnitTracker::News& news) { units_changed(news); },
       {},
-      [this](const std::string& cgroup, const std::string& reason) {
-        oomd_killed(cgroup, reason);
-      });
+      [this](const std::string& cgroup, const std::string& reason) { oomd_killed(cgroup, reason); },
+      [this] { units_reloaded(); });
   run_ends_.systemd_tells(true);
 }
 
@@ -111,8 +112,17 @@ void Daemon::open_bus() {
   events_->announce_to(bus_.get());
 }
 
+std::vector<std::string> Daemon::directories_to_watch() const {
+  std::vector<std::string> directories = policy_layers(options_.policy_dir);
+  std::ranges::move(drop_in_directories(directories), std::back_inserter(directories));
+  directories.push_back(options_.workload_dir);
+  return directories;
+}
+
 void Daemon::watch_directories() {
-  auto opened = DirectoryWatch::open({options_.policy_dir, options_.workload_dir});
+  directories_watch_ = {};
+  watched_directories_ = directories_to_watch();
+  auto opened = DirectoryWatch::open(watched_directories_);
   if (!opened) {
     log::warning("directory_watch_off",
                  {{"error", opened.error().sentence()}, {"effect", "reload with SIGHUP"}});

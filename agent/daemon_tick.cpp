@@ -1,9 +1,7 @@
 // Daemon: what happens once per interval, and at a death.
 #include <algorithm>
 #include <csignal>
-#include <functional>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "agent/daemon.h"
@@ -11,7 +9,6 @@
 #include "agent/process_lookup.h"
 #include "base/log.h"
 #include "diagnosis/diagnose.h"
-#include "policy/match.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -33,35 +30,7 @@ KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
   return counts;
 }
 
-bool contains_one(std::string_view path, const std::set<std::string, std::less<>>& payloads) {
-  const std::string inside = path == "/" ? "/" : std::string(path) + "/";
-  const auto first = payloads.lower_bound(inside);
-  return first != payloads.end() && first->starts_with(inside);
-}
-
 }  // namespace
-
-void Daemon::prepare_tick() {
-  if (endpoint_) sampling_->sampler().forget_gone(endpoint_->seen_by_all());
-  std::vector<std::string> names;
-  for (const auto& policy : policies_) {
-    names.insert(names.end(), policy.cgroups.begin(), policy.cgroups.end());
-  }
-  const auto globs = static_cast<std::ptrdiff_t>(names.size());
-  for (const auto& running : supervisor_->running()) names.push_back(running.payload);
-  if (names == managed_) return;
-  managed_ = names;
-  std::set<std::string, std::less<>> payloads(names.begin() + globs, names.end());
-  names.resize(static_cast<std::size_t>(globs));
-  sampling_->sampler().set_managed(
-      [globs = std::move(names), payloads = std::move(payloads)](std::string_view path) {
-        // The ancestors of a workload too: their limits and events are part of its verdicts.
-        if (payloads.contains(path) || contains_one(path, payloads)) return true;
-        return std::ranges::any_of(
-            globs, [&](const auto& glob) { return policy::glob_matches(glob, path); });
-      },
-      clock_.now());
-}
 
 // A new cgroup waits for its limits while this runs: between its parts it is looked for.
 void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
@@ -69,6 +38,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
     work();
     sampling_->look_for_changes();
   };
+  select_cgroups(policies_, snapshot->samples());
   auto policies = effective_policies();
   const TimePoint taken = snapshot->taken();
   part([&] { adapt(*snapshot, policies); });
@@ -117,8 +87,11 @@ void Daemon::arrived(const cgroup::SampleList& cgroups) {
   }
   std::vector<cgroup::SampleList::Shared> samples;
   for (const auto& [path, sample] : around) samples.push_back(sample);
-  enforcer_->enforce_arrived(
-      cgroups, {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}}, policies_);
+  const cgroup::Snapshot snapshot{
+      clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}};
+  auto policies = policies_;
+  select_cgroups(policies, snapshot.samples());
+  enforcer_->enforce_arrived(cgroups, snapshot, policies);
 }
 
 void Daemon::record(const cgroup::Snapshot& snapshot) {

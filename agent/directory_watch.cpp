@@ -9,16 +9,26 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace cgwarden::agent {
 namespace {
 
 // IN_CLOSE_WRITE, not IN_MODIFY: a half-written file is nobody's policy.
-constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                   IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
+constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
+                                   IN_DELETE | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
+
 constexpr std::uint32_t kArrivals =
     IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
+
+// A file that was made is told again when it is finished; a directory and a link are made at once.
+bool is_finished(const inotify_event& event, const std::string& path) {
+  if ((event.mask & IN_CREATE) == 0 || (event.mask & IN_ISDIR) != 0) return true;
+  std::error_code error;
+  return std::filesystem::is_symlink(path, error);
+}
 
 }  // namespace
 
@@ -80,9 +90,11 @@ bool DirectoryWatch::changed() {
     for (ssize_t at = 0; at < size;) {
       inotify_event event{};
       std::memcpy(&event, buffer.data() + at, sizeof event);
+      // The kernel fills the name up with zeros.
+      const std::string name = event.len == 0 ? "" : buffer.data() + at + sizeof event;
       at += static_cast<ssize_t>(sizeof event + event.len);
-      const auto is_of_event = [watch = event.wd](const Directory& directory) {
-        return directory.watch == watch;
+      const auto is_of_event = [&](const Directory& directory) {
+        return directory.watch == event.wd && is_finished(event, directory.path + "/" + name);
       };
       changed = changed || (event.mask & IN_Q_OVERFLOW) != 0 ||
                 std::ranges::any_of(directories_, is_of_event);

@@ -76,6 +76,11 @@ class Enforcer {
   void enforce_arrived(const cgroup::SampleList& arrived, const cgroup::Snapshot& around,
                        const std::vector<policy::Policy>& policies);
 
+  // systemd may have changed cgroups of its units: it is asked again without the usual pause.
+  void units_reloaded() {
+    if (units_) units_->reloaded();
+  }
+
   // The writes of one plan; the first that fails ends it with its error (a workload must not start
   // half-limited).
   [[nodiscard]] Status apply_all(const policy::Plan& plan);

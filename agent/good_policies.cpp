@@ -25,7 +25,11 @@ Result<std::optional<std::string>> read_if_there(const std::string& path) {
 
 Status GoodPolicies::keep(const std::vector<YamlFile>& files) const {
   auto list = nlohmann::json::array();
-  for (const auto& file : files) list.push_back({{"path", file.path}, {"yaml", file.yaml}});
+  for (const auto& file : files) {
+    nlohmann::json entry{{"path", file.path}, {"yaml", file.yaml}};
+    if (!file.drop_in_of.empty()) entry["dropInOf"] = file.drop_in_of;
+    list.push_back(std::move(entry));
+  }
   const std::string text = nlohmann::json{{"version", kVersion}, {"files", std::move(list)}}.dump(
                                2, ' ', false, nlohmann::json::error_handler_t::replace) +
                            "\n";
@@ -55,7 +59,8 @@ Result<std::optional<std::vector<YamlFile>>> GoodPolicies::last() const {
     }
     std::vector<YamlFile> files;
     for (const auto& file : document.at("files")) {
-      files.push_back({file.at("path").get<std::string>(), file.at("yaml").get<std::string>()});
+      files.push_back({file.at("path").get<std::string>(), file.at("yaml").get<std::string>(),
+                       file.value("dropInOf", std::string())});
     }
     return std::optional(std::move(files));
   } catch (const nlohmann::json::exception& exception) {

@@ -2,13 +2,38 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
+#include <map>
 #include <system_error>
+#include <utility>
 
 #include "base/file.h"
 #include "base/limits.h"
 
 namespace cgwarden::agent {
+namespace {
+
+// Of "web.d" the policy "web"; empty: it is no directory of drop-ins.
+std::string target_of(const std::filesystem::path& directory) {
+  const std::string name = directory.filename().string();
+  return name.starts_with('.') || directory.extension() != ".d" ? "" : directory.stem().string();
+}
+
+// The path that counts, by policy of a drop-in (empty for others) and file name.
+using LayeredFiles = std::map<std::pair<std::string, std::string>, std::string>;
+
+void add_layer(const std::vector<std::string>& paths, const std::string& target,
+               LayeredFiles& files) {
+  for (const std::string& path : paths) {
+    files.try_emplace({target, std::filesystem::path(path).filename().string()}, path);
+  }
+}
+
+bool is_masked(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::read_symlink(path, error) == "/dev/null" && !error;
+}
+
+}  // namespace
 
 Result<std::vector<std::string>> yaml_files(const std::string& directory) {
   std::vector<std::string> files;
@@ -41,23 +66,57 @@ Result<std::vector<YamlFile>> read_yaml_directory(const std::string& directory) 
   return files;
 }
 
-Result<PolicySet> load_policies(const std::vector<YamlFile>& files, const std::string& from) {
-  PolicySet set;
-  std::vector<policy::Diagnostic> errors;
-  for (const auto& file : files) {
-    auto loaded = policy::load_policies(file.yaml, file.path);
-    if (!loaded) {
-      std::ranges::move(loaded.error(), std::back_inserter(errors));
-      continue;
+std::vector<std::string> policy_layers(const std::string& directory) {
+  if (directory != kPolicyDirectory) return {directory};
+  return {directory, "/run/cgwarden/policies.d", "/usr/lib/cgwarden/policies.d"};
+}
+
+std::vector<std::string> drop_in_directories(const std::vector<std::string>& layers) {
+  std::vector<std::string> found;
+  for (const std::string& layer : layers) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(layer, error), end; !error && at != end;
+         at.increment(error)) {
+      std::error_code no_matter;
+      if (target_of(*at).empty() || !at->is_directory(no_matter)) continue;
+      if (found.size() < limits::kDropInDirectories) found.push_back(at->path().string());
     }
-    std::ranges::move(loaded->policies, std::back_inserter(set.policies));
-    std::ranges::move(loaded->warnings, std::back_inserter(set.warnings));
   }
-  if (errors.empty()) errors = policy::check_unique_names(set.policies);
-  if (!errors.empty()) {
-    return fail(Error::invalid("load policies from", from, "\n" + policy::render(errors)));
+  std::ranges::sort(found);
+  return found;
+}
+
+Result<std::vector<YamlFile>> read_policy_layers(const std::vector<std::string>& layers) {
+  LayeredFiles whole;
+  for (const std::string& layer : layers) {
+    CGW_ASSIGN(const auto paths, yaml_files(layer));
+    add_layer(paths, "", whole);
   }
-  return set;
+  // Behind the whole policies: by the policy's name, then by the file's.
+  LayeredFiles drop_ins;
+  for (const std::string& layer : layers) {
+    for (const std::string& directory : drop_in_directories({layer})) {
+      CGW_ASSIGN(const auto paths, yaml_files(directory));
+      add_layer(paths, std::filesystem::path(directory).stem().string(), drop_ins);
+    }
+  }
+  std::vector<YamlFile> files;
+  for (const LayeredFiles* part : {&whole, &drop_ins}) {
+    for (const auto& [key, path] : *part) {
+      if (is_masked(path)) continue;
+      CGW_ASSIGN(std::string text, read_file(path, limits::kYamlFileBytes));
+      files.push_back({path, std::move(text), key.first});
+    }
+  }
+  return files;
+}
+
+Result<PolicySet> load_policies(const std::vector<YamlFile>& files, const std::string& from) {
+  auto set = policy::load_policy_set(files);
+  if (!set.errors.empty()) {
+    return fail(Error::invalid("load policies from", from, "\n" + policy::render(set.errors)));
+  }
+  return PolicySet{std::move(set.policies), std::move(set.warnings)};
 }
 
 Result<policy::Workload> parse_workload(const std::string& yaml, const std::string& origin) {

@@ -8,18 +8,13 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "policy/match.h"
+#include "policy/selector.h"
 
 namespace cgwarden::agent {
 namespace {
 
 constexpr Usec kRetry{60'000'000};
 constexpr Usec kTellAgain{60'000'000};
-
-bool matches(const policy::Policy& policy, const std::string& path) {
-  return std::ranges::any_of(
-      policy.cgroups, [&](const std::string& glob) { return policy::glob_matches(glob, path); });
-}
 
 }  // namespace
 
@@ -31,7 +26,7 @@ void PressureWatch::update(const cgroup::Snapshot& snapshot,
   for (const auto& policy : policies) {
     if (policy.pressure.empty() || policy.mode != policy::Mode::enforce) continue;
     for (const auto& sample : snapshot.samples()) {
-      if (matches(policy, sample.path)) full |= !want(policy, sample);
+      if (applies_to(policy, sample.path)) full |= !want(policy, sample);
     }
   }
   if (full && !full_) {

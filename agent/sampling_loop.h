@@ -51,6 +51,11 @@ class SamplingLoop {
   // told of the tree by now. From no callback of tell_arrived().
   void look_for_changes();
 
+  // Takes a tick beside those of the timer, unless one is under way.
+  void tick_now() {
+    if (!tier_) begin();
+  }
+
   // Looks through the tree, takes the first tick at once and the others by timer from then on.
   [[nodiscard]] Status start();
   [[nodiscard]] cgroup::Sampler& sampler() { return sampler_; }

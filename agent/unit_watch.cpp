@@ -52,12 +52,14 @@ struct UnitWatch::Impl {
   void removed(sd_bus_message* message);
   void systemd_moved(sd_bus_message* message);
   void oomd_signalled(sd_bus_message* message);
+  void reloading(sd_bus_message* message);
 
   EventLoop* loop = nullptr;
   const Clock* clock = nullptr;
   exporters::SelfMetrics* metrics = nullptr;
   Told told;
   OomdKilled oomd_killed;
+  Reloaded reloaded;
   Times times;
   UnitTracker tracker;
   bool said = false;
@@ -100,6 +102,8 @@ Status UnitWatch::Impl::match() {
        {from + "interface='" + kSystemdManager + "',member='UnitRemoved',path='" + kSystemdPath +
             "'",
         call<&Impl::removed>},
+       {from + "interface='" + kSystemdManager + "',member='Reloading',path='" + kSystemdPath + "'",
+        call<&Impl::reloading>},
        {"type='signal',sender='org.freedesktop.oom1',interface='org.freedesktop.oom1.Manager',"
         "member='Killed'",
         call<&Impl::oomd_signalled>},
@@ -198,6 +202,13 @@ void UnitWatch::Impl::oomd_signalled(sd_bus_message* message) {
   if (oomd_killed) oomd_killed(cgroup, reason);
 }
 
+// True when it begins, false when it is over (org.freedesktop.systemd1(5)).
+void UnitWatch::Impl::reloading(sd_bus_message* message) {
+  int active = 1;
+  if (::sd_bus_message_read_basic(message, 'b', &active) <= 0 || active != 0) return;
+  if (reloaded) reloaded();
+}
+
 void UnitWatch::Impl::systemd_moved(sd_bus_message* /*message*/) { subscribe(); }
 
 UnitWatch::UnitWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -207,13 +218,14 @@ SourceReport UnitWatch::source() const { return impl_->report; }
 
 std::unique_ptr<UnitWatch> UnitWatch::start(EventLoop& loop, const Clock& clock,
                                             exporters::SelfMetrics& metrics, Told told, Times times,
-                                            OomdKilled oomd_killed) {
+                                            OomdKilled oomd_killed, Reloaded reloaded) {
   auto impl = std::make_unique<Impl>();
   impl->loop = &loop;
   impl->clock = &clock;
   impl->metrics = &metrics;
   impl->told = std::move(told);
   impl->oomd_killed = std::move(oomd_killed);
+  impl->reloaded = std::move(reloaded);
   impl->times = times;
   impl->tracker = UnitTracker(monotonic_now());
   if (const Status connected = impl->connect(); !connected) impl->lost(connected.error());

@@ -21,6 +21,8 @@ class UnitWatch {
   // systemd-oomd killed a cgroup, as its signal Killed says; `reason`: "memory-used" (want of
   // memory and swap) or "memory-pressure".
   using OomdKilled = std::function<void(const std::string& cgroup, const std::string& reason)>;
+  // systemd has read its unit files anew, or was executed anew (the signal Reloading).
+  using Reloaded = std::function<void()>;
   struct Times {
     // Of the bus to answer Hello, and of each call: a busy systemd takes seconds.
     Usec answer{10'000'000};
@@ -29,7 +31,8 @@ class UnitWatch {
   // All must outlive it. Without a bus or systemd it says so, and tries again.
   [[nodiscard]] static std::unique_ptr<UnitWatch> start(EventLoop& loop, const Clock& clock,
                                                         exporters::SelfMetrics& metrics, Told told,
-                                                        Times times, OomdKilled oomd_killed = {});
+                                                        Times times, OomdKilled oomd_killed = {},
+                                                        Reloaded reloaded = {});
   UnitWatch(const UnitWatch&) = delete;
   UnitWatch& operator=(const UnitWatch&) = delete;
   ~UnitWatch();

@@ -13,6 +13,7 @@
 
 #include "agent/async_bus.h"
 #include "agent/systemd_manager.h"
+#include "agent/unit_devices.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -67,6 +68,21 @@ int append_property(sd_bus_message* message, const launcher::UnitProperty& prope
   return failed < 0 ? failed : ::sd_bus_message_close_container(message);
 }
 
+int append_devices(sd_bus_message* message, const DeviceProperty& property) {
+  int failed = ::sd_bus_message_open_container(message, 'r', "sv");
+  if (failed >= 0) failed = ::sd_bus_message_append(message, "s", property.name.c_str());
+  if (failed >= 0) failed = ::sd_bus_message_open_container(message, 'v', "a(st)");
+  if (failed >= 0) failed = ::sd_bus_message_open_container(message, 'a', "(st)");
+  for (const auto& value : property.values) {
+    if (failed < 0) return failed;
+    failed = ::sd_bus_message_append(message, "(st)", value.path.c_str(), value.number);
+  }
+  for (int open = 0; open < 3 && failed >= 0; ++open) {
+    failed = ::sd_bus_message_close_container(message);
+  }
+  return failed;
+}
+
 Result<Message> properties_call(sd_bus* bus, const std::string& unit,
                                 const std::vector<policy::Write>& writes) {
   std::vector<launcher::ControlWrite> files;
@@ -80,6 +96,11 @@ Result<Message> properties_call(sd_bus* bus, const std::string& unit,
   if (failed >= 0) failed = ::sd_bus_message_open_container(made, 'a', "(sv)");
   for (const auto& property : properties) {
     if (failed >= 0) failed = append_property(made, property);
+  }
+  for (const policy::Write& write : writes) {
+    for (const auto& property : device_properties(write.file, write.new_value)) {
+      if (failed >= 0) failed = append_devices(made, property);
+    }
   }
   if (failed >= 0) failed = ::sd_bus_message_close_container(made);
   if (failed < 0) return fail(bus_refused(writes.front().cgroup, failed));
@@ -273,6 +294,8 @@ std::unique_ptr<UnitWriter> UnitWriter::start(EventLoop& loop, const Clock& cloc
   if (const Status connected = impl->connect(); !connected) impl->lost(connected.error());
   return std::unique_ptr<UnitWriter>(new UnitWriter(std::move(impl)));
 }
+
+void UnitWriter::reloaded() { impl_->asked_at.clear(); }
 
 bool UnitWriter::ask(const std::vector<policy::Write>& writes) {
   if (!impl_->ready || writes.empty()) return false;

@@ -39,6 +39,9 @@ class UnitWriter {
   // `writes` are of one cgroup. False: not now; ask again at a later tick.
   [[nodiscard]] bool ask(const std::vector<policy::Write>& writes);
 
+  // systemd has read its files anew: what it has changed by that is asked for at once.
+  void reloaded();
+
  private:
   struct Impl;
   explicit UnitWriter(std::unique_ptr<Impl> impl);

@@ -40,6 +40,11 @@ inline constexpr unsigned kMostBackOff = 64;
 inline constexpr std::size_t kYamlFileBytes = 1024U * 1024U;
 // The copy of the last good policy files: thousands of real ones.
 inline constexpr std::size_t kPolicyCopyBytes = 16U * 1024U * 1024U;
+// Directories with drop-ins of policies (NAME.d) that are looked into and watched: one for each of
+// a few hundred policies.
+inline constexpr std::size_t kDropInDirectories = 512;
+// An extended attribute of a cgroup that a policy selects by: a word or two.
+inline constexpr std::size_t kXattrBytes = 256;
 // YAML nesting: the schema needs 5; more is an attack on the recursive parser.
 inline constexpr std::size_t kYamlDepth = 32;
 // Nodes of all documents of one YAML file: the largest real ones have a few hundred. 50,000 are

@@ -392,10 +392,8 @@ void add_image_commands(CLI::App& app, Values& values) {
       ->type_name("");
 }
 
-void add_paths(CLI::App& command, Values& values) {
-  command.add_option("PATH", values.paths, "YAML files, or directories of *.yaml")
-      ->required()
-      ->type_name("");
+CLI::Option* add_paths(CLI::App& command, Values& values, const char* help) {
+  return command.add_option("PATH", values.paths, help)->type_name("");
 }
 
 void add_simulations(CLI::App& policy, Values& values) {
@@ -422,12 +420,14 @@ void add_policy_commands(CLI::App& app, Values& values) {
   add_json(*check, values);
   auto* plan = add_command(*policy, values, "plan", kPolicyPlanHelp, kPolicyPlanExample,
                            [&values] { return policy_plan(values.common, values.paths); });
-  add_paths(*plan, values);
+  add_paths(*plan, values,
+            "YAML files, or directories of *.yaml; by default what the agent has in force");
   add_plan_options(*plan, values.detailed_exit_code);
   add_json(*plan, values);
   add_paths(*add_command(*policy, values, "apply", kPolicyApplyHelp, kPolicyApplyExample,
                          [&values] { return policy_apply(values.common, values.paths); }),
-            values);
+            values, "YAML files, or directories of *.yaml")
+      ->required();
   add_revert_options(
       *add_command(*policy, values, "revert", kPolicyRevertHelp, kPolicyRevertExample,
                    [&values] { return policy_revert(values.common, values.revert); }),

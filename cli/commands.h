@@ -202,7 +202,7 @@ int image_remove(const Common& common, const std::string& wanted);
 struct PolicyCheckOptions {
   std::vector<std::string> paths;
   bool list_rules = false;
-  bool schema = false;
+  std::string schema;  // policy, drop-in, workload; empty: check
 };
 int policy_check(const Common& common, const PolicyCheckOptions& options);
 int policy_plan(const Common& common, const std::vector<std::string>& paths);
@@ -217,7 +217,7 @@ int policy_revert(const Common& common, const RevertOptions& options);
 
 struct ExplainOptions {
   std::string cgroup;  // a path, or a running workload's name
-  std::string policy_dir = "/etc/cgwarden/policies.d";
+  std::string policy_dir;  // empty: what the agent has in force
 };
 int policy_explain(const Common& common, const ExplainOptions& options);
 

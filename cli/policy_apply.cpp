@@ -1,6 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
+#include <set>
+#include <thread>
+#include <utility>
 
 #include "agent/kernel_log.h"
 #include "agent/memory_shrink.h"
@@ -22,6 +27,10 @@ namespace {
 
 // Somebody waits at a terminal.
 constexpr Usec kApplyPatience{30'000'000};
+
+// systemd answers before it has written the quota.
+constexpr int kTurnsForSystemd = 100;
+constexpr std::chrono::milliseconds kTurn{100};
 
 struct Tally {
   std::size_t written = 0;
@@ -119,6 +128,41 @@ Status note_originals(const Common& common, const policy::Plan& plan) {
   return journal.note(entries);
 }
 
+bool may_have_burst(const policy::Policy& policy) {
+  return policy.allow_unmanaged_knobs && policy.resources.positions.contains("cpu.max.burst");
+}
+
+// A burst beside a quota that systemd writes waits at 0 until that is in force (Write::step).
+Status finish_bursts(const Common& common, const cgroup::Tree& tree, const policy::Plan& first,
+                     const policy::LoadedPolicies& loaded, Tally& tally) {
+  if (std::ranges::none_of(loaded.policies, may_have_burst)) return {};
+  std::set<CgroupId> waiting;
+  for (const policy::Write& write : first.writes) {
+    const bool asked = write.through == policy::Through::systemd && write.file == "cpu.max";
+    if (asked && write.mode == policy::Mode::enforce) waiting.insert(write.id);
+  }
+  for (int turn = 0; turn < kTurnsForSystemd && !waiting.empty(); ++turn) {
+    std::this_thread::sleep_for(kTurn);
+    CGW_ASSIGN(policy::Plan plan, plan_now(common, tree, loaded));
+    std::set<CgroupId> still;
+    for (const policy::Write& write : plan.writes) {
+      if (write.file == "cpu.max" && waiting.contains(write.id)) still.insert(write.id);
+    }
+    std::erase_if(plan.writes, [&](const policy::Write& write) {
+      return write.file != "cpu.max.burst" || !waiting.contains(write.id) ||
+             still.contains(write.id);
+    });
+    CGW_TRY(note_originals(common, plan));
+    for (const policy::Write& write : plan.writes) apply(tree, write, tally);
+    waiting = std::move(still);
+  }
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    ++tally.failed;
+    complain("systemd has not put a quota in force: a burst beside it stays at 0; apply it again");
+  }
+  return {};
+}
+
 }  // namespace
 
 int policy_apply(const Common& common, const std::vector<std::string>& paths) {
@@ -126,7 +170,7 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   if (!loaded) return failed(loaded.error());
   const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const auto plan = plan_now(*tree, *loaded);
+  const auto plan = plan_now(common, *tree, *loaded);
   if (!plan) return failed(plan.error());
   print(policy::render(plan->warnings));
   for (const auto& skip : plan->skips) {
@@ -136,6 +180,9 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
   if (const Status noted = note_originals(common, *plan); !noted) return failed(noted.error());
   Tally tally;
   for (const auto& write : plan->writes) apply(*tree, write, tally);
+  if (const Status done = finish_bursts(common, *tree, *plan, *loaded, tally); !done) {
+    return failed(done.error());
+  }
   print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan->skips.size(),
                     tally.failed));
   return tally.failed == 0 ? kOk : kRuntime;

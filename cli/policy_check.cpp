@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "agent/ownership.h"
+#include "agent/policy_source.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/policy_files.h"
@@ -18,7 +19,15 @@ namespace {
 
 int check_files(const std::vector<std::string>& paths, bool json) {
   auto checked = check_policy_files(paths);
+  if (!checked && json) {
+    const std::string path = paths.empty() ? agent::kPolicyDirectory : paths.front();
+    print(policy::check_json(
+        0, {{policy::Severity::error, {path, 0, 0}, checked.error().sentence(), "", ""}}));
+    return kRuntime;
+  }
   if (!checked) return failed(checked.error());
+  // In words it is the one sentence; the other files are looked at once it can be read.
+  if (!json && checked->unread) return failed(*checked->unread);
   std::ranges::move(policy::find_conflicts(checked->policies),
                     std::back_inserter(checked->diagnostics));
   // Wherever it is checked: the files may be for another host.
@@ -43,8 +52,10 @@ int check_files(const std::vector<std::string>& paths, bool json) {
 }  // namespace
 
 int policy_check(const Common& common, const PolicyCheckOptions& options) {
-  if (options.schema) {
-    print(policy::policy_json_schema());
+  if (!options.schema.empty()) {
+    print(options.schema == "workload"  ? policy::workload_json_schema()
+          : options.schema == "drop-in" ? policy::drop_in_json_schema()
+                                        : policy::policy_json_schema());
     return kOk;
   }
   if (options.list_rules) {

@@ -14,10 +14,12 @@
 #include "cli/commands.h"
 #include "cli/event_text.h"
 #include "cli/exit_code.h"
+#include "cli/policy_files.h"
 #include "cli/policy_now.h"
 #include "cli/terminal.h"
 #include "diagnosis/store.h"
 #include "policy/explain.h"
+#include "policy/policy_list.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -58,10 +60,10 @@ Result<std::string> path_of(const Common& common, const std::string& name) {
 
 Result<std::vector<policy::Policy>> policies_of(const Common& common,
                                                 const std::string& directory) {
-  CGW_ASSIGN(const auto files, agent::read_yaml_directory(directory));
-  CGW_ASSIGN(agent::PolicySet set, agent::load_policies(files, directory));
-  add_workloads(common.where.runtime_dir, set.policies);
-  return std::move(set.policies);
+  auto loaded = directory.empty() ? policies_in_force(common) : load_policy_files({directory});
+  if (!loaded) return fail(loaded.error());
+  add_workloads(common.where.runtime_dir, loaded->policies);
+  return std::move(loaded->policies);
 }
 
 // The journal is the agent's; without it nobody knows what was there before.
@@ -120,19 +122,34 @@ std::string last_of(const Common& common, const std::string& cgroup, const char*
 Result<std::optional<policy::Explanation>> explained(const Common& common,
                                                      const ExplainOptions& options,
                                                      const std::string& path) {
-  CGW_ASSIGN(const auto policies, policies_of(common, options.policy_dir));
+  CGW_ASSIGN(auto policies, policies_of(common, options.policy_dir));
   CGW_ASSIGN(const auto tree, agent::open_tree(common.where.cgroup_root));
+  const cgroup::Snapshot snapshot = read_node(tree);
+  select_now(common, tree, snapshot, policies);
   CGW_ASSIGN(const auto originals, originals_of(common));
   CGW_ASSIGN(const auto is_protected, protected_here());
   const bool systemd_running = agent::systemd_is_running();
-  return policy::explain(path, read_node(tree), policies, originals,
+  return policy::explain(path, snapshot, policies, originals,
                          agent::owner_of(path, systemd_running, is_protected),
                          agent::read_node_facts());
+}
+
+int explain_all(const Common& common, const ExplainOptions& options) {
+  auto policies = policies_of(common, options.policy_dir);
+  if (!policies) return failed(policies.error());
+  const auto tree = agent::open_tree(common.where.cgroup_root);
+  if (!tree) return failed(tree.error());
+  const cgroup::Snapshot snapshot = read_node(*tree);
+  select_now(common, *tree, snapshot, *policies);
+  print(common.json ? policy::policies_json(*policies, snapshot)
+                    : policy::render_policies(*policies, snapshot));
+  return kOk;
 }
 
 }  // namespace
 
 int policy_explain(const Common& common, const ExplainOptions& options) {
+  if (options.cgroup.empty()) return explain_all(common, options);
   const auto path = path_of(common, options.cgroup);
   if (!path) {
     const int code = failed(path.error());

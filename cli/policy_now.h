@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "cgroup/snapshot.h"
 #include "cgroup/tree.h"
+#include "cli/commands.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
 
@@ -17,9 +18,13 @@ namespace cgwarden::cli {
 // All cgroups with all that policies set: somebody who asks once can pay for that.
 [[nodiscard]] cgroup::Snapshot read_node(const cgroup::Tree& tree);
 
+// Finds the cgroups that the policies' selectors mean (policy/selector.h), as the agent would.
+void select_now(const Common& common, const cgroup::Tree& tree, const cgroup::Snapshot& snapshot,
+                std::vector<policy::Policy>& policies);
+
 // What these policies would write into this hierarchy now, with effective values and the warnings
 // of their files. Cgroups that are another manager's, or protected, are skipped with the reason.
-[[nodiscard]] Result<policy::Plan> plan_now(const cgroup::Tree& tree,
-                                            const policy::LoadedPolicies& loaded);
+[[nodiscard]] Result<policy::Plan> plan_now(const Common& common, const cgroup::Tree& tree,
+                                            policy::LoadedPolicies loaded);
 
 }  // namespace cgwarden::cli

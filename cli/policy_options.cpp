@@ -21,11 +21,12 @@ void add_revert_options(CLI::App& command, RevertOptions& options) {
 void add_explain_options(CLI::App& command, ExplainOptions& options) {
   command
       .add_option("CGROUP", options.cgroup,
-                  "A path in the cgroup tree, or the name of a running workload")
-      ->required()
+                  "A path in the cgroup tree, or the name of a running workload; without it the "
+                  "policies in force are listed")
       ->type_name("");
-  command.add_option("--policy-dir", options.policy_dir, "The policies of the agent, *.yaml")
-      ->capture_default_str()
+  command
+      .add_option("--policy-dir", options.policy_dir,
+                  "Policies, *.yaml (default: those that the agent has in force)")
       ->type_name("DIR");
 }
 

@@ -37,11 +37,13 @@ cgroup::Snapshot read_node(const cgroup::Tree& tree) {
   return tree.read_snapshot(SystemClock().now(), {}, limits::kCgroupsWatched, kKnobs);
 }
 
-Result<policy::Plan> plan_now(const cgroup::Tree& tree, const policy::LoadedPolicies& loaded) {
+Result<policy::Plan> plan_now(const Common& common, const cgroup::Tree& tree,
+                              policy::LoadedPolicies loaded) {
   const bool systemd_running = agent::systemd_is_running();
   CGW_ASSIGN(const auto is_protected, protected_here());
   const policy::NodeFacts facts = agent::read_node_facts();
   const cgroup::Snapshot snapshot = read_node(tree);
+  select_now(common, tree, snapshot, loaded.policies);
   policy::Plan plan = policy::plan(
       snapshot, loaded.policies,
       [&](std::string_view path) { return agent::owner_of(path, systemd_running, is_protected); },
@@ -58,11 +60,11 @@ Result<policy::Plan> plan_now(const cgroup::Tree& tree, const policy::LoadedPoli
 
 int policy_plan(const Common& common, const std::vector<std::string>& paths) {
   // Files first: what is wrong in them can be told on any machine.
-  const auto loaded = load_policy_files(paths);
+  const auto loaded = paths.empty() ? policies_in_force(common) : load_policy_files(paths);
   if (!loaded) return failed(loaded.error());
   const auto tree = agent::open_tree(common.where.cgroup_root);
   if (!tree) return failed(tree.error());
-  const auto plan = plan_now(*tree, *loaded);
+  const auto plan = plan_now(common, *tree, *loaded);
   if (!plan) return failed(plan.error());
   print(common.json ? plan_json(*plan) : policy::render(*plan));
   // Policies with `mode: plan` are never written, so they do not wait for anything.

@@ -112,110 +112,101 @@ void take(MapReader& map, std::string_view key, Value& out, Findings& findings, 
   if (auto value = read_value(*node, map.name(key), findings, parse)) out = *value;
 }
 
-std::optional<adapt::CpuTargets> read_cpu(const Node& node, Findings& findings) {
+// One loop of `adapt`; nothing, with the error reported, when it is no map.
+template <typename Values, typename Fill>
+std::optional<Values> read_loop(const Node& node, const std::string& name, const char* example,
+                                Findings& findings, Fill fill) {
   if (node.kind != NodeKind::map) {
-    report_kind(node, "adapt.cpu", "a map", kCpuExample, findings);
+    report_kind(node, name, "a map", example, findings);
     return std::nullopt;
   }
-  MapReader map(node, "adapt.cpu.", findings);
-  adapt::CpuTargets targets;
-  take(map, "floor", targets.floor_cores, findings, parse_cores);
-  static_cast<void>(map.require("ceiling", kCpuExample));
-  take(map, "ceiling", targets.ceiling_cores, findings, parse_cores);
-  take(map, "throttledRatio", targets.throttled_ratio, findings, parse_share);
-  take(map, "hold", targets.hold, findings, parse_hold);
-  take(map, "period", targets.period, findings, parse_quota_period);
-  take(map, "nodeBusy", targets.node_busy, findings, parse_share);
-  take(map, "pressure", targets.pressure, findings, parse_share);
+  MapReader map(node, name + ".", findings);
+  Values values;
+  fill(map, values);
   map.refuse_unknown();
-  return targets;
+  return values;
+}
+
+std::optional<adapt::CpuTargets> read_cpu(const Node& node, Findings& findings) {
+  return read_loop<adapt::CpuTargets>(
+      node, "adapt.cpu", kCpuExample, findings, [&](MapReader& map, adapt::CpuTargets& targets) {
+        take(map, "floor", targets.floor_cores, findings, parse_cores);
+        static_cast<void>(map.require("ceiling", kCpuExample));
+        take(map, "ceiling", targets.ceiling_cores, findings, parse_cores);
+        take(map, "throttledRatio", targets.throttled_ratio, findings, parse_share);
+        take(map, "hold", targets.hold, findings, parse_hold);
+        take(map, "period", targets.period, findings, parse_quota_period);
+        take(map, "nodeBusy", targets.node_busy, findings, parse_share);
+        take(map, "pressure", targets.pressure, findings, parse_share);
+      });
 }
 
 std::optional<adapt::MemoryHighTargets> read_memory_high(const Node& node, Findings& findings) {
-  if (node.kind != NodeKind::map) {
-    report_kind(node, "adapt.memoryHigh", "a map", kHighExample, findings);
-    return std::nullopt;
-  }
-  MapReader map(node, "adapt.memoryHigh.", findings);
-  adapt::MemoryHighTargets targets;
-  take(map, "floor", targets.floor, findings, parse_bound);
-  static_cast<void>(map.require("ceiling", kHighExample));
-  take(map, "ceiling", targets.ceiling, findings, parse_bound);
-  take(map, "pressure", targets.pressure, findings, parse_duration);
-  take(map, "window", targets.window, findings, parse_patience);
-  take(map, "probe", targets.most_probe, findings, parse_step);
-  take(map, "backoff", targets.most_backoff, findings, parse_step);
-  map.refuse_unknown();
-  return targets;
+  return read_loop<adapt::MemoryHighTargets>(
+      node, "adapt.memoryHigh", kHighExample, findings,
+      [&](MapReader& map, adapt::MemoryHighTargets& targets) {
+        take(map, "floor", targets.floor, findings, parse_bound);
+        static_cast<void>(map.require("ceiling", kHighExample));
+        take(map, "ceiling", targets.ceiling, findings, parse_bound);
+        take(map, "pressure", targets.pressure, findings, parse_duration);
+        take(map, "window", targets.window, findings, parse_patience);
+        take(map, "probe", targets.most_probe, findings, parse_step);
+        take(map, "backoff", targets.most_backoff, findings, parse_step);
+      });
 }
 
 std::optional<adapt::StallLimits> read_stall(const Node& node, adapt::StallResponse& response,
                                              Findings& findings) {
   using enum adapt::StallResponse;
-  if (node.kind != NodeKind::map) {
-    report_kind(node, "adapt.stall", "a map", kStallExample, findings);
-    return std::nullopt;
-  }
-  MapReader map(node, "adapt.stall.", findings);
-  if (const Node* action = map.require("action", kStallExample)) {
-    const auto word =
-        read_word(*action, "adapt.stall.action", {"notify", "raise", "kill"}, findings);
-    if (word) response = *word == "kill" ? kill : *word == "raise" ? raise : notify;
-  }
-  adapt::StallLimits limits;
-  take(map, "full", limits.full, findings, parse_share);
-  take(map, "patience", limits.patience, findings, parse_patience);
-  take(map, "calm", limits.calm, findings, parse_patience);
-  take(map, "raiseStep", limits.raise_step, findings, parse_share);
-  take(map, "raiseBudget", limits.raise_budget, findings, parse_raise_budget);
-  take(map, "raiseEvery", limits.raise_every, findings, parse_patience);
-  take(map, "killAfter", limits.kill_after, findings, parse_patience);
-  map.refuse_unknown();
-  limits.may_raise = response != notify;
-  limits.may_kill = response == kill;
-  return limits;
+  const auto fill = [&](MapReader& map, adapt::StallLimits& limits) {
+    if (const Node* action = map.require("action", kStallExample)) {
+      const auto word =
+          read_word(*action, "adapt.stall.action", {"notify", "raise", "kill"}, findings);
+      if (word) response = *word == "kill" ? kill : *word == "raise" ? raise : notify;
+    }
+    take(map, "full", limits.full, findings, parse_share);
+    take(map, "patience", limits.patience, findings, parse_patience);
+    take(map, "calm", limits.calm, findings, parse_patience);
+    take(map, "raiseStep", limits.raise_step, findings, parse_share);
+    take(map, "raiseBudget", limits.raise_budget, findings, parse_raise_budget);
+    take(map, "raiseEvery", limits.raise_every, findings, parse_patience);
+    take(map, "killAfter", limits.kill_after, findings, parse_patience);
+    limits.may_raise = response != notify;
+    limits.may_kill = response == kill;
+  };
+  return read_loop<adapt::StallLimits>(node, "adapt.stall", kStallExample, findings, fill);
 }
 
 std::optional<adapt::OomLimits> read_time_to_oom(const Node& node, Findings& findings) {
-  if (node.kind != NodeKind::map) {
-    report_kind(node, "adapt.timeToOom", "a map", kOomExample, findings);
-    return std::nullopt;
-  }
-  MapReader map(node, "adapt.timeToOom.", findings);
-  adapt::OomLimits limits;
-  static_cast<void>(map.require("warn", kOomExample));
-  take(map, "warn", limits.warn, findings, parse_patience);
-  map.refuse_unknown();
-  return limits;
+  return read_loop<adapt::OomLimits>(node, "adapt.timeToOom", kOomExample, findings,
+                                     [&](MapReader& map, adapt::OomLimits& limits) {
+                                       static_cast<void>(map.require("warn", kOomExample));
+                                       take(map, "warn", limits.warn, findings, parse_patience);
+                                     });
 }
 
 std::optional<adapt::KillRule> read_kill(const Node& node, Findings& findings) {
-  if (node.kind != NodeKind::map) {
-    report_kind(node, "adapt.kill", "a map", kKillExample, findings);
-    return std::nullopt;
-  }
-  MapReader map(node, "adapt.kill.", findings);
-  adapt::KillRule rule;
-  double share = rule.full / 100;
-  static_cast<void>(map.require("full", kKillExample));
-  take(map, "full", share, findings, parse_share);
-  rule.full = share * 100;
-  take(map, "lasting", rule.lasting, findings, parse_patience);
-  if (const Node* by = map.find("by")) {
-    using enum adapt::KillBy;
-    const auto word =
-        read_word(*by, "adapt.kill.by", {"size_or_growth", "pressure", "swap"}, findings);
-    if (word) rule.by = *word == "swap" ? swap : *word == "pressure" ? pressure : size_or_growth;
-  }
-  take(map, "coolDown", rule.cool_down, findings, parse_patience);
-  if (map.find("budget") == nullptr) {
-    findings.error(node.place, "adapt.kill has no budget: it would kill again and again",
-                   kKillExample, "L45");
-  }
-  take(map, "budget", rule.budget, findings, parse_kill_budget);
-  take(map, "budgetTime", rule.budget_time, findings, parse_budget_time);
-  map.refuse_unknown();
-  return rule;
+  const auto fill = [&](MapReader& map, adapt::KillRule& rule) {
+    double share = rule.full / 100;
+    static_cast<void>(map.require("full", kKillExample));
+    take(map, "full", share, findings, parse_share);
+    rule.full = share * 100;
+    take(map, "lasting", rule.lasting, findings, parse_patience);
+    if (const Node* by = map.find("by")) {
+      using enum adapt::KillBy;
+      const auto word =
+          read_word(*by, "adapt.kill.by", {"size_or_growth", "pressure", "swap"}, findings);
+      if (word) rule.by = *word == "swap" ? swap : *word == "pressure" ? pressure : size_or_growth;
+    }
+    take(map, "coolDown", rule.cool_down, findings, parse_patience);
+    if (map.find("budget") == nullptr) {
+      findings.error(node.place, "adapt.kill has no budget: it would kill again and again",
+                     kKillExample, "L45");
+    }
+    take(map, "budget", rule.budget, findings, parse_kill_budget);
+    take(map, "budgetTime", rule.budget_time, findings, parse_budget_time);
+  };
+  return read_loop<adapt::KillRule>(node, "adapt.kill", kKillExample, findings, fill);
 }
 
 void lint_kill(const adapt::Settings& settings, Findings& findings) {

@@ -52,7 +52,13 @@ std::string pending_of(const KnobExplanation& knob, const Access& access, const 
   if (refused) return "not written: " + access.refusal;
   if (access.through == Through::systemd) {
     const auto value = value_through_systemd(knob.file, knob.winner->value);
-    if (!value) return "not written: the cgroup is systemd's, which has no property for it";
+    if (!value && winner.allow_unmanaged_knobs) {
+      return "to be written: " + with_meaning(knob.file, knob.winner->value);
+    }
+    if (!value) {
+      return "not written: the cgroup is systemd's, which has no property for it; "
+             "allowUnmanagedKnobs writes it all the same";
+    }
     if (*value == knob.now) return {};
     return "to be written by way of systemd: " + with_meaning(knob.file, *value);
   }

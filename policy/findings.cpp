@@ -37,17 +37,22 @@ bool is_said(const std::vector<Diagnostic>& said, const SourcePosition& position
              const std::string& message) {
   return std::ranges::any_of(said, [&](const Diagnostic& other) {
     return other.position.line == position.line && other.position.column == position.column &&
-           other.message == message;
+           other.position.file == position.file && other.message == message;
   });
 }
 
 }  // namespace
 
+std::string Findings::line_at(const SourceText& source, const SourcePosition& position) {
+  return shown_line(source.line(position.line), position.column);
+}
+
 Diagnostic Findings::diagnostic(Severity severity, const SourcePosition& position,
                                 std::string message, std::string hint,
                                 std::string_view rule) const {
+  const bool here = position.file == source_.file();
   return {severity,           position,
-          std::move(message), shown_line(source_.line(position.line), position.column),
+          std::move(message), here ? line_at(source_, position) : std::string(),
           std::move(hint),    std::string(rule)};
 }
 

@@ -25,6 +25,10 @@ class Findings {
   void warning(const SourcePosition& position, std::string message, std::string hint = {},
                std::string_view rule = {});
 
+  // The line of a diagnostic, as it is shown: not all of a very long one.
+  [[nodiscard]] static std::string line_at(const SourceText& source,
+                                           const SourcePosition& position);
+
   [[nodiscard]] bool has_errors() const { return !errors_.empty(); }
   // In the order of the text; the last one says how many were left out.
   [[nodiscard]] std::vector<Diagnostic> take_errors();

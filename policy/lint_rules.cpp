@@ -30,7 +30,9 @@ constexpr std::array kLintRules{
              "systemd has no property for it: a later change of CPUQuota= below the burst reports "
              "success while the kernel refuses it, and systemctl show tells the value that is not "
              "in force.",
-             "Match cgroups of your own below a delegated unit, or leave the burst alone."},
+             "Match cgroups of your own below a delegated unit, or leave the burst alone. With "
+             "`allowUnmanagedKnobs` the burst is lowered before each change of the quota that a "
+             "policy makes."},
     LintRule{"L06", kError, kEngine, "the same cpu.max written again and again",
              "Every write refills the quota and unthrottles: 5.7 times the quota was used in a "
              "measurement.",

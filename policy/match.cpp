@@ -181,4 +181,15 @@ std::string_view glob_fault(std::string_view glob) {
   return fault ? fault->message : std::string_view{};
 }
 
+std::optional<GlobFault> find_name_glob_fault(std::string_view glob) {
+  if (glob.empty()) return GlobFault{0, "it is empty"};
+  if (glob.size() > limits::kCgroupPathBytes) return GlobFault{0, "it is longer than any name"};
+  if (glob == kAnyDepth) return GlobFault{0, "* is any name, and there is nothing deeper"};
+  return component_fault(glob);
+}
+
+bool name_matches(std::string_view glob, std::string_view name) {
+  return !find_name_glob_fault(glob) && component_matches(glob, name);
+}
+
 }  // namespace cgwarden::policy

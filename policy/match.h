@@ -24,4 +24,9 @@ struct GlobFault {
 };
 [[nodiscard]] std::optional<GlobFault> find_glob_fault(std::string_view glob);
 
+// The same for a name as a whole, of a unit or a container: `*`, `?` and [...] alone; a "/" is an
+// ordinary character.
+[[nodiscard]] bool name_matches(std::string_view glob, std::string_view name);
+[[nodiscard]] std::optional<GlobFault> find_name_glob_fault(std::string_view glob);
+
 }  // namespace cgwarden::policy

@@ -53,6 +53,13 @@ class Collector {
 void count_matches(const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies,
                    std::vector<Diagnostic>& out) {
   for (const Policy& policy : policies) {
+    if (policy.selected && policy.selected->size() > kManyCgroups) {
+      out.push_back({Severity::warning, policy.position,
+                     fmt::format("policy {}: {} select {} cgroups", policy.name,
+                                 describe(policy.selector), policy.selected->size()),
+                     "", "match fewer, or raise it on what holds them", "L41"});
+    }
+    if (!policy.selector.empty()) continue;
     for (std::size_t i = 0; i < policy.cgroups.size(); ++i) {
       const auto matched =
           std::ranges::count_if(snapshot.samples(), [&](const cgroup::Sample& sample) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "policy/device_knobs.h"
-#include "policy/match.h"
 #include "policy/percentage.h"
 
 namespace cgwarden::policy {
@@ -12,11 +11,6 @@ namespace {
 std::optional<KnobValue> value_now(const cgroup::Sample& sample, std::string_view file) {
   const auto knob = std::ranges::find(knobs(), file, &Knob::file);
   return knob == knobs().end() ? std::nullopt : knob->current(sample);
-}
-
-bool matches(const Policy& policy, std::string_view path) {
-  return std::ranges::any_of(policy.cgroups,
-                             [&](const std::string& glob) { return glob_matches(glob, path); });
 }
 
 }  // namespace
@@ -63,7 +57,7 @@ NodeState::NodeState(const cgroup::Snapshot& snapshot, const std::vector<Policy>
     }
     by_path.emplace(sample.path, &state);
     for (const Policy* policy : ordered) {
-      if (!matches(*policy, sample.path)) continue;
+      if (!applies_to(*policy, sample.path)) continue;
       if (!policy->resources.percentages.empty()) {
         policy = &resolved_.emplace_back(bases.resolve(*policy, sample));
       }

@@ -37,8 +37,10 @@ std::string refusal(const Access& access, const Decision& decision,
     return access.refusal;
   }
   if (!value) {
-    return fmt::format("the cgroup is systemd's, which has no property for {}",
-                       decision.knob->file);
+    return fmt::format(
+        "the cgroup is systemd's, which has no property for {}; "
+        "allowUnmanagedKnobs writes it all the same",
+        decision.knob->file);
   }
   return {};
 }
@@ -53,7 +55,49 @@ std::optional<KnobValue> once_turned_on(const Decision& decision, const Access& 
     return std::nullopt;
   }
   const auto value = kernel_default(decision.knob->file);
-  return value ? std::optional(KnobValue{*value, 0}) : std::nullopt;
+  if (!value) return std::nullopt;
+  return KnobValue{as_wanted(decision.knob->file, decision.value.text, *value), 0};
+}
+
+// systemd knows nothing of the burst, and the kernel refuses it a quota below one: the burst waits
+// at 0 until the quota is what it should be (Write::step), and then goes up.
+void hold_burst(const cgroup::Sample& sample, const Decisions& decisions, Mode mode,
+                std::vector<OrderedWrite>& writes, Plan& plan) {
+  const auto decided = decisions.find("cpu.max.burst");
+  if (decided == decisions.end() || !decided->second.winner->allow_unmanaged_knobs) return;
+  const auto is = [](std::string_view file) {
+    return [file](const OrderedWrite& write) { return write.write.file == file; };
+  };
+  const auto quota = std::ranges::find_if(writes, is("cpu.max"));
+  if (quota == writes.end() || quota->write.through != Through::systemd) return;
+  const auto burst = std::ranges::find_if(writes, is("cpu.max.burst"));
+  const auto held = std::ranges::find_if(plan.held, [&](const Held& other) {
+    return other.id == sample.id && other.file == "cpu.max.burst" && other.value != "0";
+  });
+  const std::uint64_t now = sample.cpu_max_burst.value_or(Usec{0}).count();
+  if (burst != writes.end() && now == 0) {
+    if (mode == Mode::enforce) plan.held.push_back({sample.id, "cpu.max.burst", "0"});
+    writes.erase(burst);
+    return;
+  }
+  OrderedWrite down;
+  if (burst != writes.end()) {
+    down = *burst;
+    writes.erase(burst);
+  } else if (held != plan.held.end() && mode == Mode::enforce) {
+    plan.held.erase(held);
+    down.write = quota->write;
+    down.write.file = "cpu.max.burst";
+    down.write.old_value = std::to_string(now);
+    down.write.through = Through::cgroupfs;
+    down.old_amount = now;
+  } else {
+    return;
+  }
+  down.write.step = down.write.new_value != "0";
+  down.write.new_value = "0";
+  down.new_amount = 0;
+  writes.push_back(std::move(down));
 }
 
 // Appends what the winners of one mode want of one cgroup.
@@ -89,8 +133,14 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
       continue;
     }
     std::optional<std::string> value = decision.value.text;
+    Through through = Through::cgroupfs;
     if (current->text != *value) {
-      if (owner().through == Through::systemd) value = value_through_systemd(knob.file, *value);
+      through = owner().through;
+      if (through == Through::systemd) value = value_through_systemd(knob.file, *value);
+      if (!value && decision.winner->allow_unmanaged_knobs) {
+        value = decision.value.text;
+        through = Through::cgroupfs;
+      }
     }
     if (value && current->text == *value) {
       if (mode == Mode::enforce) {
@@ -106,10 +156,11 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
       writes.push_back(
           {Write{sample.path, sample.id, std::string(knob.file), current->text, *std::move(value),
                  decision.winner->name, decision.position(), mode, decision.losers,
-                 decision.winner->drift, decision.winner->allow_oom, access->through},
+                 decision.winner->drift, decision.winner->allow_oom, through},
            current->amount, decision.value.amount});
     }
   }
+  hold_burst(sample, decisions, mode, writes, plan);
   sort_by_kernel_order(writes);
   for (OrderedWrite& write : writes) plan.writes.push_back(std::move(write.write));
 }

@@ -42,6 +42,7 @@ struct Write {
   bool allow_oom = false;
   Through through = Through::cgroupfs;
   std::optional<Effective> effective = {};  // with the whole plan in force; add_effective()
+  bool step = false;  // on the way to what the policy wants, which a later plan writes
 };
 
 // A knob that a policy wants but that is not written, with the reason ("controller memory is not

@@ -37,12 +37,17 @@ MemoryLimits limits_after(const Decisions& decisions, const cgroup::Sample& samp
 
 PlanWarnings::PlanWarnings(const std::vector<Policy>& policies) {
   for (const Policy& policy : policies) {
-    matches_.push_back({&policy, std::vector<std::size_t>(policy.cgroups.size(), 0)});
+    matches_.push_back({&policy, std::vector<std::size_t>(policy.cgroups.size(), 0), 0});
   }
 }
 
 bool PlanWarnings::note_match(const Policy& policy, std::string_view path) {
   const auto entry = std::ranges::find(matches_, &policy, &Matches::policy);
+  if (!policy.selector.empty()) {
+    const bool selected = applies_to(policy, path);
+    if (selected) ++entry->selected;
+    return selected;
+  }
   bool matched = false;
   for (std::size_t i = 0; i < policy.cgroups.size(); ++i) {
     if (!glob_matches(policy.cgroups[i], path)) continue;
@@ -81,6 +86,14 @@ void PlanWarnings::note_decisions(const cgroup::Sample& sample, const Decisions&
 std::vector<Diagnostic> PlanWarnings::take() {
   std::vector<Diagnostic> warnings;
   for (const Matches& entry : matches_) {
+    if (!entry.policy->selector.empty()) {
+      if (entry.selected > 0) continue;
+      warnings.push_back({Severity::warning, entry.policy->position,
+                          fmt::format("policy {}: {} select no cgroup", entry.policy->name,
+                                      describe(entry.policy->selector)),
+                          "", "", "L41"});
+      continue;
+    }
     for (std::size_t i = 0; i < entry.counts.size(); ++i) {
       if (entry.counts[i] > 0) continue;
       warnings.push_back({Severity::warning, entry.policy->position,

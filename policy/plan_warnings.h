@@ -38,6 +38,7 @@ class PlanWarnings {
   struct Matches {
     const Policy* policy;
     std::vector<std::size_t> counts;
+    std::size_t selected = 0;  // by its selector
   };
   std::vector<Matches> matches_;
   std::map<std::pair<std::string, std::string>, Seen> seen_;  // by policy and sentence

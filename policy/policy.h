@@ -11,6 +11,7 @@
 #include "policy/adapted.h"
 #include "policy/diagnostic.h"
 #include "policy/resources.h"
+#include "policy/selector.h"
 
 namespace cgwarden::policy {
 
@@ -31,15 +32,23 @@ struct Policy {
   SourcePosition position;
   std::vector<std::string> cgroups;  // match.cgroups: globs over cgroup paths, see match.h
   std::vector<SourcePosition> cgroup_positions;  // of each glob
+  Selector selector;                             // the other keys of match
   int priority = 0;  // the higher wins a knob; equal: the later name in byte order
   Mode mode = Mode::enforce;
   OnDrift drift = OnDrift::repair;
   bool allow_oom = false;  // memory.max may be lowered at once, and kill
   bool adopt = false;      // cgroups of another manager than systemd may be written
+  // Control files for which systemd has no property may be written into cgroups of its units.
+  bool allow_unmanaged_knobs = false;
   Resources resources;
   std::vector<std::string> templates;               // names, the later wins over the earlier
+  std::vector<std::string> drop_ins;                // files that changed it, in their order
   std::vector<cgroup::PressureThreshold> pressure;  // watch.pressure: what is told of
   adapt::Settings adapt;                            // loops that find values
+
+  // What `selector` has found at last, of the cgroups that `cgroups` matches; nullptr: nobody has
+  // looked. Ask applies_to().
+  std::shared_ptr<const CgroupPaths> selected;
 
   // What its loops want of single cgroups now, over `resources`; nullptr: nothing. Not of the file
   // but of the agent, and shared as a policy is copied for each cgroup.

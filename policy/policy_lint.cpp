@@ -62,7 +62,10 @@ void lint_burst(const Policy& policy, std::string_view glob, Findings& findings)
                                "CPUQuota= below the burst reports success and is refused by the "
                                "kernel",
                                glob),
-                   "match a cgroup below a delegated unit", "L05");
+                   policy.allow_unmanaged_knobs
+                       ? "change the quota by a policy alone: it lowers the burst first"
+                       : "match a cgroup below a delegated unit, or say allowUnmanagedKnobs",
+                   "L05");
 }
 
 void lint_group_kill(const Policy& policy, std::string_view glob, Findings& findings) {
@@ -119,6 +122,12 @@ void lint_policy(const Policy& policy, Findings& findings) {
     lint_burst(policy, policy.cgroups[i], findings);
     lint_group_kill(policy, policy.cgroups[i], findings);
     lint_kill_rule(policy, policy.cgroups[i], findings);
+  }
+  for (const std::string& unit : policy.selector.units) {
+    lint_quota(policy, unit, findings);
+    lint_burst(policy, unit, findings);
+    lint_group_kill(policy, unit, findings);
+    lint_kill_rule(policy, unit, findings);
   }
 }
 

@@ -39,7 +39,8 @@ MapReader::MapReader(const Node& map, std::string prefix, Findings& findings, Mi
     : map_(map), prefix_(std::move(prefix)), findings_(findings), missing_(missing) {}
 
 const Node* MapReader::find(std::string_view key) {
-  asked_.push_back(key);
+  // Some are asked for twice, and each is named once.
+  if (std::ranges::find(asked_, key) == asked_.end()) asked_.push_back(key);
   const auto child =
       std::ranges::find_if(map_.children, [&](const Node& node) { return node.key == key; });
   if (child == map_.children.end()) return nullptr;

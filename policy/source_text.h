@@ -21,6 +21,7 @@ class SourceText {
   SourceText(std::string_view text, std::string file);
 
   [[nodiscard]] std::string_view text() const { return text_; }
+  [[nodiscard]] const std::string& file() const { return file_; }
   // Without its end; empty for a line that does not exist.
   [[nodiscard]] std::string_view line(std::size_t number) const;
   [[nodiscard]] Place place_of_offset(std::size_t offset) const;

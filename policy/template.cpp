@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "policy/document.h"
+#include "policy/resource_merge.h"
 #include "policy/resource_schema.h"
 #include "policy/suggestion.h"
 
@@ -38,67 +39,30 @@ void read_template(const Node& node, Templates& out, Findings& findings) {
   }
 }
 
-template <typename T>
-void inherit(std::optional<T>& member, const std::optional<T>& from) {
-  if (from) member = from;
-}
-
-// `over` wins.
-Resources merge(const Resources& base, const Resources& over) {
-  Resources out = base;
-  for (const auto& [file, position] : over.positions) {
-    out.positions[file] = position;
-    out.percentages.erase(file);
-  }
-  // A knob given as a value replaces one given as a percentage and the other way round.
-  for (const auto& [file, percentage] : over.percentages) out.percentages[file] = percentage;
-  inherit(out.cpu_weight, over.cpu_weight);
-  inherit(out.cpu_idle, over.cpu_idle);
-  inherit(out.cpu_max, over.cpu_max);
-  inherit(out.cpu_max_burst, over.cpu_max_burst);
-  inherit(out.memory_min, over.memory_min);
-  inherit(out.memory_low, over.memory_low);
-  inherit(out.memory_high, over.memory_high);
-  inherit(out.memory_max, over.memory_max);
-  inherit(out.memory_swap_high, over.memory_swap_high);
-  inherit(out.memory_swap_max, over.memory_swap_max);
-  inherit(out.memory_zswap_max, over.memory_zswap_max);
-  inherit(out.memory_oom_group, over.memory_oom_group);
-  inherit(out.cpuset_cpus, over.cpuset_cpus);
-  inherit(out.cpuset_mems, over.cpuset_mems);
-  inherit(out.io_weight, over.io_weight);
-  for (const auto& [file, settings] : over.devices) out.devices[file] = settings;
-  inherit(out.pids_max, over.pids_max);
-  for (std::size_t i = 0; i < out.hugetlb_max.size(); ++i) {
-    inherit(out.hugetlb_max.at(i), over.hugetlb_max.at(i));
-  }
-  inherit(out.cgroup_freeze, over.cgroup_freeze);
-  const auto drop = [&](std::string_view file, auto& member) {
-    if (out.percentages.contains(file)) member.reset();
-  };
-  drop("cpu.max", out.cpu_max);
-  drop("memory.min", out.memory_min);
-  drop("memory.low", out.memory_low);
-  drop("memory.high", out.memory_high);
-  drop("memory.max", out.memory_max);
-  drop("memory.swap.high", out.memory_swap_high);
-  drop("memory.swap.max", out.memory_swap_max);
-  drop("memory.zswap.max", out.memory_zswap_max);
-  drop("pids.max", out.pids_max);
-  return out;
-}
-
-const Resources* find_template(const Node& node, const Templates& templates, Findings& findings) {
+const Resources* find_template(const Node& node, const TemplateScope& scope, Findings& findings) {
   const auto name = read_text(node, "templates", findings);
   if (!name) return nullptr;
-  const auto found = templates.find(*name);
-  if (found != templates.end()) return &found->second;
+  if (const auto own = scope.own.find(*name); own != scope.own.end()) return &own->second;
+  const auto other = scope.others.find(*name);
+  if (other != scope.others.end() && other->second.size() == 1) {
+    return other->second.front().resources;
+  }
+  if (other != scope.others.end()) {
+    report_fault(node, "templates",
+                 {fmt::format("{} and {} both have a template of that name", other->second[0].file,
+                              other->second[1].file),
+                  "give one of them another name"},
+                 findings);
+    return nullptr;
+  }
   std::vector<std::string_view> known;
-  for (const auto& [other, unused] : templates) known.emplace_back(other);
+  for (const auto& [own, unused] : scope.own) known.emplace_back(own);
+  for (const auto& [shared, unused] : scope.others) known.emplace_back(shared);
   const std::string_view near = closest_word(*name, known);
   report_fault(node, "templates",
-               {"this file has no template of that name",
-                near.empty() ? "a template is a document of kind: Template in the same file"
+               {"there is no template of that name",
+                near.empty() ? "a template is a document of kind: Template, in this file or "
+                               "another one of the directory"
                              : fmt::format("did you mean \"{}\"?", near)},
                findings);
   return nullptr;
@@ -122,7 +86,7 @@ Templates read_templates(const std::vector<Node>& documents, Findings& findings)
   return templates;
 }
 
-void add_templates(const Node& names, const Templates& templates, Policy& policy,
+void add_templates(const Node& names, const TemplateScope& scope, Policy& policy,
                    Findings& findings) {
   std::vector<const Node*> nodes;
   if (names.kind == NodeKind::sequence) {
@@ -133,7 +97,7 @@ void add_templates(const Node& names, const Templates& templates, Policy& policy
   }
   Resources base;
   for (const Node* node : nodes) {
-    const Resources* found = find_template(*node, templates, findings);
+    const Resources* found = find_template(*node, scope, findings);
     if (found == nullptr) continue;
     policy.templates.push_back(node->scalar);
     base = merge(base, *found);

@@ -10,9 +10,10 @@
 namespace cgwarden::policy {
 namespace {
 
-constexpr std::array<std::string_view, 12> kFilesOfUnits{
-    "cpu.weight", "cpu.idle",        "cpu.max",  "memory.min", "memory.low",  "memory.high",
-    "memory.max", "memory.swap.max", "pids.max", "io.weight",  "cpuset.cpus", "cpuset.mems"};
+constexpr std::array<std::string_view, 14> kFilesOfUnits{
+    "cpu.weight",      "cpu.idle",    "cpu.max",     "memory.min", "memory.low",
+    "memory.high",     "memory.max",  "pids.max",    "io.weight",  "io.max",
+    "memory.swap.max", "cpuset.cpus", "cpuset.mems", "io.latency"};
 
 constexpr std::uint64_t kUsecPerSecond = 1'000'000;
 constexpr std::uint64_t kPercentPerSecond = 10'000;  // in microseconds
@@ -21,7 +22,7 @@ constexpr std::uint64_t kPercentPerSecond = 10'000;  // in microseconds
 
 std::optional<std::string> value_through_systemd(std::string_view file, const std::string& value) {
   if (std::ranges::find(kFilesOfUnits, file) == kFilesOfUnits.end()) return std::nullopt;
-  // Devices have properties of another kind.
+  // IODeviceWeight cannot take one device back to the default.
   if (file == "io.weight" && value.find(':') != std::string::npos) return std::nullopt;
   if (file != "cpu.max") return value;
   const auto words = split(value, ' ');

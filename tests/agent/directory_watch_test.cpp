@@ -36,6 +36,18 @@ TEST_F(DirectoryWatchTest, SeesFinishedChanges) {
   EXPECT_TRUE(watched.changed());
 }
 
+TEST_F(DirectoryWatchTest, SeesDirectoriesAndLinksThatAreMadeAndNoUnfinishedFiles) {
+  auto watched = watch(root_);
+  fs::create_directory(root_ + "/web.d");
+  EXPECT_TRUE(watched.changed());
+  fs::create_symlink("/dev/null", root_ + "/a.yaml");
+  EXPECT_TRUE(watched.changed());
+  std::ofstream unfinished(root_ + "/b.yaml");
+  EXPECT_FALSE(watched.changed());
+  unfinished.close();
+  EXPECT_TRUE(watched.changed());
+}
+
 TEST_F(DirectoryWatchTest, ADirectoryThatComesLaterIsWatched) {
   const std::string directory = root_ + "/etc/policies.d";
   auto watched = watch(directory);

@@ -69,6 +69,58 @@ TEST_F(PolicySourceTest, TwoPoliciesOfOneNameAreAnError) {
   EXPECT_FALSE(load_directory(directory_));
 }
 
+constexpr const char* kDropIn = "apiVersion: cgwarden/v1\nkind: Policy\ncpu: {weight: 70}\n";
+
+TEST_F(PolicySourceTest, TheFirstLayerCountsAndDropInsComeLast) {
+  const std::string etc = directory_ + "/etc";
+  const std::string usr = directory_ + "/usr";
+  for (const std::string& made : {etc, usr, etc + "/b.d", usr + "/b.d", usr + "/c.d"}) {
+    std::filesystem::create_directory(made);
+  }
+  file("usr/a.yaml", kGood, "a-of-usr");
+  file("etc/a.yaml", kGood, "a-of-etc");
+  file("usr/b.yaml", kGood, "b");
+  file("usr/c.yaml", kGood, "c");
+  file("usr/b.d/10.yaml", kDropIn);
+  file("usr/b.d/20.yaml", kDropIn);
+  file("etc/b.d/15.yaml", kDropIn);
+  file("etc/b.d/20.yaml", kDropIn);
+  std::filesystem::create_symlink("/dev/null", etc + "/c.yaml");
+  const auto files = read_policy_layers({etc, usr, directory_ + "/none"});
+  ASSERT_TRUE(files) << files.error().sentence();
+  std::vector<std::string> shown;
+  for (const auto& each : *files) {
+    shown.push_back(each.path.substr(directory_.size()) +
+                    (each.drop_in_of.empty() ? "" : " of " + each.drop_in_of));
+  }
+  EXPECT_THAT(shown, testing::ElementsAre("/etc/a.yaml", "/usr/b.yaml", "/usr/b.d/10.yaml of b",
+                                          "/etc/b.d/15.yaml of b", "/etc/b.d/20.yaml of b"));
+  const auto set = load_policies(*files, "here");
+  ASSERT_TRUE(set) << set.error().sentence();
+  EXPECT_EQ(set->policies.size(), 2U);
+  EXPECT_EQ(set->policies.at(1).resources.cpu_weight, 70U);
+  EXPECT_THAT(drop_in_directories({etc, usr}),
+              testing::ElementsAre(etc + "/b.d", usr + "/b.d", usr + "/c.d"));
+}
+
+TEST_F(PolicySourceTest, OnlyTheUsualDirectoryHasLayers) {
+  EXPECT_EQ(policy_layers(directory_), std::vector{directory_});
+  EXPECT_THAT(policy_layers(kPolicyDirectory),
+              testing::ElementsAre(kPolicyDirectory, "/run/cgwarden/policies.d",
+                                   "/usr/lib/cgwarden/policies.d"));
+}
+
+TEST_F(PolicySourceTest, ABadDropInRefusesAll) {
+  std::filesystem::create_directory(directory_ + "/p.d");
+  file("a.yaml", kGood, "p");
+  file("p.d/x.yaml", "apiVersion: cgwarden/v1\nkind: Policy\ncpu: {weight: 0}\n");
+  const auto files = read_policy_layers({directory_});
+  ASSERT_TRUE(files);
+  const auto set = load_policies(*files, directory_);
+  ASSERT_FALSE(set);
+  EXPECT_THAT(set.error().detail, testing::HasSubstr("p.d/x.yaml:3:"));
+}
+
 TEST_F(PolicySourceTest, AWorkloadsDiagnosticsAreInTheError) {
   const auto workload = parse_workload("kind: Workload\n", "web.yaml");
   ASSERT_FALSE(workload);

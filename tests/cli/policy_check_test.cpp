@@ -41,6 +41,22 @@ TEST_F(PolicyCheck, JsonHasTheRuleAndItsPlace) {
   EXPECT_EQ(nlohmann::json::parse(good.out)["policies"], 1);
 }
 
+// A script reads one document whatever is wrong.
+TEST_F(PolicyCheck, WhatCannotBeReadIsAFindingToo) {
+  const std::string good = write("pids: {max: 5}\n");
+  const Outcome gone = cgwarden({"policy", "check", "--json", good, "/nowhere/x.yaml"});
+  EXPECT_EQ(gone.exit_code, 1);
+  const auto report = nlohmann::json::parse(gone.out);
+  EXPECT_EQ(report["errors"], 1);
+  EXPECT_EQ(report["findings"][0]["file"], "/nowhere/x.yaml");
+  const Outcome empty = cgwarden({"policy", "check", "--json", "/proc/self/fdinfo"});
+  EXPECT_EQ(empty.exit_code, 1);
+  EXPECT_THAT(std::string(nlohmann::json::parse(empty.out)["findings"][0]["message"]),
+              HasSubstr("it has no *.yaml or *.yml file"));
+  EXPECT_THAT(cgwarden({"policy", "check", "/proc/self/fdinfo"}).err,
+              HasSubstr("it has no *.yaml or *.yml file"));
+}
+
 TEST_F(PolicyCheck, RulesAndSchemaNeedNoFile) {
   const Outcome rules = cgwarden({"policy", "check", "--list-rules"});
   EXPECT_EQ(rules.exit_code, 0);
@@ -52,7 +68,12 @@ TEST_F(PolicyCheck, RulesAndSchemaNeedNoFile) {
       46U);
   EXPECT_TRUE(
       nlohmann::json::parse(cgwarden({"policy", "check", "--schema"}).out).contains("anyOf"));
-  EXPECT_EQ(cgwarden({"policy", "check"}).exit_code, 2);
+  EXPECT_EQ(
+      nlohmann::json::parse(cgwarden({"policy", "check", "--schema", "workload"}).out)["title"],
+      "cgwarden workloads");
+  EXPECT_EQ(nlohmann::json::parse(cgwarden({"policy", "check", "--schema=drop-in"}).out)["title"],
+            "cgwarden policy drop-ins");
+  EXPECT_EQ(cgwarden({"policy", "check", "--schema=pod"}).exit_code, 2);
   EXPECT_EQ(cgwarden({"policy", "check", "--schema", "/x.yaml"}).exit_code, 2);
 }
 

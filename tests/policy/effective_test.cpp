@@ -158,7 +158,8 @@ TEST(UnitValue, AUnitsKnobIsComparedWithWhatSystemdWrites) {
   EXPECT_EQ(made.writes[0].through, Through::systemd);
   ASSERT_EQ(made.skips.size(), 1U);
   EXPECT_EQ(made.skips[0].reason,
-            "the cgroup is systemd's, which has no property for cpu.max.burst");
+            "the cgroup is systemd's, which has no property for cpu.max.burst; "
+            "allowUnmanagedKnobs writes it all the same");
   // What it wrote is held, and no drift.
   sample.cpu_max = CpuMax{Usec{34000}, Usec{100000}};
   sample.memory_max = mib(64);

@@ -232,7 +232,7 @@ TEST(PolicyTest, ErrorsOfMatchNamePriorityAndMode) {
     const std::string all = with(metadata, match, rest);
     return all.substr(0, all.find('\n'));
   };
-  EXPECT_EQ(error("{name: p}", "{}"), "p.yaml:4:8: error: match.cgroups is missing");
+  EXPECT_EQ(error("{name: p}", "{}"), "p.yaml:4:8: error: match selects nothing");
   EXPECT_EQ(error("{name: p}", "{cgroups: []}"),
             "p.yaml:4:18: error: match.cgroups is an empty list");
   EXPECT_EQ(error("{name: p}", "/a"), "p.yaml:4:8: error: match must be a map, not a single value");

@@ -9,6 +9,7 @@
 
 #include "policy/agent_config.h"
 #include "policy/policy.h"
+#include "policy/policy_set.h"
 #include "policy/workload.h"
 #include "tests/paths.h"
 
@@ -31,9 +32,11 @@ std::vector<std::string> yaml_blocks() {
 
 TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
   const auto blocks = yaml_blocks();
-  ASSERT_EQ(blocks.size(), 6U);
+  ASSERT_EQ(blocks.size(), 8U);
   std::size_t policies = 0;
   std::size_t workloads = 0;
+  PolicyFile drop_in{"web.d/50-more-memory.yaml", "", "web"};
+  std::string web;
   for (const std::string& block : blocks) {
     if (block.find("kind: Agent") != std::string::npos) {
       const auto config = load_agent_config(block, "reference");
@@ -45,20 +48,39 @@ TEST(ReferenceTest, EveryExampleLoadsWithoutWarning) {
       const auto workload = load_workload(block, "reference");
       ASSERT_TRUE(workload) << render(workload.error());
       ++workloads;
+    } else if (block.find("unset:") != std::string::npos) {
+      drop_in.yaml = block;
     } else {
       const auto loaded = load_policies(block, "reference");
+      if (block.find("name: web}") != std::string::npos ||
+          block.find("name: web\n") != std::string::npos) {
+        web = block;
+      }
       ASSERT_TRUE(loaded) << render(loaded.error());
       EXPECT_EQ(render(loaded->warnings), "");
       policies += loaded->policies.size();
     }
   }
-  EXPECT_EQ(policies, 6U);
+  EXPECT_EQ(policies, 9U);
+  const PolicySet changed = load_policy_set({{"reference", web}, drop_in});
+  ASSERT_TRUE(changed.errors.empty()) << render(changed.errors);
+  EXPECT_EQ(render(changed.warnings), "");
+  EXPECT_FALSE(changed.policies.at(0).resources.memory_high);
   EXPECT_EQ(workloads, 3U);
 }
 
 TEST(ReferenceTest, TheExamplesSetEveryKnob) {
   for (const std::string& block : yaml_blocks()) {
     if (block.find("kind: Policy") == std::string::npos) continue;
+    if (block.find("unset:") != std::string::npos) continue;
+    if (block.find("namespaces:") != std::string::npos) {
+      const auto selecting = load_policies(block, "reference").value().policies;
+      const auto& gold = selecting.at(1).selector;
+      const auto& batch = selecting.at(2).selector;
+      EXPECT_FALSE(selecting.at(0).selector.containers.empty() || gold.units.empty() ||
+                   gold.xattrs.empty() || batch.workloads.empty() || batch.labels.empty());
+      continue;
+    }
     if (block.find("kind: Template") != std::string::npos) {
       const auto batch = load_policies(block, "reference").value().policies.at(0).resources;
       EXPECT_TRUE(batch.cpuset_cpus && batch.cpuset_mems && batch.io_weight &&

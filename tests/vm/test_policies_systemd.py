@@ -70,3 +70,73 @@ def test_a_unit_is_held_through_reloads_and_given_back(scenario):
     guest.run(["rm", path], check=True)
     scenario.until(lambda: limits(guest) == before, "what the unit had before", 180)
     scenario.stop_agent()
+
+
+def policy(name, match, lines):
+    return f"apiVersion: cgwarden/v1\nkind: Policy\nmetadata: {{name: {name}}}\nmatch: {match}\n{lines}"
+
+
+def test_devices_and_bursts_of_units(scenario):
+    """Rates of devices are properties; a burst, of which systemd knows nothing, never stands above its quota."""
+    guest = scenario.guest
+
+    def now(file):
+        return guest.read_file(f"{CGROUP}/{file}").decode().strip()
+
+    disk = guest.run("lsblk -dno MAJ:MIN | head -1", check=True).text.strip()
+    path = f"{scenario.work}/policies/unit.yaml"
+    scenario.start_agent()
+    rates = f"io: {{max: {{'{disk}': {{rbps: 1MiB, wiops: 70}}}}}}\n" if disk else ""
+    guest.write_file(path, policy("unit", f"{{units: {UNIT}}}",
+                                  "allowUnmanagedKnobs: true\ncpu: {max: 0.8, burst: 60ms}\nmemory: {oom.group: true}\n" + rates))
+    scenario.until(lambda: now("cpu.max.burst") == "60000", "the burst", 180)
+    assert now("cpu.max") == "80000 100000"
+    scenario.until(lambda: now("memory.oom.group") == "1", "the group kill", 180)
+    if disk:
+        scenario.until(lambda: f"{disk} rbps=1048576 wbps=max riops=max wiops=70" in now("io.max"), "the rates", 180)
+        shown = guest.run(["systemctl", "show", UNIT, "-p", "IOReadBandwidthMax,IOWriteIOPSMax"], check=True).text
+        assert " 1048576" in shown and " 70" in shown, shown
+    # Below the burst in force: the kernel would refuse it, and systemd not say so.
+    guest.write_file(path, policy("unit", f"{{units: {UNIT}}}", "allowUnmanagedKnobs: true\ncpu: {max: 0.4, burst: 30ms}\n"))
+    scenario.until(lambda: now("cpu.max") == "40000 100000" and now("cpu.max.burst") == "30000", "both lower", 180)
+    assert " policy_write_failed " not in scenario.log()
+    if disk:
+        scenario.until(lambda: disk not in now("io.max"), "no rates any more", 180)
+    # The same by hand, once.
+    file = f"{scenario.work}/unit.yaml"
+    guest.run(["rm", path], check=True)
+    scenario.until(lambda: now("cpu.max") == "90000 100000" and now("cpu.max.burst") == "0", "what it had", 180)
+    scenario.stop_agent()
+    for burst, quota in (("60ms", "0.7"), ("20ms", "0.3")):
+        guest.write_file(file, policy("unit", f"{{units: {UNIT}}}",
+                                      f"allowUnmanagedKnobs: true\ncpu: {{max: {quota}, burst: {burst}}}\n"))
+        applied = scenario.cli("policy", "apply", file, timeout=120)
+        assert applied.returncode == 0, applied
+        quota = f"{int(float(quota) * 100000)} 100000"
+        assert (now("cpu.max"), now("cpu.max.burst")) == (quota, burst.replace("ms", "000")), applied
+    scenario.cli("policy", "revert", "--all", check=True, timeout=120)
+    scenario.until(lambda: now("cpu.max") == "90000 100000" and now("cpu.max.burst") == "0", "what it had", 180)
+
+
+def test_a_reload_is_looked_into_at_once(scenario):
+    """With a tick that is a minute away. Units are found by what systemd has marked them with, too."""
+    guest = scenario.guest
+    config = f"{scenario.work}/agent.yaml"
+    guest.run(f"sed -i '/Service/a Delegate=yes' /run/systemd/system/{UNIT} && systemctl daemon-reload && "
+              f"systemctl restart {UNIT}", check=True, timeout=120)
+    guest.write_file(config, "apiVersion: cgwarden/v1\nkind: Agent\nlisten: 127.0.0.1:9753\nintervals: {tick: 60s, medium: 60s, "
+                     "slow: 60s, limits: 60s}\n")
+    guest.write_file(f"{scenario.work}/policies/marked.yaml",
+                     policy("marked", "{cgroups: /system.slice/*, xattrs: {trusted.delegate: '1'}}",
+                            "allowUnmanagedKnobs: true\nmemory: {oom.group: true}\n"))
+    scenario.start_agent("--config", config, listen=None)
+    scenario.until(lambda: guest.read_file(f"{CGROUP}/memory.oom.group") == b"1\n", "the group kill", 180)
+    ticks = scenario.ticks()
+    for _ in range(5):
+        guest.write_file(f"{CGROUP}/memory.oom.group", "0")
+        # A storm: nobody waits for the one before.
+        guest.run("for i in 1 2 3 4; do systemctl daemon-reload & done; wait", check=True, timeout=120)
+        scenario.until(lambda: guest.read_file(f"{CGROUP}/memory.oom.group") == b"1\n", "its repair after the reload", 30)
+    assert scenario.ticks() > ticks
+    assert " policy_drift " in scenario.log()
+    scenario.stop_agent()
