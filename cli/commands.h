@@ -216,7 +216,7 @@ struct RevertOptions {
 int policy_revert(const Common& common, const RevertOptions& options);
 
 struct ExplainOptions {
-  std::string cgroup;  // a path, or a running workload's name
+  std::string cgroup;      // a path, or a running workload's name
   std::string policy_dir;  // empty: what the agent has in force
 };
 int policy_explain(const Common& common, const ExplainOptions& options);

@@ -28,8 +28,8 @@ class SetClock final : public Clock {
   TimePoint at{Usec(1'000'000), Usec(1'000'000)};
 };
 
-policy::Policy policy_of(const std::string& name, std::vector<std::string> globs,
-                         std::vector<cgroup::PressureThreshold> pressure) {
+policy::Policy watching_policy(const std::string& name, std::vector<std::string> globs,
+                               std::vector<cgroup::PressureThreshold> pressure) {
   policy::Policy made;
   made.name = name;
   made.cgroups = std::move(globs);
@@ -102,7 +102,7 @@ class PressureWatchTest : public testing::Test {
 TEST_F(PressureWatchTest, ArmsWhatAPolicyAsksForOnce) {
   cgroup("/a");
   cgroup("/b");
-  const std::vector<policy::Policy> policies{policy_of("p", {"/a"}, {kMemory, kIo})};
+  const std::vector<policy::Policy> policies{watching_policy("p", {"/a"}, {kMemory, kIo})};
   for (int tick = 0; tick < 3; ++tick) update({{"/a", 1}, {"/b", 2}}, policies);
   EXPECT_THAT(written("/a/memory.pressure"), UnorderedElementsAre("some 150000 2000000"));
   EXPECT_THAT(written("/a/io.pressure"), UnorderedElementsAre("full 50000 4000000"));
@@ -115,9 +115,9 @@ TEST_F(PressureWatchTest, ArmsWhatAPolicyAsksForOnce) {
 
 TEST_F(PressureWatchTest, NobodyAsks) {
   cgroup("/a");
-  policy::Policy planned = policy_of("p", {"/a"}, {kMemory});
+  policy::Policy planned = watching_policy("p", {"/a"}, {kMemory});
   planned.mode = policy::Mode::plan;
-  update({{"/a", 1}}, {planned, policy_of("q", {"/a"}, {})});
+  update({{"/a", 1}}, {planned, watching_policy("q", {"/a"}, {})});
   EXPECT_THAT(written("/a/memory.pressure"), UnorderedElementsAre());
   EXPECT_TRUE(armed(0));
   EXPECT_EQ(watch_->source().state, SourceState::unused);
@@ -125,7 +125,8 @@ TEST_F(PressureWatchTest, NobodyAsks) {
 
 TEST_F(PressureWatchTest, TwoPoliciesWithOneWishShareATrigger) {
   cgroup("/a");
-  update({{"/a", 1}}, {policy_of("p", {"/a"}, {kMemory}), policy_of("q", {"/*"}, {kMemory, kIo})});
+  update({{"/a", 1}},
+         {watching_policy("p", {"/a"}, {kMemory}), watching_policy("q", {"/*"}, {kMemory, kIo})});
   EXPECT_THAT(written("/a/memory.pressure"), UnorderedElementsAre("some 150000 2000000"));
   EXPECT_TRUE(armed(2));
 }
@@ -133,7 +134,7 @@ TEST_F(PressureWatchTest, TwoPoliciesWithOneWishShareATrigger) {
 TEST_F(PressureWatchTest, EndsWhatIsNotAskedForAnyMore) {
   cgroup("/a");
   cgroup("/b");
-  const std::vector<policy::Policy> policies{policy_of("p", {"/*"}, {kMemory})};
+  const std::vector<policy::Policy> policies{watching_policy("p", {"/*"}, {kMemory})};
   update({{"/a", 1}, {"/b", 2}}, policies);
   EXPECT_TRUE(armed(2));
   update({{"/b", 2}}, policies);  // a cgroup that went
@@ -145,7 +146,7 @@ TEST_F(PressureWatchTest, EndsWhatIsNotAskedForAnyMore) {
 
 TEST_F(PressureWatchTest, ACgroupThatIsMadeAnewIsArmedAnew) {
   cgroup("/a");
-  const std::vector<policy::Policy> policies{policy_of("p", {"/a"}, {kMemory})};
+  const std::vector<policy::Policy> policies{watching_policy("p", {"/a"}, {kMemory})};
   update({{"/a", 1}}, policies);
   EXPECT_EQ(written("/a/memory.pressure").size(), 1U);
   update({{"/a", 7}}, policies);
@@ -158,7 +159,7 @@ TEST_F(PressureWatchTest, WhatCannotBeSetIsSaidAndTriedAgain) {
   const std::string file = directory_.path() + "/a/memory.pressure";
   // No pressure file is a directory: what open(2) refuses and what does not pass by itself.
   fs::create_directory(file);
-  const std::vector<policy::Policy> policies{policy_of("p", {"/a"}, {kMemory})};
+  const std::vector<policy::Policy> policies{watching_policy("p", {"/a"}, {kMemory})};
   update({{"/a", 1}}, policies);
   EXPECT_TRUE(armed(0));
   EXPECT_EQ(watch_->source().state, SourceState::off);
@@ -180,7 +181,7 @@ TEST_F(PressureWatchTest, WhatCannotBeWaitedForIsSaid) {
   const UniqueFd file(::open((directory_.path() + "/a/memory.pressure").c_str(),
                              O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_TRUE(file.valid());
-  update({{"/a", 1}}, {policy_of("p", {"/a"}, {kMemory})});
+  update({{"/a", 1}}, {watching_policy("p", {"/a"}, {kMemory})});
   EXPECT_TRUE(armed(0));
   EXPECT_EQ(watch_->source().state, SourceState::off);
   EXPECT_THAT(watch_->source().why, HasSubstr("0 of 1"));
@@ -193,7 +194,7 @@ TEST_F(PressureWatchTest, HoldsSoManyAndSaysThatMoreWereWanted) {
     cgroup(path);
     seen.push_back({path, i + 1});
   }
-  const std::vector<policy::Policy> policies{policy_of("p", {"/*"}, {kMemory})};
+  const std::vector<policy::Policy> policies{watching_policy("p", {"/*"}, {kMemory})};
   update(seen, policies);
   EXPECT_TRUE(armed(limits::kPressureTriggers));
   EXPECT_EQ(watch_->source().state, SourceState::limited);
