@@ -38,7 +38,7 @@ void tick(Sampler& sampler, TimePoint now, double* walk) {
   sampler.begin(now);
   if (walk != nullptr) {
     *walk = cpu_of([&] {
-      if (const Status told = sampler.read_values(); !told) stop(told.error().sentence());
+      if (const auto told = sampler.read_values(); !told) stop(told.error().sentence());
     });
   }
   while (sampler.collect(Tier::tick, std::numeric_limits<std::size_t>::max())) continue;
