@@ -93,7 +93,8 @@ void Daemon::foreign_died(const identity::Subject& subject, diagnosis::DeathEvid
   if (senders_) add_signals(*senders_, evidence);
   add_policy_writes(evidence);
   if (!evidence.cgroups.empty()) {
-    evidence.before_death = memory_events_watch_->largest_of(evidence.cgroups.front().id);
+    evidence.before_death = memory_events_watch_->largest_of(
+        evidence.cgroups.front().id, evidence.started.boottime, evidence.ended.boottime);
   }
   if (others_live) {
     run_ends_.lingers(subject, std::move(evidence));
@@ -148,7 +149,7 @@ void Daemon::observe_ends(const cgroup::Snapshot& snapshot) {
   for (auto& end : run_ends_.take(now.boottime, records)) {
     Verdict verdict = verdict_of(end);
     if (!identity::is_passing(end.subject)) {
-      subjects_.died(end.subject, verdict.verdict, end.ended, now);
+      subjects_.died(end.subject, verdict.verdict, end.cgroup, end.ended, now);
     }
     if (is_fine(verdict, end)) continue;
     verdicts.push_back(verdict);

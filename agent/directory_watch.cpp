@@ -23,8 +23,13 @@ constexpr std::uint32_t kChanges = IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN
 constexpr std::uint32_t kArrivals =
     IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
 
+struct InotifyHead {
+  int watch = -1;
+  std::uint32_t mask = 0;
+};
+
 // A file that was made is told again when it is finished; a directory and a link are made at once.
-bool is_finished(const inotify_event& event, const std::string& path) {
+bool is_finished(const InotifyHead& event, const std::string& path) {
   if ((event.mask & IN_CREATE) == 0 || (event.mask & IN_ISDIR) != 0) return true;
   std::error_code error;
   return std::filesystem::is_symlink(path, error);
@@ -88,19 +93,21 @@ bool DirectoryWatch::changed() {
   alignas(inotify_event) std::array<char, 4096> buffer{};
   for (ssize_t size = 0; (size = ::read(fd_.get(), buffer.data(), buffer.size())) > 0;) {
     for (ssize_t at = 0; at < size;) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
+      inotify_event told{};
+      std::memcpy(&told, buffer.data() + at, sizeof told);
+      // Without the name, which a lambda cannot capture.
+      const InotifyHead event{told.wd, told.mask};
       // The kernel fills the name up with zeros.
-      const std::string name = event.len == 0 ? "" : buffer.data() + at + sizeof event;
-      at += static_cast<ssize_t>(sizeof event + event.len);
+      const std::string name = told.len == 0 ? "" : buffer.data() + at + sizeof told;
+      at += static_cast<ssize_t>(sizeof told + told.len);
       const auto is_of_event = [&](const Directory& directory) {
-        return directory.watch == event.wd && is_finished(event, directory.path + "/" + name);
+        return directory.watch == event.watch && is_finished(event, directory.path + "/" + name);
       };
       changed = changed || (event.mask & IN_Q_OVERFLOW) != 0 ||
                 std::ranges::any_of(directories_, is_of_event);
       // What was moved away is not the directory of that name any more.
-      if ((event.mask & IN_MOVE_SELF) != 0) ::inotify_rm_watch(fd_.get(), event.wd);
-      if ((event.mask & (IN_MOVE_SELF | IN_IGNORED)) != 0) forget(event.wd);
+      if ((event.mask & IN_MOVE_SELF) != 0) ::inotify_rm_watch(fd_.get(), event.watch);
+      if ((event.mask & (IN_MOVE_SELF | IN_IGNORED)) != 0) forget(event.watch);
     }
   }
   return find_missing() || changed;

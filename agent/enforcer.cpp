@@ -116,8 +116,14 @@ void Enforcer::wrote(const policy::Write& write, const std::string& before,
   }
 }
 
+bool Enforcer::is_there(const policy::Write& write) const {
+  const auto id = tree_.id_of(write.cgroup);
+  return id && *id == write.id;
+}
+
 bool Enforcer::apply(const policy::Write& write) {
   using enum DriftWatch::Attempt;
+  if (!is_there(write)) return true;  // the next tick plans for what has its path now
   const auto report = cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);
   if (!report) {
     if (report.error().kind == ErrorKind::vanished) return true;
@@ -186,6 +192,12 @@ std::vector<policy::Write> Enforcer::take_due(const policy::Plan& plan, Tally& t
                                        {"new", write.new_value}});
     }
   }
+  // A burst waits at 0 for a quota that is asked for now, and for none that is not.
+  std::erase_if(due, [&](const policy::Write& step) {
+    return step.step && (!units_ || std::ranges::none_of(due, [&](const policy::Write& write) {
+             return write.id == step.id && write.file == "cpu.max";
+           }));
+  });
   return due;
 }
 
@@ -233,6 +245,8 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
   for (const auto& original : originals) current.emplace(original.cgroup, original.file);
   std::erase_if(said_, [&](const auto& entry) { return !current.contains(entry.first); });
   forget_arrived(snapshot);
+  const Usec now = clock_->now().boottime;
+  std::erase_if(stuck_, [&](const auto& entry) { return entry.second <= now; });
   if (budget_) budget_->forget_rested(clock_->now().boottime);
 }
 

@@ -104,6 +104,8 @@ class Enforcer {
   bool apply(const policy::Write& write);
   void wrote(const policy::Write& write, const std::string& before, const std::string& after);
   void write_failed(const policy::Write& write, const Error& error);
+  // The cgroup that it was planned for has its path still.
+  [[nodiscard]] bool is_there(const policy::Write& write) const;
   void count_drift(const policy::Write& write, DriftWatch::Attempt attempt);
   [[nodiscard]] bool is_drift(const policy::Write& write) const;
   void say_skips(const policy::Plan& plan);

@@ -28,6 +28,7 @@ void Enforcer::enforce_arrived(const cgroup::SampleList& arrived, const cgroup::
   }
   note_originals(due, around);
   for (const auto& write : due) {
+    if (!is_there(write)) continue;
     arrived_.emplace(write.id, false);
     const auto report =
         cgroup::write_control_file(tree_, write.cgroup, write.file, write.new_value);

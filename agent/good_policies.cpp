@@ -34,15 +34,20 @@ Status GoodPolicies::keep(const std::vector<YamlFile>& files) const {
                                2, ' ', false, nlohmann::json::error_handler_t::replace) +
                            "\n";
   if (text.size() > limits::kPolicyCopyBytes) {
+    ::unlink(copy_.c_str());
+    ::unlink(refusal_.c_str());
     return fail(Error::invalid("keep a copy of the policies in", copy_, "they are too large"));
   }
   // Most reloads change nothing here; an fsync for them would only hold the loop.
   const auto kept = read_if_there(copy_);
-  if (!kept || *kept != text) CGW_TRY(write_file_atomically(copy_, text, 0600));
+  const Status written =
+      kept && *kept == text ? Status{} : write_file_atomically(copy_, text, 0600);
+  // An older copy is not what is in force.
+  if (!written) ::unlink(copy_.c_str());
   if (::unlink(refusal_.c_str()) != 0 && errno != ENOENT) {
     return fail(Error::from_errno(errno, "remove", refusal_));
   }
-  return {};
+  return written;
 }
 
 Status GoodPolicies::refuse(const std::string& reason) const {

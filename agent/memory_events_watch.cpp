@@ -2,8 +2,8 @@
 
 #include <sys/epoll.h>
 
-#include <string_view>
-#include <unordered_set>
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -15,7 +15,9 @@ namespace cgwarden::agent {
 namespace {
 
 constexpr Usec kKept{10'000'000};  // after its last tick: its end may be told later
-constexpr Usec kApart{1'000'000};  // measurements of one cgroup
+// Measurements of one cgroup, at first and of one that is full all the time.
+constexpr Usec kApart{1'000'000};
+constexpr Usec kFarApart{8'000'000};
 constexpr std::uint32_t kArmed = EPOLLPRI | EPOLLONESHOT;
 
 bool is_limited(const cgroup::Sample& sample) {
@@ -31,42 +33,38 @@ MemoryEventsWatch::MemoryEventsWatch(EventLoop& loop, const cgroup::Tree& tree, 
 void MemoryEventsWatch::observe(const cgroup::Snapshot& snapshot,
                                 const identity::Table& identities) {
   now_ = clock_->now().boottime;
+  left_out_ = std::exchange(skipped_, 0);
   unwatched_ = measured_ = 0;
-  find_holders(snapshot, identities);
-  const auto see = [&](const cgroup::Sample& sample) {
-    const identity::Known* known = identities.find(sample.id);
-    if (known != nullptr && known->subject && sample.memory_events) look(sample, *known);
+  const auto each = [&](const auto& work) {
+    const auto see = [&](const cgroup::Sample& sample, bool lives) {
+      const identity::Known* known = identities.find(sample.id);
+      if (known != nullptr && known->subject && sample.memory_events) work(sample, *known, lives);
+    };
+    for (const auto& sample : snapshot.ended()) see(sample, false);
+    for (const auto& sample : snapshot.samples()) see(sample, true);
   };
-  for (const auto& sample : snapshot.ended()) see(sample);
-  for (const auto& sample : snapshot.samples()) see(sample);
+  // A kill is counted by all that hold it, and is to be told of the innermost.
+  each([&](const cgroup::Sample& sample, const identity::Known&, bool) {
+    auto path = cgroup::parent_path(sample.path);
+    while (!path.empty() && holders_.insert(path).second) path = cgroup::parent_path(path);
+  });
+  each([&](const cgroup::Sample& sample, const identity::Known& known, bool lives) {
+    look(sample, known);
+    if (lives && is_limited(sample)) arm(sample.id, entries_.at(sample.id));
+  });
+  holders_.clear();
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
-    if (entry.seen < now_ && entry.events) {
-      entry.watch = {};
-      entry.events.reset();
-      --watched_;
-    }
+    if (entry.seen < now_) unwatch(entry);
     at = entry.seen + kKept < now_ ? entries_.erase(at) : std::next(at);
   }
-}
-
-// A kill is counted by all that hold it, and is to be told of the innermost.
-void MemoryEventsWatch::find_holders(const cgroup::Snapshot& snapshot,
-                                     const identity::Table& identities) {
-  std::unordered_set<std::string_view> holders;
-  for (const auto& sample : snapshot.samples()) {
-    const identity::Known* known = identities.find(sample.id);
-    if (known == nullptr || !known->subject) continue;
-    auto path = cgroup::parent_path(sample.path);
-    while (!path.empty() && holders.insert(path).second) path = cgroup::parent_path(path);
-  }
-  for (auto& [id, entry] : entries_) entry.holds_others = holders.contains(entry.path);
 }
 
 void MemoryEventsWatch::look(const cgroup::Sample& sample, const identity::Known& known) {
   const auto [at, is_new] = entries_.try_emplace(sample.id);
   Entry& entry = at->second;
   entry.seen = now_;
+  entry.holds_others = holders_.contains(sample.path);
   if (is_new) {
     entry.path = sample.path;
     // What it counted before the agent was there is no news.
@@ -74,13 +72,23 @@ void MemoryEventsWatch::look(const cgroup::Sample& sample, const identity::Known
     entry.max = known.appeared ? 0 : sample.memory_events->max;
   }
   take(entry, sample.id, *sample.memory_events);
-  if (!is_limited(sample)) return;
+}
+
+void MemoryEventsWatch::arm(CgroupId id, Entry& entry) {
   if (!entry.events) {
-    watch(sample.id, entry);
+    watch(id, entry);
   } else if (std::exchange(entry.woke, false)) {
     // What changed since then is told at once.
-    if (!loop_->modify(entry.watch, kArmed)) entry.watch = {};
+    if (!loop_->modify(entry.watch, kArmed)) unwatch(entry);
   }
+}
+
+void MemoryEventsWatch::unwatch(Entry& entry) {
+  if (!entry.events) return;
+  entry.watch = {};
+  entry.events.reset();
+  entry.woke = false;
+  --watched_;
 }
 
 void MemoryEventsWatch::watch(CgroupId id, Entry& entry) {
@@ -90,6 +98,9 @@ void MemoryEventsWatch::watch(CgroupId id, Entry& entry) {
   }
   auto events = cgroup::EventsWatch::open(*tree_, entry.path, "memory.events");
   if (!events) return;
+  // Another cgroup may have the path by now.
+  const auto there = tree_->id_of(entry.path);
+  if (!there || *there != id) return;
   auto added = loop_->add(events->fd(), kArmed, [this, id](std::uint32_t) { changed(id); });
   if (!added) return;
   entry.events = *std::move(events);
@@ -124,24 +135,39 @@ void MemoryEventsWatch::take(Entry& entry, CgroupId id, const cgroup::MemoryEven
 
 void MemoryEventsWatch::measure(Entry& entry) {
   const Usec now = clock_->now().boottime;
-  if (entry.measured > Usec{0} && now < entry.measured + kApart) return;
-  if (measured_ == limits::kCgroupsMeasured) return;
+  if (now > entry.max_seen + 2 * kFarApart) entry.apart = kApart;
+  entry.max_seen = now;
+  if (entry.measured > Usec{0} && now < entry.measured + entry.apart) return;
+  if (measured_ == limits::kCgroupsMeasured) {
+    ++skipped_;
+    return;
+  }
   ++measured_;
   auto largest = largest_processes(*tree_, entry.path);
   if (largest.empty()) return;
+  // Who reads files at its limit counts on for ever.
+  if (entry.measured > Usec{0}) entry.apart = std::min(2 * entry.apart, kFarApart);
   entry.measured = now;
   entry.largest = std::move(largest);
 }
 
-MemoryEventsWatch::Sizes MemoryEventsWatch::largest_of(CgroupId id) const {
+MemoryEventsWatch::Sizes MemoryEventsWatch::largest_of(CgroupId id, Usec began, Usec ended) const {
   const auto found = entries_.find(id);
-  return found == entries_.end() ? Sizes{} : found->second.largest;
+  if (found == entries_.end()) return {};
+  const Usec measured = found->second.measured;
+  const bool of_its_end = measured >= began && measured <= ended && measured + kKept >= ended;
+  return of_its_end ? found->second.largest : Sizes{};
 }
 
 SourceReport MemoryEventsWatch::source() const {
   if (watched_ == 0) return {SourceState::unused, "no unit or container has a limit of memory"};
   const std::string of =
       "of " + std::to_string(watched_) + " units and containers with a limit of memory";
+  if (left_out_ > 0) {
+    return {SourceState::limited, of + "; " + std::to_string(left_out_) +
+                                      " of them reached it and were not measured, as "
+                                      "too many did so at once"};
+  }
   if (unwatched_ == 0) return {SourceState::live, of};
   return {SourceState::limited, of + "; there is no room for " + std::to_string(unwatched_) +
                                     " more, whose verdicts lack what was largest"};

@@ -6,6 +6,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "identity/identity_book.h"
@@ -22,10 +24,10 @@
 namespace cgwarden::agent {
 
 // The memory.events of the cgroups of units and named containers. Where they have a memory.max the
-// kernel tells when it changes (POLLPRI), and what was largest is measured at each `max` event, as
-// it comes before a kill; a cgroup wakes the agent once per tick at most, and
-// limits::kMemoryEventsWatched are watched. What their OOM kills were is told from there, and from
-// each tick. On the loop's thread.
+// kernel tells when it changes (POLLPRI), and what was largest is measured at a `max` event, as it
+// comes before a kill; of one that counts them on and on, every few seconds. A cgroup wakes the
+// agent once per tick at most, and limits::kMemoryEventsWatched are watched. What their OOM kills
+// were is told from there, and from each tick. On the loop's thread.
 class MemoryEventsWatch {
  public:
   using Sizes = std::vector<diagnosis::DeathEvidence::ProcessSize>;
@@ -36,9 +38,10 @@ class MemoryEventsWatch {
 
   // Every tick.
   void observe(const cgroup::Snapshot& snapshot, const identity::Table& identities);
-  // The largest processes of this cgroup at its last `max` event but those of the same second;
-  // none when it had none. Of one that is gone, for ten seconds.
-  [[nodiscard]] Sizes largest_of(CgroupId id) const;
+  // The largest processes of this cgroup at a `max` event of a run that began and ended then
+  // (CLOCK_BOOTTIME), in its last ten seconds; none when there was none. Of a cgroup that is gone,
+  // for ten seconds.
+  [[nodiscard]] Sizes largest_of(CgroupId id, Usec began, Usec ended) const;
   // How it goes, for `cgwarden doctor`.
   [[nodiscard]] SourceReport source() const;
 
@@ -52,14 +55,17 @@ class MemoryEventsWatch {
     OomIncidents oom;
     std::optional<std::uint64_t> max;  // `max` events when they were read last
     Usec measured{0};
+    Usec apart{1'000'000};  // from one measurement to the next
+    Usec max_seen{0};       // when `max` rose last
     Sizes largest;
     Usec seen{0};
   };
   using Entries = std::map<CgroupId, Entry>;
 
   void look(const cgroup::Sample& sample, const identity::Known& known);
-  void find_holders(const cgroup::Snapshot& snapshot, const identity::Table& identities);
+  void arm(CgroupId id, Entry& entry);
   void watch(CgroupId id, Entry& entry);
+  void unwatch(Entry& entry);
   void changed(CgroupId id);
   void take(Entry& entry, CgroupId id, const cgroup::MemoryEvents& events);
   void measure(Entry& entry);
@@ -69,10 +75,13 @@ class MemoryEventsWatch {
   const Clock* clock_;
   Told told_;
   Entries entries_;
+  std::unordered_set<std::string_view> holders_;  // of others that are looked at; in observe()
   Usec now_{0};
   std::size_t watched_ = 0;
   std::size_t unwatched_ = 0;  // that have a limit, in the last tick
   std::size_t measured_ = 0;   // since the last tick
+  std::size_t skipped_ = 0;    // since the last tick, for want of turns
+  std::size_t left_out_ = 0;   // that were not measured for want of turns, in the last tick
 };
 
 }  // namespace cgwarden::agent

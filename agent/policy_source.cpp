@@ -28,6 +28,16 @@ void add_layer(const std::vector<std::string>& paths, const std::string& target,
   }
 }
 
+// The loop reads it: a FIFO without a writer would hold it for ever.
+Result<std::string> read_policy_file(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!error && std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return fail(Error::invalid("read", path, "it is no regular file, nor a link to one"));
+  }
+  return read_file(path, limits::kYamlFileBytes);
+}
+
 bool is_masked(const std::string& path) {
   std::error_code error;
   return std::filesystem::read_symlink(path, error) == "/dev/null" && !error;
@@ -60,15 +70,20 @@ Result<std::vector<YamlFile>> read_yaml_directory(const std::string& directory) 
   CGW_ASSIGN(const auto paths, yaml_files(directory));
   std::vector<YamlFile> files;
   for (const auto& path : paths) {
-    CGW_ASSIGN(std::string text, read_file(path, limits::kYamlFileBytes));
+    CGW_ASSIGN(std::string text, read_policy_file(path));
     files.push_back({path, std::move(text)});
   }
   return files;
 }
 
 std::vector<std::string> policy_layers(const std::string& directory) {
-  if (directory != kPolicyDirectory) return {directory};
-  return {directory, "/run/cgwarden/policies.d", "/usr/lib/cgwarden/policies.d"};
+  // With and without a slash at its end.
+  if ((std::filesystem::path(directory) / "").lexically_normal() !=
+      std::filesystem::path(kPolicyDirectory) / "") {
+    return {directory};
+  }
+  return {std::string(kPolicyDirectory), "/run/cgwarden/policies.d",
+          "/usr/lib/cgwarden/policies.d"};
 }
 
 std::vector<std::string> drop_in_directories(const std::vector<std::string>& layers) {
@@ -79,7 +94,8 @@ std::vector<std::string> drop_in_directories(const std::vector<std::string>& lay
          at.increment(error)) {
       std::error_code no_matter;
       if (target_of(*at).empty() || !at->is_directory(no_matter)) continue;
-      if (found.size() < limits::kDropInDirectories) found.push_back(at->path().string());
+      // One more than may be tells that there are too many.
+      if (found.size() <= limits::kDropInDirectories) found.push_back(at->path().string());
     }
   }
   std::ranges::sort(found);
@@ -95,7 +111,13 @@ Result<std::vector<YamlFile>> read_policy_layers(const std::vector<std::string>&
   // Behind the whole policies: by the policy's name, then by the file's.
   LayeredFiles drop_ins;
   for (const std::string& layer : layers) {
-    for (const std::string& directory : drop_in_directories({layer})) {
+    const auto directories = drop_in_directories({layer});
+    if (directories.size() > limits::kDropInDirectories) {
+      return fail(Error::invalid("read", layer,
+                                 "it has more than " + std::to_string(limits::kDropInDirectories) +
+                                     " drop-in directories"));
+    }
+    for (const std::string& directory : directories) {
       CGW_ASSIGN(const auto paths, yaml_files(directory));
       add_layer(paths, std::filesystem::path(directory).stem().string(), drop_ins);
     }
@@ -104,7 +126,7 @@ Result<std::vector<YamlFile>> read_policy_layers(const std::vector<std::string>&
   for (const LayeredFiles* part : {&whole, &drop_ins}) {
     for (const auto& [key, path] : *part) {
       if (is_masked(path)) continue;
-      CGW_ASSIGN(std::string text, read_file(path, limits::kYamlFileBytes));
+      CGW_ASSIGN(std::string text, read_policy_file(path));
       files.push_back({path, std::move(text), key.first});
     }
   }

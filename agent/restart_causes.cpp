@@ -25,9 +25,12 @@ RestartCauses::Cause cause_of(diagnosis::VerdictClass verdict) {
 }  // namespace
 
 std::optional<RestartCauses::Cause> RestartCauses::died(diagnosis::VerdictClass verdict,
-                                                        Usec ended) {
+                                                        std::string_view cgroup, Usec ended) {
   const Cause cause = cause_of(verdict);
-  if (ended > came_) {
+  // Most containers have a cgroup of another name for each run; that it ended may be told in the
+  // same tick in which the next one is seen.
+  const bool of_another = !cgroup.empty() && !newest_.empty() && cgroup != newest_;
+  if (!of_another && ended > came_) {
     last_ = cause;
     return std::nullopt;
   }
@@ -37,15 +40,16 @@ std::optional<RestartCauses::Cause> RestartCauses::died(diagnosis::VerdictClass 
   return cause;
 }
 
-std::optional<RestartCauses::Cause> RestartCauses::came_again(Usec now) {
+std::optional<RestartCauses::Cause> RestartCauses::came_again(std::string_view cgroup, Usec now) {
   came_ = now;
+  newest_ = cgroup;
   if (last_) return std::exchange(last_, std::nullopt);
-  ++waiting_;
+  if (waiting_++ == 0) waiting_since_ = now;
   return std::nullopt;
 }
 
 std::size_t RestartCauses::given_up(Usec now) {
-  return waiting_ > 0 && now > came_ + kWait ? std::exchange(waiting_, 0) : 0;
+  return waiting_ > 0 && now > waiting_since_ + kWait ? std::exchange(waiting_, 0) : 0;
 }
 
 }  // namespace cgwarden::agent

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/units.h"
 #include "diagnosis/verdict.h"
@@ -15,13 +17,15 @@ class RestartCauses {
  public:
   // In the order of exporters::kContainerRestartReasons.
   enum class Cause : std::uint8_t { exit, signal, oom, unknown };
-  // A restart waits this long for its verdict; longer than RunEnds takes for one.
+  // Restarts wait this long for their verdicts; longer than RunEnds takes for one.
   static constexpr Usec kWait{15'000'000};
 
-  // A run ended at `ended`. What the restart that waited for this is by now, if one did.
-  [[nodiscard]] std::optional<Cause> died(diagnosis::VerdictClass verdict, Usec ended);
-  // It came again. What that was, if its run before is told of.
-  [[nodiscard]] std::optional<Cause> came_again(Usec now);
+  // A run in this cgroup (its path; empty: not known) ended at `ended`. What the restart that
+  // waited for this is by now, if one did.
+  [[nodiscard]] std::optional<Cause> died(diagnosis::VerdictClass verdict, std::string_view cgroup,
+                                          Usec ended);
+  // It came again in this cgroup. What that was, if its run before is told of.
+  [[nodiscard]] std::optional<Cause> came_again(std::string_view cgroup, Usec now);
   // How many restarts have waited for too long: their cause is unknown.
   [[nodiscard]] std::size_t given_up(Usec now);
   [[nodiscard]] bool waits() const { return waiting_ > 0; }
@@ -29,7 +33,9 @@ class RestartCauses {
  private:
   std::optional<Cause> last_;  // of a run that no other followed yet
   std::size_t waiting_ = 0;
-  Usec came_{0};  // the newest run
+  Usec waiting_since_{0};
+  std::string newest_;  // the cgroup of the newest run
+  Usec came_{0};        // and when it was seen first
 };
 
 }  // namespace cgwarden::agent

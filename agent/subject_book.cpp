@@ -116,16 +116,17 @@ unsigned SubjectBook::run_of(const identity::Subject& subject, CgroupId cgroup, 
 }
 
 void SubjectBook::died(const identity::Subject& subject, diagnosis::VerdictClass verdict,
-                       Usec ended, TimePoint now) {
+                       std::string_view cgroup, Usec ended, TimePoint now) {
   Entry* entry = entry_of(subject, now);
   if (entry == nullptr) return;
   ++entry->counters.deaths.at(static_cast<std::size_t>(verdict));
-  if (const auto cause = entry->causes.died(verdict, ended)) count_restart(*entry, *cause);
+  if (const auto cause = entry->causes.died(verdict, cgroup, ended)) count_restart(*entry, *cause);
   urgent_ = true;
 }
 
-void SubjectBook::came_again(Entry& entry, TimePoint now) {
-  if (const auto cause = entry.causes.came_again(now.boottime)) count_restart(entry, *cause);
+void SubjectBook::came_again(Entry& entry, std::string_view cgroup, TimePoint now) {
+  if (const auto cause = entry.causes.came_again(cgroup, now.boottime))
+    count_restart(entry, *cause);
 }
 
 void SubjectBook::count_restart(Entry& entry, RestartCauses::Cause cause, std::size_t times) {
@@ -187,7 +188,7 @@ void SubjectBook::add(Entry& entry, const Sight& sight, TimePoint now) {
   if (!same_boot || counts.id.value != seen.cgroup) {
     if (same_boot && seen.cgroup != 0 &&
         entry.counters.subject.kind == identity::Subject::Kind::container) {
-      came_again(entry, now);
+      came_again(entry, sight.sample->path, now);
     }
     seen = Seen{};
     seen.boot = boot_;

@@ -59,10 +59,10 @@ class SubjectBook {
   // boot. 1 where there is no room for it.
   [[nodiscard]] unsigned run_of(const identity::Subject& subject, CgroupId cgroup, Usec started,
                                 TimePoint now);
-  // A run of it ended, at `ended` (CLOCK_BOOTTIME). One that was never seen gets counters where
-  // there is room.
-  void died(const identity::Subject& subject, diagnosis::VerdictClass verdict, Usec ended,
-            TimePoint now);
+  // A run of it in `cgroup` (empty: not known) ended, at `ended` (CLOCK_BOOTTIME). One that was
+  // never seen gets counters where there is room.
+  void died(const identity::Subject& subject, diagnosis::VerdictClass verdict,
+            std::string_view cgroup, Usec ended, TimePoint now);
   // The kernel told of an OOM kill in a cgroup of `subject`, or below it. The counters that
   // observe() adds may go with the cgroup before anybody read them; what both tell counts once.
   void oom_killed(const identity::Subject& subject, TimePoint now);
@@ -117,7 +117,7 @@ class SubjectBook {
   // Those without a cgroup in this tick, longest unseen first.
   using Unseen = std::set<std::pair<std::uint64_t, identity::Subject>>;
 
-  void came_again(Entry& entry, TimePoint now);
+  void came_again(Entry& entry, std::string_view cgroup, TimePoint now);
   void count_restart(Entry& entry, RestartCauses::Cause cause, std::size_t times = 1);
   void count_oom(Entry& entry, std::uint64_t told, std::uint64_t counted);
   static Values values_of(Entry& entry);

@@ -71,7 +71,9 @@ void add_own_actions(const DeathCase& death, Verdict& verdict) {
 void add_asked_to_end(const DeathCase& death, Verdict& verdict) {
   if (verdict.verdict != VerdictClass::exited) return;
   constexpr Usec kAnswers{30'000'000};
-  if (const auto* line = rules::sysrq_line(death, SIGTERM, kAnswers)) {
+  const Usec ended = death.evidence.ended.boottime;
+  const Usec from = std::max(death.evidence.started.boottime, ended - std::min(kAnswers, ended));
+  if (const auto* line = rules::sysrq_line(death, SIGTERM, from, ended)) {
     verdict.evidence.push_back({"kmsg", fmt::format("seq {}", line->sequence), line->line});
     verdict.contributing.push_back("it had been sent SIGTERM shortly before by " +
                                    rules::sysrq_text(SIGTERM));

@@ -37,6 +37,9 @@ Finding by_log(const DeathCase& death, const OomRecord& record) {
 bool killed_elsewhere(const DeathCase& death) {
   constexpr std::size_t kShorterThanCut = 512;
   if (death.main_kill == nullptr || death.payload == nullptr) return false;
+  // Below a root that is not the kernel's, paths are not those of the log; and without the memory
+  // controller it names the cgroup above that has it.
+  if (!death.counters_complete) return false;
   const std::string& where = death.main_kill->task_memcg;
   if (where.empty() || path_is_at_or_below(where, death.payload->path)) return false;
   return !path_is_at_or_below(death.payload->path, where) || where.size() < kShorterThanCut;

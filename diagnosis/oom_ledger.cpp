@@ -264,6 +264,10 @@ void OomLedger::report_missing(Slice& slice, std::uint64_t victims) {
   for (std::uint64_t at = 0; at < std::min<std::uint64_t>(incidents, limits::kOomPending); ++at) {
     counted_.push_back(counted_in(slice));
   }
+  // Those of one incident may have been many: what is left is of no kill to come.
+  if (groups > 0) {
+    std::erase_if(places_, [&](const auto& place) { return holds(slice.path, place.cgroup); });
+  }
 }
 
 OomIncident OomLedger::counted_in(const Slice& slice) {

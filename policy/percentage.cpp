@@ -79,7 +79,9 @@ std::optional<std::uint64_t> PercentageBases::base_of(std::string_view file, Per
   const std::string_view limit = limit_of(file);
   if (base == PercentBase::node) return of_node(limit);
   const auto knob = std::ranges::find(knobs(), limit, &Knob::file);
+  const cgroup::Sample* topmost = &sample;
   for (const auto* at = snapshot_.parent(sample); at != nullptr; at = snapshot_.parent(*at)) {
+    topmost = at;
     if (const auto noted = decided_.find(at->path); noted != decided_.end()) {
       const auto found = noted->second.find(limit);
       if (found != noted->second.end()) {
@@ -90,6 +92,9 @@ std::optional<std::uint64_t> PercentageBases::base_of(std::string_view file, Per
     const auto current = knob->current(*at);
     if (current && current->amount != kNoLimit) return amount_of(limit, *current);
   }
+  // Of one that came with its parent, the parent's limit may not be known yet.
+  const std::string_view above = cgroup::parent_path(topmost->path);
+  if (!above.empty() && above != "/") return std::nullopt;
   return of_node(limit);
 }
 

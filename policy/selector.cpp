@@ -18,11 +18,22 @@ bool fits(const std::vector<std::string>& globs, std::string_view name) {
   });
 }
 
+// An id is meant by one that gives as much of it as runtimes show; fewer digits begin many ids.
+bool fits_id(const std::string& glob, std::string_view id) {
+  constexpr std::size_t kShown = 12;
+  if (glob == "*") return !id.empty();
+  const std::string_view digits =
+      std::string_view(glob).substr(0, glob.find_first_not_of("0123456789abcdef"));
+  return digits.size() >= kShown && name_matches(glob, id);
+}
+
 bool fits_container(const Selector& selector, const CgroupTraits& traits) {
   const bool is_container = !traits.container.empty() || !traits.container_id.empty();
   if (!selector.containers.empty()) {
     return (is_container && fits(selector.containers, traits.container)) ||
-           fits(selector.containers, traits.container_id);
+           std::ranges::any_of(selector.containers, [&](const std::string& glob) {
+             return fits_id(glob, traits.container_id);
+           });
   }
   // Of a pod without more the pod itself is meant: its containers are below it.
   return (selector.pods.empty() && selector.namespaces.empty()) || !is_container;

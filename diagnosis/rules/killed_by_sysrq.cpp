@@ -15,12 +15,11 @@ constexpr Usec kEndsWithin{10'000'000};
 
 }  // namespace
 
-const FaultRecord* sysrq_line(const DeathCase& death, int signal, Usec within) {
-  const Usec ended = death.evidence.ended.boottime;
+const FaultRecord* sysrq_line(const DeathCase& death, int signal, Usec from, Usec to) {
   const FaultRecord* found = nullptr;
   for (const auto& line : death.evidence.faults) {
-    if (line.what == "sysrq" && line.signal == signal && line.boottime <= ended + kPrintkSlack &&
-        line.boottime + within >= ended) {
+    if (line.what == "sysrq" && line.signal == signal && line.boottime <= to + kPrintkSlack &&
+        line.boottime + kPrintkSlack >= from) {
       found = &line;
     }
   }
@@ -41,10 +40,19 @@ std::optional<Verdict> killed_by_sysrq(const DeathCase& death) {
   if (!unseen && (!exit || exit->kind == MainExit::Kind::exited)) return std::nullopt;
   const int signal = unseen ? SIGKILL : exit->status;
   const SignalSent* record = death.signal.origin;
-  if (record != nullptr && record->code != SignalSent::kFromKernel) return std::nullopt;
-  const FaultRecord* line = sysrq_line(death, signal, kEndsWithin);
-  if (line == nullptr) return std::nullopt;
-  const Confidence seen = record != nullptr ? Confidence::proven : Confidence::strong;
+  // The kernel sends it to the process, not to one thread, right after the line.
+  if (record != nullptr &&
+      (record->code != SignalSent::kFromKernel || !record->group || death.signal.namespace_ended)) {
+    return std::nullopt;
+  }
+  const Usec ended = evidence.ended.boottime;
+  const FaultRecord* line =
+      record != nullptr ? sysrq_line(death, signal, record->boottime, record->boottime)
+                        : sysrq_line(death, signal, ended - std::min(kEndsWithin, ended), ended);
+  // One of before its start was to the run before.
+  if (line == nullptr || line->boottime < evidence.started.boottime) return std::nullopt;
+  const Confidence unrecorded = evidence.signals.watched ? Confidence::likely : Confidence::strong;
+  const Confidence seen = record != nullptr ? Confidence::proven : unrecorded;
   Verdict verdict = death.begin(VerdictClass::killed_by_user, unseen ? Confidence::likely : seen);
   verdict.subject = Subject::cgroup;
   verdict.actor = Actor{std::nullopt, "the kernel, asked by sysrq"};

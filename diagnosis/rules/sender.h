@@ -26,9 +26,9 @@ void quote_signal(const SignalSent& record, Verdict& verdict);
 [[nodiscard]] std::string terminal_text(int signal);
 // From an event to the kernel's line about it: printk has a clock of its own.
 inline constexpr Usec kPrintkSlack{2'000'000};
-// The kernel's line that says that it sent `signal` to every process, asked by sysrq, up to
-// `within` before the death; nullptr: there is none.
-[[nodiscard]] const FaultRecord* sysrq_line(const DeathCase& death, int signal, Usec within);
+// The kernel's line that says that it sent `signal` to every process, asked by sysrq, between two
+// moments of CLOCK_BOOTTIME give or take kPrintkSlack; the last one. nullptr: there is none.
+[[nodiscard]] const FaultRecord* sysrq_line(const DeathCase& death, int signal, Usec from, Usec to);
 // "sysrq-e, with which somebody ..."
 [[nodiscard]] std::string sysrq_text(int signal);
 // The share of throttled periods of the run, in words; empty when throttling is no part of it.

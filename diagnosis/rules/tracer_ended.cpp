@@ -11,9 +11,11 @@ std::optional<Verdict> tracer_ended(const DeathCase& death) {
   const SignalSent* fatal = death.signal.fatal;
   const bool of_namespace = death.signal.namespace_ended;
   if (fatal == nullptr || of_namespace || !fatal->by_tracers_end()) return std::nullopt;
-  // A few others of the kernel send it in the same way.
-  Verdict verdict = death.begin(VerdictClass::killed_by_user,
-                                death.oom_ruled_out() ? Confidence::strong : Confidence::likely);
+  // A few others of the kernel send it in the same way: for a page that broke, for one.
+  const bool traced = fatal->target_tracer && fatal->target_tracer == fatal->sender.pid;
+  Verdict verdict =
+      death.begin(VerdictClass::killed_by_user,
+                  traced && death.oom_ruled_out() ? Confidence::strong : Confidence::likely);
   verdict.actor = actor_of(fatal->sender);
   verdict.answer = fmt::format(
       "{} was killed with SIGKILL by the kernel as {} ended, which traced it and had asked for "

@@ -2,12 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "base/file.h"
+#include "base/limits.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -105,9 +107,29 @@ TEST_F(PolicySourceTest, TheFirstLayerCountsAndDropInsComeLast) {
 
 TEST_F(PolicySourceTest, OnlyTheUsualDirectoryHasLayers) {
   EXPECT_EQ(policy_layers(directory_), std::vector{directory_});
+  EXPECT_EQ(policy_layers(std::string(kPolicyDirectory) + "/"), policy_layers(kPolicyDirectory));
   EXPECT_THAT(policy_layers(kPolicyDirectory),
               testing::ElementsAre(kPolicyDirectory, "/run/cgwarden/policies.d",
                                    "/usr/lib/cgwarden/policies.d"));
+}
+
+TEST_F(PolicySourceTest, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+  file("a.yaml", kGood, "p");
+  ASSERT_EQ(::mkfifo((directory_ + "/b.yaml").c_str(), 0600), 0);
+  for (const auto& read : {read_yaml_directory(directory_), read_policy_layers({directory_})}) {
+    ASSERT_FALSE(read);
+    EXPECT_THAT(read.error().sentence(), testing::HasSubstr("it is no regular file"));
+  }
+}
+
+TEST_F(PolicySourceTest, TooManyDropInDirectoriesAreRefused) {
+  file("a.yaml", kGood, "p");
+  for (std::size_t i = 0; i <= limits::kDropInDirectories; ++i) {
+    std::filesystem::create_directory(directory_ + "/p" + std::to_string(i) + ".d");
+  }
+  const auto read = read_policy_layers({directory_});
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().sentence(), testing::HasSubstr("drop-in directories"));
 }
 
 TEST_F(PolicySourceTest, ABadDropInRefusesAll) {

@@ -134,7 +134,7 @@ TEST_F(SubjectBookTest, WhatCameLaterThanTheAgentSaysWhen) {
   look({{kWeb, 1}}, 4);
   look({{kWeb, 1}, {"/system.slice/next.service", 2}}, 5);
   book.died({identity::Subject::Kind::unit, "brief.service"},
-            diagnosis::VerdictClass::oom_own_limit, at_second(1006).boottime, at_second(1006));
+            diagnosis::VerdictClass::oom_own_limit, "", at_second(1006).boottime, at_second(1006));
   EXPECT_EQ(born("web.service"), 0U);
   EXPECT_EQ(born("next.service"), 5U);
   EXPECT_EQ(born("brief.service"), 6U);
@@ -391,7 +391,8 @@ TEST_F(SubjectBookTest, DeathsAndRestartsGoOnWithTheNextAgent) {
   {
     SubjectBook book(7);
     observe(book, {{kWeb, 1}});
-    book.died(web, diagnosis::VerdictClass::exited, at_second(1001).boottime, at_second(1001));
+    book.died(web, diagnosis::VerdictClass::exited, kWeb, at_second(1001).boottime,
+              at_second(1001));
     book.restarted(web, "exit-code", at_second(1001));
     book.restarted(web, "a-word-of-later", at_second(1001));
     EXPECT_TRUE(book.due(at_second(1002)));
@@ -399,7 +400,7 @@ TEST_F(SubjectBookTest, DeathsAndRestartsGoOnWithTheNextAgent) {
   }
   SubjectBook next(8);
   ASSERT_TRUE(next.load(store_of_both));
-  next.died(web, diagnosis::VerdictClass::exited, at_second(1003).boottime, at_second(1003));
+  next.died(web, diagnosis::VerdictClass::exited, kWeb, at_second(1003).boottime, at_second(1003));
   const auto counters = only(next);
   EXPECT_EQ(counters.deaths.at(static_cast<std::size_t>(diagnosis::VerdictClass::exited)), 2U);
   EXPECT_EQ(counters.deaths.at(static_cast<std::size_t>(diagnosis::VerdictClass::unknown)), 0U);
@@ -443,14 +444,16 @@ class ContainerRestartTest : public SubjectBookTest {
     }
     table_.emplace(known);
   }
+  static std::string path_of(std::uint64_t cgroup) {
+    return "/system.slice/docker-" + std::string(63, 'a') + std::to_string(cgroup) + ".scope";
+  }
   void look(SubjectBook& book, std::uint64_t cgroup, std::uint64_t second) {
-    const std::string path = "/system.slice/docker-" + std::string(64, 'a') + ".scope";
-    const cgroup::Snapshot snapshot(at_second(second), samples_of({{path, cgroup}}));
+    const cgroup::Snapshot snapshot(at_second(second), samples_of({{path_of(cgroup), cgroup}}));
     book.observe(snapshot, *table_, at_second(second));
   }
-  void die(SubjectBook& book, diagnosis::VerdictClass verdict, std::uint64_t second,
-           std::uint64_t told) {
-    book.died(box_, verdict, at_second(second).boottime, at_second(told));
+  void die(SubjectBook& book, std::uint64_t cgroup, diagnosis::VerdictClass verdict,
+           std::uint64_t second, std::uint64_t told) {
+    book.died(box_, verdict, path_of(cgroup), at_second(second).boottime, at_second(told));
   }
   // By reason: exit, signal, oom, unknown.
   using Restarts = std::array<std::uint64_t, 4>;
@@ -463,16 +466,16 @@ TEST_F(ContainerRestartTest, IsCountedByHowTheRunBeforeEnded) {
   SubjectBook book(7);
   look(book, 1, 1000);
   look(book, 1, 1001);
-  die(book, VerdictClass::oom_own_limit, 1001, 1001);
+  die(book, 1, VerdictClass::oom_own_limit, 1001, 1001);
   look(book, 2, 1002);
   EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 1, 0}));
   EXPECT_EQ(only(book).starts, 2U);
   // The verdict of the next one comes after the cgroup that follows it.
   look(book, 3, 1004);
   EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 1, 0}));
-  die(book, VerdictClass::exited, 1003, 1005);
+  die(book, 2, VerdictClass::exited, 1003, 1005);
   EXPECT_EQ(only(book).container_restarts, (Restarts{1, 0, 1, 0}));
-  die(book, VerdictClass::killed_by_user, 1006, 1006);
+  die(book, 3, VerdictClass::killed_by_user, 1006, 1006);
   look(book, 4, 1007);
   EXPECT_EQ(only(book).container_restarts, (Restarts{1, 1, 1, 0}));
 }
@@ -487,10 +490,23 @@ TEST_F(ContainerRestartTest, IsUnknownWhereNoVerdictTells) {
   look(book, 2, 1017);
   EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 0, 1}));
   // Too late, and not of the run that ends next.
-  die(book, VerdictClass::oom_own_limit, 1000, 1018);
-  die(book, VerdictClass::unknown, 1019, 1019);
+  die(book, 1, VerdictClass::oom_own_limit, 1000, 1018);
+  die(book, 2, VerdictClass::unknown, 1019, 1019);
   look(book, 3, 1020);
   EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 0, 2}));
+}
+
+// Its end is stamped a moment after the tick that showed its next cgroup.
+TEST_F(ContainerRestartTest, AnEndToldLaterInTheSameTickIsOfTheRunBefore) {
+  using diagnosis::VerdictClass;
+  SubjectBook book(7);
+  look(book, 1, 1000);
+  look(book, 2, 1001);
+  die(book, 1, VerdictClass::unknown, 1002, 1006);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 0, 1}));
+  look(book, 3, 1008);
+  die(book, 2, VerdictClass::oom_own_limit, 1009, 1010);
+  EXPECT_EQ(only(book).container_restarts, (Restarts{0, 0, 1, 1}));
 }
 
 TEST_F(ContainerRestartTest, GoesOnWithTheNextAgent) {
@@ -499,7 +515,7 @@ TEST_F(ContainerRestartTest, GoesOnWithTheNextAgent) {
   {
     SubjectBook book(7);
     look(book, 1, 1000);
-    die(book, VerdictClass::oom_global, 1001, 1001);
+    die(book, 1, VerdictClass::oom_global, 1001, 1001);
     look(book, 2, 1002);
     ASSERT_TRUE(book.save(disk, at_second(1002)));
   }

@@ -168,8 +168,11 @@ TEST(CodeTest, ASegfaultWithoutAnAddressIsNotCalledAMemoryAccess) {
 }
 
 TEST(TracerTest, ItsEndTookTheProgramWithIt) {
-  told(with({sent_by(812, SIGKILL, SignalSent::kFromKernel, false)}), VerdictClass::killed_by_user,
-       Confidence::strong, {"PTRACE_O_EXITKILL", "pid 812"}, {"not recorded", "RLIMIT"});
+  auto record = sent_by(812, SIGKILL, SignalSent::kFromKernel, false);
+  told(with({record}), VerdictClass::killed_by_user, Confidence::likely,
+       {"PTRACE_O_EXITKILL", "pid 812"}, {"not recorded", "RLIMIT"});
+  record.target_tracer = 812;
+  told(with({record}), VerdictClass::killed_by_user, Confidence::strong, {"PTRACE_O_EXITKILL"});
   told(with({sent_by(812, SIGKILL, SignalSent::kFromKernel, true)}), VerdictClass::killed_by_user,
        Confidence::strong, {"SIGKILL"}, {"PTRACE_O_EXITKILL"});
 }
@@ -215,10 +218,21 @@ TEST(SysrqTest, TheKernelsLineSaysThatItSignalledAll) {
   for (const auto& [signal, key] : {std::pair{SIGTERM, "sysrq-e"}, {SIGKILL, "sysrq-i"}}) {
     auto scenario = with({}, Scenario().killed(signal));
     scenario.death.faults = {line("sysrq", -1, signal)};
-    told(scenario, VerdictClass::killed_by_user, Confidence::strong, {key, "every process"},
+    // Its signal is not on record, as all others are.
+    told(scenario, VerdictClass::killed_by_user, Confidence::likely, {key, "every process"},
          {"not recorded", "by a process in user space"});
+    scenario.death.signals.watched = false;
+    told(scenario, VerdictClass::killed_by_user, Confidence::strong, {key, "every process"});
+    scenario.death.signals.watched = true;
     scenario.death.signals.records = {sent_by(812, signal, SignalSent::kFromKernel)};
     told(scenario, VerdictClass::killed_by_user, Confidence::proven, {key, "pid 812"});
+    // To one thread, or long after the line, the kernel sent it for another reason.
+    scenario.death.signals.records.back().group = false;
+    EXPECT_THAT(all_text(diagnose(scenario.death)), Not(HasSubstr(key)));
+    scenario.death.signals.records.back().group = true;
+    scenario.death.faults = {line("sysrq", -1, signal, 6)};
+    EXPECT_THAT(all_text(diagnose(scenario.death)), Not(HasSubstr(" by sysrq")));
+    scenario.death.faults = {line("sysrq", -1, signal)};
     // Somebody's own kill at that time is that.
     scenario.death.signals.records = {sent_by(812, signal, 0)};
     told(scenario, VerdictClass::killed_by_user, Confidence::proven, {"sent by pid 812"}, {key});

@@ -41,7 +41,11 @@ Machine machine() {
     of.pod = pod;
     of.pod_namespace = *pod == 0 ? "" : "shop";
     of.container = container;
-    if (*container != 0) of.container_id = std::string("id-of-") + container;
+    // 60 digits and four: "server" ends with 5e00, "sidecar" with 51de.
+    if (*container != 0) {
+      of.container_id =
+          "db" + std::string(58, '7') + (std::string(container) == "server" ? "5e00" : "51de");
+    }
     return of;
   };
   CgroupTraits workload;
@@ -97,7 +101,13 @@ TEST(Selector, APodAloneIsThePodAndWithContainersThoseInIt) {
   EXPECT_THAT(selected("{namespaces: shop, containers: '*'}"),
               ElementsAre("/kubepods/pod1/a", "/kubepods/pod1/b"));
   EXPECT_THAT(selected("{pods: cart-1, containers: server}"), ElementsAre("/kubepods/pod1/a"));
-  EXPECT_THAT(selected("{containers: id-of-sidecar}"), ElementsAre("/kubepods/pod1/b"));
+  EXPECT_THAT(selected("{containers: db" + std::string(58, '7') + "51de}"),
+              ElementsAre("/kubepods/pod1/b"));
+  EXPECT_THAT(selected("{containers: 'db7777777777*'}"),
+              ElementsAre("/kubepods/pod1/a", "/kubepods/pod1/b"));
+  // Of a name, and not of whose id begins so.
+  EXPECT_THAT(selected("{containers: 'db*'}"), IsEmpty());
+  EXPECT_THAT(selected("{containers: '[!s]*'}"), IsEmpty());
   EXPECT_THAT(selected("{namespaces: other, containers: '*'}"), IsEmpty());
 }
 

@@ -129,6 +129,20 @@ TEST(PercentageTest, TheParentIsTheNearestLimitThatIsDecidedOrInForce) {
               ElementsAre("/a memory.max 67108864", "/a/b/c memory.max 33554432"));
 }
 
+TEST(PercentageTest, OfAParentThatIsNotKnownYetNothingIsTaken) {
+  const auto policies = load_policies(policy_text("memory: {max: 50% of parent}\n"), "p.yaml");
+  ASSERT_TRUE(policies);
+  Policy policy = policies->policies.at(0);
+  policy.cgroups = {"/a/b/c"};
+  // It came with /a/b, which has a limit of its own maker's.
+  const cgroup::Snapshot snapshot{
+      TimePoint{}, {limited("/", Max{}), limited("/a", Max{}), limited("/a/b/c", Max{})}};
+  NodeFacts facts;
+  facts.memory = Bytes{1U << 30U};
+  EXPECT_THAT(writes_of(plan(snapshot, {policy}, {}, facts)),
+              ElementsAre("memory.max: a percentage of parent, whose size is not known here"));
+}
+
 TEST(PercentageTest, AWorkloadHasNoBase) {
   EXPECT_THAT(
       testing::workload_errors(testing::workload_text("resources: {memory: {max: 50% of node}}\n")),

@@ -78,7 +78,7 @@ SIGNALS = [
     killed("kill-thread", "SIGKILL to a thread of it", "{deed} tkill 9 {pid}", command=deed("threaded", "stay"), says=("SIGKILL",),
            confidence=("likely", "strong", "proven")),
     killed("kill-tracer", "who traces it ends, and takes it along", "{deed} guard {pid}; sleep 1", says=("PTRACE_O_EXITKILL", "deed"),
-           confidence=("strong",), never=(*NO_OOM, "RLIMIT", "not recorded")),
+           confidence=("strong", "likely"), never=(*NO_OOM, "RLIMIT", "not recorded")),
     killed("kill-scope", "1 written to the cgroup.kill of the cgroup above it", "echo 1 > {scope}/cgroup.kill; sleep 1",
            "KILLED_BY_CGROUP_KILL", subject="cgroup", says=("cgroup.kill",), confidence=("strong",)),
     ended("kill-a-child", "an operator kills its child, and it ends with 3", shell("deed stay & wait; exit 3"), 3,
