@@ -273,11 +273,12 @@ def test_a_pod_of_kubernetes(podman):
 def test_terminals(podman):
     command = podman.words("run", "-it", "--rm", "--network=none", "--name=tty", "box", "sh")
     shell = podman.guest.spawn(command, pty=(31, 97), stdin=b"")
-    shell.write(b"stty size; tty; echo again-$((1+1))\n")
+    # podman sets the size after the start.
+    shell.write(b"until stty size; do sleep 0.1; done; tty; echo again-$((1+1))\n")
     shell.wait_for_output(b"again-2", PATIENCE)
     assert b"31 97" in shell.stdout and b"/dev/pts/0" in shell.stdout
     second = podman.guest.spawn(podman.words("exec", "-it", "tty", "sh"), pty=(20, 40), stdin=b"")
-    second.write(b"stty size; exit 6\n")
+    second.write(b"until stty size; do sleep 0.1; done; exit 6\n")
     done = second.wait(PATIENCE)
     assert done.returncode == 6 and b"20 40" in done.stdout
     shell.write(b"exit 4\n")
