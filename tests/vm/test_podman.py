@@ -209,7 +209,7 @@ def live(podman, parent):
     assert podman("exec", "box", "no-such-command").returncode == 127
     assert podman("healthcheck", "run", "box").returncode == 1
     shell = guest.spawn(podman.words("exec", "-it", "--user=77", "box", "sh"), pty=(31, 97), stdin=b"")
-    shell.write(b"stty size; id -u; touch /dev/shm/ok; exit 6\n")
+    shell.write(b"until stty size; do sleep 0.1; done; id -u; touch /dev/shm/ok; exit 6\n")
     ended = shell.wait(PATIENCE)
     assert ended.returncode == 6 and b"31 97" in ended.stdout and b"77" in ended.stdout
     podman.must("healthcheck", "run", "box")
