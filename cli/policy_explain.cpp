@@ -60,7 +60,7 @@ Result<std::string> path_of(const Common& common, const std::string& name) {
 
 Result<std::vector<policy::Policy>> policies_of(const Common& common,
                                                 const std::string& directory) {
-  auto loaded = directory.empty() ? policies_in_force(common) : load_policy_files({directory});
+  auto loaded = directory.empty() ? policies_in_force(common) : load_policy_directory(directory);
   if (!loaded) return fail(loaded.error());
   add_workloads(common.where.runtime_dir, loaded->policies);
   return std::move(loaded->policies);

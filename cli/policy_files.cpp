@@ -111,6 +111,15 @@ Result<policy::LoadedPolicies> load_policy_files(const std::vector<std::string>&
   return only_good(std::move(checked), paths.size() == 1 ? paths.front() : "the policies");
 }
 
+Result<policy::LoadedPolicies> load_policy_directory(const std::string& directory) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error)) {
+    return fail(Error::invalid("load policies from", directory, "it is no directory"));
+  }
+  CGW_ASSIGN(const auto files, agent::read_policy_layers(agent::policy_layers(directory)));
+  return only_good(load_all(files), directory);
+}
+
 Result<policy::LoadedPolicies> policies_in_force(const Common& common) {
   if (const auto files = files_of_agent(common)) {
     return only_good(load_all(*files), "the policies of the agent");

@@ -27,6 +27,10 @@ struct CheckedPolicies {
 [[nodiscard]] Result<policy::LoadedPolicies> load_policy_files(
     const std::vector<std::string>& paths);
 
+// Those of a directory with their drop-ins, as an agent would take them: it may have none, and must
+// be there.
+[[nodiscard]] Result<policy::LoadedPolicies> load_policy_directory(const std::string& directory);
+
 // The policies of a running agent: the last set that was good. Without an agent those of its usual
 // directories.
 [[nodiscard]] Result<policy::LoadedPolicies> policies_in_force(const Common& common);

@@ -74,9 +74,12 @@ const FaultRecord* line_of(const DeathCase& death, const Fault& fault, const Sig
   return nullptr;
 }
 
-// A signal that it sent to itself with no fault before it: its own deed, as SIGKILL would be.
-bool is_own_deed(const DeathCase& death, Witness witness, const SignalSent* record) {
-  return witness == Witness::itself && record->by_process() && death.evidence.signals.watched;
+// A SIGSYS that it sent to itself, with no system call refused before it, is no seccomp filter's.
+// The others stay what a shell calls them: handlers of faults end so, too.
+bool is_own_deed(const DeathCase& death, const Fault& fault, Witness witness,
+                 const SignalSent* record) {
+  return fault.signal == SIGSYS && witness == Witness::itself && record->by_process() &&
+         death.evidence.signals.watched;
 }
 
 std::string_view what_of(const Fault& fault, const SignalSent* record) {
@@ -118,7 +121,7 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
   if (fault == kFaults.end()) return std::nullopt;
   const SignalSent* record = death.signal.fatal;
   const Witness witness = witness_of(*fault, record);
-  if (is_own_deed(death, witness, record)) return std::nullopt;
+  if (is_own_deed(death, *fault, witness, record)) return std::nullopt;
   const FaultRecord* line = line_of(death, *fault, record);
   Verdict verdict = death.begin(fault->verdict, confidence_of(witness, record, line));
   if (record != nullptr) {

@@ -321,7 +321,7 @@ TEST(SignalsTest, WhatAProgramRaisesItselfIsNoProvenFault) {
   raised.code = -6;
   raised.boottime += Usec{100};
   const auto scenario = with({raised}, Scenario().killed(SIGSEGV));
-  expect(scenario, VerdictClass::killed_by_user, Confidence::proven, {"SIGSEGV by itself"});
+  expect(scenario, VerdictClass::segfault, Confidence::likely, {"sent to itself"});
   EXPECT_THAT(diagnose(scenario.death).answer, Not(HasSubstr("touched memory")));
   // By a handler, after the fault that it saw.
   expect(with({fault, raised}, Scenario().killed(SIGSEGV)), VerdictClass::segfault,

@@ -85,7 +85,7 @@ SIGNALS = [
           deed="for p in $(cat {payload}/cgroup.procs); do [ $(cat /proc/$p/comm) = deed ] && kill -9 $p; done; sleep 1"),
     Case("raise-sys", "it sends itself SIGSYS", deed("raise", "31"), "KILLED_BY_USER", says=("SIGSYS by itself",),
          never=(*NO_OOM, "seccomp")),
-    Case("raise-segv", "it sends itself SIGSEGV", shell("kill -11 $$"), "KILLED_BY_USER", says=("SIGSEGV by itself",),
+    Case("raise-segv", "it sends itself SIGSEGV", shell("kill -11 $$"), "SEGFAULT", ("likely",), says=("sent to itself",),
          never=(*NO_OOM, "touched memory")),
     fault("overflow", "SEGFAULT"),
     Case("beyond", "a mapped file that its file system has no room for", deed("beyond", "/tiny/mapped", "4"), "BUS_ERROR", ("strong",),
