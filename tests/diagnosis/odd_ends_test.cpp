@@ -151,12 +151,17 @@ TEST(CodeTest, BelowTkillIsAProcess) {
        {"sent by pid 812"});
 }
 
-TEST(CodeTest, AFaultSignalThatItSentToItselfIsNoFault) {
-  for (const int signal : {SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
-    for (const auto& [code, group] : {std::pair{0, true}, {-6, false}}) {
-      told(with({sent_by(kMain, signal, code, group)}, Scenario().killed(signal)),
-           VerdictClass::killed_by_user, Confidence::proven, {"by itself"},
-           {"crashed", "seccomp", "touched memory"});
+TEST(CodeTest, AFaultSignalThatItSentToItselfIsNoProvenFault) {
+  for (const auto& [code, group] : {std::pair{0, true}, {-6, false}}) {
+    told(with({sent_by(kMain, SIGSYS, code, group)}, Scenario().killed(SIGSYS)),
+         VerdictClass::killed_by_user, Confidence::proven, {"by itself"}, {"crashed", "seccomp"});
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+      const auto verdict =
+          diagnose(with({sent_by(kMain, signal, code, group)}, Scenario().killed(signal)).death);
+      EXPECT_EQ(verdict.confidence, Confidence::likely);
+      EXPECT_THAT(verdict.answer, HasSubstr("sent to itself"));
+      EXPECT_THAT(verdict.answer, Not(HasSubstr("crashed")));
+      EXPECT_THAT(verdict.answer, Not(HasSubstr("touched memory")));
     }
   }
 }
