@@ -246,35 +246,6 @@ def test_a_kill_rule_ends_the_one_that_presses_and_no_other(scenario, lab):
     guest.run(f"for i in 1 2 3 4 5 6 7 8 9 10; do rmdir {big} {calm} && break; sleep 0.3; done")
 
 
-def test_a_kill_after_which_somebody_lives_on_is_told(scenario, lab):
-    guest = scenario.guest
-    disk, big = f"{scenario.work}/disk", inside(lab, "big")
-    # Who writes to a frozen file system waits in state D.
-    guest.run(f"modprobe -a loop ext4 && truncate -s 16M {disk}.img && mke2fs -q -t ext4 {disk}.img && mkdir {disk} && "
-              f"mount -o loop {disk}.img {disk} && fsfreeze -f {disk}", check=True)
-    try:
-        for file, value in (("memory.high", 24 * MIB), ("memory.swap.max", 0), ("memory.max", 512 * MIB)):
-            guest.write_file(f"{big}/{file}", str(value))
-        stuck = guest.spawn(["/bin/sh", "-c", f"echo > {disk}/file"], cgroup=big)
-        (pid,) = scenario.until(lambda: guest.read_file(f"{big}/cgroup.procs").split(), "the one that will be stuck", 60)
-        scenario.until(lambda: b" D " in guest.read_file(f"/proc/{pid.decode()}/stat"), "it to be stuck", 60)
-        leaker = guest.spawn([LEAKER], cgroup=big)
-        lab.wants("adapt: {kill: {full: 0.5, lasting: 3s, coolDown: 10s, budget: 1, budgetTime: 24h}}\n")
-        told_of(scenario, f"{lab.path}/big", "loop=kill ", "reason=killed ", "mode=enforce")
-        leaker.wait(120)
-        (line, *_) = scenario.until(
-            lambda: [line for line in scenario.log().splitlines()
-                     if " policy_kill_failed " in line and f"cgroup={lab.path}/big " in line], "the failure to be told", 300)
-        assert f"pid {pid.decode()} in state D" in line, line
-        assert stuck.running
-        assert scenario.metrics()["cgwarden_agent_policy_kills_failed_total"] == 1
-    finally:
-        guest.run(f"fsfreeze -u {disk}; umount -l {disk}")
-    stuck.wait(60)
-    lab.ends()
-    guest.run(f"for i in 1 2 3 4 5 6 7 8 9 10; do rmdir {big} && break; sleep 0.3; done")
-
-
 def test_a_workload_that_a_kill_rule_ended_says_so_with_proof(scenario):
     scenario.add_workload("hungry", ["/bin/leaker"], resources=f"{{memory: {{high: {24 * MIB}, max: 512MiB, swap.max: 0}}}}")
     scenario.wait_running("hungry")
