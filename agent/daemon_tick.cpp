@@ -1,6 +1,7 @@
 // Daemon: what happens once per interval, and at a death.
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -173,16 +174,17 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
             throttle_watch_.observe(running.name, running.incarnation, snapshot, running.payload)) {
       found.push_back(std::move(*throttled));
     }
-    for (auto& verdict : found) {
-      log::event(verdict.over ? log::Level::info : log::Level::warning,
-                 verdict.over ? "workload_goes_on" : "workload_stalled",
-                 {{"workload", running.name},
-                  {"verdict", std::string(to_string(verdict.verdict))},
-                  {"answer", verdict.answer}});
-      stalls.push_back(std::move(verdict));
-    }
+    std::ranges::move(found, std::back_inserter(stalls));
   }
+  // Whoever follows the log asks `why` next, which reads the store.
   store_verdicts(stalls);
+  for (const auto& verdict : stalls) {
+    log::event(verdict.over ? log::Level::info : log::Level::warning,
+               verdict.over ? "workload_goes_on" : "workload_stalled",
+               {{"workload", verdict.workload},
+                {"verdict", std::string(to_string(verdict.verdict))},
+                {"answer", verdict.answer}});
+  }
 }
 
 void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
@@ -190,6 +192,7 @@ void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
       snapshot, last_snapshot_.get(), *identification_.table(), *identification_.device_names(),
       [this](CgroupId id) { return foreign_deaths_ ? foreign_deaths_->run_of(id) : ForeignRun(); },
       [this, now = snapshot.taken().boottime] { return recent_kills(now); });
+  store_verdicts(stalls);
   for (const auto& verdict : stalls) {
     log::event(verdict.over ? log::Level::info : log::Level::warning,
                verdict.over ? "foreign_goes_on" : "foreign_stalled",
@@ -197,7 +200,6 @@ void Daemon::observe_foreign_stalls(const cgroup::Snapshot& snapshot) {
                 {"verdict", std::string(to_string(verdict.verdict))},
                 {"answer", verdict.answer}});
   }
-  store_verdicts(stalls);
 }
 
 void Daemon::count_kernel(const std::string& name, const KernelCounts& counts) {

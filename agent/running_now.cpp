@@ -24,6 +24,8 @@ constexpr std::size_t kEarlierShown = 5;
 
 // The agent renews a stall that lasts this often; one that is not renewed is over.
 constexpr Usec kRenewed = 2 * ThrottleWatch::kReportInterval;
+// An agent that lives and is short of CPU is late with it.
+constexpr Usec kRenewedLate{30'000'000};
 // What happened so long ago and is over still answers the question.
 constexpr Usec kEventTold{3'600'000'000};
 // For a second look of our own: enough periods for a judgement, a wait that a person bears.
@@ -139,9 +141,10 @@ std::string headline(const RunningNow& now, const diagnosis::ReportStyle& style)
 
 }  // namespace
 
-bool is_current_stall(const diagnosis::Verdict& stall, TimePoint now) {
+bool is_current_stall(const diagnosis::Verdict& stall, TimePoint now, bool agent_runs) {
   if (stall.over) return false;
-  const Usec told = diagnosis::is_event(stall.verdict) ? kEventTold : kRenewed;
+  const Usec renewed = agent_runs ? kRenewedLate : kRenewed;
+  const Usec told = diagnosis::is_event(stall.verdict) ? kEventTold : renewed;
   return stall.when.wall + told >= now.wall;
 }
 
@@ -157,7 +160,7 @@ RunningNow look_now(const WorkloadFiles& files, const std::string& cgroup_root) 
 
 std::optional<diagnosis::Verdict> stall_of(const WorkloadFiles& files, RunningNow& now,
                                            const History& history, const std::string& cgroup_root,
-                                           bool may_look_again) {
+                                           bool may_look_again, bool agent_runs) {
   if (!files.status) return std::nullopt;
   const auto stalls = stored_stalls(*files.status, history);
   const diagnosis::Verdict* stored = stalls.empty() ? nullptr : stalls.front();
@@ -168,7 +171,7 @@ std::optional<diagnosis::Verdict> stall_of(const WorkloadFiles& files, RunningNo
   }
   const auto still = standing_still(*files.status, now, *tree);
   for (const auto* stall : stalls) {
-    if (!is_current_stall(*stall, SystemClock().now())) continue;
+    if (!is_current_stall(*stall, SystemClock().now(), agent_runs)) continue;
     // As it was stored: that one knows who did it.
     if (!is_visible(stall->verdict) || (still && still->verdict == stall->verdict)) return *stall;
   }
