@@ -60,6 +60,9 @@ struct DeathCase {
   std::optional<std::uint64_t> run_oom_kill;
   // Ancestors whose own limit was hit (their memory.events.local oom rose), nearest first.
   std::vector<const CgroupEvidence*> limiting_ancestors;
+  // The topmost cgroup is the kernel's root, not one of a cgroup namespace: paths are those of the
+  // kernel log.
+  bool from_real_root = false;
   // The counters of the payload and of every ancestor below the root were seen at both moments.
   bool counters_complete = false;
 
@@ -105,7 +108,7 @@ struct DeathCase {
   void read_log();
   void read_counters();
   [[nodiscard]] cgroup::Count local_rise(const CgroupEvidence& cgroup,
-                                         cgroup::Count cgroup::MemoryEvents::* key) const;
+                                         cgroup::Count cgroup::MemoryEvents::*key) const;
 };
 
 // Is the cgroup `path` the cgroup `top` or one below it?

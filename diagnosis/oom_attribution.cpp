@@ -38,8 +38,11 @@ bool killed_elsewhere(const DeathCase& death) {
   constexpr std::size_t kShorterThanCut = 512;
   if (death.main_kill == nullptr || death.payload == nullptr) return false;
   // Below a root that is not the kernel's, paths are not those of the log; and without the memory
-  // controller it names the cgroup above that has it.
-  if (!death.counters_complete) return false;
+  // controller it names the cgroup above that has it. One that was left empty is soon removed, with
+  // its last counters: that it once had some is enough.
+  const bool has_controller =
+      death.payload->before.memory_events || death.payload->after.memory_events;
+  if (!has_controller || !death.from_real_root) return false;
   const std::string& where = death.main_kill->task_memcg;
   if (where.empty() || path_is_at_or_below(where, death.payload->path)) return false;
   return !path_is_at_or_below(death.payload->path, where) || where.size() < kShorterThanCut;

@@ -79,6 +79,24 @@ TEST(MovedTest, AnOomKillInAnotherCgroupIsOneAndNobodysSignal) {
   }
 }
 
+// It was left empty, so that its manager removed it before its counters were read.
+TEST(MovedTest, ItsOwnCgroupWasRemovedMeanwhile) {
+  Scenario scenario;
+  scenario.payload().after = {};
+  scenario.death.lost.push_back("counters of " + kPayload + ": it was removed too soon");
+  scenario.logged(Scenario::kill_of(kMain, "/elsewhere", "/elsewhere"));
+  told(with({}, scenario), VerdictClass::oom_ancestor_limit, Confidence::likely,
+       {"moved to /elsewhere"}, {"own limit", "user space"});
+}
+
+TEST(MovedTest, WhereTheLogsPathsAreNotOursNobodyWasMoved) {
+  Scenario scenario;
+  scenario.payload().after = {};
+  scenario.death.cgroups.back().before.memory_events = testing::events(0, 0);  // a namespace's root
+  scenario.logged(Scenario::kill_of(kMain, "/pods/one", "/pods/one"));
+  EXPECT_THAT(all_text(diagnose(with({}, scenario).death)), Not(HasSubstr("moved")));
+}
+
 // A child of it was killed at its own limit a moment before.
 TEST(MovedTest, WhatItsOwnCgroupCountedIsAnothersStory) {
   told(with({}, Scenario()
