@@ -99,6 +99,8 @@ class Daemon final : public Control, private SupervisorListener {
   void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
   void arrived(const cgroup::SampleList& cgroups);
   [[nodiscard]] std::vector<diagnosis::OomRecord> recent_kills(Usec now) const;
+  // Up to this moment; nullptr: the kernel log is not read.
+  [[nodiscard]] const diagnosis::RefusedForks* refused_forks();
   [[nodiscard]] std::optional<TimePoint> born(const Supervisor::Running& running) const;
   [[nodiscard]] StallWatch::Process look_at(const Supervisor::Running& running,
                                             const cgroup::Sample& payload, TimePoint now);

@@ -187,6 +187,11 @@ KernelLogExtract Daemon::kernel_log_of(TimePoint from, TimePoint to) {
   return log;
 }
 
+const diagnosis::RefusedForks* Daemon::refused_forks() {
+  if (!kernel_log_ || !kernel_log_fault_.empty() || !kernel_log_->drain()) return nullptr;
+  return &kernel_log_->refused_forks();
+}
+
 void Daemon::announce_death(const diagnosis::Verdict& verdict, const std::string& payload) {
   log::event(log::Level::info, "workload_died",
              {{"workload", verdict.workload},

@@ -1,6 +1,7 @@
 #include "agent/foreign_stalls.h"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -57,12 +58,48 @@ std::optional<identity::Subject> subject_of(const cgroup::Snapshot& snapshot,
   return std::nullopt;
 }
 
+// Units and containers below a cgroup whose forks it may have refused, the likeliest first.
+std::vector<const cgroup::Sample*> may_have_forked(const cgroup::Snapshot& snapshot,
+                                                   const std::string& above,
+                                                   const identity::Table& identities,
+                                                   const diagnosis::RefusedForks* forks) {
+  struct Candidate {
+    const cgroup::Sample* sample;
+    bool refused_before;
+    std::uint64_t tasks;
+  };
+  const cgroup::Sample* limiting = snapshot.find(above);
+  if (limiting == nullptr || !limiting->pids_max || is_max(*limiting->pids_max)) return {};
+  const auto logged =
+      forks != nullptr ? diagnosis::at_or_below(*forks, above) : diagnosis::RefusedForks();
+  std::vector<Candidate> found;
+  for (const auto& sample : snapshot.samples()) {
+    if (sample.path == above || !diagnosis::path_is_at_or_below(sample.path, above)) continue;
+    const identity::Known* known = identities.find(sample.id);
+    if (known == nullptr || is_ours(sample)) continue;
+    if (!known->subject && !identity::passing_subject_of(known->identity)) continue;
+    const std::uint64_t tasks = sample.pids_current.value_or(0);
+    const bool refused = !diagnosis::at_or_below(logged, sample.path).lines.empty();
+    if (refused || (tasks > 0 && !logged.complete)) found.push_back({&sample, refused, tasks});
+  }
+  std::ranges::sort(found, std::greater(), [](const Candidate& candidate) {
+    return std::pair(candidate.refused_before, candidate.tasks);
+  });
+  if (found.size() > limits::kForksRefusedBelow) found.resize(limits::kForksRefusedBelow);
+  std::vector<const cgroup::Sample*> samples;
+  for (const auto& candidate : found) samples.push_back(candidate.sample);
+  return samples;
+}
+
 }  // namespace
 
-ForeignStalls::ForeignStalls(const cgroup::Tree& tree, const Clock& clock)
-    : tree_(&tree), watch_([&tree, &clock](std::string_view path) {
-        return read_stall_cgroup(tree, clock, path);
-      }) {}
+ForeignStalls::ForeignStalls(const cgroup::Tree& tree, const Clock& clock,
+                             StallWatch::RefusedForks forks)
+    : tree_(&tree),
+      forks_(std::move(forks)),
+      watch_(
+          [&tree, &clock](std::string_view path) { return read_stall_cgroup(tree, clock, path); },
+          forks_) {}
 
 bool ForeignStalls::has_io_limit(const cgroup::Sample& sample, Usec now) {
   if (const auto known = without_io_limit_.find(sample.id); known != without_io_limit_.end()) {
@@ -87,9 +124,9 @@ void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* 
       has_high(sample) && counted(&Memory::high) &&
       waits(sample.memory_pressure, &cgroup::Pressure::full, StallWatch::kSignPercent);
   const bool wedged = counted(&Memory::oom) && !counted(&Memory::oom_kill);
-  const bool hit = counted(&Memory::oom) || counted(&Memory::oom_kill) ||
-                   rose(before, born.has_value(), sample, &cgroup::Sample::pids_events,
-                        &cgroup::PidsEvents::max);
+  const bool refused = rose(before, born.has_value(), sample, &cgroup::Sample::pids_events,
+                            &cgroup::PidsEvents::max);
+  const bool hit = counted(&Memory::oom) || counted(&Memory::oom_kill) || refused;
   const bool io = waits(sample.io_pressure, &cgroup::Pressure::some, kIoPercent);
   const bool below =
       waits(sample.memory_pressure, &cgroup::Pressure::some, StallWatch::kSignPercent) &&
@@ -99,12 +136,36 @@ void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* 
   if (known != suspects_.end()) {
     known->second.sign = now;
     if (wedged) known->second.out_of_memory = now;
+    if (refused) known->second.forks_refused = now;
     return;
   }
   if (suspects_.size() >= limits::kForeignStalls || is_ours(sample)) return;
   if (!held && !hit && !below && !has_io_limit(sample, now)) return;
-  suspects_[sample.id] = {
-      .path = sample.path, .sign = now, .out_of_memory = wedged ? now : Usec{0}, .born = born};
+  suspects_[sample.id] = {.path = sample.path,
+                          .sign = now,
+                          .out_of_memory = wedged ? now : Usec{0},
+                          .forks_refused = refused ? now : Usec{0},
+                          .born = born};
+}
+
+// From 6.12 a refused fork is counted where the limit is, and by nobody below it.
+void ForeignStalls::find_refused_below(const cgroup::Snapshot& snapshot,
+                                       const identity::Table& identities, Usec now) {
+  std::vector<std::string> limited;
+  for (const auto& [id, above] : suspects_) {
+    if (above.forks_refused == now) limited.push_back(above.path);
+  }
+  for (const auto& path : limited) {
+    for (const auto* sample :
+         may_have_forked(snapshot, path, identities, forks_ ? forks_() : nullptr)) {
+      const auto known = suspects_.find(sample->id);
+      if (known != suspects_.end()) {
+        known->second.sign = now;
+      } else if (suspects_.size() < limits::kForeignStalls) {
+        suspects_[sample->id] = {.path = sample->path, .sign = now};
+      }
+    }
+  }
 }
 
 bool ForeignStalls::is_below_wedge(const cgroup::Sample& sample, Usec now) const {
@@ -175,6 +236,7 @@ std::vector<diagnosis::Verdict> ForeignStalls::observe(const cgroup::Snapshot& s
   const Usec now = taken.boottime;
   std::erase_if(without_io_limit_, [&](const auto& known) { return known.second <= now; });
   find_suspects(snapshot, before, now);
+  find_refused_below(snapshot, identities, now);
   std::erase_if(suspects_, [&](const auto& entry) {
     const cgroup::Sample* sample = snapshot.find(entry.second.path);
     const bool gone = sample == nullptr || sample->id != entry.first;

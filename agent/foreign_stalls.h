@@ -19,11 +19,11 @@
 namespace cgwarden::agent {
 
 // Stalls of cgroups that are nobody's workload: held back at their own memory.high, waiting for
-// what io.max lets through, out of memory with nobody to kill; forks that its pids.max refused, and
-// children that were OOM-killed while the main process lives on. A verdict is of the systemd unit
-// or named container that the cgroup is or is in, by its key in the store; of any other cgroup by
-// its path. Two snapshots tell who may be stalled; only those are looked at, limits::kForeignStalls
-// at a time. On the loop's thread.
+// what io.max lets through, out of memory with nobody to kill; forks that its pids.max or one above
+// it refused, and children that were OOM-killed while the main process lives on. A verdict is of
+// the systemd unit or named container that the cgroup is or is in, by its key in the store; of any
+// other cgroup by its path. Two snapshots tell who may be stalled; only those are looked at,
+// limits::kForeignStalls at a time. On the loop's thread.
 class ForeignStalls {
  public:
   // The run in this cgroup.
@@ -32,7 +32,7 @@ class ForeignStalls {
   using Kills = std::function<std::vector<diagnosis::OomRecord>()>;
 
   // `tree` and `clock` must outlive it.
-  ForeignStalls(const cgroup::Tree& tree, const Clock& clock);
+  ForeignStalls(const cgroup::Tree& tree, const Clock& clock, StallWatch::RefusedForks forks);
 
   // Every tick; `before` is the snapshot of the tick before, or nullptr.
   [[nodiscard]] std::vector<diagnosis::Verdict> observe(const cgroup::Snapshot& snapshot,
@@ -46,6 +46,7 @@ class ForeignStalls {
     std::string path;
     Usec sign{0};                        // boottime of the last one
     Usec out_of_memory{0};               // boottime of the last `oom` without a kill
+    Usec forks_refused{0};               // boottime of the last of its own or of those below it
     std::optional<TimePoint> born = {};  // it is new since then
     unsigned incarnation = 0;
   };
@@ -64,9 +65,13 @@ class ForeignStalls {
                std::optional<TimePoint> born, Usec now);
   // Is one above it out of memory, as it seems, with nobody to kill?
   [[nodiscard]] bool is_below_wedge(const cgroup::Sample& sample, Usec now) const;
+  // Those below the limits that refuse forks now.
+  void find_refused_below(const cgroup::Snapshot& snapshot, const identity::Table& identities,
+                          Usec now);
   [[nodiscard]] bool has_io_limit(const cgroup::Sample& sample, Usec now);
 
   const cgroup::Tree* tree_;
+  StallWatch::RefusedForks forks_;
   StallWatch watch_;
   std::map<CgroupId, Suspect> suspects_;
   std::map<CgroupId, Usec> without_io_limit_;  // until when that is believed

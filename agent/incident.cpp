@@ -169,6 +169,22 @@ diagnosis::DeathEvidence evidence_of(const launcher::ExitRecord& record,
   evidence.stderr_tail = record.stderr_tail;
   evidence.output_dropped = Bytes{record.stdout_dropped.value_or(Bytes{}).value +
                                   record.stderr_dropped.value_or(Bytes{}).value};
+  if (const auto& use = record.descriptors) {
+    evidence.descriptors = diagnosis::DeathEvidence::DescriptorUse{.pid = use->pid,
+                                                                   .comm = use->comm,
+                                                                   .open = use->open,
+                                                                   .limit = use->limit,
+                                                                   .at = use->at,
+                                                                   .at_words = use->at_words};
+  }
+  for (const auto& room : record.filesystems) {
+    evidence.filesystems.push_back({.mount = room.mount,
+                                    .type = room.type,
+                                    .size = room.size,
+                                    .available = room.available,
+                                    .inodes = room.inodes,
+                                    .inodes_available = room.inodes_available});
+  }
   evidence.lost = std::move(lost);
   for (const auto& capture : record.cgroups) {
     evidence.cgroups.push_back(evidence_of_cgroup(capture, evidence.lost));

@@ -71,6 +71,7 @@ void KernelLog::take(const diagnosis::KmsgRecord& record) {
     gap->from += suspended;
     gap->to += suspended;
     gaps_.add(*gap);
+    forks_.lost();
     if (fresh) {
       keeper_->add_gap({diagnosis::StoredKernelLogGap::Reason::overwritten, *gap, when.wall});
     }
@@ -87,6 +88,7 @@ void KernelLog::take(const diagnosis::KmsgRecord& record) {
     }
   }
   add_fault(record, when.boottime);
+  forks_.add(record, when.boottime);
   if (!kill) return;
   kill->boottime = when.boottime;
   add(std::move(*kill));
@@ -116,7 +118,9 @@ void KernelLog::restore_before(std::uint64_t sequence, Usec oldest) {
   for (const auto& gap : stored.gaps) {
     const bool read_again =
         gap.reason == diagnosis::StoredKernelLogGap::Reason::dropped && gap.gap.from >= oldest;
-    if (!read_again) gaps_.add(gap.gap);
+    if (read_again) continue;
+    gaps_.add(gap.gap);
+    forks_.lost();
   }
   std::optional<std::uint64_t> last;
   Usec last_boottime{0};
@@ -135,6 +139,7 @@ void KernelLog::restore_before(std::uint64_t sequence, Usec oldest) {
     record.text = line.text;
     if (auto kill = reader_.restore(record, broken)) add(std::move(*kill));
     add_fault(record, line.when.boottime);
+    forks_.add(record, line.when.boottime);
     last = line.sequence;
     last_boottime = line.when.boottime;
     last_printk = line.printk;

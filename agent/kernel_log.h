@@ -11,6 +11,7 @@
 #include "base/unique_fd.h"
 #include "diagnosis/fault_log.h"
 #include "diagnosis/kmsg.h"
+#include "diagnosis/refused_fork.h"
 #include "diagnosis/stored_kernel_log.h"
 
 namespace cgwarden::agent {
@@ -40,6 +41,8 @@ class KernelLog {
   [[nodiscard]] Status drain();
   // Kills and gaps from `from` to `to` on CLOCK_BOOTTIME, with kSlack.
   [[nodiscard]] KernelLogExtract between(Usec from, Usec to) const;
+  // All that is known of this boot.
+  [[nodiscard]] const diagnosis::RefusedForks& refused_forks() const { return forks_.all(); }
   [[nodiscard]] std::uint64_t lost_records() const { return reader_.lost_records(); }
 
   // printk has a clock of its own.
@@ -56,6 +59,7 @@ class KernelLog {
   diagnosis::OomLogReader reader_;
   std::deque<diagnosis::OomRecord> records_;
   std::deque<diagnosis::FaultRecord> faults_;
+  diagnosis::RefusedForkBook forks_;
   diagnosis::KmsgGaps gaps_;
   std::optional<diagnosis::StoredKernelLog> stored_;  // until the first record is read
   std::optional<std::uint64_t> stored_up_to_;

@@ -205,7 +205,11 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
                                     .over_high = {},
                                     .over_high_at = {},
                                     .devices = process.devices,
+                                    .refused_forks = {},
                                     .frozen_by = process.frozen_by};
+  if (const auto* forks = forks_ ? forks_() : nullptr) {
+    evidence.refused_forks = diagnosis::at_or_below(*forks, watched.cgroup);
+  }
   keep_best_look(track, now, process, evidence);
   if (!look(chain, evidence)) return found;
   if (!track.window.empty()) {

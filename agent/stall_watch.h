@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -54,7 +55,11 @@ class StallWatch {
     std::string frozen_by = {};
   };
 
-  explicit StallWatch(ReadStall read) : read_(std::move(read)) {}
+  // What the kernel log says of refused forks; nullptr: it is not read.
+  using RefusedForks = std::function<const diagnosis::RefusedForks*()>;
+
+  explicit StallWatch(ReadStall read, RefusedForks forks = {})
+      : read_(std::move(read)), forks_(std::move(forks)) {}
 
   // A new incarnation, or an end; by its key.
   void forget(const std::string& key) { tracks_.erase(key); }
@@ -115,6 +120,7 @@ class StallWatch {
                           diagnosis::StallEvidence& evidence) const;
 
   ReadStall read_;
+  RefusedForks forks_;
   std::map<std::string, Track> tracks_;
 };
 

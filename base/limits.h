@@ -78,6 +78,9 @@ inline constexpr std::size_t kOomRecords = 1024;
 inline constexpr std::size_t kKernelLogGaps = 64;
 // Lines about faults of processes kept beside them; the kernel writes ten in five seconds.
 inline constexpr std::size_t kFaultLines = 256;
+// Cgroups of which the log says that a fork was refused; it does so once in a cgroup's life, and a
+// node has some thousand cgroups, few of which ever come to a limit.
+inline constexpr std::size_t kRefusedForks = 1024;
 // Lines of the kernel log kept in the store: 32,768 of some 150 bytes are 5 MiB, dozens of boots or
 // a hundred OOM dumps. Those that name a kill are counted apart, so that nothing else pushes them
 // out.
@@ -247,6 +250,18 @@ inline constexpr std::uint64_t kSubjectAwaySeconds = 600;
 // Cgroups of others that may be stalled, some fifteen files each of them and of those above it at
 // every tick, 100 us: more than this at once is a node that stands still, and its own story.
 inline constexpr std::size_t kForeignStalls = 64;
+// Units and containers below one pids.max that refuses forks: a quarter of those, so that one slice
+// does not hide the stalls of the others.
+inline constexpr std::size_t kForksRefusedBelow = 16;
+// Processes of a workload whose open descriptors are counted, every minute or when one says that it
+// has no more: the main process and its workers.
+inline constexpr std::size_t kDescriptorProcesses = 32;
+// Descriptors counted one by one before Linux 6.2 has their number in stat(2): at 0.3 us each 5 ms,
+// and 16 times the usual limit of 1024.
+inline constexpr std::size_t kDescriptorsCounted = 16U * 1024U;
+// File systems of a workload that are asked for room at its death: more than its specification
+// usually mounts.
+inline constexpr std::size_t kFilesystemsTold = 32;
 // Cgroups whose first death would be told, looked at in one tick: some 20 us each. A node has a
 // hundred; of ten thousand the last is known after a minute, and the loop is never away for long.
 inline constexpr std::size_t kForeignBegun = 200;

@@ -134,6 +134,27 @@ struct DeathEvidence {
     Bytes rss{0};
   };
   std::vector<ProcessSize> before_death;
+  // The process of it that had the largest share of its soft RLIMIT_NOFILE open, when that was
+  // looked at last; absent: it never was.
+  struct DescriptorUse {
+    pid_t pid = -1;
+    std::string comm;
+    std::uint64_t open = 0;
+    std::uint64_t limit = 0;
+    TimePoint at;
+    bool at_words = false;  // when it said that there are no more
+  };
+  std::optional<DescriptorUse> descriptors;
+  // The file systems that it could write, at its end; empty: nobody asked.
+  struct FilesystemRoom {
+    std::string mount;
+    std::string type;
+    Bytes size;
+    Bytes available;
+    std::uint64_t inodes = 0;  // 0: as many as there is room for
+    std::uint64_t inodes_available = 0;
+  };
+  std::vector<FilesystemRoom> filesystems;
   Bytes max_rss{0};
   std::string stderr_tail;
   Bytes output_dropped{0};  // output its logs did not take; weakens no verdict

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "cgroup/samples.h"
 #include "diagnosis/kmsg.h"
+#include "diagnosis/refused_fork.h"
 #include "diagnosis/signal_record.h"
 #include "diagnosis/verdict.h"
 
@@ -67,7 +68,8 @@ struct StallEvidence {
   std::optional<std::size_t> over_high;
   std::optional<TimePoint> over_high_at;  // of that look, the best of the last seconds
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> devices;  // "vda" by major:minor
-  std::string frozen_by;  // who is known to have frozen it; empty: not known
+  RefusedForks refused_forks;  // of the payload and of those below it
+  std::string frozen_by;       // who is known to have frozen it; empty: not known
 };
 
 // What holds at `to`, most telling first; empty when nothing does.

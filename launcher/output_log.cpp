@@ -122,6 +122,7 @@ void OutputLog::pump() {
 
 void OutputLog::append(std::string_view bytes) {
   if (copy_.valid()) waiting_ = bytes;
+  total_ += bytes.size();
   if (bytes.size() >= tail_bytes_) {
     tail_ = bytes.substr(bytes.size() - tail_bytes_);
   } else {

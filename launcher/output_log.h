@@ -56,6 +56,8 @@ class OutputLog {
   // rest of the loop.
   void pump();
   [[nodiscard]] std::string_view tail() const { return tail_; }
+  // All that ever came, dropped or not.
+  [[nodiscard]] std::uint64_t total_bytes() const { return total_; }
   [[nodiscard]] std::size_t dropped_bytes() const {
     return dropped_ + (journal_ ? journal_->dropped_bytes() : 0);
   }
@@ -82,6 +84,7 @@ class OutputLog {
   std::size_t size_ = 0;
   std::size_t tail_bytes_ = 0;
   std::string tail_;
+  std::uint64_t total_ = 0;
   std::size_t dropped_ = 0;
 };
 

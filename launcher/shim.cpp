@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -22,6 +23,8 @@
 #include "base/text.h"
 #include "cgroup/tree.h"
 #include "launcher/capture.h"
+#include "launcher/descriptor_watch.h"
+#include "launcher/filesystem_room.h"
 #include "launcher/oom_watch.h"
 #include "launcher/output_log.h"
 #include "launcher/overlay_config.h"
@@ -73,6 +76,7 @@ class Shim {
   std::optional<LaunchError> start();
   std::optional<LaunchError> announce();
   void reply(const std::optional<LaunchError>& error);
+  [[nodiscard]] std::string_view fresh_words(std::uint64_t seen) const;
   void hold();
   void collect_end();
   void drain();
@@ -88,6 +92,7 @@ class Shim {
   std::optional<OutputLog> stdout_;
   std::optional<OutputLog> stderr_;
   Spawned spawned_;
+  UniqueFd mounts_;  // of the command, which are gone with it else
   ExitRecord record_;
 };
 
@@ -201,6 +206,7 @@ std::optional<LaunchError> Shim::start() {
   spawned_ = std::move(*spawned);
   record_.pid = spawned_.pid;
   record_.main_pid = spawned_.main_pid;
+  mounts_ = mount_namespace_of(spawned_.main_pid);
   return std::nullopt;
 }
 
@@ -235,18 +241,39 @@ void Shim::reply(const std::optional<LaunchError>& error) {
   ::close(options_.control_fd);
 }
 
+// What has come of stderr since `seen`, and so much before it as a word may be cut.
+std::string_view Shim::fresh_words(std::uint64_t seen) const {
+  constexpr std::uint64_t kLongestWords = 32;
+  const std::string_view tail = stderr_->tail();
+  const std::uint64_t fresh = stderr_->total_bytes() - seen;
+  if (fresh == 0) return {};
+  return tail.substr(tail.size() - std::min<std::uint64_t>(tail.size(), fresh + kLongestWords));
+}
+
 void Shim::hold() {
+  DescriptorWatch descriptors(*tree_, record_.cgroups.front().path, record_.started.boottime,
+                              spawned_.pid == spawned_.main_pid ? -1 : spawned_.pid);
   OomWatch oom(*tree_, record_.cgroups, {spawned_.pid, spawned_.main_pid}, record_.started);
   for (;;) {
     std::vector<pollfd> waits{{spawned_.pidfd.get(), POLLIN, 0}, stdout_->wait(), stderr_->wait()};
     oom.add_polls(waits);
-    if (::poll(waits.data(), waits.size(), oom.timeout_msec(clock_.now().boottime)) < 0) continue;
-    if (waits[1].revents != 0) stdout_->pump();
+    const Usec now = clock_.now().boottime;
+    int timeout_msec = descriptors.timeout_msec(now);
+    if (const int judged = oom.timeout_msec(now); judged >= 0) {
+      timeout_msec = std::min(timeout_msec, judged);
+    }
+    if (::poll(waits.data(), waits.size(), timeout_msec) < 0) continue;
+    const std::uint64_t seen = stderr_->total_bytes();
     if (waits[2].revents != 0) stderr_->pump();
+    // At once: who has no more descriptors often says so and ends.
+    descriptors.read_words(fresh_words(seen), clock_.now());
+    if (waits[1].revents != 0) stdout_->pump();
     if (waits[0].revents != 0) break;
+    descriptors.look_when_due(clock_.now());
     oom.look(waits, clock_.now());
   }
   oom.write_to(record_);
+  record_.descriptors = descriptors.newest();
 }
 
 // The zombie keeps its place in the cgroup until it is reaped: the counters are read before that.
@@ -348,6 +375,8 @@ int Shim::hold_workload(const std::string& message) {
   // The last words belong into the record; the pipes' end may come much later.
   stdout_->pump();
   stderr_->pump();
+  if (says_no_room(stderr_->tail())) record_.filesystems = room_in(mounts_);
+  mounts_.reset();
   const int status = record(kRecordTries);
   network_.disconnect();
   drain();

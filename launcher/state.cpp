@@ -63,6 +63,12 @@ class MemberReader {
     }
     return value->get<std::string>();
   }
+  bool boolean(const char* name) {
+    const json* value = find(name);
+    if (value != nullptr && value->is_boolean()) return value->get<bool>();
+    complain(name, value == nullptr ? "is missing" : "must be true or false");
+    return false;
+  }
   void version() {
     const auto number = integer<int>("version");
     if (fault_.empty() && number != kStateVersion) {
@@ -175,6 +181,61 @@ std::vector<CgroupCapture> read_captures(MemberReader& parent) {
   return captures;
 }
 
+json write_descriptors(const DescriptorUse& use) {
+  return {{"pid", use.pid},     {"comm", use.comm},         {"open", use.open},
+          {"limit", use.limit}, {"at", write_time(use.at)}, {"at_words", use.at_words}};
+}
+
+std::optional<DescriptorUse> read_descriptors(MemberReader& parent) {
+  const json* value = parent.find("descriptors");
+  if (value == nullptr) return std::nullopt;
+  MemberReader reader(*value, "descriptors", parent.fault());
+  DescriptorUse use;
+  use.pid = reader.integer<pid_t>("pid");
+  use.comm = reader.string("comm");
+  use.open = reader.integer<std::uint64_t>("open");
+  use.limit = reader.integer<std::uint64_t>("limit");
+  use.at = read_time(reader, "at");
+  use.at_words = reader.boolean("at_words");
+  return use;
+}
+
+json write_filesystems(const std::vector<FilesystemRoom>& filesystems) {
+  json list = json::array();
+  for (const auto& room : filesystems) {
+    list.push_back({{"mount", room.mount},
+                    {"type", room.type},
+                    {"size_bytes", room.size.value},
+                    {"available_bytes", room.available.value},
+                    {"inodes", room.inodes},
+                    {"inodes_available", room.inodes_available}});
+  }
+  return list;
+}
+
+std::vector<FilesystemRoom> read_filesystems(MemberReader& parent) {
+  std::vector<FilesystemRoom> filesystems;
+  const json* list = parent.find("filesystems");
+  if (list == nullptr) return filesystems;
+  if (!list->is_array()) {
+    parent.complain("filesystems", "must be an array");
+    return filesystems;
+  }
+  for (const json& item : *list) {
+    MemberReader reader(item, "filesystems[" + std::to_string(filesystems.size()) + "]",
+                        parent.fault());
+    FilesystemRoom room;
+    room.mount = reader.string("mount");
+    room.type = reader.string("type");
+    room.size = Bytes{reader.integer<std::uint64_t>("size_bytes")};
+    room.available = Bytes{reader.integer<std::uint64_t>("available_bytes")};
+    room.inodes = reader.integer<std::uint64_t>("inodes");
+    room.inodes_available = reader.integer<std::uint64_t>("inodes_available");
+    filesystems.push_back(std::move(room));
+  }
+  return filesystems;
+}
+
 // All text that goes in is made printable or comes from the kernel; `replace` is for what may still
 // not be UTF-8 (a cgroup name may be any bytes).
 template <typename T>
@@ -231,6 +292,8 @@ std::string to_json(const ExitRecord& record) {
   if (record.launch_error) document["launch_error"] = write_launch_error(*record.launch_error);
   if (record.stdout_dropped) document["stdout_dropped_bytes"] = record.stdout_dropped->value;
   if (record.stderr_dropped) document["stderr_dropped_bytes"] = record.stderr_dropped->value;
+  if (record.descriptors) document["descriptors"] = write_descriptors(*record.descriptors);
+  if (!record.filesystems.empty()) document["filesystems"] = write_filesystems(record.filesystems);
   for (const auto& capture : record.cgroups) {
     document["cgroups"].push_back({{"path", capture.path},
                                    {"id", capture.id.value},
@@ -268,6 +331,8 @@ Result<ExitRecord> parse_exit_record(const std::string& text, const std::string&
     record.stderr_dropped = Bytes{*count};
   }
   record.stderr_tail = reader.string("stderr_tail");
+  record.descriptors = read_descriptors(reader);
+  record.filesystems = read_filesystems(reader);
   record.cgroups = read_captures(reader);
   return finished(std::move(record), std::move(fault), kOperation, where);
 }

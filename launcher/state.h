@@ -46,6 +46,26 @@ struct CgroupCapture {
   std::map<std::string, std::string> outlived = {};
 };
 
+// The open descriptors of one process against its soft RLIMIT_NOFILE.
+struct DescriptorUse {
+  pid_t pid = -1;
+  std::string comm;
+  std::uint64_t open = 0;
+  std::uint64_t limit = 0;
+  TimePoint at;
+  bool at_words = false;  // it was counted when somebody said on stderr that there are no more
+};
+
+// What a file system has left for processes without privilege (statvfs(3)).
+struct FilesystemRoom {
+  std::string mount;  // in the workload's own mounts
+  std::string type;
+  Bytes size;
+  Bytes available;
+  std::uint64_t inodes = 0;  // 0: it has no fixed number of them
+  std::uint64_t inodes_available = 0;
+};
+
 // exit.json: written by the shim when the command has ended or could not be started.
 struct ExitRecord {
   std::string name;
@@ -68,6 +88,10 @@ struct ExitRecord {
   // records of older shims.
   std::optional<Bytes> stdout_dropped;
   std::optional<Bytes> stderr_dropped;
+  // Of the process of it that had the largest share open at the newest look.
+  std::optional<DescriptorUse> descriptors{};
+  // At its end, where its last words say that there was no room; empty: nobody asked.
+  std::vector<FilesystemRoom> filesystems{};
   std::string stderr_tail;             // up to limits::kStderrTailBytes, raw bytes made printable
   std::vector<CgroupCapture> cgroups;  // payload first, then each ancestor up to the root
 };

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include <array>
 #include <string_view>
 
+#include "diagnosis/rules/last_words.h"
 #include "diagnosis/rules/rules.h"
 
 namespace cgwarden::diagnosis::rules {
@@ -22,35 +22,6 @@ std::string_view advice(int code) {
              "of the rootfs.";
     default:
       return "The reason is the program's own: see its last words and its log.";
-  }
-}
-
-// Limits that leave no trace in the kernel: only the program's own words tell, so it is a hint.
-struct Hint {
-  std::string_view words;
-  std::string_view text;
-};
-constexpr std::array kHints{
-    Hint{"Too many open files",
-         "likely RLIMIT_NOFILE: its last words say \"Too many open files\" (EMFILE), which the "
-         "kernel does not record"},
-    Hint{"Cannot allocate memory",
-         "likely RLIMIT_AS or vm.overcommit_memory: its last words say \"Cannot allocate memory\" "
-         "(ENOMEM) and no OOM kill was counted"},
-    Hint{"std::bad_alloc",
-         "likely RLIMIT_AS or vm.overcommit_memory: its last words say that an allocation was "
-         "refused, and no OOM kill was counted"},
-    Hint{"Resource temporarily unavailable",
-         "likely pids.max or RLIMIT_NPROC: its last words say \"Resource temporarily unavailable\" "
-         "(EAGAIN)"},
-    Hint{"No space left on device",
-         "likely a full disk or tmpfs: its last words say \"No space left on device\" (ENOSPC)"}};
-
-void add_hints(const DeathCase& death, Verdict& verdict) {
-  for (const auto& hint : kHints) {
-    if (death.evidence.stderr_tail.find(hint.words) == std::string::npos) continue;
-    verdict.contributing.emplace_back(hint.text);
-    return;
   }
 }
 
@@ -83,7 +54,7 @@ std::optional<Verdict> exited(const DeathCase& death) {
   } else if (code != 0) {
     verdict.advice.emplace_back(advice(code));
   }
-  if (code != 0 && !death.oom_kills_seen()) add_hints(death, verdict);
+  if (code != 0 && !death.oom_kills_seen()) add_last_words(death, verdict);
   death.quote_memory_events(verdict);
   return verdict;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "diagnosis/rules/last_words.h"
 #include "diagnosis/rules/rules.h"
 #include "diagnosis/rules/sender.h"
 
@@ -144,6 +145,8 @@ std::optional<Verdict> fault_signal(const DeathCase& death) {
   verdict.contributing.push_back(exit->kind == MainExit::Kind::dumped
                                      ? "the kernel wrote a core dump"
                                      : "no core dump was written");
+  // What gives up in words of its own: an exception of C++ that nobody caught, an assertion.
+  if (fault->signal == SIGABRT && !death.oom_kills_seen()) add_last_words(death, verdict);
   death.contribute_oom_kills(verdict);
   death.quote_memory_events(verdict);
   return verdict;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "diagnosis/death_case.h"
+#include "diagnosis/rules/sender.h"
 #include "diagnosis/stall.h"
 
 namespace cgwarden::diagnosis::stalls {
@@ -32,21 +33,40 @@ bool stands_at_limit(const StallCgroup& cgroup) {
 
 bool has_limit(const StallCgroup& cgroup) { return cgroup.pids_max && !is_max(*cgroup.pids_max); }
 
+// Whether forks were the cgroup's own, where the counter is of a limit above it.
+enum class Forker { proven, logged, logged_before, not_told, another };
+
 struct Hit {
   const StallCgroup* cgroup = nullptr;
   std::uint64_t refused = 0;
   Confidence confidence = Confidence::likely;
   const StallCgroup* or_else = nullptr;  // another one that may have been it
+  Forker forker = Forker::proven;
+  const RefusedFork* line = nullptr;  // of the kernel log, that names it
 };
 
-// From 6.12 the counter is where the limit is. Who wanted to fork is then not told for a limit
-// above.
+// The log names a cgroup that forks at the first refusal in its life, and not again.
+Forker forker_by_log(const StallEvidence& evidence, const RefusedFork*& line) {
+  const auto& forks = evidence.refused_forks;
+  if (forks.lines.empty()) return forks.complete ? Forker::another : Forker::not_told;
+  line = &forks.lines.back();
+  const bool now = line->boottime + rules::kPrintkSlack >= evidence.from.boottime;
+  return now ? Forker::logged : Forker::logged_before;
+}
+
+// From 6.12 the counter is where the limit is. Who wanted to fork is then told by the log alone for
+// a limit above.
 Hit by_local_counters(const StallEvidence& evidence) {
   for (const auto& cgroup : evidence.cgroups) {
     const auto refused = local_rise(cgroup).value_or(0);
     if (refused == 0 || !has_limit(cgroup)) continue;
-    const bool own = &cgroup == &evidence.cgroups.front();
-    return {&cgroup, refused, own ? Confidence::proven : Confidence::likely};
+    if (&cgroup == &evidence.cgroups.front()) return {&cgroup, refused, Confidence::proven};
+    Hit hit{&cgroup, refused};
+    hit.forker = forker_by_log(evidence, hit.line);
+    // Another limit above may have refused some, too.
+    if (hit.forker == Forker::another) continue;
+    if (hit.forker == Forker::logged) hit.confidence = Confidence::strong;
+    return hit;
   }
   return {};
 }
@@ -85,33 +105,78 @@ Hit by_forker(const StallEvidence& evidence) {
   return {};
 }
 
+// "could not fork" where that is known of it.
+std::string answer_of(const StallEvidence& evidence, const Hit& hit, const std::string& limit) {
+  const bool own = hit.cgroup == &evidence.cgroups.front();
+  if (hit.forker == Forker::not_told || hit.forker == Forker::logged_before) {
+    return fmt::format(
+        "{} may have been refused a fork: {} above it reached its limit pids.max = {}, {} forks "
+        "below that were refused",
+        evidence.workload, hit.cgroup->path, limit, hit.refused);
+  }
+  if (hit.forker == Forker::logged) {
+    return fmt::format(
+        "{} could not fork: {} above it reached its limit pids.max = {}, {} forks below that were "
+        "refused",
+        evidence.workload, hit.cgroup->path, limit, hit.refused);
+  }
+  return fmt::format("{} could not fork: {} reached its limit pids.max = {}, {} forks were refused",
+                     evidence.workload, own ? "it" : hit.cgroup->path + " above it", limit,
+                     hit.refused);
+}
+
+void say_whose_forks(const Hit& hit, Verdict& verdict) {
+  if (hit.line != nullptr) {
+    verdict.evidence.push_back({"kmsg", fmt::format("seq {}", hit.line->sequence), hit.line->line});
+  }
+  switch (hit.forker) {
+    case Forker::logged:
+      verdict.contributing.emplace_back(
+          "this kernel counts a refused fork where the limit is; its log names who wanted to fork "
+          "first, and others below that cgroup may have been refused some, too");
+      break;
+    case Forker::logged_before:
+      verdict.contributing.emplace_back(
+          "this kernel counts a refused fork where the limit is, and its log names who wanted to "
+          "fork once in a cgroup's life: that was earlier, and these may have been another's below "
+          "that cgroup");
+      break;
+    case Forker::not_told:
+      verdict.contributing.emplace_back(
+          "this kernel counts a refused fork where the limit is: it may have been another's below "
+          "that cgroup");
+      break;
+    case Forker::proven:
+    case Forker::another:
+      break;
+  }
+}
+
 }  // namespace
 
 std::optional<Verdict> pids_limit(const StallEvidence& evidence) {
   const StallCgroup& payload = evidence.cgroups.front();
-  const Hit hit =
-      payload.after.pids_events_local ? by_local_counters(evidence) : by_forker(evidence);
+  const bool counted_at_limit = payload.after.pids_events_local.has_value();
+  const Hit hit = counted_at_limit ? by_local_counters(evidence) : by_forker(evidence);
   if (hit.cgroup == nullptr) return std::nullopt;
   const bool own = hit.cgroup == &payload;
   const std::string limit = std::to_string(std::get<std::uint64_t>(*hit.cgroup->pids_max));
   Verdict verdict = begin(evidence, VerdictClass::pids_limit, hit.confidence);
   verdict.actor = Actor{std::nullopt, "the kernel's pids controller"};
   verdict.limit = LimitHit{hit.cgroup->path, "pids.max", limit};
-  verdict.answer = fmt::format(
-      "{} could not fork: {} reached its limit pids.max = {}, {} forks were refused",
-      evidence.workload, own ? "it" : hit.cgroup->path + " above it", limit, hit.refused);
-  verdict.evidence.push_back({payload.after.pids_events_local ? "pids.events.local" : "pids.events",
-                              payload.after.pids_events_local ? hit.cgroup->path : payload.path,
+  verdict.answer = answer_of(evidence, hit, limit);
+  verdict.evidence.push_back({counted_at_limit ? "pids.events.local" : "pids.events",
+                              counted_at_limit ? hit.cgroup->path : payload.path,
                               fmt::format("max +{}", hit.refused)});
   if (hit.cgroup->pids_current) {
     verdict.evidence.push_back(
         {"pids.current", hit.cgroup->path, std::to_string(*hit.cgroup->pids_current)});
   }
-  if (!own && payload.after.pids_events_local) {
-    verdict.contributing.emplace_back(
-        "this kernel counts a refused fork where the limit is: it may have been another's below "
-        "that cgroup");
+  if (!own && payload.pids_current) {
+    verdict.evidence.push_back(
+        {"pids.current", payload.path, std::to_string(*payload.pids_current)});
   }
+  say_whose_forks(hit, verdict);
   if (hit.or_else != nullptr) {
     verdict.contributing.push_back(
         fmt::format("it is one of two: {} stands at its pids.max = {} as well, and this kernel "

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "diagnosis/diagnose.h"
 #include "tests/diagnosis/scenario.h"
 
@@ -10,6 +12,7 @@ namespace cgwarden::diagnosis {
 namespace {
 
 using testing::all_text;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -87,6 +90,79 @@ TEST(AdviceTest, LastWordsHintAtLimitsThatLeaveNoTrace) {
   EXPECT_THAT(verdict.contributing, Contains(HasSubstr("likely RLIMIT_NOFILE")));
   scenario.exited(0);
   EXPECT_THAT(diagnose(scenario.death).contributing, IsEmpty());
+}
+
+TEST(AdviceTest, OpenDescriptorsAreQuotedBesideTheWords) {
+  auto scenario = Scenario().exited(1);
+  scenario.death.stderr_tail = "open /etc/hosts: too many open files\n";
+  auto& use = scenario.death.descriptors.emplace();
+  use = {.pid = 41,
+         .comm = "web",
+         .open = 64,
+         .limit = 64,
+         .at = scenario.death.ended,
+         .at_words = true};
+  auto verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing, Contains(HasSubstr("likely RLIMIT_NOFILE")));
+  EXPECT_THAT(all_text(verdict),
+              HasSubstr("/proc/PID/fd pid 41 `web` 64 descriptors open of 64 (soft RLIMIT_NOFILE), "
+                        "when they came"));
+  use.open = 12;
+  verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing,
+              Contains(AllOf(HasSubstr("of a process that had ended by then, or another limit"),
+                             HasSubstr("fs.inotify.max_user_instances"),
+                             HasSubstr("but when they came, pid 41 `web` had 12 descriptors"))));
+  // A look of some time before neither proves nor refutes.
+  use.at_words = false;
+  use.at.boottime = scenario.death.ended.boottime - Usec{3'000'000};
+  verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing,
+              Contains(HasSubstr("3.0 s before its end, pid 41 `web` had 12")));
+  EXPECT_THAT(verdict.contributing, Not(Contains(HasSubstr("but when"))));
+  scenario.death.stderr_tail = "accept: Too many open files in system\n";
+  verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing, Contains(HasSubstr("fs.file-max")));
+  EXPECT_THAT(all_text(verdict), Not(HasSubstr("RLIMIT_NOFILE")));
+}
+
+TEST(AdviceTest, RoomOfFileSystemsIsQuotedBesideTheWords) {
+  auto scenario = Scenario().exited(1);
+  scenario.death.stderr_tail = "write /tmp/x: No space left on device\n";
+  scenario.death.filesystems = {
+      {.mount = "/", .type = "overlay", .size = Bytes{100U << 20}, .available = Bytes{60U << 20}},
+      {.mount = "/tmp", .type = "tmpfs", .size = Bytes{1U << 20}, .available = Bytes{0}}};
+  auto verdict = diagnose(scenario.death);
+  EXPECT_EQ(verdict.confidence, Confidence::proven);  // that it ended by itself
+  EXPECT_THAT(verdict.contributing,
+              Contains(AllOf(HasSubstr("likely a full disk or tmpfs"),
+                             HasSubstr("/tmp (tmpfs) had 0 B of 1.0 MiB available"))));
+  EXPECT_THAT(all_text(verdict), HasSubstr("statfs /tmp tmpfs: 0 B of 1.0 MiB available"));
+  // Blocks there are, and nothing to name a file by.
+  auto& tmp = scenario.death.filesystems[1];
+  tmp.available = Bytes{1U << 19};
+  tmp.inodes = 40;
+  verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing,
+              Contains(HasSubstr("512.0 KiB of 1.0 MiB available, 0 of 40 inodes")));
+  tmp.inodes_available = 20;
+  verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing, Contains(AllOf(HasSubstr("against which something speaks"),
+                                                   HasSubstr("the least /tmp (tmpfs)"),
+                                                   HasSubstr("fs.inotify.max_user_watches"))));
+  EXPECT_THAT(verdict.contributing, Not(Contains(HasSubstr("likely a full disk"))));
+  scenario.death.stderr_tail = "write: Disk quota exceeded\n";
+  verdict = diagnose(scenario.death);
+  EXPECT_THAT(verdict.contributing, Contains(HasSubstr("likely a disk quota")));
+}
+
+// std::terminate() of an exception says so and aborts.
+TEST(AdviceTest, AnAbortHasLastWordsToo) {
+  auto scenario = Scenario().killed(SIGABRT);
+  scenario.death.stderr_tail = "terminate called after throwing 'std::bad_alloc'\n";
+  const auto verdict = diagnose(scenario.death);
+  EXPECT_EQ(verdict.verdict, VerdictClass::aborted);
+  EXPECT_THAT(verdict.contributing, Contains(HasSubstr("likely RLIMIT_AS")));
 }
 
 }  // namespace

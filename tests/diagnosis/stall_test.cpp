@@ -299,6 +299,38 @@ TEST(StallTest, AnAncestorsPidsLimitOnBothKernels) {
   EXPECT_EQ(verdict.confidence, Confidence::likely);
 }
 
+// From 6.12 the log alone tells whose forks the limit above refused.
+TEST(StallTest, AnAncestorsPidsLimitIsOfWhomTheLogNames) {
+  Living living;
+  living.pids_of_6_12().at(2).pids_max = LimitOf<std::uint64_t>(20U);
+  living.at(2).after.pids_events_local->max = 9;
+  auto verdict = living.only();
+  EXPECT_THAT(verdict.answer, HasSubstr("web may have been refused a fork: " + kSlice));
+  EXPECT_EQ(verdict.confidence, Confidence::likely);
+  RefusedFork line;
+  line.cgroup = kPayload;
+  line.boottime = Usec{12'000'000};
+  line.sequence = 77;
+  line.line = "cgroup: fork rejected by pids controller in " + kPayload;
+  living.evidence.refused_forks = {.lines = {line}, .complete = true};
+  verdict = living.only();
+  EXPECT_EQ(verdict.confidence, Confidence::strong);
+  EXPECT_EQ(verdict.limit->cgroup, kSlice);
+  EXPECT_THAT(verdict.answer, HasSubstr("web could not fork: " + kSlice + " above it"));
+  EXPECT_THAT(verdict.answer, HasSubstr("5 forks below that"));
+  EXPECT_THAT(all_text(verdict), HasSubstr("kmsg seq 77"));
+  // Long ago, and only the first refusal of a cgroup has a line.
+  living.evidence.refused_forks.lines[0].boottime = Usec{1'000'000};
+  verdict = living.only();
+  EXPECT_EQ(verdict.confidence, Confidence::likely);
+  EXPECT_THAT(verdict.answer, HasSubstr("may have been refused"));
+  // A log without a hole that never named it: the forks were a neighbour's.
+  living.evidence.refused_forks.lines.clear();
+  living.nothing();
+  living.evidence.refused_forks.complete = false;
+  EXPECT_EQ(living.only().confidence, Confidence::likely);
+}
+
 // One short of its own, while the one above is full: before 6.12 nothing tells which it was.
 TEST(StallTest, OneOfTwoPidsLimitsIsNotProven) {
   Living old;

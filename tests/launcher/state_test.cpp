@@ -107,6 +107,34 @@ TEST(StateTest, FilesOfAnOlderShimAreReadAndSayNothingOfWhatItDidNotRecord) {
   EXPECT_EQ(newer->stderr_dropped, Bytes{4096});
 }
 
+TEST(StateTest, WhatTheShimSawBesideTheLastWordsComesBack) {
+  ExitRecord record = full_record();
+  const auto without = parse_exit_record(to_json(record), "exit.json");
+  ASSERT_TRUE(without);
+  EXPECT_FALSE(without->descriptors);
+  EXPECT_TRUE(without->filesystems.empty());
+  record.descriptors = DescriptorUse{
+      .pid = 9, .comm = "w", .open = 60, .limit = 64, .at = record.ended, .at_words = true};
+  record.filesystems = {{.mount = "/a b",
+                         .type = "tmpfs",
+                         .size = Bytes{9},
+                         .available = Bytes{8},
+                         .inodes = 7,
+                         .inodes_available = 6}};
+  const auto with = parse_exit_record(to_json(record), "exit.json");
+  ASSERT_TRUE(with);
+  ASSERT_TRUE(with->descriptors);
+  EXPECT_EQ(with->descriptors->comm, "w");
+  EXPECT_EQ(with->descriptors->open, 60U);
+  EXPECT_EQ(with->descriptors->limit, 64U);
+  EXPECT_EQ(with->descriptors->at.boottime, record.ended.boottime);
+  EXPECT_TRUE(with->descriptors->at_words);
+  ASSERT_EQ(with->filesystems.size(), 1U);
+  EXPECT_EQ(with->filesystems[0].mount, "/a b");
+  EXPECT_EQ(with->filesystems[0].available, Bytes{8});
+  EXPECT_EQ(with->filesystems[0].inodes_available, 6U);
+}
+
 TEST(StateTest, EveryMissingMemberIsNamed) {
   const std::string whole = to_json(full_record());
   for (const std::string name :

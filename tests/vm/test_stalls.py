@@ -136,6 +136,42 @@ def test_forks_refused_by_the_pids_max_of_the_slice(scenario):
     end(scenario, "forks")
 
 
+@pytest.mark.each_kernel
+def test_a_unit_below_a_slice_that_refuses_forks_is_told_and_its_neighbour_is_not(scenario):
+    """From 6.12 the counter moves at the slice alone, and the kernel log names who wanted to fork."""
+    guest = scenario.guest
+    gate = f"{scenario.rootfs}/tmp/pool.go"
+    jobs = []
+    for name, command in (("pool-forks", ["/bin/sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.2; done; "
+                                          "(for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done); sleep 1000; :"]),
+                          ("pool-waits", ["sleep", "1000"])):
+        foreign_cgroups.make(guest, f"/pool.slice/{name}.service", {})
+        jobs.append(guest.spawn(command, cgroup=f"{ROOT}/pool.slice/{name}.service"))
+    try:
+        guest.write_file(f"{ROOT}/pool.slice/pids.max", "6")
+        scenario.until(lambda: all(f"{name}.service" in scenario.identities() for name in ("pool-forks", "pool-waits")),
+                       "the units to be known")
+        before = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() > before + 1, "a look at them")
+        guest.run(f"touch {gate}", check=True)
+        token = "foreign_stalled name=unit:/pool-forks.service verdict=PIDS_LIMIT "
+        scenario.until(lambda: token in scenario.log(), "the unit to be told", 120)
+        verdict, text = scenario.why("pool-forks.service")
+        assert (verdict["class"], verdict["death"]) == ("PIDS_LIMIT", False), text
+        assert (verdict["limit"]["cgroup"], verdict["limit"]["file"], verdict["limit"]["value"]) == ("/pool.slice", "pids.max", "6"), text
+        assert text.startswith("pool-forks.service could not fork: /pool.slice above it"), text
+        assert verdict["confidence"] in ("strong", "proven"), text
+        before = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() > before + 3, "whatever else is told")
+        assert "foreign_stalled name=unit:/pool-waits.service" not in scenario.log()
+    finally:
+        for name in ("pool-forks", "pool-waits"):
+            guest.run(f"echo 1 > {ROOT}/pool.slice/{name}.service/cgroup.kill", check=True)
+        for job in jobs:
+            job.wait(60)
+        guest.run(f"find {ROOT}/pool.slice -depth -type d -exec rmdir {{}} +")
+
+
 def test_a_thaw_is_known_at_once(scenario):
     run(scenario, "ice")
     freeze = f"{scenario.payload('ice')}/cgroup.freeze"

@@ -80,10 +80,13 @@ int fork_some(const char* count) {
   stay();
 }
 
-int open_all() {
+// Who says so may live on for a while.
+int open_all(const char* seconds) {
   while (::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0) {
   }
-  return failed("/dev/null");
+  const int code = failed("/dev/null");
+  ::sleep(static_cast<unsigned>(std::atoi(seconds)));
+  return code;
 }
 
 int fault(std::string_view word) {
@@ -389,7 +392,7 @@ int act(int count, char** words) {
   if (word == "fork" && count == 2) return fork_some(words[1]);
   if (word == "exit" && count == 2) return std::atoi(words[1]);
   if (word == "forbidden" && count == 2) return forbidden(words[1]);
-  if (word == "files") return open_all();
+  if (word == "files") return open_all(count == 2 ? words[1] : "0");
   if (word == "spin") {
     for (;;) asm volatile("");
   }

@@ -57,7 +57,9 @@ FAULTS = [
     ended("pids-exit", "pids.max, and a shell that cannot fork ends", shell("for i in 1 2 3 4 5 6; do sleep 1000 & done; exit 3"), 2,
           resources="{pids: {max: 5}}", says=("likely pids.max",)),
     ended("full-disk", "a full file system: no trace", deed("fill", "/tiny/big", "4"), 1,
-          extra="mounts: [{source: /run/matrix/tiny, destination: /tiny}]\n", says=("likely a full disk",)),
+          extra="mounts: [{source: /run/matrix/tiny, destination: /tiny}]\n", says=("likely a full disk", "/tiny (tmpfs) had")),
+    ended("rlimit-nofile-seen", "RLIMIT_NOFILE, and it lives for a while after its words", shell("ulimit -n 16; exec deed files 10"), 1,
+          says=("likely RLIMIT_NOFILE", "16 descriptors open of 16 (soft RLIMIT_NOFILE)")),
 ]
 
 

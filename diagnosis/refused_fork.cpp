@@ -1,0 +1,47 @@
+#include "diagnosis/refused_fork.h"
+
+#include "base/limits.h"
+#include "diagnosis/death_case.h"
+
+namespace cgwarden::diagnosis {
+namespace {
+
+constexpr std::string_view kForkRefused = "cgroup: fork rejected by pids controller in ";
+// The kernel's record has 1 KiB less its own part: one this long may have ended within the path.
+constexpr std::size_t kWholeRecordBytes = 900;
+
+}  // namespace
+
+std::optional<RefusedFork> parse_refused_fork(const KmsgRecord& record) {
+  if (!record.from_kernel() || record.continuation) return std::nullopt;
+  const std::string_view text = record.text;
+  if (!text.starts_with(kForkRefused)) return std::nullopt;
+  const std::string_view path = text.substr(kForkRefused.size());
+  return RefusedFork{.cgroup = std::string(path),
+                     .boottime = record.boottime,
+                     .sequence = record.sequence,
+                     .line = record.text,
+                     .cut = path.empty() || text.size() > kWholeRecordBytes};
+}
+
+RefusedForks at_or_below(const RefusedForks& forks, std::string_view cgroup) {
+  RefusedForks found{.lines = {}, .complete = forks.complete};
+  for (const auto& fork : forks.lines) {
+    if (path_is_at_or_below(fork.cgroup, cgroup)) found.lines.push_back(fork);
+  }
+  return found;
+}
+
+void RefusedForkBook::add(const KmsgRecord& record, Usec boottime) {
+  auto fork = parse_refused_fork(record);
+  if (!fork) return;
+  if (fork->cut) return lost();
+  fork->boottime = boottime;
+  if (forks_.lines.size() == limits::kRefusedForks) {
+    forks_.lines.erase(forks_.lines.begin());
+    lost();
+  }
+  forks_.lines.push_back(*std::move(fork));
+}
+
+}  // namespace cgwarden::diagnosis

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+#include "diagnosis/kmsg.h"
+
+// The kernel's own lines about forks that the pids controller refused. Pure.
+namespace cgwarden::diagnosis {
+
+// kernel/cgroup/pids.c pids_event(): the first refusal in the life of a cgroup that forks,
+// whichever cgroup's pids.max it was. No line of a cgroup in a log that lost nothing says that none
+// of its forks was ever refused.
+struct RefusedFork {
+  std::string cgroup;  // that wanted to fork
+  Usec boottime{0};    // as the record has it
+  std::uint64_t sequence = 0;
+  std::string line;  // the kernel's words
+  // The record had no room for the path, or another line came between: `cgroup` is not all of it.
+  bool cut = false;
+};
+
+struct RefusedForks {
+  std::vector<RefusedFork> lines;  // oldest first
+  bool complete = false;           // of this boot none is missing
+};
+
+// nullopt: another line, or one that a process wrote to /dev/kmsg.
+[[nodiscard]] std::optional<RefusedFork> parse_refused_fork(const KmsgRecord& record);
+
+// The lines of `cgroup` and of those below it.
+[[nodiscard]] RefusedForks at_or_below(const RefusedForks& forks, std::string_view cgroup);
+
+// Keeps the newest limits::kRefusedForks of them.
+class RefusedForkBook {
+ public:
+  // Every record of the log in order; `boottime`: its time on CLOCK_BOOTTIME.
+  void add(const KmsgRecord& record, Usec boottime);
+  // Records were lost, of this moment or an earlier one.
+  void lost() { forks_.complete = false; }
+  [[nodiscard]] const RefusedForks& all() const { return forks_; }
+
+ private:
+  RefusedForks forks_{.lines = {}, .complete = true};
+};
+
+}  // namespace cgwarden::diagnosis
