@@ -86,10 +86,6 @@ std::vector<std::string> policy_layers(const std::string& directory) {
           "/usr/lib/cgwarden/policies.d"};
 }
 
-std::string drop_in_target(const std::string& file) {
-  return target_of(std::filesystem::path(file).parent_path());
-}
-
 std::vector<std::string> drop_in_directories(const std::vector<std::string>& layers) {
   std::vector<std::string> found;
   for (const std::string& layer : layers) {

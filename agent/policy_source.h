@@ -27,9 +27,6 @@ inline constexpr const char* kPolicyDirectory = "/etc/cgwarden/policies.d";
 [[nodiscard]] Result<std::vector<YamlFile>> read_policy_layers(
     const std::vector<std::string>& layers);
 
-// "web" of a file in web.d; empty: it lies in no directory of drop-ins.
-[[nodiscard]] std::string drop_in_target(const std::string& file);
-
 // The directories with drop-ins that there are now, at most limits::kDropInDirectories.
 [[nodiscard]] std::vector<std::string> drop_in_directories(const std::vector<std::string>& layers);
 
