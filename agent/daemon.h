@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/adaptation.h"
+#include "agent/cgroup_traits.h"
 #include "agent/control.h"
 #include "agent/counter_book.h"
 #include "agent/dbus_service.h"
@@ -42,6 +43,7 @@
 #include "agent/unit_watch.h"
 #include "agent/verdict_queue.h"
 #include "agent/web_endpoint.h"
+#include "agent/xattr_cache.h"
 #include "base/clock.h"
 #include "cgroup/tree.h"
 #include "diagnosis/event.h"
@@ -197,6 +199,10 @@ class Daemon final : public Control, private SupervisorListener {
   diagnosis::OomWithoutVictim oom_without_victim_;
   std::shared_ptr<const cgroup::Snapshot> last_snapshot_;  // whose is what an event is about
   Identification identification_;
+  XattrCache xattrs_{[this](const std::string& path, const std::string& name) {
+                       return xattr_of(tree_, path, name);
+                     },
+                     options_.intervals.slow};
   SubjectBook subjects_;
   std::string said_counters_fault_;
   ThrottleWatch throttle_watch_;

@@ -39,7 +39,7 @@ struct Managed {
     const std::string of(path);
     const auto traits = traits_of(of, identity::of_path(path), {});
     return std::ranges::any_of(selecting,
-                               [&](const auto& policy) { return selects(policy, of, traits, {}); });
+                               [&](const auto& policy) { return selects(policy, of, traits); });
   }
 
   // Equal for what decides equally.
@@ -96,6 +96,7 @@ void Daemon::select_cgroups(std::vector<policy::Policy>& policies,
                             const cgroup::SampleList& samples) {
   const auto identities = identification_.table();
   const LabelsOfPayloads labels = labels_of(supervisor_->running());
+  const Usec now = clock_.now().boottime;
   policy::select_cgroups(policies, samples,
                          {[&](const cgroup::Sample& sample) {
                             // A new one has the names that its path tells; those of files come with
@@ -106,8 +107,8 @@ void Daemon::select_cgroups(std::vector<policy::Policy>& policies,
                                 known != nullptr ? known->identity : identity::of_path(sample.path),
                                 labels);
                           },
-                          [this](const std::string& path, const std::string& name) {
-                            return xattr_of(tree_, path, name);
+                          [&](const cgroup::Sample& sample, const std::string& name) {
+                            return xattrs_.get(sample.id, sample.path, name, now);
                           }});
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 
+#include "agent/kept_properties.h"
 #include "agent/ownership.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -58,7 +59,7 @@ bool Enforcer::news(const std::string& cgroup, const std::string& file,
 bool Enforcer::is_drift(const policy::Write& write) const {
   if (drift_.is_drift(write)) return true;
   if (arrived_.contains(write.id)) return false;
-  const auto* entry = journal_ ? journal_->find({write.id, write.file}) : nullptr;
+  const auto* entry = journal_ ? find_original(*journal_, write) : nullptr;
   return entry != nullptr && entry->ours == write.new_value && write.old_value != entry->original &&
          write.old_value != entry->previous;
 }

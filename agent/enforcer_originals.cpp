@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/enforcer.h"
+#include "agent/kept_properties.h"
 #include "base/log.h"
 #include "diagnosis/event.h"
 
@@ -49,10 +50,10 @@ void Enforcer::note_side_effects(const policy::Write& write, const cgroup::Snaps
   const cgroup::Sample* sample = snapshot.find(write.cgroup);
   if (sample == nullptr || sample->id != write.id) return;
   const auto add = [&](const char* file, std::string original, std::string ours) {
-    const bool known = journal_->find({write.id, file}) != nullptr;
-    if (known || original == ours) return;
     policy::Write side = write;
     side.file = file;
+    const bool known = find_original(*journal_, side) != nullptr;
+    if (known || original == ours) return;
     side.old_value = std::move(original);
     side.new_value = std::move(ours);
     entries.push_back(after_write(nullptr, side, policy::Keeper::agent, clock_->now().wall));
@@ -76,7 +77,7 @@ void Enforcer::note_originals(const std::vector<policy::Write>& writes,
   for (const policy::Write& write : writes) {
     note_side_effects(write, snapshot, entries);
     if (is_of_workload(write)) continue;
-    const Original* known = journal_->find({write.id, write.file});
+    const Original* known = find_original(*journal_, write);
     // Its maker came after us, with what the cgroup is to have without a policy.
     if (known != nullptr && arrived_.contains(write.id) && write.old_value != known->ours &&
         write.old_value != known->previous) {
@@ -100,7 +101,7 @@ void Enforcer::note_originals(const std::vector<policy::Write>& writes,
 }
 
 void Enforcer::note_adjusted(const policy::Write& write, const std::string& after) {
-  const Original* known = journal_ ? journal_->find({write.id, write.file}) : nullptr;
+  const Original* known = journal_ ? journal_->find(knob_key(write)) : nullptr;
   if (known == nullptr || known->previous == after) return;
   Original entry = *known;
   entry.previous = after;
@@ -126,13 +127,17 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,
   for (const auto& skip : plan.skips) skipped.emplace(skip.cgroup, skip.file);
   std::vector<Original> unwanted;
   for (const auto& [key, entry] : journal_->all()) {
-    if (entry.keeper != policy::Keeper::agent || wants(key.id, key.file)) continue;
-    if (skipped.contains({entry.cgroup, entry.file}) || is_shrinking(key.id)) continue;
+    if (entry.keeper != policy::Keeper::agent) continue;
+    const cgroup::Sample* sample = snapshot.find(entry.cgroup);
+    const bool of_unit = !key.unit.empty();
+    // Nobody can tell what it is to have: its next start shows it.
+    if (of_unit && sample == nullptr && keeps_runtime_properties(key.unit)) continue;
+    const CgroupId id = of_unit && sample != nullptr ? sample->id : entry.id;
+    if (wants(id, key.file)) continue;
+    if (skipped.contains({entry.cgroup, entry.file}) || is_shrinking(id)) continue;
     // It came while this was planned.
-    const cgroup::Sample* sample =
-        arrived_.contains(key.id) ? snapshot.find(entry.cgroup) : nullptr;
-    if (arrived_.contains(key.id) && (sample == nullptr || sample->id != key.id)) continue;
-    if (key.file == "cpu.weight" && wants(key.id, "cpu.idle")) continue;
+    if (arrived_.contains(id) && (sample == nullptr || sample->id != id)) continue;
+    if (key.file == "cpu.weight" && wants(id, "cpu.idle")) continue;
     unwanted.push_back(entry);
   }
   sort_for_restore(unwanted);
@@ -150,6 +155,7 @@ void Enforcer::restore(const std::vector<Original>& originals) {
         of_units.push_back(write_of(entry, report->before));
         continue;
       }
+      if (report && report->outcome == Restored::waits) continue;
     }
     if (give_back(entry)) over.push_back(entry.key());
   }
@@ -174,7 +180,8 @@ bool Enforcer::give_back(const Original& entry) {
     }
     return false;
   }
-  if (by_systemd && report->outcome == Restored::written) return false;
+  const bool is_asked = by_systemd && report->outcome == Restored::written;
+  if (is_asked || report->outcome == Restored::waits) return false;
   given_back(entry, *report);
   return true;
 }

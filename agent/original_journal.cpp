@@ -76,8 +76,22 @@ std::string entry_line(const Original& entry) {
                   {"since_wall_usec", entry.since.count()}});
 }
 
-std::string forgotten_line(const KnobKey& key) {
-  return line_of({{"forget", true}, {"id", key.id.value}, {"file", key.file}});
+std::string forgotten_line(const KnobKey& key, CgroupId id) {
+  JournalLine line = {{"forget", true}, {"id", id.value}, {"file", key.file}};
+  if (!key.unit.empty()) line["unit"] = from_bytes(key.unit);
+  return line_of(line);
+}
+
+// A version of cgwarden that knew units by their cgroups wrote no unit.
+void forget_line(const KnobKey& key, const JournalLine& line, OriginalJournal::Entries& entries) {
+  if (line.contains("unit")) {
+    const auto unit = to_bytes(line.at("unit").get<std::string>());
+    if (unit) entries.erase({CgroupId{}, key.file, *unit});
+    return;
+  }
+  std::erase_if(entries, [&](const auto& known) {
+    return known.second.id == key.id && known.second.file == key.file;
+  });
 }
 
 // Throws what nlohmann throws.
@@ -85,7 +99,7 @@ void take_line(const JournalLine& line, OriginalJournal::Entries& entries) {
   const KnobKey key{CgroupId{line.at("id").get<std::uint64_t>()},
                     line.at("file").get<std::string>()};
   if (line.contains("forget")) {
-    entries.erase(key);
+    forget_line(key, line, entries);
     return;
   }
   const auto cgroup = to_bytes(line.at("cgroup").get<std::string>());
@@ -101,7 +115,7 @@ void take_line(const JournalLine& line, OriginalJournal::Entries& entries) {
   entry.keeper = line.at("keeper") == "apply" ? Keeper::apply : Keeper::agent;
   entry.through = line.at("through") == "systemd" ? Through::systemd : Through::cgroupfs;
   entry.since = Usec(line.at("since_wall_usec").get<std::uint64_t>());
-  entries.insert_or_assign(key, std::move(entry));
+  entries.insert_or_assign(entry.key(), std::move(entry));
 }
 
 }  // namespace
@@ -181,7 +195,10 @@ Status OriginalJournal::forget(const std::vector<KnobKey>& keys) {
   CGW_TRY(take_in());
   std::string lines;
   for (const KnobKey& key : keys) {
-    if (entries_.erase(key) > 0) lines += forgotten_line(key);
+    const auto known = entries_.find(key);
+    if (known == entries_.end()) continue;
+    lines += forgotten_line(key, known->second.id);
+    entries_.erase(known);
   }
   if (lines.empty()) return {};
   lines_ += keys.size();

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "agent/kept_properties.h"
 #include "base/text.h"
 #include "cgroup/control_file.h"
 #include "cgroup/control_value.h"
@@ -36,14 +37,29 @@ Result<std::string> shown_lines(const std::string& file, const std::string& valu
   return shown;
 }
 
+// Its cgroup is not there any more. What a unit was given lasts longer.
+RestoreReport without_cgroup(const policy::Original& entry) {
+  const std::string unit = entry.key().unit;
+  const bool waits = !unit.empty() && keeps_runtime_properties(unit);
+  return {waits ? Restored::waits : Restored::gone, ""};
+}
+
+// Is the cgroup that has its path now still what the entry is of? A unit that was restarted is.
+bool is_of(const policy::Original& entry, CgroupId now) {
+  if (now == entry.id) return true;
+  const std::string unit = entry.key().unit;
+  return !unit.empty() && keeps_runtime_properties(unit);
+}
+
 }  // namespace
 
 Result<RestoreReport> look_at_original(const cgroup::Tree& tree, const policy::Original& entry) {
   const auto id = tree.id_of(entry.cgroup);
   if (!id && id.error().kind != ErrorKind::vanished) return fail(id.error());
-  if (!id || *id != entry.id) return RestoreReport{};
+  if (!id) return without_cgroup(entry);
+  if (!is_of(entry, *id)) return RestoreReport{};
   const auto text = tree.read(entry.cgroup, entry.file);
-  if (!text && text.error().kind == ErrorKind::vanished) return RestoreReport{};
+  if (!text && text.error().kind == ErrorKind::vanished) return without_cgroup(entry);
   if (!text) return fail(text.error());
   CGW_ASSIGN(const std::string before, shown_lines(entry.file, entry.original, *text));
   CGW_ASSIGN(const bool settled, says(entry.file, entry.original, *text));

@@ -12,11 +12,12 @@ enum class Restored {
   written,   // the control file has its original again
   needless,  // it had it already
   foreign,   // somebody else has changed it since our last write: it is left alone
-  gone,      // the cgroup is, maybe with another of its name in its place
+  gone,      // the cgroup is, maybe with another of its name in its place; or the unit
+  waits,     // the unit has no cgroup, and keeps what it was given for its next start
 };
 struct RestoreReport {
   Restored outcome = Restored::gone;
-  std::string before;  // as the kernel prints it; empty: gone
+  std::string before;  // as the kernel prints it; empty: there is no cgroup
 };
 
 // What giving back an original would do.

@@ -317,15 +317,43 @@ bool UnitWriter::ask(const std::vector<policy::Write>& writes) {
   return true;
 }
 
-Status set_unit_properties(const std::vector<policy::Write>& writes) {
-  if (writes.empty()) return {};
-  const std::string& cgroup = writes.front().cgroup;
+namespace {
+
+using OpenBus = std::unique_ptr<sd_bus, void (*)(sd_bus*)>;
+
+Result<OpenBus> open_system_bus(const std::string& cgroup) {
   sd_bus* opened = nullptr;
   if (const int failed = ::sd_bus_open_system(&opened); failed < 0) {
     return fail(bus_refused(cgroup, failed));
   }
-  const std::unique_ptr<sd_bus, void (*)(sd_bus*)> bus(
-      opened, [](sd_bus* open) { ::sd_bus_flush_close_unref(open); });
+  return OpenBus(opened, [](sd_bus* open) { ::sd_bus_flush_close_unref(open); });
+}
+
+Status call_and_wait(sd_bus* bus, const std::string& unit,
+                     const std::vector<policy::Write>& writes) {
+  CGW_ASSIGN(const Message message, properties_call(bus, unit, writes));
+  sd_bus_error error = SD_BUS_ERROR_NULL;
+  const int failed = ::sd_bus_call(bus, message.get(), 0, &error, nullptr);
+  const Status status =
+      failed < 0 ? fail(unit_call_failed(writes.front().cgroup, error)) : Status{};
+  ::sd_bus_error_free(&error);
+  return status;
+}
+
+}  // namespace
+
+Status set_stopped_unit_properties(const std::string& unit,
+                                   const std::vector<policy::Write>& writes) {
+  if (writes.empty()) return {};
+  CGW_ASSIGN(const OpenBus bus, open_system_bus(writes.front().cgroup));
+  return call_and_wait(bus.get(), unit, writes);
+}
+
+Status set_unit_properties(const std::vector<policy::Write>& writes) {
+  if (writes.empty()) return {};
+  const std::string& cgroup = writes.front().cgroup;
+  CGW_ASSIGN(const OpenBus bus, open_system_bus(cgroup));
+  sd_bus* const opened = bus.get();
   sd_bus_error error = SD_BUS_ERROR_NULL;
   const std::unique_ptr<sd_bus_error, void (*)(sd_bus_error*)> freed(&error, ::sd_bus_error_free);
   sd_bus_message* reply = nullptr;
@@ -347,10 +375,7 @@ Status set_unit_properties(const std::vector<policy::Write>& writes) {
   const std::string own(text);
   std::free(text);
   if (own != cgroup) return fail(not_its_own(cgroup, unit, own));
-  CGW_ASSIGN(const Message message, properties_call(opened, unit, writes));
-  failed = ::sd_bus_call(opened, message.get(), 0, &error, nullptr);
-  if (failed < 0) return fail(unit_call_failed(cgroup, error));
-  return {};
+  return call_and_wait(opened, unit, writes);
 }
 
 }  // namespace cgwarden::agent

@@ -50,6 +50,9 @@ class UnitWriter {
 
 // The same for a program that may wait: gives one cgroup of a unit these values.
 [[nodiscard]] Status set_unit_properties(const std::vector<policy::Write>& writes);
+// Of a unit that does not run and has no cgroup, for its next start. vanished: no such unit.
+[[nodiscard]] Status set_stopped_unit_properties(const std::string& unit,
+                                                 const std::vector<policy::Write>& writes);
 
 // "org.freedesktop.systemd1.Service" of "web.service"; nullopt: no unit with a cgroup is called so.
 [[nodiscard]] std::optional<std::string> interface_of_unit(const std::string& unit);

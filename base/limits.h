@@ -45,6 +45,12 @@ inline constexpr std::size_t kPolicyCopyBytes = 16U * 1024U * 1024U;
 inline constexpr std::size_t kDropInDirectories = 512;
 // An extended attribute of a cgroup that a policy selects by: a word or two.
 inline constexpr std::size_t kXattrBytes = 256;
+// Such attributes that are remembered between two looks at them: two or three of each cgroup that
+// is watched, some 150 bytes each.
+inline constexpr std::size_t kXattrsKept = 50000;
+// Combinations of the globs under the keys of one policy's `match` that are compared with those of
+// other policies: ten of three keys each.
+inline constexpr std::size_t kMatchParts = 1000;
 // YAML nesting: the schema needs 5; more is an attack on the recursive parser.
 inline constexpr std::size_t kYamlDepth = 32;
 // Nodes of all documents of one YAML file: the largest real ones have a few hundred. 50,000 are

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/kept_properties.h"
 #include "agent/kernel_log.h"
 #include "agent/memory_shrink.h"
 #include "agent/original_journal.h"
@@ -123,7 +124,7 @@ Status note_originals(const Common& common, const policy::Plan& plan) {
   for (const policy::Write& write : plan.writes) {
     if (write.mode == policy::Mode::plan) continue;
     entries.push_back(
-        after_write(journal.find({write.id, write.file}), write, policy::Keeper::apply, now));
+        after_write(agent::find_original(journal, write), write, policy::Keeper::apply, now));
   }
   return journal.note(entries);
 }

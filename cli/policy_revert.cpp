@@ -28,16 +28,25 @@ struct RevertTally {
   std::vector<policy::KnobKey> over;
 };
 
+Result<RestoreReport> give_back_later(const Original& entry, const policy::Write& write) {
+  const Status set = agent::set_stopped_unit_properties(entry.key().unit, {write});
+  if (!set && set.error().kind == ErrorKind::vanished) return RestoreReport{};
+  if (!set) return fail(set.error());
+  return RestoreReport{Restored::waits, ""};
+}
+
 Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry, bool dry_run) {
   const bool by_systemd = entry.through == policy::Through::systemd;
   if (!dry_run && !by_systemd) return agent::restore_original(tree, entry);
   CGW_ASSIGN(const RestoreReport report, agent::look_at_original(tree, entry));
-  if (dry_run || report.outcome != Restored::written) return report;
+  const bool waits = report.outcome == Restored::waits;
+  if (dry_run || (!waits && report.outcome != Restored::written)) return report;
   policy::Write write;
   write.cgroup = entry.cgroup;
   write.id = entry.id;
   write.file = entry.file;
   write.new_value = entry.original;
+  if (waits) return give_back_later(entry, write);
   CGW_TRY(agent::set_unit_properties({write}));
   return report;
 }
@@ -65,6 +74,11 @@ void revert(const cgroup::Tree& tree, const Original& entry, bool dry_run, Rever
           fmt::format("left       {} {}: somebody else has changed it since policy {} wrote {}; "
                       "before that it was {}\n",
                       knob, report->before, printable(entry.policy), entry.ours, entry.original));
+      break;
+    case Restored::waits:
+      ++tally.restored;
+      print(fmt::format("restored   {} -> {} at the next start of {} (policy {})\n", knob,
+                        entry.original, printable(entry.key().unit), printable(entry.policy)));
       break;
     case Restored::gone:
       print(fmt::format("gone       {}\n", knob));

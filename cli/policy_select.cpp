@@ -57,8 +57,8 @@ void select_now(const Common& common, const cgroup::Tree& tree, const cgroup::Sn
                                 sample.path,
                                 known != nullptr ? known->identity : identity::Identity{}, labels);
                           },
-                          [&](const std::string& path, const std::string& name) {
-                            return agent::xattr_of(tree, path, name);
+                          [&](const cgroup::Sample& sample, const std::string& name) {
+                            return agent::xattr_of(tree, sample.path, name);
                           }});
 }
 

@@ -40,6 +40,7 @@ void replace_given(List& list, const List& over) {
 void replace_match(Policy& base, const Policy& over) {
   if (!over.cgroups.empty()) base.cgroup_positions = over.cgroup_positions;
   replace_given(base.cgroups, over.cgroups);
+  if (!over.selector.units.empty()) base.selector.unit_positions = over.selector.unit_positions;
   replace_given(base.selector.units, over.selector.units);
   replace_given(base.selector.workloads, over.selector.workloads);
   replace_given(base.selector.pods, over.selector.pods);

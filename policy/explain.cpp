@@ -71,6 +71,11 @@ std::string owner_text(const Access& access) {
                                             : "cgwarden";
 }
 
+bool is_of(const Original& entry, const cgroup::Sample& sample) {
+  const std::string unit = entry.key().unit;
+  return unit.empty() ? entry.id == sample.id : unit == unit_of_cgroup(sample.path);
+}
+
 const CgroupState* find_state(const NodeState& state, const std::string& path) {
   const auto found = std::ranges::lower_bound(
       state.cgroups(), path, {}, [](const CgroupState& cgroup) { return cgroup.sample->path; });
@@ -94,7 +99,7 @@ KnobExplanation explain_knob(const Knob& knob, const KnobValue& current, const C
     }
   }
   for (const Original& entry : originals) {
-    if (entry.id == wanted.sample->id && entry.file == knob.file) made.original = entry;
+    if (entry.file == knob.file && is_of(entry, *wanted.sample)) made.original = entry;
   }
   const std::string& like = made.winner     ? made.winner->value
                             : made.original ? made.original->ours

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 
 #include "policy/match.h"
@@ -56,12 +57,16 @@ void read_each(const Node& node, const std::string& name, const std::string& exa
 }
 
 void read_names(MapReader& match, std::string_view key, const char* example,
-                std::vector<std::string>& out, Findings& findings) {
+                std::vector<std::string>& out, Findings& findings,
+                std::vector<SourcePosition>* positions = nullptr) {
   const Node* node = match.find(key);
   if (node == nullptr) return;
   const std::string name = match.name(key);
   read_each(*node, name, example, findings, [&](const Node& value) {
-    if (auto glob = read_name_glob(value, name, findings)) out.push_back(*std::move(glob));
+    auto glob = read_name_glob(value, name, findings);
+    if (!glob) return;
+    out.push_back(*std::move(glob));
+    if (positions != nullptr) positions->push_back(findings.source().position(value.place));
   });
 }
 
@@ -82,10 +87,13 @@ void read_attributes(MapReader& match, std::string_view key, const char* example
 }
 
 // The kernel keeps these two name spaces on cgroups (fs/kernfs/inode.c).
-void check_xattrs(const Node& match, const Selector& selector, Findings& findings) {
-  for (const auto& [name, glob] : selector.xattrs) {
+void check_xattrs(const Node& match, Findings& findings) {
+  const auto xattrs = std::ranges::find(match.children, "xattrs", &Node::key);
+  if (xattrs == match.children.end()) return;
+  for (const Node& child : xattrs->children) {
+    const std::string& name = child.key;
     if (name.starts_with("user.") || name.starts_with("trusted.")) continue;
-    findings.error(match.place,
+    findings.error(child.key_place,
                    fmt::format("match.xattrs.{}: a cgroup has extended attributes of user. and "
                                "trusted. alone",
                                name),
@@ -105,7 +113,8 @@ void read_match(const Node& node, Policy& policy, Findings& findings) {
               [&](const Node& value) { read_path_glob(value, policy, findings); });
   }
   Selector& selector = policy.selector;
-  read_names(match, "units", "units: [web-*.service]", selector.units, findings);
+  read_names(match, "units", "units: [web-*.service]", selector.units, findings,
+             &selector.unit_positions);
   read_names(match, "workloads", "workloads: [web-*]", selector.workloads, findings);
   read_names(match, "pods", "pods: [web-*]", selector.pods, findings);
   read_names(match, "namespaces", "namespaces: [shop]", selector.namespaces, findings);
@@ -113,7 +122,7 @@ void read_match(const Node& node, Policy& policy, Findings& findings) {
   read_attributes(match, "labels", "labels: {tier: gold}", selector.labels, findings);
   read_attributes(match, "xattrs", "xattrs: {user.tier: gold}", selector.xattrs, findings);
   match.refuse_unknown();
-  check_xattrs(node, selector, findings);
+  check_xattrs(node, findings);
   if (node.children.empty()) findings.error(node.place, "match selects nothing", kMatchExample);
 }
 

@@ -56,7 +56,7 @@ void count_matches(const cgroup::Snapshot& snapshot, const std::vector<Policy>& 
     if (policy.selected && policy.selected->size() > kManyCgroups) {
       out.push_back({Severity::warning, policy.position,
                      fmt::format("policy {}: {} select {} cgroups", policy.name,
-                                 describe(policy.selector), policy.selected->size()),
+                                 describe_match(policy), policy.selected->size()),
                      "", "match fewer, or raise it on what holds them", "L41"});
     }
     if (!policy.selector.empty()) continue;

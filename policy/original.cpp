@@ -19,7 +19,24 @@ std::uint64_t printed_amount(std::string_view value) {
   return parse_integer<std::uint64_t>(value).value_or(0);
 }
 
+KnobKey key_of(Through through, CgroupId id, std::string_view cgroup, const std::string& file) {
+  if (through == Through::systemd) return {CgroupId{}, file, unit_of_cgroup(cgroup)};
+  return {id, file};
+}
+
 }  // namespace
+
+std::string unit_of_cgroup(std::string_view path) {
+  std::string_view name = path.substr(path.rfind('/') + 1);
+  if (name.starts_with('_')) name.remove_prefix(1);
+  return std::string(name);
+}
+
+KnobKey knob_key(const Write& write) {
+  return key_of(write.through, write.id, write.cgroup, write.file);
+}
+
+KnobKey Original::key() const { return key_of(through, id, cgroup, file); }
 
 Original after_write(const Original* known, const Write& write, Keeper keeper, Usec now) {
   if (known == nullptr) {
@@ -28,6 +45,7 @@ Original after_write(const Original* known, const Write& write, Keeper keeper, U
   }
   Original entry = *known;
   entry.cgroup = write.cgroup;
+  entry.id = write.id;
   entry.policy = write.policy;
   entry.through = write.through;
   if (entry.ours != write.new_value) {

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.h"
@@ -10,12 +11,20 @@
 
 namespace cgwarden::policy {
 
-// One control file of one cgroup: its path may be another's later, its id may not.
+// One control file of one cgroup: its path may be another's later, its id may not. Or one property
+// of a unit of systemd, which outlives the cgroups that its restarts make.
 struct KnobKey {
-  CgroupId id;
+  CgroupId id;  // 0: of a unit
   std::string file;
+  std::string unit = {};  // "web.service"; empty: of the cgroup
   auto operator<=>(const KnobKey&) const = default;
 };
+
+// The unit whose own cgroup has this path: its last component, without the "_" that systemd puts
+// before what could be a control file (CGROUP_DELEGATION.md).
+[[nodiscard]] std::string unit_of_cgroup(std::string_view path);
+
+[[nodiscard]] KnobKey knob_key(const Write& write);
 
 // Who keeps a knob as a policy wants it.
 enum class Keeper : std::uint8_t {
@@ -27,7 +36,7 @@ enum class Keeper : std::uint8_t {
 // them.
 struct Original {
   std::string cgroup;  // path
-  CgroupId id;
+  CgroupId id;         // of a unit: the one it had when it was written last
   std::string file;
   std::string original;
   std::string ours;      // the last one written, or about to be
@@ -38,7 +47,7 @@ struct Original {
   Through through = Through::cgroupfs;
   Usec since{0};  // CLOCK_REALTIME of the first write
 
-  [[nodiscard]] KnobKey key() const { return {id, file}; }
+  [[nodiscard]] KnobKey key() const;
 };
 
 // The entry of a knob for a write that is about to be made, given the entry that it has (nullptr:

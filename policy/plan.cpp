@@ -60,7 +60,7 @@ std::optional<KnobValue> once_turned_on(const Decision& decision, const Access& 
 }
 
 // systemd knows nothing of the burst, and the kernel refuses it a quota below one: the burst waits
-// at 0 until the quota is what it should be (Write::step), and then goes up.
+// at 0 until the quota is what it should be (Write::step), and then goes up (Plan::later).
 void hold_burst(const cgroup::Sample& sample, const Decisions& decisions, Mode mode,
                 std::vector<OrderedWrite>& writes, Plan& plan) {
   const auto decided = decisions.find("cpu.max.burst");
@@ -70,34 +70,40 @@ void hold_burst(const cgroup::Sample& sample, const Decisions& decisions, Mode m
   };
   const auto quota = std::ranges::find_if(writes, is("cpu.max"));
   if (quota == writes.end() || quota->write.through != Through::systemd) return;
-  const auto burst = std::ranges::find_if(writes, is("cpu.max.burst"));
-  const auto held = std::ranges::find_if(plan.held, [&](const Held& other) {
-    return other.id == sample.id && other.file == "cpu.max.burst" && other.value != "0";
-  });
   const std::uint64_t now = sample.cpu_max_burst.value_or(Usec{0}).count();
-  if (burst != writes.end() && now == 0) {
-    if (mode == Mode::enforce) plan.held.push_back({sample.id, "cpu.max.burst", "0"});
-    writes.erase(burst);
-    return;
-  }
-  OrderedWrite down;
-  if (burst != writes.end()) {
-    down = *burst;
-    writes.erase(burst);
-  } else if (held != plan.held.end() && mode == Mode::enforce) {
-    plan.held.erase(held);
-    down.write = quota->write;
-    down.write.file = "cpu.max.burst";
-    down.write.old_value = std::to_string(now);
-    down.write.through = Through::cgroupfs;
-    down.old_amount = now;
+  OrderedWrite burst;
+  if (const auto own = std::ranges::find_if(writes, is("cpu.max.burst")); own != writes.end()) {
+    burst = *own;
+    writes.erase(own);
   } else {
+    // It is as the policy wants it, and would be in the way of the quota.
+    const Decision& decision = decided->second;
+    if (now == 0 || decision.winner->mode != mode || decision.value.text != std::to_string(now)) {
+      return;
+    }
+    std::erase_if(plan.held, [&](const Held& held) {
+      return held.id == sample.id && held.file == "cpu.max.burst";
+    });
+    burst.write = {sample.path,         sample.id,
+                   "cpu.max.burst",     std::to_string(now),
+                   decision.value.text, decision.winner->name,
+                   decision.position(), mode,
+                   decision.losers,     decision.winner->drift};
+    burst.old_amount = now;
+  }
+  const bool comes_back = burst.write.new_value != "0";
+  if (comes_back) {
+    Write& later = plan.later.emplace_back(burst.write);
+    later.old_value = "0";
+  }
+  if (now == 0) {
+    if (mode == Mode::enforce) plan.held.push_back({sample.id, "cpu.max.burst", "0"});
     return;
   }
-  down.write.step = down.write.new_value != "0";
-  down.write.new_value = "0";
-  down.new_amount = 0;
-  writes.push_back(std::move(down));
+  burst.write.step = comes_back;
+  burst.write.new_value = "0";
+  burst.new_amount = 0;
+  writes.push_back(std::move(burst));
 }
 
 // Appends what the winners of one mode want of one cgroup.

@@ -68,6 +68,8 @@ struct Held {
 // raised before and lowered after memory.high and so on.
 struct Plan {
   std::vector<Write> writes;
+  std::vector<Write> later;  // of a later plan, once what it waits for is in force: a burst
+                             // beside a quota that systemd writes
   std::vector<Skip> skips;
   std::vector<Held> held;            // what is in force and needs no write
   std::vector<Diagnostic> warnings;  // accepted by the kernel but useless or dangerous: high >=
@@ -110,8 +112,8 @@ void add_effective(Plan& plan, const cgroup::Snapshot& snapshot,
 // "67108864 (64.0 MiB)", "50000 100000 (0.5 CPUs)": what a value of this file means.
 [[nodiscard]] std::string with_meaning(std::string_view file, const std::string& value);
 
-// {"version": 1, "writes": [...], "skips": [...], "warnings": [...]}; bytes of a cgroup's name that
-// are not UTF-8 become U+FFFD.
+// {"version": 1, "writes": [...], "later": [...], "skips": [...], "warnings": [...]}; bytes of a
+// cgroup's name that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string to_json(const Plan& plan);
 
 }  // namespace cgwarden::policy

@@ -14,26 +14,33 @@ Json to_object(const SourcePosition& position) {
   return {{"file", position.file}, {"line", position.line}, {"column", position.column}};
 }
 
+Json to_object(const Write& write) {
+  Json object = {{"cgroup", write.cgroup},
+                 {"id", write.id.value},
+                 {"file", write.file},
+                 {"old", write.old_value},
+                 {"new", write.new_value},
+                 {"policy", write.policy},
+                 {"position", to_object(write.position)},
+                 {"mode", write.mode == Mode::plan ? "plan" : "enforce"},
+                 {"losers", write.losers}};
+  if (write.through == Through::systemd) object["through"] = "systemd";
+  if (write.step) object["step"] = true;
+  if (write.effective) {
+    object["effective"] = {{"value", write.effective->value}, {"by", write.effective->by}};
+  }
+  return object;
+}
+
+Json to_array(const std::vector<Write>& writes) {
+  Json array = Json::array();
+  for (const Write& write : writes) array.push_back(to_object(write));
+  return array;
+}
+
 }  // namespace
 
 std::string to_json(const Plan& plan) {
-  Json writes = Json::array();
-  for (const Write& write : plan.writes) {
-    Json object = {{"cgroup", write.cgroup},
-                   {"id", write.id.value},
-                   {"file", write.file},
-                   {"old", write.old_value},
-                   {"new", write.new_value},
-                   {"policy", write.policy},
-                   {"position", to_object(write.position)},
-                   {"mode", write.mode == Mode::plan ? "plan" : "enforce"},
-                   {"losers", write.losers}};
-    if (write.through == Through::systemd) object["through"] = "systemd";
-    if (write.effective) {
-      object["effective"] = {{"value", write.effective->value}, {"by", write.effective->by}};
-    }
-    writes.push_back(std::move(object));
-  }
   Json skips = Json::array();
   for (const Skip& skip : plan.skips) {
     skips.push_back({{"cgroup", skip.cgroup},
@@ -50,7 +57,8 @@ std::string to_json(const Plan& plan) {
                         {"rule", warning.rule}});
   }
   const Json document = {{"version", kVersion},
-                         {"writes", std::move(writes)},
+                         {"writes", to_array(plan.writes)},
+                         {"later", to_array(plan.later)},
                          {"skips", std::move(skips)},
                          {"warnings", std::move(warnings)}};
   // A cgroup's name may be any bytes; JSON is UTF-8.

@@ -30,9 +30,12 @@ std::string line_of(const Write& write) {
         fmt::format(", effective {} by {}", write.effective->value, printable(write.effective->by));
   }
   if (write.through == Through::systemd) text += ", by way of systemd";
+  if (write.step) text += ", until what it is in the way of is in force";
   if (write.mode == Mode::plan) text += ", mode plan: not written";
   return text;
 }
+
+std::string line_of_later(const Write& write) { return line_of(write) + ", after the above"; }
 
 std::string line_of(const Skip& skip) {
   const std::string rule = skip.rule.empty() ? "" : fmt::format(" [{}]", skip.rule);
@@ -66,6 +69,7 @@ std::string with_meaning(std::string_view file, const std::string& value) {
 std::string render(const Plan& plan) {
   std::map<std::string, std::vector<std::string>> lines;  // by cgroup
   for (const Write& write : plan.writes) lines[write.cgroup].push_back(line_of(write));
+  for (const Write& write : plan.later) lines[write.cgroup].push_back(line_of_later(write));
   for (const Skip& skip : plan.skips) lines[skip.cgroup].push_back(line_of(skip));
   std::string out;
   for (const auto& [cgroup, of_cgroup] : lines) {

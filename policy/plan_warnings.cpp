@@ -90,7 +90,7 @@ std::vector<Diagnostic> PlanWarnings::take() {
       if (entry.selected > 0) continue;
       warnings.push_back({Severity::warning, entry.policy->position,
                           fmt::format("policy {}: {} select no cgroup", entry.policy->name,
-                                      describe(entry.policy->selector)),
+                                      describe_match(*entry.policy)),
                           "", "", "L41"});
       continue;
     }

@@ -99,15 +99,22 @@ std::optional<std::string> unset_key(const std::string& text) {
 
 std::vector<std::string> read_unset(const Node& node, Findings& findings) {
   std::vector<std::string> keys;
-  for (const std::string& text : read_texts(node, "unset", "unset: [memory.high]", findings)) {
-    if (auto key = unset_key(text)) {
+  if (node.kind != NodeKind::sequence) {
+    report_kind(node, "unset", "a list", "unset: [memory.high]", findings);
+    return keys;
+  }
+  for (std::size_t i = 0; i < node.children.size(); ++i) {
+    const Node& child = node.children[i];
+    const auto text = read_text(child, fmt::format("unset[{}]", i), findings);
+    if (!text) continue;
+    if (auto key = unset_key(*text)) {
       keys.push_back(*std::move(key));
       continue;
     }
     std::vector<std::string_view> known(kOtherUnset.begin(), kOtherUnset.end());
     for (const ResourceKey& row : resource_keys()) known.push_back(row.file);
-    const std::string_view near = closest_word(text, known);
-    findings.error(node.place, fmt::format("unset: {} is not the name of a knob", text),
+    const std::string_view near = closest_word(*text, known);
+    findings.error(child.place, fmt::format("unset: {} is not the name of a knob", *text),
                    near.empty() ? "for example: memory.high, adapt.cpu"
                                 : fmt::format("did you mean \"{}\"?", near));
   }

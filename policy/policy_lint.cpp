@@ -4,11 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <string_view>
-#include <tuple>
 
-#include "policy/knob.h"
 #include "policy/match.h"
 
 namespace cgwarden::policy {
@@ -32,9 +29,15 @@ bool holds_session(std::string_view glob) {
          glob == "/user.slice/*";
 }
 
-void lint_quota(const Policy& policy, std::string_view glob, Findings& findings) {
+// What a policy matches: a glob over paths or over names of units.
+struct Target {
+  std::string_view glob;
+  bool is_unit;  // all that it matches are units
+};
+
+void lint_quota(const Policy& policy, const Target& target, Findings& findings) {
   const auto& quota = policy.resources.cpu_max;
-  if (!quota || is_max(quota->quota) || !names_unit(glob)) return;
+  if (!quota || is_max(quota->quota) || !target.is_unit) return;
   const std::uint64_t hundred = std::get<Usec>(quota->quota).count() * 100;
   const std::uint64_t period = quota->period.count();
   const SourcePosition& at = policy.resources.positions.at("cpu.max");
@@ -42,26 +45,26 @@ void lint_quota(const Policy& policy, std::string_view glob, Findings& findings)
     findings.error(at,
                    fmt::format("cpu.max below 1 % of a CPU for {}: systemd drops it at the next "
                                "daemon-reload, and an earlier quota comes back",
-                               glob),
+                               target.glob),
                    "take at least 0.01 CPUs", "L09");
   } else if (hundred % period != 0) {
+    const std::uint64_t percents = hundred / period + 1;
     findings.warning(at,
-                     fmt::format("cpu.max for {} is no whole percent of a CPU: systemd rounds it "
-                                 "down to {} %",
-                                 glob, hundred / period),
-                     fmt::format("write {}.{:02}", hundred / period / 100, hundred / period % 100),
-                     "L09");
+                     fmt::format("cpu.max for {} is no whole percent of a CPU, and systemd keeps "
+                                 "nothing else: it is rounded up to {} %",
+                                 target.glob, percents),
+                     fmt::format("write {}.{:02}", percents / 100, percents % 100), "L09");
   }
 }
 
-void lint_burst(const Policy& policy, std::string_view glob, Findings& findings) {
+void lint_burst(const Policy& policy, const Target& target, Findings& findings) {
   const auto& burst = policy.resources.cpu_max_burst;
-  if (!burst || burst->count() == 0 || !names_unit(glob)) return;
+  if (!burst || burst->count() == 0 || !target.is_unit) return;
   findings.warning(policy.resources.positions.at("cpu.max.burst"),
                    fmt::format("cpu.burst on {}: where systemd manages the quota, a later "
                                "CPUQuota= below the burst reports success and is refused by the "
                                "kernel",
-                               glob),
+                               target.glob),
                    policy.allow_unmanaged_knobs
                        ? "change the quota by a policy alone: it lowers the burst first"
                        : "match a cgroup below a delegated unit, or say allowUnmanagedKnobs",
@@ -86,6 +89,19 @@ void lint_group_kill(const Policy& policy, std::string_view glob, Findings& find
   }
 }
 
+// A pod's own cgroup holds its containers.
+void lint_group_kill_of_pods(const Policy& policy, Findings& findings) {
+  const Selector& selector = policy.selector;
+  const bool whole_pods = (!selector.pods.empty() || !selector.namespaces.empty()) &&
+                          selector.containers.empty() && selector.units.empty();
+  if (!whole_pods || !policy.resources.memory_oom_group.value_or(false)) return;
+  findings.warning(policy.resources.positions.at("memory.oom.group"),
+                   fmt::format("memory.oom.group on {}: one OOM kill takes every container of the "
+                               "pod",
+                               describe(selector)),
+                   "add containers: \"*\" to set it on each container", "L23");
+}
+
 // The watched cgroup's own components are what is killed, the session of its user among them.
 void lint_kill_rule(const Policy& policy, std::string_view glob, Findings& findings) {
   if (!policy.adapt.kill || !holds_session(glob)) return;
@@ -98,73 +114,89 @@ void lint_kill_rule(const Policy& policy, std::string_view glob, Findings& findi
                    "L42");
 }
 
+void warn_of_needed(const SourcePosition& at, std::string_view glob, std::string_view needed,
+                    Findings& findings) {
+  findings.warning(at, fmt::format("{} matches {}, which must run", glob, needed),
+                   "match the workloads alone", "L41");
+}
+
+// Beside a selector a glob over paths leaves out some of what that means, and matches nothing by
+// itself.
 void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
   static constexpr std::array<std::string_view, 3> kNeeded{"/", "/init.scope",
                                                            "/system.slice/cgwarden.service"};
-  if (policy.resources.empty() && policy.adapt.empty()) return;
   const std::string& glob = policy.cgroups[index];
   for (const std::string_view path : kNeeded) {
     if (!glob_matches(glob, path)) continue;
-    findings.warning(
-        policy.cgroup_positions[index],
-        fmt::format("{} matches {}, which must run", glob, path == "/" ? "the root cgroup" : path),
-        "match the workloads alone", "L41");
+    warn_of_needed(policy.cgroup_positions[index], glob, path == "/" ? "the root cgroup" : path,
+                   findings);
     return;
   }
+}
+
+bool may_be_at(const Policy& policy, std::string_view path) {
+  return policy.cgroups.empty() ||
+         std::ranges::any_of(policy.cgroups,
+                             [&](const std::string& glob) { return glob_matches(glob, path); });
+}
+
+// What else the selector asks of a cgroup may leave them out: then nothing is said.
+void lint_units(const Policy& policy, Findings& findings) {
+  static constexpr std::array<std::string_view, 2> kNeeded{"/init.scope",
+                                                           "/system.slice/cgwarden.service"};
+  Selector others = policy.selector;
+  others.units.clear();
+  if (!others.empty()) return;
+  for (std::size_t i = 0; i < policy.selector.units.size(); ++i) {
+    const std::string& glob = policy.selector.units[i];
+    for (const std::string_view path : kNeeded) {
+      if (!name_matches(glob, last_component(path)) || !may_be_at(policy, path)) continue;
+      warn_of_needed(policy.selector.unit_positions[i], glob, last_component(path), findings);
+      break;
+    }
+  }
+}
+
+// One cgroup is not the payload of a workload and something else.
+void lint_selector(const Policy& policy, Findings& findings) {
+  const Selector& selector = policy.selector;
+  const bool workloads = !selector.workloads.empty() || !selector.labels.empty();
+  const bool others = !selector.units.empty() || !selector.pods.empty() ||
+                      !selector.namespaces.empty() || !selector.containers.empty();
+  if (!workloads || !others) return;
+  findings.warning(policy.position,
+                   fmt::format("policy {}: {} select no cgroup anywhere, as the payload of a "
+                               "workload is no unit, pod or container",
+                               policy.name, describe(selector)),
+                   "workloads and labels go together, or with cgroups and xattrs; make two "
+                   "policies of it",
+                   "L41");
 }
 
 }  // namespace
 
 void lint_policy(const Policy& policy, Findings& findings) {
+  const bool does_something = !policy.resources.empty() || !policy.adapt.empty();
   for (std::size_t i = 0; i < policy.cgroups.size(); ++i) {
-    lint_match(policy, i, findings);
-    lint_quota(policy, policy.cgroups[i], findings);
-    lint_burst(policy, policy.cgroups[i], findings);
-    lint_group_kill(policy, policy.cgroups[i], findings);
-    lint_kill_rule(policy, policy.cgroups[i], findings);
+    const std::string& glob = policy.cgroups[i];
+    const Target target{glob, names_unit(glob)};
+    if (does_something && policy.selector.empty()) lint_match(policy, i, findings);
+    // Then the names of the units say it.
+    if (!policy.selector.units.empty()) continue;
+    lint_quota(policy, target, findings);
+    lint_burst(policy, target, findings);
+    lint_group_kill(policy, glob, findings);
+    lint_kill_rule(policy, glob, findings);
   }
   for (const std::string& unit : policy.selector.units) {
-    lint_quota(policy, unit, findings);
-    lint_burst(policy, unit, findings);
+    lint_quota(policy, {unit, true}, findings);
+    lint_burst(policy, {unit, true}, findings);
     lint_group_kill(policy, unit, findings);
     lint_kill_rule(policy, unit, findings);
   }
-}
-
-std::vector<Diagnostic> find_conflicts(const std::vector<Policy>& policies) {
-  std::vector<const Policy*> ordered;
-  for (const Policy& policy : policies) {
-    if (policy.mode == Mode::enforce) ordered.push_back(&policy);
-  }
-  // The winner is met first.
-  std::ranges::stable_sort(ordered, [](const Policy* a, const Policy* b) {
-    return std::tie(b->priority, b->name) < std::tie(a->priority, a->name);
-  });
-  std::map<std::tuple<std::string_view, int, std::string_view>, const Policy*> winners;
-  std::vector<Diagnostic> found;
-  for (const Policy* policy : ordered) {
-    for (const Knob& knob : knobs()) {
-      const auto wanted = knob.wanted(policy->resources);
-      if (!wanted) continue;
-      for (const std::string& glob : policy->cgroups) {
-        const auto [winner, is_new] =
-            winners.try_emplace({glob, policy->priority, knob.file}, policy);
-        if (is_new || winner->second == policy) continue;
-        const auto other = knob.wanted(winner->second->resources);
-        if (!other || other->text == wanted->text) continue;
-        const auto at = policy->resources.positions.find(std::string(knob.file));
-        found.push_back(
-            {Severity::warning,
-             at == policy->resources.positions.end() ? policy->position : at->second,
-             fmt::format("{} of {}: policy {} wants {} and policy {} wants {}, both of "
-                         "priority {}: {} wins, its name is later",
-                         knob.file, glob, policy->name, wanted->text, winner->second->name,
-                         other->text, policy->priority, winner->second->name),
-             "", "give one of them a higher priority", "L33"});
-      }
-    }
-  }
-  return found;
+  lint_group_kill_of_pods(policy, findings);
+  if (does_something) lint_units(policy, findings);
+  lint_selector(policy, findings);
 }
 
 }  // namespace cgwarden::policy

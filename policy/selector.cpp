@@ -46,9 +46,11 @@ bool fits_labels(const Selector& selector, const CgroupTraits& traits) {
   });
 }
 
-bool fits_xattrs(const Selector& selector, const std::string& path, const TraitSource& source) {
+using Attributes = std::function<std::optional<std::string>(const std::string& name)>;
+
+bool fits_xattrs(const Selector& selector, const Attributes& xattr) {
   return std::ranges::all_of(selector.xattrs, [&](const auto& wanted) {
-    const auto value = source.xattr ? source.xattr(path, wanted.first) : std::nullopt;
+    const auto value = xattr(wanted.first);
     return value && name_matches(wanted.second, *value);
   });
 }
@@ -59,13 +61,12 @@ bool matches_globs(const Policy& policy, std::string_view path) {
                              [&](const std::string& glob) { return glob_matches(glob, path); });
 }
 
-bool fits(const Selector& selector, const CgroupTraits& traits, const std::string& path,
-          const TraitSource& source) {
+bool fits(const Selector& selector, const CgroupTraits& traits, const Attributes& xattr) {
   // The attributes last: each is a call of the kernel.
   return fits(selector.units, traits.unit) && fits(selector.workloads, traits.workload) &&
          fits(selector.pods, traits.pod) && fits(selector.namespaces, traits.pod_namespace) &&
          fits_container(selector, traits) && fits_labels(selector, traits) &&
-         fits_xattrs(selector, path, source);
+         fits_xattrs(selector, xattr);
 }
 
 }  // namespace
@@ -75,10 +76,10 @@ bool Selector::empty() const {
          containers.empty() && labels.empty() && xattrs.empty();
 }
 
-bool selects(const Policy& policy, const std::string& path, const CgroupTraits& traits,
-             const TraitSource& source) {
-  return matches_globs(policy, path) &&
-         (policy.selector.empty() || fits(policy.selector, traits, path, source));
+bool selects(const Policy& policy, const std::string& path, const CgroupTraits& traits) {
+  if (!matches_globs(policy, path)) return false;
+  if (policy.selector.empty()) return true;
+  return fits(policy.selector, traits, [](const std::string&) { return std::nullopt; });
 }
 
 void select_cgroups(std::vector<Policy>& policies, const cgroup::SampleList& samples,
@@ -92,10 +93,13 @@ void select_cgroups(std::vector<Policy>& policies, const cgroup::SampleList& sam
   std::vector<CgroupPaths> found(selecting.size());
   for (const cgroup::Sample& sample : samples) {
     std::optional<CgroupTraits> traits;
+    const auto xattr = [&](const std::string& name) {
+      return source.xattr ? source.xattr(sample, name) : std::nullopt;
+    };
     for (std::size_t i = 0; i < selecting.size(); ++i) {
       if (!matches_globs(*selecting[i], sample.path)) continue;
       if (!traits) traits = source.traits ? source.traits(sample) : CgroupTraits{};
-      if (fits(selecting[i]->selector, *traits, sample.path, source)) found[i].insert(sample.path);
+      if (fits(selecting[i]->selector, *traits, xattr)) found[i].insert(sample.path);
     }
   }
   for (std::size_t i = 0; i < selecting.size(); ++i) {
@@ -125,6 +129,13 @@ std::string describe(const Selector& selector) {
     parts.push_back(fmt::format("xattr {}={}", name, glob));
   }
   return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string describe_match(const Policy& policy) {
+  const std::string globs = fmt::format("{}", fmt::join(policy.cgroups, " or "));
+  if (policy.selector.empty()) return globs;
+  if (globs.empty()) return describe(policy.selector);
+  return fmt::format("{} in {}", describe(policy.selector), globs);
 }
 
 }  // namespace cgwarden::policy

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cgroup/snapshot.h"
+#include "policy/diagnostic.h"
 
 // What a policy says of the cgroups it is for, beside globs over their paths: whose they are.
 namespace cgwarden::policy {
@@ -19,8 +20,9 @@ struct Policy;
 // The keys of `match` beside `cgroups`. A cgroup must fit every key that is given, and one glob of
 // each. The globs are over a name as a whole (name_matches() of match.h).
 struct Selector {
-  std::vector<std::string> units;       // a unit's own cgroup
-  std::vector<std::string> workloads;   // the payload of a workload
+  std::vector<std::string> units;              // a unit's own cgroup
+  std::vector<SourcePosition> unit_positions;  // of each
+  std::vector<std::string> workloads;          // the payload of a workload
   std::vector<std::string> pods;        // a pod's own cgroup; beside `containers`: those in it
   std::vector<std::string> namespaces;  // of pods, in the same way
   std::vector<std::string> containers;  // a container's own cgroup, by name or id
@@ -44,12 +46,14 @@ struct CgroupTraits {
 // Where the facts come from. `xattr`: nullopt where the cgroup has no such attribute; may be empty.
 struct TraitSource {
   std::function<CgroupTraits(const cgroup::Sample& sample)> traits;
-  std::function<std::optional<std::string>(const std::string& path, const std::string& name)> xattr;
+  std::function<std::optional<std::string>(const cgroup::Sample& sample, const std::string& name)>
+      xattr;
 };
 
-// Do the globs and the selector of a policy take in a cgroup of which this is known?
+// Do the globs and the selector of a policy take in a cgroup of which this is known, and no
+// attribute?
 [[nodiscard]] bool selects(const Policy& policy, const std::string& path,
-                           const CgroupTraits& traits, const TraitSource& source);
+                           const CgroupTraits& traits);
 
 using CgroupPaths = std::set<std::string, std::less<>>;
 
@@ -61,7 +65,9 @@ void select_cgroups(std::vector<Policy>& policies, const cgroup::SampleList& sam
 // found it, where it has one.
 [[nodiscard]] bool applies_to(const Policy& policy, std::string_view path);
 
-// "units web*.service, xattrs user.tier=gold": for people.
+// "units web*.service, xattr user.tier=gold": for people.
 [[nodiscard]] std::string describe(const Selector& selector);
+// The same with the globs over paths: "units web*.service in /system.slice/*", "/a/* or /b".
+[[nodiscard]] std::string describe_match(const Policy& policy);
 
 }  // namespace cgwarden::policy

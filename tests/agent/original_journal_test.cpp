@@ -32,7 +32,7 @@ class OriginalJournalTest : public testing::Test {
     made.previous = "4";
     made.policy = "web";
     made.keeper = policy::Keeper::apply;
-    made.through = policy::Through::systemd;
+    made.through = policy::Through::cgroupfs;
     made.since = Usec{77};
     return made;
   }
@@ -60,8 +60,47 @@ TEST_F(OriginalJournalTest, WhatIsNotedIsThereForTheNextOne) {
   EXPECT_EQ(found.previous, "4");
   EXPECT_EQ(found.policy, "web");
   EXPECT_EQ(found.keeper, policy::Keeper::apply);
-  EXPECT_EQ(found.through, policy::Through::systemd);
+  EXPECT_EQ(found.through, policy::Through::cgroupfs);
   EXPECT_EQ(found.since, Usec{77});
+}
+
+// A property of a unit outlives the cgroups that restarts of the unit make.
+TEST_F(OriginalJournalTest, WhatAUnitHadIsFoundByTheUnit) {
+  Original before = entry(1);
+  before.cgroup = "/system.slice/web.service";
+  before.through = policy::Through::systemd;
+  ASSERT_TRUE(opened().note({before}));
+  policy::Write after_restart;
+  after_restart.cgroup = before.cgroup;
+  after_restart.id = CgroupId{2};
+  after_restart.file = before.file;
+  after_restart.through = policy::Through::systemd;
+  after_restart.new_value = "6";
+  auto journal = opened();
+  const Original* found = journal.find(knob_key(after_restart));
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->original, "max");
+  const Original next = after_write(found, after_restart, policy::Keeper::agent, Usec{99});
+  EXPECT_EQ(next.original, "max");
+  EXPECT_EQ(next.id, CgroupId{2});
+  ASSERT_TRUE(journal.note({next}));
+  ASSERT_THAT(opened().all(), SizeIs(1));
+  // What we write into its cgroup by ourselves goes with the cgroup.
+  after_restart.through = policy::Through::cgroupfs;
+  EXPECT_EQ(opened().find(knob_key(after_restart)), nullptr);
+  ASSERT_TRUE(journal.forget({next.key()}));
+  EXPECT_THAT(opened().all(), SizeIs(0));
+}
+
+TEST_F(OriginalJournalTest, WhatAnEarlierVersionForgotIsForgotten) {
+  Original of_unit = entry(1);
+  of_unit.cgroup = "/system.slice/web.service";
+  of_unit.through = policy::Through::systemd;
+  ASSERT_TRUE(opened().note({of_unit, entry(2)}));
+  write(text() + "{\"forget\": true, \"id\": 1, \"file\": \"pids.max\"}\n");
+  const auto journal = opened();
+  ASSERT_THAT(journal.all(), SizeIs(1));
+  EXPECT_EQ(journal.all().begin()->second.id, CgroupId{2});
 }
 
 TEST_F(OriginalJournalTest, TwoProgramsSeeEachOthersEntries) {

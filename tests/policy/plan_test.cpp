@@ -442,6 +442,7 @@ TEST(PlanTest, Json) {
       ]
     }
   ],
+  "later": [],
   "skips": [
     {
       "cgroup": "/a)"

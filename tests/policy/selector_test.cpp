@@ -77,8 +77,8 @@ std::vector<std::string> selected(const std::string& match) {
   select_cgroups(
       policies, snapshot.samples(),
       {[&](const cgroup::Sample& sample) { return of.traits.at(sample.path); },
-       [&](const std::string& path, const std::string& name) -> std::optional<std::string> {
-         const auto values = of.xattrs.find(path);
+       [&](const cgroup::Sample& sample, const std::string& name) -> std::optional<std::string> {
+         const auto values = of.xattrs.find(sample.path);
          if (values == of.xattrs.end()) return std::nullopt;
          const auto value = values->second.find(name);
          return value == values->second.end() ? std::nullopt : std::optional(value->second);

@@ -140,3 +140,70 @@ def test_a_reload_is_looked_into_at_once(scenario):
     assert scenario.ticks() > ticks
     assert " policy_drift " in scenario.log()
     scenario.stop_agent()
+
+
+def test_what_a_unit_had_outlives_its_restarts(scenario):
+    """A property stays with the unit, whatever cgroup it has: so does what the unit had before it."""
+    guest = scenario.guest
+    before = limits(guest)
+    path = f"{scenario.work}/policies/policed.yaml"
+    scenario.start_agent()
+
+    def inode():
+        return guest.run(["stat", "-c", "%i", CGROUP], check=True).text.strip()
+
+    def enforced():
+        guest.write_file(path, POLICY + KNOBS)
+        scenario.until(lambda: limits(guest) == LIMITS and pending(scenario) == 0, "the limits of the policy", 180)
+
+    def two_ticks():
+        ticks = scenario.ticks()
+        scenario.until(lambda: scenario.ticks() > ticks + 2, "ticks", 180)
+
+    # Restarted while the agent holds it.
+    enforced()
+    first = inode()
+    guest.run(["systemctl", "restart", UNIT], check=True, timeout=120)
+    assert inode() != first
+    two_ticks()
+    assert limits(guest) == LIMITS
+    guest.run(["rm", path], check=True)
+    scenario.until(lambda: limits(guest) == before, "what the unit had before", 180)
+
+    # Stopped, and the policy goes meanwhile: its next start.
+    enforced()
+    guest.run(["systemctl", "stop", UNIT], check=True, timeout=120)
+    guest.run(["rm", path], check=True)
+    two_ticks()
+    guest.run(["systemctl", "start", UNIT], check=True, timeout=120)
+    scenario.until(lambda: limits(guest) == before, "what the unit had before", 180)
+
+    # Restarted after the agent's end; and one that does not run at all.
+    for last in ("restart", "stop"):
+        enforced()
+        scenario.stop_agent()
+        guest.run(["systemctl", last, UNIT], check=True, timeout=120)
+        reverted = scenario.cli("policy", "revert", "--all", timeout=120)
+        assert reverted.returncode == 0 and f"{len(LIMITS)} restored" in reverted.text, reverted
+        if last == "stop":
+            assert f"at the next start of {UNIT}" in reverted.text
+            guest.run(["systemctl", "start", UNIT], check=True, timeout=120)
+        scenario.until(lambda: limits(guest) == before, "what the unit had before", 180)
+        guest.run(["rm", path], check=True)
+        if last == "restart":
+            scenario.start_agent()
+    assert "0 restored" in scenario.cli("policy", "revert", "--all", check=True).text
+
+    # A transient unit takes its properties with it: another of its name has an original of its own.
+    scenario.start_agent()
+    for tasks in ("100", "200"):
+        guest.run(f"systemd-run --unit=passing.service -p TasksMax={tasks} sleep 1000", check=True, timeout=120)
+        file = f"{scenario.work}/policies/passing.yaml"
+        guest.write_file(file, policy("passing", "{units: passing.service}", "pids: {max: 50}\n"))
+        pids = "/sys/fs/cgroup/system.slice/passing.service/pids.max"
+        scenario.until(lambda: guest.read_file(pids) == b"50\n", "the limit of the policy", 180)
+        if tasks == "200":
+            guest.run(["rm", file], check=True)
+            scenario.until(lambda: guest.read_file(pids) == b"200\n", "what it had before", 180)
+        guest.run("systemctl stop passing.service; systemctl reset-failed passing.service", timeout=120)
+    scenario.stop_agent()

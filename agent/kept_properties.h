@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "agent/original_journal.h"
+#include "policy/original.h"
+#include "policy/plan.h"
+
+namespace cgwarden::agent {
+
+// Has systemd properties of a unit that were set at run time, for its next start too
+// (systemd.unit(5), system.control)? Those of a transient unit go with it, and so do all at
+// `systemctl revert`.
+[[nodiscard]] bool keeps_runtime_properties(const std::string& unit);
+
+// The journal's entry for the knob of this write; nullptr: there is none, or it is of an earlier
+// transient unit of that name.
+[[nodiscard]] const policy::Original* find_original(const OriginalJournal& journal,
+                                                    const policy::Write& write);
+
+}  // namespace cgwarden::agent

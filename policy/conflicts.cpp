@@ -1,0 +1,96 @@
+// policy_lint.h: two policies that want one knob of the same cgroups.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "base/limits.h"
+#include "policy/decision.h"
+#include "policy/policy_lint.h"
+
+namespace cgwarden::policy {
+namespace {
+
+void multiply(std::vector<Policy>& matches, const std::vector<std::string>& globs,
+              const std::function<std::vector<std::string>&(Policy& match)>& list) {
+  if (globs.size() < 2) return;
+  std::vector<Policy> all;
+  for (const Policy& match : matches) {
+    for (const std::string& glob : globs) {
+      list(all.emplace_back(match)) = {glob};
+    }
+  }
+  matches = std::move(all);
+}
+
+// A match by its parts: one glob of each key alone. Two policies that have a part in common mean
+// the same cgroups with it.
+std::vector<std::string> parts_of(const Policy& policy) {
+  const Selector& selector = policy.selector;
+  Policy match;
+  match.cgroups = policy.cgroups;
+  match.selector = selector;
+  std::size_t parts = 1;
+  for (const auto* list : {&policy.cgroups, &selector.units, &selector.workloads, &selector.pods,
+                           &selector.namespaces, &selector.containers}) {
+    parts *= std::max<std::size_t>(list->size(), 1);
+    if (parts > limits::kMatchParts) return {describe_match(match)};
+  }
+  std::vector<Policy> matches{match};
+  multiply(matches, policy.cgroups, [](Policy& of) -> auto& { return of.cgroups; });
+  multiply(matches, selector.units, [](Policy& of) -> auto& { return of.selector.units; });
+  multiply(matches, selector.workloads, [](Policy& of) -> auto& { return of.selector.workloads; });
+  multiply(matches, selector.pods, [](Policy& of) -> auto& { return of.selector.pods; });
+  multiply(matches, selector.namespaces,
+           [](Policy& of) -> auto& { return of.selector.namespaces; });
+  multiply(matches, selector.containers,
+           [](Policy& of) -> auto& { return of.selector.containers; });
+  std::vector<std::string> texts;
+  for (const Policy& each : matches) texts.push_back(describe_match(each));
+  return texts;
+}
+
+std::string wanted_text(const Policy& policy, const Knob& knob) {
+  if (const auto wanted = knob.wanted(policy.resources)) return wanted->text;
+  return {};
+}
+
+}  // namespace
+
+std::vector<Diagnostic> find_conflicts(const std::vector<Policy>& policies) {
+  std::vector<const Policy*> ordered;
+  for (const Policy& policy : policies) {
+    if (policy.mode == Mode::enforce) ordered.push_back(&policy);
+  }
+  sort_by_precedence(ordered);  // the winner is met first
+  std::map<std::tuple<std::string, int, std::string_view>, const Policy*> winners;
+  std::vector<Diagnostic> found;
+  for (const Policy* policy : ordered) {
+    const auto parts = parts_of(*policy);
+    for (const Knob& knob : knobs()) {
+      const std::string wanted = wanted_text(*policy, knob);
+      if (wanted.empty()) continue;
+      for (const std::string& part : parts) {
+        const auto [winner, is_new] =
+            winners.try_emplace({part, policy->priority, knob.file}, policy);
+        if (is_new || winner->second == policy) continue;
+        const std::string other = wanted_text(*winner->second, knob);
+        if (other == wanted) continue;
+        const auto at = policy->resources.positions.find(std::string(knob.file));
+        found.push_back({Severity::warning,
+                         at == policy->resources.positions.end() ? policy->position : at->second,
+                         fmt::format("{} of {}: policy {} wants {} and policy {} wants {}, both of "
+                                     "priority {}: {} wins, its name is later",
+                                     knob.file, part, policy->name, wanted, winner->second->name,
+                                     other, policy->priority, winner->second->name),
+                         "", "give one of them a higher priority", "L33"});
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace cgwarden::policy
