@@ -47,9 +47,9 @@ constexpr std::array kLintRules{
              "Set `cpu.burst`, up to the quota, or a larger quota."},
     LintRule{
         "L09", kWarn, kFile, "a quota that systemd rounds, on one of its units",
-        "CPUQuota= keeps whole percents: 33.7 % becomes 33 %, and a quota below 1 % is dropped "
-        "at the next daemon-reload, so that an earlier one comes back. Below 1 % it is an "
-        "error.",
+        "CPUQuota= keeps whole percents: 33.7 % written as such becomes 33 %, and a policy that "
+        "wants it asks for 34 %. A quota below 1 % is dropped at the next daemon-reload, so that "
+        "an earlier one comes back: it is an error.",
         "Take whole percents of a CPU: hundredths of a core."},
     LintRule{"L10", kError, kFile, "cpu.idle together with a weight",
              "With cpu.idle 1 the weight is forgotten and a new one fails with EINVAL.",
@@ -152,7 +152,7 @@ constexpr std::array kLintRules{
              "Enable io.cost.qos in the root, or choose bfq."},
     LintRule{"L37", kError, kEngine, "an io limit for what is not a whole device",
              "A partition and an unknown MAJOR:MINOR are ENODEV; a unit suffix is EINVAL.",
-             "Nothing to do: policies set `io.weight` alone, which names no device."},
+             "Name the device as a whole, `vda` and not `vda1`."},
     LintRule{"L38", kError, kFile, "pids.max of 0, or below the tasks that run",
              "It is accepted; every fork then fails with EAGAIN. Below what runs (`policy plan` "
              "knows it) it is a warning.",

@@ -1,6 +1,6 @@
 # Each boots one machine for all of its tests, which wait for it half of the time. Needs root and `tests/vm/vm prepare`.
 # The longest begin first.
-foreach(machine systemd.1/1 fast.2/2 fast.1/2)
+foreach(machine systemd.1/1 fast.1/3 fast.2/3 fast.3/3)
   foreach(kernel 6.1 6.12)
     string(REGEX MATCH "^([a-z]+)\\.(([0-9])/([0-9]))$" matched ${machine})
     set(mode ${CMAKE_MATCH_1})
