@@ -118,7 +118,7 @@ TEST(AdviceTest, OpenDescriptorsAreQuotedBesideTheWords) {
   use.at.boottime = scenario.death.ended.boottime - Usec{3'000'000};
   verdict = diagnose(scenario.death);
   EXPECT_THAT(verdict.contributing,
-              Contains(HasSubstr("3.0 s before its end, pid 41 `web` had 12")));
+              Contains(HasSubstr("3.00 s before its end, pid 41 `web` had 12")));
   EXPECT_THAT(verdict.contributing, Not(Contains(HasSubstr("but when"))));
   scenario.death.stderr_tail = "accept: Too many open files in system\n";
   verdict = diagnose(scenario.death);
