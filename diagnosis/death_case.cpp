@@ -20,14 +20,14 @@ using Moment = CgroupEvidence::Moment;
 using Events = std::optional<cgroup::MemoryEvents>;
 
 std::optional<std::uint64_t> events_rise(const Events& before, const Events& after,
-                                         cgroup::Count cgroup::MemoryEvents::*key) {
+                                         cgroup::Count cgroup::MemoryEvents::* key) {
   if (!before || !after) return std::nullopt;
   return rise((*before).*key, (*after).*key);
 }
 
 // Counters that are smaller later than before are not believed at any of the three moments.
-std::optional<std::uint64_t> rise_of(const CgroupEvidence& cgroup, Events Moment::*file,
-                                     cgroup::Count cgroup::MemoryEvents::*key,
+std::optional<std::uint64_t> rise_of(const CgroupEvidence& cgroup, Events Moment::* file,
+                                     cgroup::Count cgroup::MemoryEvents::* key,
                                      bool since_outlived) {
   const auto whole = events_rise(cgroup.before.*file, cgroup.after.*file, key);
   if (!whole || !since_outlived) return whole;
@@ -57,7 +57,7 @@ void append_rise(std::string& text, std::string_view key, std::optional<std::uin
 
 std::string local_events(const CgroupEvidence& cgroup) {
   using E = cgroup::MemoryEvents;
-  const auto rise = [&](cgroup::Count E::*key) {
+  const auto rise = [&](cgroup::Count E::* key) {
     return rise_of(cgroup, &Moment::memory_events_local, key, false);
   };
   std::string text;
@@ -128,13 +128,13 @@ void DeathCase::read_log() {
 }
 
 cgroup::Count DeathCase::local_rise(const CgroupEvidence& cgroup,
-                                    cgroup::Count cgroup::MemoryEvents::*key) const {
+                                    cgroup::Count cgroup::MemoryEvents::* key) const {
   return rise_of(cgroup, &Moment::memory_events_local, key, since_outlived);
 }
 
 void DeathCase::read_counters() {
   using E = cgroup::MemoryEvents;
-  const auto subtree_rise = [&](cgroup::Count E::*key, bool late) {
+  const auto subtree_rise = [&](cgroup::Count E::* key, bool late) {
     return rise_of(*payload, &Moment::memory_events, key, late);
   };
   own_oom = local_rise(*payload, &E::oom);

@@ -108,7 +108,7 @@ struct DeathCase {
   void read_log();
   void read_counters();
   [[nodiscard]] cgroup::Count local_rise(const CgroupEvidence& cgroup,
-                                         cgroup::Count cgroup::MemoryEvents::*key) const;
+                                         cgroup::Count cgroup::MemoryEvents::* key) const;
 };
 
 // Is the cgroup `path` the cgroup `top` or one below it?
