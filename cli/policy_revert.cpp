@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "agent/kernel_log.h"
@@ -26,6 +27,9 @@ struct RevertTally {
   std::size_t left = 0;  // changed by somebody else since
   std::size_t failed = 0;
   std::vector<policy::KnobKey> over;
+  // systemd makes the cgroup of a stopped unit when it is given a property, and does not say whose
+  // that is.
+  std::set<std::string> stopped_units;
 };
 
 Result<RestoreReport> give_back_later(const Original& entry, const policy::Write& write) {
@@ -35,11 +39,14 @@ Result<RestoreReport> give_back_later(const Original& entry, const policy::Write
   return RestoreReport{Restored::waits, ""};
 }
 
-Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry, bool dry_run) {
+Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry, bool dry_run,
+                                std::set<std::string>& stopped_units) {
   const bool by_systemd = entry.through == policy::Through::systemd;
   if (!dry_run && !by_systemd) return agent::restore_original(tree, entry);
-  CGW_ASSIGN(const RestoreReport report, agent::look_at_original(tree, entry));
-  const bool waits = report.outcome == Restored::waits;
+  CGW_ASSIGN(RestoreReport report, agent::look_at_original(tree, entry));
+  if (report.outcome == Restored::waits) stopped_units.insert(entry.key().unit);
+  const bool waits = by_systemd && stopped_units.contains(entry.key().unit);
+  if (waits) report = RestoreReport{Restored::waits, ""};
   if (dry_run || (!waits && report.outcome != Restored::written)) return report;
   policy::Write write;
   write.cgroup = entry.cgroup;
@@ -53,7 +60,7 @@ Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry,
 
 void revert(const cgroup::Tree& tree, const Original& entry, bool dry_run, RevertTally& tally) {
   const std::string knob = fmt::format("{} {}", printable(entry.cgroup), entry.file);
-  const auto report = give_back(tree, entry, dry_run);
+  const auto report = give_back(tree, entry, dry_run, tally.stopped_units);
   if (!report) {
     ++tally.failed;
     complain(report.error().sentence());

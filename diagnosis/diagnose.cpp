@@ -125,10 +125,15 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
 }
 
 // The counters of a cgroup that went with its last process ("counters of PATH: ...") would only
-// have told of the OOM killer. A SIGKILL that the kernel recorded as ours was not its.
+// have told of the OOM killer there. A SIGKILL that the kernel recorded as ours was not its, and
+// one that the log tells of in another cgroup is counted in that one alone.
 bool stands_without_counters(const DeathCase& death, const Verdict& verdict) {
-  return verdict.verdict == VerdictClass::killed_by_policy && death.signal.by_process() &&
-         death.signal.ours && std::ranges::all_of(death.evidence.lost, [](const std::string& what) {
+  const bool recorded_ours = verdict.verdict == VerdictClass::killed_by_policy &&
+                             death.signal.by_process() && death.signal.ours;
+  const bool of_another = death.oom.cause == OomCause::elsewhere &&
+                          verdict.verdict == VerdictClass::oom_ancestor_limit;
+  return (recorded_ours || of_another) &&
+         std::ranges::all_of(death.evidence.lost, [](const std::string& what) {
            return what.starts_with("counters of ");
          });
 }

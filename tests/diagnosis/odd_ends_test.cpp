@@ -79,12 +79,16 @@ TEST(MovedTest, AnOomKillInAnotherCgroupIsOneAndNobodysSignal) {
   }
 }
 
-// It was left empty, so that its manager removed it before its counters were read.
+// It was left empty, so that its manager removed it before its counters were read, which would have
+// told nothing of this.
 TEST(MovedTest, ItsOwnCgroupWasRemovedMeanwhile) {
   Scenario scenario;
   scenario.payload().after = {};
   scenario.death.lost.push_back("counters of " + kPayload + ": it was removed too soon");
   scenario.logged(Scenario::kill_of(kMain, "/elsewhere", "/elsewhere"));
+  told(with({}, scenario), VerdictClass::oom_ancestor_limit, Confidence::strong,
+       {"moved to /elsewhere"}, {"own limit", "user space"});
+  scenario.death.lost.emplace_back("process ends: some");
   told(with({}, scenario), VerdictClass::oom_ancestor_limit, Confidence::likely,
        {"moved to /elsewhere"}, {"own limit", "user space"});
 }

@@ -149,7 +149,7 @@ def test_a_unit_below_a_slice_that_refuses_forks_is_told_and_its_neighbour_is_no
         jobs.append(guest.spawn(command, cgroup=f"{ROOT}/pool.slice/{name}.service"))
     try:
         guest.write_file(f"{ROOT}/pool.slice/pids.max", "6")
-        scenario.until(lambda: all(f"{name}.service" in scenario.identities() for name in ("pool-forks", "pool-waits")),
+        scenario.until(lambda: {f"/pool.slice/{name}.service" for name in ("pool-forks", "pool-waits")} <= set(scenario.identities()),
                        "the units to be known")
         before = scenario.ticks()
         scenario.until(lambda: scenario.ticks() > before + 1, "a look at them")
