@@ -71,8 +71,9 @@ Daemon::Daemon(Options options, cgroup::Tree tree, diagnosis::StoreWriter store)
       tree_(std::move(tree)),
       store_(std::move(store)),
       stall_watch_([this](std::string_view path) { return read_stall_cgroup(tree_, clock_, path); },
-                   [this] { return refused_forks(); }),
-      foreign_stalls_(tree_, clock_, [this] { return refused_forks(); }),
+                   [this] { return refused_forks(); }, options_.intervals.medium),
+      foreign_stalls_(
+          tree_, clock_, [this] { return refused_forks(); }, options_.intervals.medium),
       good_policies_(options_.state_dir),
       sources_(event_sources_path(options_.runtime_dir)) {}
 

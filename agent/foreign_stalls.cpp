@@ -94,12 +94,12 @@ std::vector<const cgroup::Sample*> may_have_forked(const cgroup::Snapshot& snaps
 }  // namespace
 
 ForeignStalls::ForeignStalls(const cgroup::Tree& tree, const Clock& clock,
-                             StallWatch::RefusedForks forks)
+                             StallWatch::RefusedForks forks, Usec oldest)
     : tree_(&tree),
       forks_(std::move(forks)),
       watch_(
           [&tree, &clock](std::string_view path) { return read_stall_cgroup(tree, clock, path); },
-          forks_) {}
+          forks_, oldest) {}
 
 bool ForeignStalls::has_io_limit(const cgroup::Sample& sample, Usec now) {
   if (const auto known = without_io_limit_.find(sample.id); known != without_io_limit_.end()) {

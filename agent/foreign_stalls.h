@@ -32,7 +32,9 @@ class ForeignStalls {
   using Kills = std::function<std::vector<diagnosis::OomRecord>()>;
 
   // `tree` and `clock` must outlive it.
-  ForeignStalls(const cgroup::Tree& tree, const Clock& clock, StallWatch::RefusedForks forks);
+  // `oldest` as StallWatch's.
+  ForeignStalls(const cgroup::Tree& tree, const Clock& clock, StallWatch::RefusedForks forks,
+                Usec oldest);
 
   // Every tick; `before` is the snapshot of the tick before, or nullptr.
   [[nodiscard]] std::vector<diagnosis::Verdict> observe(const cgroup::Snapshot& snapshot,

@@ -88,7 +88,7 @@ bool StallWatch::shows_sign(const Track& track, const Signs& signs, const cgroup
 }
 
 StallWatch::Moment StallWatch::moment_of(const diagnosis::StallEvidence& evidence) {
-  Moment moment{.at = evidence.to, .counts = {}, .flows = {}};
+  Moment moment{.at = evidence.to, .counted = evidence.to.boottime, .counts = {}, .flows = {}};
   for (const auto& cgroup : evidence.cgroups) {
     moment.counts.push_back(cgroup.after);
     moment.flows.push_back(cgroup.flow_after);
@@ -98,6 +98,7 @@ StallWatch::Moment StallWatch::moment_of(const diagnosis::StallEvidence& evidenc
 
 void StallWatch::set_before(diagnosis::StallEvidence& evidence, const Moment& before) {
   evidence.from = before.at;
+  evidence.counted_from = before.counted;
   // Another depth: the workload was moved, which nothing does.
   for (std::size_t i = 0; i < std::min(before.counts.size(), evidence.cgroups.size()); ++i) {
     evidence.cgroups[i].before = before.counts[i];
@@ -113,11 +114,18 @@ void StallWatch::set_flows_before(diagnosis::StallEvidence& evidence, const Trac
   }
 }
 
+Usec StallWatch::counted_by(TimePoint at) const {
+  return at.boottime - std::min(at.boottime, oldest_);
+}
+
 void StallWatch::begin(Track& track, const Watched& watched,
-                       const std::vector<const cgroup::Sample*>& chain) {
+                       const std::vector<const cgroup::Sample*>& chain) const {
   if (watched.born) {
     // Ancestors have counted before. Those that a whole snapshot of then has not were made since.
-    Moment moment{.at = *watched.born, .counts = {zero_counts()}, .flows = {}};
+    Moment moment{.at = *watched.born,
+                  .counted = counted_by(*watched.born),
+                  .counts = {zero_counts()},
+                  .flows = {}};
     const bool complete = watched.before != nullptr && watched.before->dropped() == 0;
     for (std::size_t i = 1; complete && i < chain.size(); ++i) {
       const cgroup::Sample* then = watched.before->find(chain[i]->path);
@@ -128,7 +136,8 @@ void StallWatch::begin(Track& track, const Watched& watched,
     return;
   }
   if (watched.before == nullptr) return;
-  Moment moment{.at = watched.before->taken(), .counts = {}, .flows = {}};
+  const TimePoint taken = watched.before->taken();
+  Moment moment{.at = taken, .counted = counted_by(taken), .counts = {}, .flows = {}};
   for (const auto* sample : chain) {
     const cgroup::Sample* then = watched.before->find(sample->path);
     if (then == nullptr || then->id != sample->id) return;
@@ -190,7 +199,11 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
   }
   if (now.boottime - track.sign_seen >= kWindow && !track.window.empty()) {
     report(track, {}, now, found);
-    track.window.push_back({.at = now, .counts = track.window.back().counts, .flows = {}});
+    const Moment& last = track.window.back();
+    track.window.push_back({.at = now,
+                            .counted = std::max(last.counted, counted_by(now)),
+                            .counts = last.counts,
+                            .flows = {}});
     return found;
   }
   diagnosis::StallEvidence evidence{.workload = watched.name,

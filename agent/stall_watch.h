@@ -58,8 +58,9 @@ class StallWatch {
   // What the kernel log says of refused forks; nullptr: it is not read.
   using RefusedForks = std::function<const diagnosis::RefusedForks*()>;
 
-  explicit StallWatch(ReadStall read, RefusedForks forks = {})
-      : read_(std::move(read)), forks_(std::move(forks)) {}
+  // `oldest`: a counter of a snapshot was read that long before the snapshot was taken, or later.
+  explicit StallWatch(ReadStall read, RefusedForks forks = {}, Usec oldest = Usec{0})
+      : read_(std::move(read)), forks_(std::move(forks)), oldest_(oldest) {}
 
   // A new incarnation, or an end; by its key.
   void forget(const std::string& key) { tracks_.erase(key); }
@@ -74,6 +75,7 @@ class StallWatch {
   // Both as StallEvidence::cgroups.
   struct Moment {
     TimePoint at;
+    Usec counted{0};  // boottime of the oldest of the counts
     std::vector<Counts> counts;
     std::vector<std::optional<Flow>> flows;  // empty: nobody looked
   };
@@ -108,8 +110,10 @@ class StallWatch {
   static bool shows_sign(const Track& track, const Signs& signs, const cgroup::Sample& payload,
                          const Process& process);
   static Moment moment_of(const diagnosis::StallEvidence& evidence);
-  static void begin(Track& track, const Watched& watched,
-                    const std::vector<const cgroup::Sample*>& chain);
+  // From when the counters may be that a snapshot of this moment shows.
+  [[nodiscard]] Usec counted_by(TimePoint at) const;
+  void begin(Track& track, const Watched& watched,
+             const std::vector<const cgroup::Sample*>& chain) const;
   static void set_before(diagnosis::StallEvidence& evidence, const Moment& before);
   static void set_flows_before(diagnosis::StallEvidence& evidence, const Track& track);
   static void report(Track& track, std::vector<diagnosis::Verdict> stalls, TimePoint now,
@@ -121,6 +125,7 @@ class StallWatch {
 
   ReadStall read_;
   RefusedForks forks_;
+  Usec oldest_;
   std::map<std::string, Track> tracks_;
 };
 

@@ -58,6 +58,8 @@ struct StallEvidence {
   unsigned incarnation = 0;
   TimePoint from;
   TimePoint to;
+  // Boottime from which on `before` may be, where that is before `from`.
+  std::optional<Usec> counted_from;
   std::vector<StallCgroup> cgroups;  // payload first, then each ancestor up to the root
   pid_t main_pid = -1;
   std::optional<char> main_state;  // of /proc/PID/stat; absent: not read

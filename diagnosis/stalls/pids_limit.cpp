@@ -50,7 +50,8 @@ Forker forker_by_log(const StallEvidence& evidence, const RefusedFork*& line) {
   const auto& forks = evidence.refused_forks;
   if (forks.lines.empty()) return forks.complete ? Forker::another : Forker::not_told;
   line = &forks.lines.back();
-  const bool now = line->boottime + rules::kPrintkSlack >= evidence.from.boottime;
+  const Usec from = evidence.counted_from.value_or(evidence.from.boottime);
+  const bool now = line->boottime + rules::kPrintkSlack >= from;
   return now ? Forker::logged : Forker::logged_before;
 }
 
