@@ -9,6 +9,7 @@
 #include "identity/subject.h"
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "cgroup/format.h"
 #include "diagnosis/death_case.h"
 
@@ -68,8 +69,6 @@ std::vector<const cgroup::Sample*> may_have_forked(const cgroup::Snapshot& snaps
     bool refused_before;
     std::uint64_t tasks;
   };
-  const cgroup::Sample* limiting = snapshot.find(above);
-  if (limiting == nullptr || !limiting->pids_max || is_max(*limiting->pids_max)) return {};
   const auto logged =
       forks != nullptr ? diagnosis::at_or_below(*forks, above) : diagnosis::RefusedForks();
   std::vector<Candidate> found;
@@ -156,6 +155,9 @@ void ForeignStalls::find_refused_below(const cgroup::Snapshot& snapshot,
     if (above.forks_refused == now) limited.push_back(above.path);
   }
   for (const auto& path : limited) {
+    // That of the snapshot may be older than the limit.
+    const auto limit = tree_->read(path, "pids.max");
+    if (!limit || trim(*limit) == "max") continue;
     for (const auto* sample :
          may_have_forked(snapshot, path, identities, forks_ ? forks_() : nullptr)) {
       const auto known = suspects_.find(sample->id);

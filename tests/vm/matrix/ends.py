@@ -81,8 +81,9 @@ KILLS = [
            never=(*NO_OOM, "crashed")),
     killed("kill-6", "kill -6 by an operator", "kill -6 {pid}; sleep 1", says=("SIGABRT", "sent by pid"),
            never=(*NO_OOM, "crashed")),
+    # PTRACE_KILL looks the same where init ended before its tracer could be looked up.
     killed("kill-cgroup", "1 written to its cgroup.kill", "echo 1 > {payload}/cgroup.kill; sleep 1",
-           "KILLED_BY_CGROUP_KILL", subject="cgroup", says=("cgroup.kill",)),
+           "KILLED_BY_CGROUP_KILL", confidence=("strong", "proven"), subject="cgroup", says=("cgroup.kill",)),
     killed("kill-deaf", "SIGTERM, which it ignores, then SIGKILL",
            "sleep 1; kill -15 {pid}; sleep 0.5; kill -9 {pid}; sleep 0.5", "TERM_IGNORED", command=deed("deaf"),
            says=("ignores SIGTERM",), never=(*NO_OOM, "PID 1")),
