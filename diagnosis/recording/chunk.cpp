@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "base/limits.h"
@@ -64,16 +65,41 @@ ColumnShape shape_of(std::span<const std::uint64_t> values, std::span<const std:
   return shape;
 }
 
+// Of a column without a gap, as most are.
+ColumnShape shape_of(std::span<const std::uint64_t> values) {
+  const std::uint64_t* const at = values.data();
+  ColumnShape shape{.present = values.size(), .first = at[0]};
+  for (std::size_t i = 1; i < values.size(); ++i) shape.bits |= at[i] - at[i - 1];
+  return shape;
+}
+
+char* write_difference(char* at, std::uint64_t difference, unsigned shift) {
+  return write_varint(at, zigzag(shift_right(difference, shift)));
+}
+
 void put_differences(std::string& out, std::span<const std::uint64_t> values,
                      std::span<const std::uint8_t> present, unsigned shift) {
-  bool first = true;
-  std::uint64_t last = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (present[i] == 0) continue;
-    if (!first) put_varint(out, zigzag(shift_right(values[i] - last, shift)));
-    first = false;
-    last = values[i];
-  }
+  append_with(out, values.size() * kMostVarintBytes, [&](char* at) {
+    bool first = true;
+    std::uint64_t last = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (present[i] == 0) continue;
+      if (!first) at = write_difference(at, values[i] - last, shift);
+      first = false;
+      last = values[i];
+    }
+    return at;
+  });
+}
+
+void put_differences(std::string& out, std::span<const std::uint64_t> values, unsigned shift) {
+  append_with(out, values.size() * kMostVarintBytes, [&](char* at) {
+    const std::uint64_t* const value = values.data();
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      at = write_difference(at, value[i] - value[i - 1], shift);
+    }
+    return at;
+  });
 }
 
 void put_presence(std::string& out, std::span<const std::uint8_t> present) {
@@ -119,7 +145,8 @@ Result<std::string_view> ChunkEncoder::encode(const Block& block,
   for (std::size_t f = 0; f < block.fields; ++f) {
     const std::span values(block.values.data() + block.at(f, 0), block.samples());
     const std::span present(block.present.data() + block.at(f, 0), block.samples());
-    const ColumnShape shape = shape_of(values, present);
+    const bool whole = std::memchr(present.data(), 0, present.size()) == nullptr;
+    const ColumnShape shape = whole ? shape_of(values) : shape_of(values, present);
     if (shape.present == 0) continue;
     put_varint(columns, numbers[f] - last_number);
     last_number = numbers[f];
@@ -132,7 +159,12 @@ Result<std::string_view> ChunkEncoder::encode(const Block& block,
     columns.push_back(static_cast<char>(flags));
     if ((flags & kSomeAbsent) != 0) put_presence(columns, present);
     put_varint(columns, shape.first);
-    if (shape.bits != 0) put_differences(impl_->differences, values, present, shift);
+    if (shape.bits == 0) continue;
+    if (whole) {
+      put_differences(impl_->differences, values, shift);
+    } else {
+      put_differences(impl_->differences, values, present, shift);
+    }
   }
   put_varint(out, count);
   out.append(columns).append(impl_->differences);

@@ -1,6 +1,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/limits.h"
 #include "diagnosis/recording/ring.h"
@@ -16,11 +17,6 @@ void put_u32(std::string& out, std::uint32_t value) {
 
 void put_u64(std::string& out, std::uint64_t value) {
   for (unsigned shift = 0; shift < 64; shift += 8) out.push_back(static_cast<char>(value >> shift));
-}
-
-void put_bit(std::string& out, std::size_t from, std::size_t bit) {
-  char& byte = out[from + bit / 8];
-  byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << (bit % 8));
 }
 
 }  // namespace
@@ -64,13 +60,36 @@ void FrameEncoder::begin_tick(std::uint64_t wall_ms) {
   put_varint(frame_, wall_ms);
 }
 
+// Without a branch a field: this is looked at for each cgroup and second.
 bool FrameEncoder::fell(const State& state, std::span<const std::uint64_t> values,
                         std::span<const std::uint8_t> present) const {
   // An absent one keeps its last value: what comes back with less began anew.
+  unsigned any = 0;
   for (std::size_t f = 0; f < counters_.size(); ++f) {
-    if (values[f] < state.values[f] && present[f] != 0 && counters_[f] != 0) return true;
+    const unsigned less = values.data()[f] < state.values.data()[f] ? 1U : 0U;
+    const unsigned there = present.data()[f] != 0 ? 1U : 0U;
+    any |= less & there & counters_.data()[f];
   }
-  return false;
+  return any != 0;
+}
+
+void FrameEncoder::forget_unsent(State& state, std::span<const std::uint8_t> present, bool alone) {
+  if (!alone) {
+    std::erase_if(state.unsent, [&](std::size_t field) {
+      if (present[field] == 0) return false;
+      state.values[field] = 0;
+      return true;
+    });
+    return;
+  }
+  state.unsent.clear();
+  for (std::size_t f = 0; f < present.size(); ++f) {
+    if (present[f] != 0) {
+      state.values[f] = 0;
+    } else if (state.values[f] != 0) {
+      state.unsent.push_back(f);
+    }
+  }
 }
 
 void FrameEncoder::define(CgroupId id, State& state) {
@@ -90,20 +109,35 @@ void FrameEncoder::define(CgroupId id, State& state) {
 
 void FrameEncoder::put_sample(State& state, std::span<const std::uint64_t> values,
                               std::span<const std::uint8_t> present, bool alone) {
-  const std::size_t bytes = (counters_.size() + 7) / 8;
+  const std::size_t fields = counters_.size();
+  const std::size_t bytes = (fields + 7) / 8;
   const bool presence = alone || !std::ranges::equal(present, state.present);
+  if (alone || !state.unsent.empty()) forget_unsent(state, present, alone);
   body_.assign(presence ? 2 * bytes : bytes, '\0');
-  for (std::size_t f = 0; f < counters_.size(); ++f) {
-    if (presence && present[f] != 0) put_bit(body_, bytes, f);
-    if (present[f] == 0) continue;
-    const std::uint64_t base = alone ? 0 : state.values[f];
-    if (values[f] != base) {
-      put_bit(body_, 0, f);
-      put_varint(body_, zigzag(values[f] - base));
+  append_with(body_, fields * kMostVarintBytes, [&](char* at) {
+    char* const changes = at - (presence ? 2 * bytes : bytes);
+    std::uint64_t* const last = state.values.data();
+    for (std::size_t from = 0; from < fields; from += 8) {
+      const std::size_t count = std::min<std::size_t>(8, fields - from);
+      unsigned changed = 0;
+      unsigned there = 0;
+      for (std::size_t k = 0; k < count; ++k) {
+        const unsigned is_there = present.data()[from + k] != 0 ? 1U : 0U;
+        const unsigned differs = values.data()[from + k] != last[from + k] ? 1U : 0U;
+        there |= is_there << k;
+        changed |= (is_there & differs) << k;
+      }
+      changes[from / 8] = static_cast<char>(changed);
+      if (presence) changes[bytes + from / 8] = static_cast<char>(there);
+      for (; changed != 0; changed &= changed - 1) {
+        const std::size_t f = from + static_cast<std::size_t>(std::countr_zero(changed));
+        at = write_varint(at, zigzag(values.data()[f] - last[f]));
+        last[f] = values.data()[f];
+      }
     }
-    state.values[f] = values[f];
-  }
-  std::ranges::copy(present, state.present.begin());
+    return at;
+  });
+  if (presence) std::ranges::copy(present, state.present.begin());
   put_varint(frame_, state.number << kTypeBits | (presence ? kSampleWithPresence : kSample));
   put_text(frame_, body_);
 }

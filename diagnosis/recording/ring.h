@@ -66,7 +66,10 @@ class FrameEncoder {
     std::shared_ptr<const identity::Identity> identity;
     std::vector<std::uint64_t> values;
     std::vector<std::uint8_t> present;
+    std::vector<std::size_t> unsent;  // fields with a value that this segment does not have yet
   };
+  // What a reader of this segment has not got is written as a difference to 0.
+  static void forget_unsent(State& state, std::span<const std::uint8_t> present, bool alone);
   void define(CgroupId id, State& state);
   void put_sample(State& state, std::span<const std::uint64_t> values,
                   std::span<const std::uint8_t> present, bool alone);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "base/limits.h"
@@ -112,28 +113,77 @@ bool RingSegment::read_frame(std::string_view frame) {
   return true;
 }
 
+namespace {
+
+// The columns of a block, of which a field's value and presence last from one change to the next.
+class ColumnFill {
+ public:
+  ColumnFill(std::size_t fields, const ColumnMap& columns, Block& block)
+      : values_(fields),
+        filled_(fields),
+        present_((fields + 7) / 8, '\0'),
+        columns_(&columns),
+        block_(&block) {}
+
+  // From this sample on.
+  void set_presence(std::size_t sample, std::string_view bits) {
+    fill_up_to(sample);
+    present_ = bits;
+  }
+  void add(std::size_t field, std::size_t sample, std::uint64_t difference) {
+    fill(field, sample);
+    values_[field] += difference;
+  }
+  void fill_up_to(std::size_t sample) {
+    for (std::size_t f = 0; f < values_.size(); ++f) fill(f, sample);
+  }
+
+ private:
+  void fill(std::size_t field, std::size_t until) {
+    const std::size_t from = std::exchange(filled_[field], until);
+    const std::uint32_t column = (*columns_)[field];
+    if (from == until || column == kNoColumn || !bit(present_, field)) return;
+    std::uint64_t* const values = block_->values.data() + block_->at(column, from);
+    std::uint8_t* const present = block_->present.data() + block_->at(column, from);
+    values[0] = values_[field];
+    present[0] = 1;
+    if (until - from == 1) return;
+    std::fill(values + 1, values + (until - from), values_[field]);
+    std::memset(present + 1, 1, until - from - 1);
+  }
+
+  std::vector<std::uint64_t> values_;
+  std::vector<std::size_t> filled_;  // up to this sample
+  std::string present_;
+  const ColumnMap* columns_;
+  Block* block_;
+};
+
+}  // namespace
+
 Status RingSegment::decode(std::size_t i, const ColumnMap& columns, std::size_t field_count,
                            Block& block) const {
   const StreamAt& stream = streams_[i];
   const std::size_t bytes = (fields_.size() + 7) / 8;
   block.reset(field_count, stream.samples.size());
-  std::vector<std::uint64_t> values(fields_.size());
-  std::string present(bytes, '\0');
+  ColumnFill fill(fields_.size(), columns, block);
   for (std::size_t s = 0; s < stream.samples.size(); ++s) {
     const SampleAt& sample = stream.samples[s];
     ByteReader reader(sample.body);
     block.ticks[s] = sample.tick;
     const std::string_view changed = reader.bytes(bytes);
-    if (sample.with_presence) present = reader.bytes(bytes);
+    const std::string_view present = sample.with_presence ? reader.bytes(bytes) : "";
     if (!reader.ok()) return fail(no_segment());
-    for (std::size_t f = 0; f < fields_.size(); ++f) {
-      if (bit(changed, f)) values[f] += unzigzag(reader.varint());
-      if (columns[f] == kNoColumn || !bit(present, f)) continue;
-      block.values[block.at(columns[f], s)] = values[f];
-      block.present[block.at(columns[f], s)] = 1;
+    if (sample.with_presence) fill.set_presence(s, present);
+    for (std::size_t b = 0; b < bytes; ++b) {
+      for (unsigned left = static_cast<unsigned char>(changed[b]); left != 0; left &= left - 1) {
+        const std::size_t f = b * 8 + static_cast<std::size_t>(std::countr_zero(left));
+        if (f < fields_.size()) fill.add(f, s, unzigzag(reader.varint()));
+      }
     }
     if (!reader.ok() || !reader.at_end()) return fail(no_segment());
   }
+  fill.fill_up_to(block.samples());
   return {};
 }
 

@@ -8,12 +8,34 @@
 // Numbers as they stand in chunks and in the ring: seven bits a byte, the lowest first (LEB128).
 namespace cgwarden::diagnosis::recording {
 
+inline constexpr std::size_t kMostVarintBytes = 10;
+
+// `at` has room for kMostVarintBytes. Where the next one goes.
+inline char* write_varint(char* at, std::uint64_t value) {
+  while (value >= 0x80) {
+    *at++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
 inline void put_varint(std::string& out, std::uint64_t value) {
   while (value >= 0x80) {
     out.push_back(static_cast<char>(value | 0x80));
     value >>= 7;
   }
   out.push_back(static_cast<char>(value));
+}
+
+// Appends what `write` writes at the pointer that it gets, at most `most` bytes; it returns the
+// end.
+template <typename Write>
+void append_with(std::string& out, std::size_t most, Write write) {
+  const std::size_t size = out.size();
+  out.resize_and_overwrite(size + most, [&](char* bytes, std::size_t) {
+    return static_cast<std::size_t>(write(bytes + size) - bytes);
+  });
 }
 
 inline void put_text(std::string& out, std::string_view text) {
@@ -46,6 +68,11 @@ class ByteReader {
     return value;
   }
   std::uint64_t varint() {
+    if (!bytes_.empty() && static_cast<unsigned char>(bytes_.front()) < 0x80) {
+      const auto small = static_cast<unsigned char>(bytes_.front());
+      bytes_.remove_prefix(1);
+      return small;
+    }
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
       const std::uint8_t next = byte();

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
 #include <random>
 
@@ -136,6 +137,22 @@ TEST(RingTest, AFlippedBitEndsItBeforeThatFrame) {
   }
 }
 
+// Of one segment: bytes as the agent maps them.
+std::string segment_of(const std::vector<std::string>& frames,
+                       std::span<const cgroup::Field> fields) {
+  std::string bytes = ring_header(2, "b", fields);
+  bytes.resize(aligned(bytes.size()));
+  for (const std::string& frame : frames) {
+    const auto size = static_cast<std::uint32_t>(frame.size());
+    const std::uint32_t sum = crc32_of(frame);
+    bytes.append(reinterpret_cast<const char*>(&size), 4);
+    bytes.append(reinterpret_cast<const char*>(&sum), 4);
+    bytes += frame;
+    bytes.resize(aligned(bytes.size()));
+  }
+  return bytes;
+}
+
 TEST(RingTest, ANewSegmentNeedsNoOther) {
   FrameEncoder frames(kFields);
   const std::vector<std::uint64_t> values{100, 200, 300};
@@ -147,19 +164,68 @@ TEST(RingTest, ANewSegmentNeedsNoOther) {
   frames.begin_tick(2);
   frames.add(CgroupId{1}, "/a", nullptr, values, present);
   const std::string frame(frames.end_tick());
-  std::string bytes = ring_header(2, "b", kFields);
-  bytes.resize(aligned(bytes.size()));
-  const auto size = static_cast<std::uint32_t>(frame.size());
-  const std::uint32_t sum = crc32_of(frame);
-  bytes.append(reinterpret_cast<const char*>(&size), 4);
-  bytes.append(reinterpret_cast<const char*>(&sum), 4);
-  bytes += frame;
+  const std::string bytes = segment_of({frame}, kFields);
   const auto read = RingSegment::read(bytes);
   ASSERT_TRUE(read);
   ASSERT_EQ(read->streams(), 1U);
   Block block;
   ASSERT_TRUE(read->decode(0, identical(), 3, block));
   EXPECT_EQ(row_at(block, 0), (Row{100, 200, 300}));
+}
+
+// Values that come, go and fall, in segments of which each is read alone.
+TEST(RingTest, EveryRowComesBackFromEverySegment) {
+  constexpr std::size_t kCount = 19;
+  constexpr std::uint64_t kTicks = 12;
+  std::vector<cgroup::Field> fields;
+  ColumnMap columns(kCount);
+  std::iota(columns.begin(), columns.end(), 0U);
+  for (std::size_t f = 0; f < kCount; ++f) {
+    fields.push_back({"f" + std::to_string(f),
+                      f % 3 == 0 ? cgroup::FieldKind::counter : cgroup::FieldKind::gauge});
+  }
+  std::mt19937_64 random(7);
+  FrameEncoder encoder(fields);
+  std::map<std::uint64_t, std::pair<std::vector<std::uint64_t>, std::vector<std::uint8_t>>> now;
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    now[id] = {std::vector<std::uint64_t>(kCount), std::vector<std::uint8_t>(kCount, 1)};
+  }
+  for (int segment = 0; segment < 200; ++segment) {
+    encoder.begin_segment();
+    std::vector<std::string> frames;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, Row> wanted;  // by cgroup and tick
+    for (std::uint64_t tick = 0; tick < kTicks; ++tick) {
+      encoder.begin_tick(tick);
+      for (auto& [id, row] : now) {
+        auto& [values, present] = row;
+        auto& shown = wanted[{id, tick}];
+        for (std::size_t f = 0; f < kCount; ++f) {
+          if (random() % 3 == 0) values[f] += random() >> (random() % 64);
+          if (random() % 200 == 0) values[f] = 0;
+          if (random() % 10 == 0) present[f] = present[f] == 0 ? 1 : 0;
+          shown.push_back(present[f] != 0 ? SegmentBytes::Value(values[f]) : std::nullopt);
+        }
+        encoder.add(CgroupId{id}, "/a", nullptr, values, present);
+      }
+      frames.emplace_back(encoder.end_tick());
+    }
+    const std::string bytes = segment_of(frames, fields);
+    const auto read = RingSegment::read(bytes);
+    ASSERT_TRUE(read);
+    std::map<std::pair<std::uint64_t, std::uint64_t>, Row> found;
+    for (std::size_t i = 0; i < read->streams(); ++i) {
+      Block block;
+      ASSERT_TRUE(read->decode(i, columns, kCount, block));
+      for (std::size_t s = 0; s < block.samples(); ++s) {
+        found[{read->stream(i).id.value, block.ticks[s]}] = row_at(block, s);
+        for (std::size_t f = 0; f < kCount; ++f) {
+          const std::size_t at = block.at(f, s);
+          ASSERT_TRUE(block.present[at] != 0 || block.values[at] == 0);
+        }
+      }
+    }
+    ASSERT_EQ(found, wanted) << "segment " << segment;
+  }
 }
 
 TEST(RingTest, WhatIsNoSegmentIsRefused) {
