@@ -46,17 +46,27 @@ bool is_ours(const cgroup::Sample& sample) {
          identity::of_path(sample.path + "/payload").kind == identity::Kind::workload;
 }
 
-// Of the unit or container that it is or is in.
+std::optional<identity::Subject> own_subject(const cgroup::Sample& sample,
+                                             const identity::Table& identities) {
+  const identity::Known* known = identities.find(sample.id);
+  if (known == nullptr) return std::nullopt;
+  return known->subject ? known->subject : identity::passing_subject_of(known->identity);
+}
+
+// The cgroup of the unit or container that it is or is in; nullptr: it is in none.
+const cgroup::Sample* of_subject(const cgroup::Snapshot& snapshot, const cgroup::Sample& sample,
+                                 const identity::Table& identities) {
+  for (const auto* at = &sample; at != nullptr; at = snapshot.parent(*at)) {
+    if (own_subject(*at, identities)) return at;
+  }
+  return nullptr;
+}
+
 std::optional<identity::Subject> subject_of(const cgroup::Snapshot& snapshot,
                                             const cgroup::Sample& sample,
                                             const identity::Table& identities) {
-  for (const auto* at = &sample; at != nullptr; at = snapshot.parent(*at)) {
-    const identity::Known* known = identities.find(at->id);
-    if (known == nullptr) continue;
-    auto subject = known->subject ? known->subject : identity::passing_subject_of(known->identity);
-    if (subject) return subject;
-  }
-  return std::nullopt;
+  const auto* of = of_subject(snapshot, sample, identities);
+  return of != nullptr ? own_subject(*of, identities) : std::nullopt;
 }
 
 // Units and containers below a cgroup whose forks it may have refused, the likeliest first.
@@ -74,9 +84,7 @@ std::vector<const cgroup::Sample*> may_have_forked(const cgroup::Snapshot& snaps
   std::vector<Candidate> found;
   for (const auto& sample : snapshot.samples()) {
     if (sample.path == above || !diagnosis::path_is_at_or_below(sample.path, above)) continue;
-    const identity::Known* known = identities.find(sample.id);
-    if (known == nullptr || is_ours(sample)) continue;
-    if (!known->subject && !identity::passing_subject_of(known->identity)) continue;
+    if (!own_subject(sample, identities) || is_ours(sample)) continue;
     const std::uint64_t tasks = sample.pids_current.value_or(0);
     const bool refused = !diagnosis::at_or_below(logged, sample.path).lines.empty();
     if (refused || (tasks > 0 && !logged.complete)) found.push_back({&sample, refused, tasks});
@@ -145,6 +153,25 @@ void ForeignStalls::suspect(const cgroup::Sample& sample, const cgroup::Sample* 
                           .out_of_memory = wedged ? now : Usec{0},
                           .forks_refused = refused ? now : Usec{0},
                           .born = born};
+}
+
+void ForeignStalls::find_refused_by_log(const cgroup::Snapshot& snapshot,
+                                        const identity::Table& identities, Usec now) {
+  constexpr Usec kNews{5'000'000};
+  const auto* forks = forks_ ? forks_() : nullptr;
+  if (forks == nullptr) return;
+  for (const auto& line : forks->lines) {
+    if (line.sequence <= lines_seen_) continue;
+    lines_seen_ = line.sequence;
+    const cgroup::Sample* sample = snapshot.find(line.cgroup);
+    if (sample == nullptr || line.boottime + kNews < now || is_ours(*sample)) continue;
+    if (const auto* of = of_subject(snapshot, *sample, identities)) sample = of;
+    if (const auto known = suspects_.find(sample->id); known != suspects_.end()) {
+      known->second.sign = now;
+    } else if (suspects_.size() < limits::kForeignStalls) {
+      suspects_[sample->id] = {.path = sample->path, .sign = now};
+    }
+  }
 }
 
 // From 6.12 a refused fork is counted where the limit is, and by nobody below it.
@@ -238,6 +265,7 @@ std::vector<diagnosis::Verdict> ForeignStalls::observe(const cgroup::Snapshot& s
   const Usec now = taken.boottime;
   std::erase_if(without_io_limit_, [&](const auto& known) { return known.second <= now; });
   find_suspects(snapshot, before, now);
+  find_refused_by_log(snapshot, identities, now);
   find_refused_below(snapshot, identities, now);
   std::erase_if(suspects_, [&](const auto& entry) {
     const cgroup::Sample* sample = snapshot.find(entry.second.path);

@@ -67,6 +67,9 @@ class ForeignStalls {
                std::optional<TimePoint> born, Usec now);
   // Is one above it out of memory, as it seems, with nobody to kill?
   [[nodiscard]] bool is_below_wedge(const cgroup::Sample& sample, Usec now) const;
+  // Whom the kernel log names since the last tick, before a counter is read again.
+  void find_refused_by_log(const cgroup::Snapshot& snapshot, const identity::Table& identities,
+                           Usec now);
   // Those below the limits that refuse forks now.
   void find_refused_below(const cgroup::Snapshot& snapshot, const identity::Table& identities,
                           Usec now);
@@ -76,6 +79,7 @@ class ForeignStalls {
   StallWatch::RefusedForks forks_;
   StallWatch watch_;
   std::map<CgroupId, Suspect> suspects_;
+  std::uint64_t lines_seen_ = 0;               // of refused forks: up to this sequence
   std::map<CgroupId, Usec> without_io_limit_;  // until when that is believed
 };
 
