@@ -162,7 +162,7 @@ int trace(const char* pid) {
   const auto process = static_cast<pid_t>(std::atoi(pid));
   if (::ptrace(PTRACE_SEIZE, process, nullptr, nullptr) != 0) return failed("ptrace");
   if (::ptrace(PTRACE_KILL, process, nullptr, nullptr) != 0) return failed("PTRACE_KILL");
-  ::sleep(1);
+  ::sleep(4);
   return 0;
 }
 
