@@ -189,6 +189,12 @@ KernelLogExtract Daemon::kernel_log_of(TimePoint from, TimePoint to) {
 
 const diagnosis::RefusedForks* Daemon::refused_forks() {
   if (!kernel_log_ || !kernel_log_fault_.empty() || !kernel_log_->drain()) return nullptr;
+  kernel_log_->refused_fork_book().identify(
+      [this](const std::string& cgroup) -> std::optional<CgroupId> {
+        const auto id = tree_.id_of(cgroup);
+        return id ? std::optional(*id) : std::nullopt;
+      },
+      clock_.now().boottime);
   return &kernel_log_->refused_forks();
 }
 

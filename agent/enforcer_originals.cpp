@@ -129,10 +129,14 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,
   for (const auto& [key, entry] : journal_->all()) {
     if (entry.keeper != policy::Keeper::agent) continue;
     const cgroup::Sample* sample = snapshot.find(entry.cgroup);
-    const bool of_unit = !key.unit.empty();
-    // Nobody can tell what it is to have: its next start shows it.
-    if (of_unit && sample == nullptr && keeps_runtime_properties(key.unit)) continue;
-    const CgroupId id = of_unit && sample != nullptr ? sample->id : entry.id;
+    CgroupId id = entry.id;
+    if (!key.unit.empty()) {
+      // What is not sampled may run for all that.
+      const auto now = sample != nullptr ? Result<CgroupId>(sample->id) : tree_.id_of(entry.cgroup);
+      // Nobody can tell what it is to have: its next start shows it.
+      if (!now && keeps_runtime_properties(key.unit)) continue;
+      id = now.value_or(id);
+    }
     if (wants(id, key.file)) continue;
     if (skipped.contains({entry.cgroup, entry.file}) || is_shrinking(id)) continue;
     // It came while this was planned.
@@ -153,6 +157,7 @@ void Enforcer::restore(const std::vector<Original>& originals) {
       if (report && report->outcome == Restored::written) {
         // Its next look finds it done, or asks again.
         of_units.push_back(write_of(entry, report->before));
+        of_units.back().id = tree_.id_of(entry.cgroup).value_or(entry.id);
         continue;
       }
       if (report && report->outcome == Restored::waits) continue;

@@ -86,7 +86,11 @@ std::vector<const cgroup::Sample*> may_have_forked(const cgroup::Snapshot& snaps
     if (sample.path == above || !diagnosis::path_is_at_or_below(sample.path, above)) continue;
     if (!own_subject(sample, identities) || is_ours(sample)) continue;
     const std::uint64_t tasks = sample.pids_current.value_or(0);
-    const bool refused = !diagnosis::at_or_below(logged, sample.path).lines.empty();
+    const auto of_it = diagnosis::at_or_below(logged, sample.path);
+    const bool refused = std::ranges::any_of(of_it.lines, [&](const auto& line) {
+      const cgroup::Sample* forking = snapshot.find(line.cgroup);
+      return !line.id || forking == nullptr || forking->id == *line.id;
+    });
     if (refused || (tasks > 0 && !logged.complete)) found.push_back({&sample, refused, tasks});
   }
   std::ranges::sort(found, std::greater(), [](const Candidate& candidate) {
@@ -165,6 +169,7 @@ void ForeignStalls::find_refused_by_log(const cgroup::Snapshot& snapshot,
     lines_seen_ = line.sequence;
     const cgroup::Sample* sample = snapshot.find(line.cgroup);
     if (sample == nullptr || line.boottime + kNews < now || is_ours(*sample)) continue;
+    if (line.id && sample->id != *line.id) continue;
     if (const auto* of = of_subject(snapshot, *sample, identities)) sample = of;
     if (const auto known = suspects_.find(sample->id); known != suspects_.end()) {
       known->second.sign = now;

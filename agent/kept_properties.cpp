@@ -4,17 +4,30 @@
 
 namespace cgwarden::agent {
 
-bool keeps_runtime_properties(const std::string& unit) {
+namespace {
+
+bool is_there(const std::string& path) {
   struct stat status{};
-  const std::string directory = "/run/systemd/system.control/" + unit + ".d";
-  return ::stat(directory.c_str(), &status) == 0;
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+const policy::Original* of_same_unit(const policy::Original* known, CgroupId now) {
+  if (known == nullptr || known->id == now || known->key().unit.empty()) return known;
+  return keeps_runtime_properties(known->key().unit) ? known : nullptr;
+}
+
+}  // namespace
+
+bool keeps_runtime_properties(const std::string& unit) {
+  return is_there("/run/systemd/system.control/" + unit + ".d") ||
+         is_there("/run/systemd/transient/" + unit + ".d");
 }
 
 const policy::Original* find_original(const OriginalJournal& journal, const policy::Write& write) {
-  const policy::KnobKey key = knob_key(write);
-  const policy::Original* known = journal.find(key);
-  if (known == nullptr || known->id == write.id || key.unit.empty()) return known;
-  return keeps_runtime_properties(key.unit) ? known : nullptr;
+  const policy::Original* known = of_same_unit(journal.find(knob_key(write)), write.id);
+  if (known != nullptr) return known;
+  const policy::Original* other = of_same_unit(journal.find(other_key(write)), write.id);
+  return other != nullptr && other->cgroup == write.cgroup ? other : nullptr;
 }
 
 }  // namespace cgwarden::agent

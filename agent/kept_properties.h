@@ -9,12 +9,12 @@
 namespace cgwarden::agent {
 
 // Has systemd properties of a unit that were set at run time, for its next start too
-// (systemd.unit(5), system.control)? Those of a transient unit go with it, and so do all at
-// `systemctl revert`.
+// (systemd.unit(5), system.control, transient)? Those of a transient unit outlive its restarts and
+// go with it, and all go at `systemctl revert`.
 [[nodiscard]] bool keeps_runtime_properties(const std::string& unit);
 
-// The journal's entry for the knob of this write; nullptr: there is none, or it is of an earlier
-// transient unit of that name.
+// The journal's entry for the knob of this write, in whichever way it was written; nullptr: there
+// is none, or it is of an earlier transient unit of that name.
 [[nodiscard]] const policy::Original* find_original(const OriginalJournal& journal,
                                                     const policy::Write& write);
 

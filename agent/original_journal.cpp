@@ -167,6 +167,12 @@ Status OriginalJournal::note(const std::vector<Original>& entries) {
                        known == entries_.end() ? std::nullopt : std::optional(known->second));
     entries_.insert_or_assign(entry.key(), entry);
     lines += entry_line(entry);
+    // It was written in the other way before.
+    const auto other = entries_.find(entry.other_key());
+    if (other == entries_.end() || other->second.cgroup != entry.cgroup) continue;
+    lines += forgotten_line(other->first, other->second.id);
+    before.try_emplace(other->first, other->second);
+    entries_.erase(other);
   }
   const auto take_back = [&] {
     for (auto& [key, entry] : before) {
@@ -182,7 +188,7 @@ Status OriginalJournal::note(const std::vector<Original>& entries) {
     return fail(Error::invalid("write down what control files had in", path_,
                                "it has as many entries as it may have"));
   }
-  lines_ += entries.size();
+  lines_ += static_cast<std::size_t>(std::ranges::count(lines, '\n'));
   Status stored = append(lines);
   // What is not on disk is not known: the next note of it must write it.
   if (!stored) take_back();

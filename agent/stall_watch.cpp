@@ -39,6 +39,17 @@ bool at_least(const std::optional<cgroup::PressureLine>& line, double percent) {
   return line && line->avg10 >= percent;
 }
 
+// A path is another's when its cgroup was made anew.
+void keep_lines_of_these(diagnosis::RefusedForks& forks, const cgroup::Snapshot& snapshot) {
+  std::erase_if(forks.lines, [&](const auto& line) {
+    const cgroup::Sample* now = snapshot.find(line.cgroup);
+    return line.id && now != nullptr && now->id != *line.id;
+  });
+  for (auto& line : forks.lines) {
+    if (snapshot.find(line.cgroup) == nullptr) line.id.reset();
+  }
+}
+
 std::vector<const cgroup::Sample*> chain_of(const cgroup::Snapshot& snapshot,
                                             std::string_view payload) {
   std::vector<const cgroup::Sample*> chain;
@@ -222,6 +233,7 @@ std::vector<diagnosis::Verdict> StallWatch::observe(const Watched& watched, Time
                                     .frozen_by = process.frozen_by};
   if (const auto* forks = forks_ ? forks_() : nullptr) {
     evidence.refused_forks = diagnosis::at_or_below(*forks, watched.cgroup);
+    keep_lines_of_these(evidence.refused_forks, snapshot);
   }
   keep_best_look(track, now, process, evidence);
   if (!look(chain, evidence)) return found;

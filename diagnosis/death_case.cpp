@@ -114,6 +114,9 @@ void DeathCase::read_log() {
     if (record.victim_pid == evidence.main_pid && evidence.main_pid > 0) {
       // Of two lines about it (memory.oom.group names the victim twice) the one with the dump.
       if (main_kill == nullptr || main_kill->oom_memcg.empty()) main_kill = &record;
+    } else if (of_lost && main_kill == nullptr && record.victim_pid == evidence.init_pid &&
+               evidence.init_pid > 0) {
+      main_kill = &record;  // the main process ended with it, which no line tells
     } else if (payload != nullptr && path_is_at_or_below(record.task_memcg, payload->path)) {
       const bool known = std::ranges::any_of(other_kills, [&](const OomRecord* other) {
         return other->victim_pid == record.victim_pid;

@@ -45,6 +45,9 @@ bool killed_elsewhere(const DeathCase& death) {
   if (!has_controller || !death.from_real_root) return false;
   const std::string& where = death.main_kill->task_memcg;
   if (where.empty() || path_is_at_or_below(where, death.payload->path)) return false;
+  // One above it, that has controllers for those below, holds no process: it lost the controller.
+  const bool above = where != "/" && path_is_at_or_below(death.payload->path, where);
+  if (above && !death.payload->after.memory_events) return false;
   return !path_is_at_or_below(death.payload->path, where) || where.size() < kShorterThanCut;
 }
 

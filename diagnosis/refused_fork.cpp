@@ -18,10 +18,12 @@ std::optional<RefusedFork> parse_refused_fork(const KmsgRecord& record) {
   if (!text.starts_with(kForkRefused)) return std::nullopt;
   const std::string_view path = text.substr(kForkRefused.size());
   return RefusedFork{.cgroup = std::string(path),
+                     .id = {},
                      .boottime = record.boottime,
                      .sequence = record.sequence,
                      .line = record.text,
-                     .cut = path.empty() || text.size() > kWholeRecordBytes};
+                     .cut = path.empty() || text.size() > kWholeRecordBytes,
+                     .looked_for = false};
 }
 
 RefusedForks at_or_below(const RefusedForks& forks, std::string_view cgroup) {
@@ -30,6 +32,16 @@ RefusedForks at_or_below(const RefusedForks& forks, std::string_view cgroup) {
     if (path_is_at_or_below(fork.cgroup, cgroup)) found.lines.push_back(fork);
   }
   return found;
+}
+
+void RefusedForkBook::identify(
+    const std::function<std::optional<CgroupId>(const std::string& cgroup)>& id_of, Usec now) {
+  constexpr Usec kSoon{2'000'000};
+  for (auto line = forks_.lines.rbegin(); line != forks_.lines.rend() && !line->looked_for;
+       ++line) {
+    line->looked_for = true;
+    if (line->boottime + kSoon >= now) line->id = id_of(line->cgroup);
+  }
 }
 
 void RefusedForkBook::add(const KmsgRecord& record, Usec boottime) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,11 +18,14 @@ namespace cgwarden::diagnosis {
 // of its forks was ever refused.
 struct RefusedFork {
   std::string cgroup;  // that wanted to fork
-  Usec boottime{0};    // as the record has it
+  // Of the cgroup that had this path a moment later; nullopt: nobody looked in time.
+  std::optional<CgroupId> id = {};
+  Usec boottime{0};  // as the record has it
   std::uint64_t sequence = 0;
   std::string line;  // the kernel's words
   // The record had no room for the path, or another line came between: `cgroup` is not all of it.
   bool cut = false;
+  bool looked_for = false;
 };
 
 struct RefusedForks {
@@ -40,6 +44,9 @@ class RefusedForkBook {
  public:
   // Every record of the log in order; `boottime`: its time on CLOCK_BOOTTIME.
   void add(const KmsgRecord& record, Usec boottime);
+  // Asks for the ids of what has come since the last time, where that is not long ago.
+  void identify(const std::function<std::optional<CgroupId>(const std::string& cgroup)>& id_of,
+                Usec now);
   // Records were lost, of this moment or an earlier one.
   void lost() { forks_.complete = false; }
   [[nodiscard]] const RefusedForks& all() const { return forks_; }

@@ -143,6 +143,8 @@ void DescriptorWatch::look(TimePoint now, bool at_words) {
   if (!fullest) return;
   fullest->at = now;
   fullest->at_words = at_words;
+  // What was open when it said so is the better story.
+  if (!at_words && newest_ && newest_->at_words && !is_fuller(*fullest, *newest_)) return;
   newest_ = fullest;
 }
 

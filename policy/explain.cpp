@@ -73,7 +73,7 @@ std::string owner_text(const Access& access) {
 
 bool is_of(const Original& entry, const cgroup::Sample& sample) {
   const std::string unit = entry.key().unit;
-  return unit.empty() ? entry.id == sample.id : unit == unit_of_cgroup(sample.path);
+  return unit.empty() ? entry.id == sample.id : entry.cgroup == sample.path;
 }
 
 const CgroupState* find_state(const NodeState& state, const std::string& path) {

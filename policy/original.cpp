@@ -19,6 +19,10 @@ std::uint64_t printed_amount(std::string_view value) {
   return parse_integer<std::uint64_t>(value).value_or(0);
 }
 
+Through other(Through through) {
+  return through == Through::systemd ? Through::cgroupfs : Through::systemd;
+}
+
 KnobKey key_of(Through through, CgroupId id, std::string_view cgroup, const std::string& file) {
   if (through == Through::systemd) return {CgroupId{}, file, unit_of_cgroup(cgroup)};
   return {id, file};
@@ -35,6 +39,12 @@ std::string unit_of_cgroup(std::string_view path) {
 KnobKey knob_key(const Write& write) {
   return key_of(write.through, write.id, write.cgroup, write.file);
 }
+
+KnobKey other_key(const Write& write) {
+  return key_of(other(write.through), write.id, write.cgroup, write.file);
+}
+
+KnobKey Original::other_key() const { return key_of(other(through), id, cgroup, file); }
 
 KnobKey Original::key() const { return key_of(through, id, cgroup, file); }
 

@@ -25,6 +25,8 @@ struct KnobKey {
 [[nodiscard]] std::string unit_of_cgroup(std::string_view path);
 
 [[nodiscard]] KnobKey knob_key(const Write& write);
+// What its key would be, were it written in the other way: a policy may come to need it.
+[[nodiscard]] KnobKey other_key(const Write& write);
 
 // Who keeps a knob as a policy wants it.
 enum class Keeper : std::uint8_t {
@@ -48,6 +50,7 @@ struct Original {
   Usec since{0};  // CLOCK_REALTIME of the first write
 
   [[nodiscard]] KnobKey key() const;
+  [[nodiscard]] KnobKey other_key() const;
 };
 
 // The entry of a knob for a write that is about to be made, given the entry that it has (nullptr:

@@ -45,31 +45,52 @@ struct Hit {
   const RefusedFork* line = nullptr;  // of the kernel log, that names it
 };
 
-// The log names a cgroup that forks at the first refusal in its life, and not again.
+// The paths of the log begin at the kernel's root, which has no files of this controller.
+bool from_real_root(const StallEvidence& evidence) {
+  const StallCgroup& top = evidence.cgroups.back();
+  return top.path == "/" && !top.pids_max && !top.after.pids_events;
+}
+
+// The log names a cgroup that forks at the first refusal in its life, and not again; whichever
+// limit it was.
 Forker forker_by_log(const StallEvidence& evidence, const RefusedFork*& line) {
   const auto& forks = evidence.refused_forks;
-  if (forks.lines.empty()) return forks.complete ? Forker::another : Forker::not_told;
+  if (forks.lines.empty()) {
+    return forks.complete && from_real_root(evidence) ? Forker::another : Forker::not_told;
+  }
   line = &forks.lines.back();
   const Usec from = evidence.counted_from.value_or(evidence.from.boottime);
-  const bool now = line->boottime + rules::kPrintkSlack >= from;
-  return now ? Forker::logged : Forker::logged_before;
+  const bool now = line->id && line->boottime + rules::kPrintkSlack >= from;
+  if (!now) return Forker::logged_before;
+  // A limit further down refused some: the line may be of that.
+  const StallCgroup& payload = evidence.cgroups.front();
+  if (rise_of(payload.before.pids_events, payload.after.pids_events).value_or(0) == 0) {
+    return Forker::logged;
+  }
+  line = nullptr;
+  return Forker::not_told;
 }
 
 // From 6.12 the counter is where the limit is. Who wanted to fork is then told by the log alone for
 // a limit above.
 Hit by_local_counters(const StallEvidence& evidence) {
+  Hit hit;
   for (const auto& cgroup : evidence.cgroups) {
     const auto refused = local_rise(cgroup).value_or(0);
     if (refused == 0 || !has_limit(cgroup)) continue;
     if (&cgroup == &evidence.cgroups.front()) return {&cgroup, refused, Confidence::proven};
-    Hit hit{&cgroup, refused};
+    if (hit.cgroup != nullptr) {
+      hit.or_else = &cgroup;
+      hit.confidence = Confidence::likely;
+      break;
+    }
+    hit = Hit{&cgroup, refused};
     hit.forker = forker_by_log(evidence, hit.line);
-    // Another limit above may have refused some, too.
-    if (hit.forker == Forker::another) continue;
     if (hit.forker == Forker::logged) hit.confidence = Confidence::strong;
-    return hit;
+    // None of its forks was ever refused.
+    if (hit.forker == Forker::another) return {};
   }
-  return {};
+  return hit;
 }
 
 bool is_full(const StallCgroup& cgroup) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/kept_properties.h"
 #include "base/file.h"
 #include "tests/temporary_directory.h"
 
@@ -62,6 +63,32 @@ TEST_F(OriginalJournalTest, WhatIsNotedIsThereForTheNextOne) {
   EXPECT_EQ(found.keeper, policy::Keeper::apply);
   EXPECT_EQ(found.through, policy::Through::cgroupfs);
   EXPECT_EQ(found.since, Usec{77});
+}
+
+// io.weight with a device is written to the file, without one by way of systemd.
+TEST_F(OriginalJournalTest, WrittenInTheOtherWayItIsStillOne) {
+  Original file = entry(1);
+  file.cgroup = "/system.slice/web.service";
+  Original property = file;
+  property.through = policy::Through::systemd;
+  policy::Write write;
+  write.cgroup = file.cgroup;
+  write.id = CgroupId{1};
+  write.file = file.file;
+  auto journal = opened();
+  ASSERT_TRUE(journal.note({file}));
+  write.through = policy::Through::systemd;
+  ASSERT_NE(find_original(journal, write), nullptr);
+  EXPECT_EQ(find_original(journal, write)->original, "max");
+  ASSERT_TRUE(journal.note({property}));
+  EXPECT_THAT(journal.all(), SizeIs(1));
+  EXPECT_THAT(opened().all(), SizeIs(1));
+  EXPECT_NE(opened().find(property.key()), nullptr);
+  // Of another cgroup whose name ends as the unit's.
+  file.cgroup = "/lxc/system.slice/web.service";
+  file.id = CgroupId{2};
+  ASSERT_TRUE(journal.note({file}));
+  EXPECT_THAT(journal.all(), SizeIs(2));
 }
 
 // A property of a unit outlives the cgroups that restarts of the unit make.

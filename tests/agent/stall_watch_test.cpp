@@ -87,9 +87,12 @@ TEST_F(StallWatchTest, AStallKeepsItsBeginningAndIsToldNowAndThen) {
 
 // From 6.12 a refused fork is counted above, and read there by the medium tier: its line is older.
 TEST_F(StallWatchTest, ALineOfTheLogIsOfWhatWasCountedLate) {
-  const diagnosis::RefusedForks forks{
-      .lines = {{.cgroup = kPayload, .boottime = Usec{4'000'000}, .sequence = 7, .line = "forks"}},
-      .complete = true};
+  diagnosis::RefusedForks forks{.lines = {{.cgroup = kPayload,
+                                           .id = CgroupId{7},
+                                           .boottime = Usec{4'000'000},
+                                           .sequence = 7,
+                                           .line = "forks"}},
+                                .complete = false};
   const auto told = [&](Usec oldest) {
     watch = StallWatch([this](std::string_view path) { return read(path); }, [&] { return &forks; },
                        oldest);
@@ -107,6 +110,9 @@ TEST_F(StallWatchTest, ALineOfTheLogIsOfWhatWasCountedLate) {
   };
   EXPECT_EQ(told(Usec{10'000'000}).confidence, diagnosis::Confidence::strong);
   EXPECT_EQ(told(Usec{0}).confidence, diagnosis::Confidence::likely);
+  // Of a cgroup that had this path before.
+  forks.lines[0].id = CgroupId{6};
+  EXPECT_EQ(told(Usec{10'000'000}).confidence, diagnosis::Confidence::likely);
 }
 
 TEST_F(StallWatchTest, AKillThatTheMainProcessOutlivesIsToldOnce) {

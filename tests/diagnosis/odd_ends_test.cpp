@@ -302,6 +302,21 @@ TEST(LostStatusTest, TheRecordOfItsSigkillTellsWhoSentIt) {
   told(scenario, VerdictClass::unknown, Confidence::unknown);
 }
 
+// memory.oom.group of a cgroup above took the shim too, and PID 1 before the main process.
+TEST(LostStatusTest, TheOomKillOfItsInitIsItsOwn) {
+  Scenario scenario;
+  scenario.nobody_saw_the_status().lost("the shim ended without recording an exit status");
+  scenario.death.init_pid = 1200;
+  for (auto* cgroup : {&scenario.payload(), &scenario.scope(), &scenario.slice()}) {
+    cgroup->after = {};
+  }
+  auto by_init = sent_by(1200, SIGKILL, SignalSent::kFromKernel);
+  scenario.death.signals = {true, {by_init}};
+  scenario.logged(Scenario::kill_of(1200, kSlice));
+  told(scenario, VerdictClass::oom_ancestor_limit, Confidence::likely, {kSlice + " above it"},
+       {"PID 1 of it"});
+}
+
 // --- A SIGTERM that nobody could look at in time
 
 TEST(FrozenTest, TheCgroupIsFrozenAtTheEnd) {

@@ -309,6 +309,7 @@ TEST(StallTest, AnAncestorsPidsLimitIsOfWhomTheLogNames) {
   EXPECT_EQ(verdict.confidence, Confidence::likely);
   RefusedFork line;
   line.cgroup = kPayload;
+  line.id = CgroupId{1};
   line.boottime = Usec{12'000'000};
   line.sequence = 77;
   line.line = "cgroup: fork rejected by pids controller in " + kPayload;
@@ -319,6 +320,16 @@ TEST(StallTest, AnAncestorsPidsLimitIsOfWhomTheLogNames) {
   EXPECT_THAT(verdict.answer, HasSubstr("web could not fork: " + kSlice + " above it"));
   EXPECT_THAT(verdict.answer, HasSubstr("5 forks below that"));
   EXPECT_THAT(all_text(verdict), HasSubstr("kmsg seq 77"));
+  // A group inside it was refused some by a limit of its own: the line may be of that.
+  living.at(0).after.pids_events->max = 5;
+  verdict = living.only();
+  EXPECT_EQ(verdict.confidence, Confidence::likely);
+  EXPECT_THAT(verdict.answer, HasSubstr("may have been refused"));
+  living.at(0).after.pids_events->max = 4;
+  // Whose cgroup it was then is not known.
+  living.evidence.refused_forks.lines[0].id.reset();
+  EXPECT_EQ(living.only().confidence, Confidence::likely);
+  living.evidence.refused_forks.lines[0].id = CgroupId{1};
   // Long ago, and only the first refusal of a cgroup has a line.
   living.evidence.refused_forks.lines[0].boottime = Usec{1'000'000};
   verdict = living.only();
@@ -326,7 +337,13 @@ TEST(StallTest, AnAncestorsPidsLimitIsOfWhomTheLogNames) {
   EXPECT_THAT(verdict.answer, HasSubstr("may have been refused"));
   // A log without a hole that never named it: the forks were a neighbour's.
   living.evidence.refused_forks.lines.clear();
+  auto& root = living.evidence.cgroups.emplace_back();
+  root.path = "/";
   living.nothing();
+  // In a cgroup namespace its lines have other paths.
+  root.pids_max = LimitOf<std::uint64_t>(1000U);
+  EXPECT_EQ(living.only().confidence, Confidence::likely);
+  root.pids_max.reset();
   living.evidence.refused_forks.complete = false;
   EXPECT_EQ(living.only().confidence, Confidence::likely);
 }

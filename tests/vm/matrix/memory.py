@@ -57,7 +57,7 @@ SECOND = [
         deed="(echo 0 > {payload}/cgroup.procs; exec {deed} eat 20) > {tmp}/left-over & left=$!; "
              "until grep -q fed {tmp}/left-over; do sleep 0.2; done; "
              "mkdir -p /sys/fs/cgroup/elsewhere; echo $left > /sys/fs/cgroup/elsewhere/cgroup.procs; touch {gate}; "
-             "while kill -0 {pid}; do sleep 0.2; done; kill -9 $left",
+             "while kill -0 {pid}; do sleep 0.2; done; sleep 2; kill -9 $left",
         says=("will not help for long", "moved away")),
     Case("again", "OOM-killed and started again, it ends with 5",
          shell("[ -e /tmp/again.ran ] && exit 5; touch /tmp/again.ran; exec deed eat 64"), "EXITED", resources=SMALL,
