@@ -165,14 +165,16 @@ Status OriginalJournal::note(const std::vector<Original>& entries) {
     const auto known = entries_.find(entry.key());
     before.try_emplace(entry.key(),
                        known == entries_.end() ? std::nullopt : std::optional(known->second));
+    // It was written in the other way before. The line without a unit forgets every entry of
+    // its id, and so stands before the new one.
+    const auto other = entries_.find(entry.other_key());
+    if (other != entries_.end() && other->second.cgroup == entry.cgroup) {
+      lines += forgotten_line(other->first, other->second.id);
+      before.try_emplace(other->first, other->second);
+      entries_.erase(other);
+    }
     entries_.insert_or_assign(entry.key(), entry);
     lines += entry_line(entry);
-    // It was written in the other way before.
-    const auto other = entries_.find(entry.other_key());
-    if (other == entries_.end() || other->second.cgroup != entry.cgroup) continue;
-    lines += forgotten_line(other->first, other->second.id);
-    before.try_emplace(other->first, other->second);
-    entries_.erase(other);
   }
   const auto take_back = [&] {
     for (auto& [key, entry] : before) {
