@@ -130,8 +130,8 @@ bool add_missing_lines(const DeathCase& death, Verdict& verdict) {
 bool stands_without_counters(const DeathCase& death, const Verdict& verdict) {
   const bool recorded_ours = verdict.verdict == VerdictClass::killed_by_policy &&
                              death.signal.by_process() && death.signal.ours;
-  const bool of_another = death.oom.cause == OomCause::elsewhere &&
-                          verdict.verdict == VerdictClass::oom_ancestor_limit;
+  const bool of_another =
+      death.oom.cause == OomCause::elsewhere && verdict.verdict == VerdictClass::oom_ancestor_limit;
   return (recorded_ours || of_another) &&
          std::ranges::all_of(death.evidence.lost, [](const std::string& what) {
            return what.starts_with("counters of ");
