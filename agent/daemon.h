@@ -105,7 +105,7 @@ class Daemon final : public Control, private SupervisorListener {
   [[nodiscard]] const diagnosis::RefusedForks* refused_forks();
   [[nodiscard]] std::optional<TimePoint> born(const Supervisor::Running& running) const;
   [[nodiscard]] StallWatch::Process look_at(const Supervisor::Running& running,
-                                            const cgroup::Sample& payload, TimePoint now);
+                                            const cgroup::Sample& payload);
   void observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now);
   void observe_foreign_stalls(const cgroup::Snapshot& snapshot);
   void publish(std::shared_ptr<const cgroup::Snapshot> snapshot);

@@ -122,7 +122,7 @@ std::vector<policy::Policy> Daemon::effective_policies() const {
 
 // What the counters of a living workload do not say.
 StallWatch::Process Daemon::look_at(const Supervisor::Running& running,
-                                    const cgroup::Sample& payload, TimePoint now) {
+                                    const cgroup::Sample& payload) {
   StallWatch::Process process;
   const pid_t main_pid = running.main_pid;
   process.main_pid = main_pid;
@@ -137,11 +137,13 @@ StallWatch::Process Daemon::look_at(const Supervisor::Running& running,
   }
   if (main_pid <= 0) return process;
   process.state = state_of_process(main_pid);
+  // What stopped it may have come after the snapshot was taken.
+  const Usec now = clock_.now().boottime;
   if (process.state == 'T' && senders_) {
-    process.signals = senders_->of({main_pid}, Usec{0}, now.boottime);
+    process.signals = senders_->of({main_pid}, Usec{0}, now);
   }
   if (payload.memory_events && payload.memory_events->oom_kill.value_or(0) > 0) {
-    process.oom_records = recent_kills(now.boottime);
+    process.oom_records = recent_kills(now);
   }
   return process;
 }
@@ -169,7 +171,7 @@ void Daemon::observe_workloads(const cgroup::Snapshot& snapshot, TimePoint now) 
                                        .cgroup = running.payload,
                                        .born = born(running),
                                        .before = last_snapshot_.get()},
-                                      now, snapshot, look_at(running, *payload, now));
+                                      now, snapshot, look_at(running, *payload));
     if (auto throttled =
             throttle_watch_.observe(running.name, running.incarnation, snapshot, running.payload)) {
       found.push_back(std::move(*throttled));
