@@ -103,6 +103,7 @@ class Daemon final : public Control, private SupervisorListener {
   [[nodiscard]] std::vector<diagnosis::OomRecord> recent_kills(Usec now) const;
   // Up to this moment; nullptr: the kernel log is not read.
   [[nodiscard]] const diagnosis::RefusedForks* refused_forks();
+  void see_newest(const cgroup::Snapshot& snapshot);
   [[nodiscard]] std::optional<TimePoint> born(const Supervisor::Running& running) const;
   [[nodiscard]] StallWatch::Process look_at(const Supervisor::Running& running,
                                             const cgroup::Sample& payload);

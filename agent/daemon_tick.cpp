@@ -33,6 +33,13 @@ KernelCounts last_counts(const diagnosis::CgroupEvidence& payload) {
 
 }  // namespace
 
+void Daemon::see_newest(const cgroup::Snapshot& snapshot) {
+  if (!kernel_log_) return;
+  CgroupId newest;
+  for (const auto& sample : snapshot.samples()) newest = std::max(newest, sample.id);
+  kernel_log_->refused_fork_book().seen(newest);
+}
+
 // A new cgroup waits for its limits while this runs: between its parts it is looked for.
 void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   const auto part = [this](const auto& work) {
@@ -42,6 +49,7 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   select_cgroups(policies_, snapshot->samples());
   auto policies = effective_policies();
   const TimePoint taken = snapshot->taken();
+  see_newest(*snapshot);
   part([&] { adapt(*snapshot, policies); });
   part([&] { enforcer_->enforce(*snapshot, policies, [this] { sampling_->look_for_changes(); }); });
   part([&] { observe_workloads(*snapshot, taken); });

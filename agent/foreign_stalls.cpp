@@ -91,7 +91,8 @@ std::vector<const cgroup::Sample*> may_have_forked(const cgroup::Snapshot& snaps
       const cgroup::Sample* forking = snapshot.find(line.cgroup);
       return !line.id || forking == nullptr || forking->id == *line.id;
     });
-    if (refused || (tasks > 0 && !logged.complete)) found.push_back({&sample, refused, tasks});
+    const bool complete = diagnosis::is_complete_for(logged, sample.id);
+    if (refused || (tasks > 0 && !complete)) found.push_back({&sample, refused, tasks});
   }
   std::ranges::sort(found, std::greater(), [](const Candidate& candidate) {
     return std::pair(candidate.refused_before, candidate.tasks);

@@ -27,11 +27,28 @@ std::optional<RefusedFork> parse_refused_fork(const KmsgRecord& record) {
 }
 
 RefusedForks at_or_below(const RefusedForks& forks, std::string_view cgroup) {
-  RefusedForks found{.lines = {}, .complete = forks.complete};
+  RefusedForks found{
+      .lines = {}, .complete = forks.complete, .complete_after = forks.complete_after};
   for (const auto& fork : forks.lines) {
     if (path_is_at_or_below(fork.cgroup, cgroup)) found.lines.push_back(fork);
   }
   return found;
+}
+
+bool is_complete_for(const RefusedForks& forks, CgroupId cgroup) {
+  return forks.complete || (forks.complete_after && *forks.complete_after < cgroup);
+}
+
+void RefusedForkBook::lost() {
+  forks_.complete = false;
+  forks_.complete_after.reset();
+  seen_since_loss_ = 0;
+}
+
+void RefusedForkBook::seen(CgroupId newest) {
+  if (forks_.complete || forks_.complete_after) return;
+  // What was there at the first time may be older than the loss.
+  if (++seen_since_loss_ > 1) forks_.complete_after = newest;
 }
 
 void RefusedForkBook::identify(

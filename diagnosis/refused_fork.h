@@ -31,7 +31,12 @@ struct RefusedFork {
 struct RefusedForks {
   std::vector<RefusedFork> lines;  // oldest first
   bool complete = false;           // of this boot none is missing
+  // None is missing of cgroups with a greater id: they were made after the last loss, as the kernel
+  // gives ids in the order of creation (fs/kernfs/dir.c).
+  std::optional<CgroupId> complete_after = {};
 };
+
+[[nodiscard]] bool is_complete_for(const RefusedForks& forks, CgroupId cgroup);
 
 // nullopt: another line, or one that a process wrote to /dev/kmsg.
 [[nodiscard]] std::optional<RefusedFork> parse_refused_fork(const KmsgRecord& record);
@@ -48,11 +53,14 @@ class RefusedForkBook {
   void identify(const std::function<std::optional<CgroupId>(const std::string& cgroup)>& id_of,
                 Usec now);
   // Records were lost, of this moment or an earlier one.
-  void lost() { forks_.complete = false; }
+  void lost();
+  // Every tick: the greatest id of a cgroup that is there.
+  void seen(CgroupId newest);
   [[nodiscard]] const RefusedForks& all() const { return forks_; }
 
  private:
   RefusedForks forks_{.lines = {}, .complete = true};
+  unsigned seen_since_loss_ = 0;
 };
 
 }  // namespace cgwarden::diagnosis

@@ -56,7 +56,8 @@ bool from_real_root(const StallEvidence& evidence) {
 Forker forker_by_log(const StallEvidence& evidence, const RefusedFork*& line) {
   const auto& forks = evidence.refused_forks;
   if (forks.lines.empty()) {
-    return forks.complete && from_real_root(evidence) ? Forker::another : Forker::not_told;
+    const bool complete = is_complete_for(forks, evidence.cgroups.front().id);
+    return complete && from_real_root(evidence) ? Forker::another : Forker::not_told;
   }
   line = &forks.lines.back();
   const Usec from = evidence.counted_from.value_or(evidence.from.boottime);

@@ -65,5 +65,25 @@ TEST(RefusedForkTest, TheOldestGoesAndIsMissed) {
   EXPECT_EQ(book.all().lines.front().cgroup, "/1");
 }
 
+// Of what was made after a loss every line is there.
+TEST(RefusedForkTest, ALossIsOfTheCgroupsThatWereThere) {
+  RefusedForkBook book;
+  book.seen(CgroupId{50});
+  EXPECT_TRUE(is_complete_for(book.all(), CgroupId{1}));
+  book.lost();
+  EXPECT_FALSE(is_complete_for(book.all(), CgroupId{60}));
+  // It was there a moment before, and the loss came after.
+  book.seen(CgroupId{60});
+  EXPECT_FALSE(is_complete_for(book.all(), CgroupId{61}));
+  book.seen(CgroupId{70});
+  EXPECT_FALSE(is_complete_for(book.all(), CgroupId{70}));
+  EXPECT_TRUE(is_complete_for(book.all(), CgroupId{71}));
+  EXPECT_TRUE(is_complete_for(at_or_below(book.all(), "/a"), CgroupId{71}));
+  book.seen(CgroupId{90});
+  EXPECT_TRUE(is_complete_for(book.all(), CgroupId{71}));
+  book.lost();
+  EXPECT_FALSE(is_complete_for(book.all(), CgroupId{71}));
+}
+
 }  // namespace
 }  // namespace cgwarden::diagnosis
