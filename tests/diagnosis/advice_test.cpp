@@ -95,13 +95,13 @@ TEST(AdviceTest, LastWordsHintAtLimitsThatLeaveNoTrace) {
 TEST(AdviceTest, OpenDescriptorsAreQuotedBesideTheWords) {
   auto scenario = Scenario().exited(1);
   scenario.death.stderr_tail = "open /etc/hosts: too many open files\n";
-  auto& use = scenario.death.descriptors.emplace();
-  use = {.pid = 41,
-         .comm = "web",
-         .open = 64,
-         .limit = 64,
-         .at = scenario.death.ended,
-         .at_words = true};
+  scenario.death.descriptors = DeathEvidence::DescriptorUse{.pid = 41,
+                                                            .comm = "web",
+                                                            .open = 64,
+                                                            .limit = 64,
+                                                            .at = scenario.death.ended,
+                                                            .at_words = true};
+  auto& use = *scenario.death.descriptors;
   auto verdict = diagnose(scenario.death);
   EXPECT_THAT(verdict.contributing, Contains(HasSubstr("likely RLIMIT_NOFILE")));
   EXPECT_THAT(all_text(verdict),
