@@ -120,6 +120,11 @@ Cost record(const std::string& directory, std::size_t minutes) {
   auto values = first_values(random);
   const std::vector<std::uint8_t> present(kFields, 1);
   const auto identity = std::make_shared<const identity::Identity>();
+  // As a snapshot has them.
+  std::vector<std::string> paths;
+  for (std::size_t c = 0; c < kCgroups; ++c) {
+    paths.push_back("/system.slice/service-" + std::to_string(c));
+  }
   recording::FrameEncoder encoder(fields);
   recording::SampleWriter writer(directory);
   double spent = 0;
@@ -135,8 +140,7 @@ Cost record(const std::string& directory, std::size_t minutes) {
     for (std::size_t second = 0; second < 60; ++second) {
       encoder.begin_tick(kStartMs + (minute * 60 + second) * 1000);
       for (std::size_t c = 0; c < kCgroups; ++c) {
-        encoder.add(CgroupId{c + 1}, "/system.slice/service-" + std::to_string(c), identity,
-                    seconds[second][c], present);
+        encoder.add(CgroupId{c + 1}, paths[c], identity, seconds[second][c], present);
       }
       segment.add(encoder.end_tick());
     }
