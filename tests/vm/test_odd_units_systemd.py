@@ -116,7 +116,9 @@ def test_an_operator_kills_a_main_process_below_a_delegated_cgroup(agent, start)
                        f"echo $$ > {CGROUPS}/system.slice/delegated.service/inner/cgroup.procs; exec {DEED} stay'", "Delegate=yes")
     watched(agent, "delegated")
     agent.guest.run("sh -c 'kill -9 $(systemctl show -P MainPID delegated.service)'", check=True)
-    told(agent, "delegated", "KILLED_BY_USER", "sent by pid", never=NO_OOM, confidence=("proven",))
+    verdict, text = told(agent, "delegated", "KILLED_BY_USER", "sent by pid", never=NO_OOM)
+    # systemd may have removed the cgroup before its counters were read.
+    assert verdict["confidence"] == "proven" or "it was removed too soon" in text, text
 
 
 def test_a_main_process_that_was_moved_to_a_limit(agent, start):
