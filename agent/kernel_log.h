@@ -43,6 +43,7 @@ class KernelLog {
   [[nodiscard]] KernelLogExtract between(Usec from, Usec to) const;
   // All that is known of this boot.
   [[nodiscard]] const diagnosis::RefusedForks& refused_forks() const { return forks_.all(); }
+  // To tell it what the log does not: ids, and which cgroups are there.
   diagnosis::RefusedForkBook& refused_fork_book() { return forks_; }
   [[nodiscard]] std::uint64_t lost_records() const { return reader_.lost_records(); }
 

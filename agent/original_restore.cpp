@@ -59,7 +59,8 @@ Result<RestoreReport> look_at_original(const cgroup::Tree& tree, const policy::O
   if (!id) return without_cgroup(entry);
   if (!is_of(entry, *id)) return RestoreReport{};
   const auto text = tree.read(entry.cgroup, entry.file);
-  if (!text && text.error().kind == ErrorKind::vanished) return RestoreReport{};
+  // With the cgroup, maybe just now.
+  if (!text && text.error().kind == ErrorKind::vanished) return without_cgroup(entry);
   if (!text) return fail(text.error());
   CGW_ASSIGN(const std::string before, shown_lines(entry.file, entry.original, *text));
   CGW_ASSIGN(const bool settled, says(entry.file, entry.original, *text));

@@ -6,7 +6,6 @@
 #include "agent/direct_control.h"
 #include "agent/incident.h"
 #include "agent/kernel_log.h"
-#include "agent/running_agent.h"
 #include "agent/verdict_history.h"
 #include "agent/why_story.h"
 #include "agent/why_target.h"
@@ -76,16 +75,11 @@ WhyAnswer of_death(WhyAnswer answer, History history) {
   return answer;
 }
 
-// Whoever may not read the lock cannot tell.
-bool agent_runs(const Options& where) {
-  return agent_is_running(where.runtime_dir).value_or(false);
-}
-
 WhyAnswer of_running(WhyAnswer answer, const Options& where, const WhyQuestion& question,
                      const WorkloadFiles& files, const History& history) {
   RunningNow now = look_now(files, where.cgroup_root);
-  answer.verdict =
-      stall_of(files, now, history, where.cgroup_root, question.may_wait, agent_runs(where));
+  answer.verdict = stall_of(files, now, history, where.cgroup_root, question.may_wait,
+                            agent_runs(where.runtime_dir));
   answer.earlier = history.deaths;
   if (!answer.verdict && now.past_stall) {
     answer.earlier.insert(answer.earlier.begin(), *now.past_stall);
@@ -115,7 +109,7 @@ Result<WhyAnswer> of_foreign(WhyAnswer answer, const Options& where, const WhyQu
   if (question.incarnation)
     return of_incarnation(std::move(answer), history, *question.incarnation);
   for (const auto& stall : history.stalls) {
-    if (!is_current_stall(stall, SystemClock().now(), agent_runs(where))) continue;
+    if (!is_current_stall(stall, SystemClock().now(), agent_runs(where.runtime_dir))) continue;
     // Of one that has died since nothing holds.
     if (!history.deaths.empty() && history.deaths.front().when.wall > stall.when.wall) break;
     answer.verdict = stall;

@@ -44,8 +44,10 @@ Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry,
   const bool by_systemd = entry.through == policy::Through::systemd;
   if (!dry_run && !by_systemd) return agent::restore_original(tree, entry);
   CGW_ASSIGN(RestoreReport report, agent::look_at_original(tree, entry));
-  if (report.outcome == Restored::waits) stopped_units.insert(entry.key().unit);
-  const bool waits = by_systemd && stopped_units.contains(entry.key().unit);
+  const bool is_there = tree.id_of(entry.cgroup).has_value();
+  if (report.outcome == Restored::waits && !is_there) stopped_units.insert(entry.key().unit);
+  const bool waits =
+      report.outcome == Restored::waits || (by_systemd && stopped_units.contains(entry.key().unit));
   if (waits) report = RestoreReport{Restored::waits, ""};
   if (dry_run || (!waits && report.outcome != Restored::written)) return report;
   policy::Write write;

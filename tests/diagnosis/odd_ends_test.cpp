@@ -118,6 +118,14 @@ TEST(MovedTest, ToOneAboveIsStillBelowTheSameLimits) {
   EXPECT_EQ(verdict.limit->cgroup, kSlice);
 }
 
+// Its parent took the memory controller away while it ran: the log names the one that has it.
+TEST(MovedTest, WithoutTheControllerTheLogNamesTheOneAbove) {
+  Scenario scenario;
+  scenario.payload().after = {};
+  scenario.logged(Scenario::kill_of(kMain, kSlice, kSlice));
+  EXPECT_THAT(all_text(diagnose(with({}, scenario).death)), Not(HasSubstr("moved")));
+}
+
 TEST(MovedTest, GlobalAndManualStayWhatTheyAre) {
   auto global = Scenario::global_kill_of(kMain);
   global.task_memcg = "/elsewhere";

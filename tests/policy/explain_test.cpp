@@ -116,6 +116,11 @@ TEST_F(Explain, WhoSetIt) {
   auto before = original("pids.max", "max", "7");
   before.id = CgroupId{99};
   EXPECT_EQ(knob(explained({}, {before}), "pids.max").set_by, SetBy::other);
+  // Of a unit it stays the unit's, and is not that of another one with its name.
+  before.through = Through::systemd;
+  EXPECT_EQ(knob(explained({}, {before}), "pids.max").set_by, SetBy::agent);
+  before.cgroup = "/user.slice/b";
+  EXPECT_EQ(knob(explained({}, {before}), "pids.max").set_by, SetBy::other);
 }
 
 TEST_F(Explain, WhatIsPendingAndWhy) {
