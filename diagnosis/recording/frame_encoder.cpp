@@ -19,6 +19,28 @@ void put_u64(std::string& out, std::uint64_t value) {
   for (unsigned shift = 0; shift < 64; shift += 8) out.push_back(static_cast<char>(value >> shift));
 }
 
+constexpr std::size_t kGroup = 8;  // fields of a byte of the masks
+std::size_t mask_bytes(std::size_t fields) { return (fields + kGroup - 1) / kGroup; }
+
+struct Masks {
+  unsigned changed = 0;  // and there
+  unsigned there = 0;
+};
+
+// Without a branch a field: this is looked at for each cgroup and second.
+template <typename Count>
+Masks masks_of(const std::uint64_t* values, const std::uint64_t* last, const std::uint8_t* present,
+               Count count) {
+  Masks masks;
+#pragma GCC unroll 8
+  for (std::size_t k = 0; k < count; ++k) {
+    masks.there |= (present[k] != 0 ? 1U : 0U) << k;
+    masks.changed |= (values[k] != last[k] ? 1U : 0U) << k;
+  }
+  masks.changed &= masks.there;
+  return masks;
+}
+
 }  // namespace
 
 std::uint32_t crc32_of(std::string_view bytes) {
@@ -46,6 +68,7 @@ FrameEncoder::FrameEncoder(std::span<const cgroup::Field> fields) {
   for (const cgroup::Field& field : fields) {
     counters_.push_back(field.kind == cgroup::FieldKind::counter ? 1 : 0);
   }
+  sample_.resize(2 * mask_bytes(fields.size()) + fields.size() * kMostVarintBytes);
 }
 
 void FrameEncoder::begin_segment() {
@@ -60,17 +83,19 @@ void FrameEncoder::begin_tick(std::uint64_t wall_ms) {
   put_varint(frame_, wall_ms);
 }
 
-// Without a branch a field: this is looked at for each cgroup and second.
 bool FrameEncoder::fell(const State& state, std::span<const std::uint64_t> values,
                         std::span<const std::uint8_t> present) const {
   // An absent one keeps its last value: what comes back with less began anew.
-  unsigned any = 0;
   for (std::size_t f = 0; f < counters_.size(); ++f) {
-    const unsigned less = values.data()[f] < state.values.data()[f] ? 1U : 0U;
-    const unsigned there = present.data()[f] != 0 ? 1U : 0U;
-    any |= less & there & counters_.data()[f];
+    if (counters_[f] != 0 && present[f] != 0 && values[f] < state.values[f]) return true;
   }
-  return any != 0;
+  return false;
+}
+
+void FrameEncoder::begin_run(State& state) {
+  ++state.run;
+  state.segment = 0;
+  std::ranges::fill(state.values, 0);
 }
 
 void FrameEncoder::forget_unsent(State& state, std::span<const std::uint8_t> present, bool alone) {
@@ -107,39 +132,34 @@ void FrameEncoder::define(CgroupId id, State& state) {
   put_text(frame_, body_);
 }
 
-void FrameEncoder::put_sample(State& state, std::span<const std::uint64_t> values,
-                              std::span<const std::uint8_t> present, bool alone) {
+bool FrameEncoder::put_sample(State& state, std::span<const std::uint64_t> values,
+                              std::span<const std::uint8_t> present, bool presence) {
+  using Group = std::integral_constant<std::size_t, kGroup>;
   const std::size_t fields = counters_.size();
-  const std::size_t bytes = (fields + 7) / 8;
-  const bool presence = alone || !std::ranges::equal(present, state.present);
-  if (alone || !state.unsent.empty()) forget_unsent(state, present, alone);
-  body_.assign(presence ? 2 * bytes : bytes, '\0');
-  append_with(body_, fields * kMostVarintBytes, [&](char* at) {
-    char* const changes = at - (presence ? 2 * bytes : bytes);
-    std::uint64_t* const last = state.values.data();
-    for (std::size_t from = 0; from < fields; from += 8) {
-      const std::size_t count = std::min<std::size_t>(8, fields - from);
-      unsigned changed = 0;
-      unsigned there = 0;
-      for (std::size_t k = 0; k < count; ++k) {
-        const unsigned is_there = present.data()[from + k] != 0 ? 1U : 0U;
-        const unsigned differs = values.data()[from + k] != last[from + k] ? 1U : 0U;
-        there |= is_there << k;
-        changed |= (is_there & differs) << k;
-      }
-      changes[from / 8] = static_cast<char>(changed);
-      if (presence) changes[bytes + from / 8] = static_cast<char>(there);
-      for (; changed != 0; changed &= changed - 1) {
-        const std::size_t f = from + static_cast<std::size_t>(std::countr_zero(changed));
-        at = write_varint(at, zigzag(values.data()[f] - last[f]));
-        last[f] = values.data()[f];
-      }
+  const std::size_t bytes = mask_bytes(fields);
+  char* const begin = sample_.data();
+  char* at = begin + (presence ? 2 * bytes : bytes);
+  std::uint64_t* const last = state.values.data();
+  unsigned any_fell = 0;
+  for (std::size_t from = 0; from < fields; from += kGroup) {
+    const std::uint64_t* const value = values.data() + from;
+    const std::uint8_t* const there = present.data() + from;
+    const std::size_t count = fields - from;
+    const Masks masks = count >= kGroup ? masks_of(value, last + from, there, Group{})
+                                        : masks_of(value, last + from, there, count);
+    begin[from / kGroup] = static_cast<char>(masks.changed);
+    if (presence) begin[bytes + from / kGroup] = static_cast<char>(masks.there);
+    for (unsigned left = masks.changed; left != 0; left &= left - 1) {
+      const std::size_t f = from + static_cast<std::size_t>(std::countr_zero(left));
+      any_fell |= (values.data()[f] < last[f] ? 1U : 0U) & counters_.data()[f];
+      at = write_varint(at, zigzag(values.data()[f] - last[f]));
+      last[f] = values.data()[f];
     }
-    return at;
-  });
-  if (presence) std::ranges::copy(present, state.present.begin());
+  }
+  if (any_fell != 0) return false;
   put_varint(frame_, state.number << kTypeBits | (presence ? kSampleWithPresence : kSample));
-  put_text(frame_, body_);
+  put_text(frame_, {begin, static_cast<std::size_t>(at - begin)});
+  return true;
 }
 
 void FrameEncoder::add(CgroupId id, std::string_view path,
@@ -148,23 +168,32 @@ void FrameEncoder::add(CgroupId id, std::string_view path,
                        std::span<const std::uint8_t> present) {
   const auto [at, fresh] = streams_.try_emplace(id.value);
   State& state = at->second;
-  if (fresh) {
+  state.tick = tick_;
+  ++in_tick_;
+  const bool same = std::ranges::equal(present, state.present);
+  if (state.segment == segment_ && state.unsent.empty() && state.identity == identity &&
+      state.path == path) {
+    if (put_sample(state, values, present, !same)) {
+      if (!same) std::ranges::copy(present, state.present.begin());
+      return;
+    }
+    begin_run(state);
+  } else if (fresh) {
     state.values.assign(counters_.size(), 0);
     state.present.assign(counters_.size(), 0);
   } else if (fell(state, values, present)) {
-    ++state.run;
-    state.segment = 0;
-    std::ranges::fill(state.values, 0);
+    begin_run(state);
   }
-  state.tick = tick_;
-  ++in_tick_;
   const bool alone = state.segment != segment_;
   if (alone || state.identity != identity || state.path != path) {
     state.identity = identity;
     state.path = path;
     define(id, state);
   }
-  put_sample(state, values, present, alone);
+  if (alone || !state.unsent.empty()) forget_unsent(state, present, alone);
+  // What fell began a run above.
+  [[maybe_unused]] const bool put = put_sample(state, values, present, alone || !same);
+  std::ranges::copy(present, state.present.begin());
 }
 
 std::string_view FrameEncoder::end_tick() {

@@ -71,10 +71,12 @@ class FrameEncoder {
   // What a reader of this segment has not got is written as a difference to 0.
   static void forget_unsent(State& state, std::span<const std::uint8_t> present, bool alone);
   void define(CgroupId id, State& state);
-  void put_sample(State& state, std::span<const std::uint64_t> values,
-                  std::span<const std::uint8_t> present, bool alone);
+  // false: a counter fell; nothing was written, and the state is that of half a sample.
+  [[nodiscard]] bool put_sample(State& state, std::span<const std::uint64_t> values,
+                                std::span<const std::uint8_t> present, bool presence);
   [[nodiscard]] bool fell(const State& state, std::span<const std::uint64_t> values,
                           std::span<const std::uint8_t> present) const;
+  static void begin_run(State& state);
 
   std::vector<std::uint8_t> counters_;
   std::unordered_map<std::uint64_t, State> streams_;
@@ -84,6 +86,7 @@ class FrameEncoder {
   std::size_t in_tick_ = 0;
   std::string frame_;
   std::string body_;
+  std::vector<char> sample_;  // room for the largest
 };
 
 // Reads the bytes of a segment, which must stay while it is used. What follows the first frame that
