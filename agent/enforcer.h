@@ -133,6 +133,11 @@ class Enforcer {
   [[nodiscard]] std::vector<policy::Original> unwanted(const policy::Plan& plan,
                                                        const cgroup::Snapshot& snapshot);
   void restore(const std::vector<policy::Original>& originals);
+  // What systemd is still to be told of this knob; nullopt: nothing. The kernel's file may have
+  // been written past systemd, which would bring the policy's value back when it reads its files
+  // anew.
+  [[nodiscard]] std::optional<policy::Write> owed_to_unit(const policy::Original& entry,
+                                                          const RestoreReport& report) const;
   // True: it needs no entry any more.
   bool give_back(const policy::Original& entry);
   void given_back(const policy::Original& entry, const RestoreReport& report);
@@ -155,6 +160,7 @@ class Enforcer {
   std::map<CgroupId, bool> arrived_;
   std::map<policy::KnobKey, policy::Write> shrinking_;  // what was asked of shrinks_
   std::map<policy::KnobKey, Usec> stuck_;               // not to be shrunk again before
+  std::map<policy::KnobKey, std::string> units_took_;   // last, of knobs in the journal
   std::string journal_fault_;                           // said; empty: it works
   std::map<Said, std::string> said_;
 };

@@ -18,13 +18,13 @@ using policy::Original;
 // A workload's own limits go with its cgroup.
 bool is_of_workload(const policy::Write& write) { return write.policy.starts_with("workload/"); }
 
-policy::Write write_of(const Original& entry, const std::string& before) {
+policy::Write write_of(const Original& entry, const std::string& before, const std::string& after) {
   policy::Write write;
   write.cgroup = entry.cgroup;
   write.id = entry.id;
   write.file = entry.file;
   write.old_value = before;
-  write.new_value = entry.original;
+  write.new_value = after;
   write.policy = entry.policy;
   write.through = entry.through;
   return write;
@@ -148,25 +148,40 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,
   return unwanted;
 }
 
+std::optional<policy::Write> Enforcer::owed_to_unit(const Original& entry,
+                                                    const RestoreReport& report) const {
+  if (report.outcome == Restored::written) return write_of(entry, report.before, entry.original);
+  const bool changed = report.outcome == Restored::needless || report.outcome == Restored::foreign;
+  // The lines of many devices are no value that systemd could be told.
+  if (!changed || !units_ || entry.file.starts_with("io.")) return std::nullopt;
+  const auto took = units_took_.find(entry.key());
+  const std::string& known = took != units_took_.end() ? took->second : entry.ours;
+  const std::string& wanted = report.outcome == Restored::needless ? entry.original : report.before;
+  if (known == wanted) return std::nullopt;
+  return write_of(entry, report.before, wanted);
+}
+
 void Enforcer::restore(const std::vector<Original>& originals) {
   std::vector<KnobKey> over;
   std::vector<policy::Write> of_units;
   for (const Original& entry : originals) {
     if (entry.through == policy::Through::systemd) {
       const auto report = look_at_original(tree_, entry);
-      if (report && report->outcome == Restored::written) {
+      if (report && report->outcome == Restored::waits) continue;
+      auto owed = report ? owed_to_unit(entry, *report) : std::nullopt;
+      if (owed) {
         // Its next look finds it done, or asks again.
-        of_units.push_back(write_of(entry, report->before));
-        of_units.back().id = tree_.id_of(entry.cgroup).value_or(entry.id);
+        owed->id = tree_.id_of(entry.cgroup).value_or(entry.id);
+        of_units.push_back(*std::move(owed));
         continue;
       }
-      if (report && report->outcome == Restored::waits) continue;
     }
     if (give_back(entry)) over.push_back(entry.key());
   }
   Tally tally;
   ask_units(of_units, tally);
   if (over.empty()) return;
+  for (const KnobKey& key : over) units_took_.erase(key);
   if (const Status forgotten = journal_->forget(over); !forgotten) {
     log::error("originals_not_kept", {{"error", forgotten.error().sentence()},
                                       {"effect", "it is looked at again at the next tick"}});

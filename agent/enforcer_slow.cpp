@@ -97,6 +97,9 @@ void Enforcer::unit_set(const std::vector<policy::Write>& writes, const Status& 
       write_failed(write, status.error());
       continue;
     }
+    if (const auto key = knob_key(write); journal_ && journal_->find(key) != nullptr) {
+      units_took_[key] = write.new_value;
+    }
     // systemd may write it after its answer; the next tick compares.
     const auto text = tree_.read(write.cgroup, write.file);
     const bool there = text && trim(*text) == write.new_value;

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "agent/async_bus.h"
+#include "agent/system_bus.h"
 #include "agent/systemd_manager.h"
 #include "agent/unit_devices.h"
 #include "base/limits.h"
@@ -21,11 +22,6 @@
 
 namespace cgwarden::agent {
 namespace {
-
-struct FreeMessage {
-  void operator()(sd_bus_message* message) const { ::sd_bus_message_unref(message); }
-};
-using Message = std::unique_ptr<sd_bus_message, FreeMessage>;
 
 Error unit_call_failed(const std::string& cgroup, const sd_bus_error& error) {
   const std::string_view name = error.name == nullptr ? "" : error.name;
@@ -83,15 +79,15 @@ int append_devices(sd_bus_message* message, const DeviceProperty& property) {
   return failed;
 }
 
-Result<Message> properties_call(sd_bus* bus, const std::string& unit,
-                                const std::vector<policy::Write>& writes) {
+Result<BusMessage> properties_call(sd_bus* bus, const std::string& unit,
+                                   const std::vector<policy::Write>& writes) {
   std::vector<launcher::ControlWrite> files;
   for (const policy::Write& write : writes) files.push_back({write.file, write.new_value});
   const auto properties = launcher::unit_properties(files);
   sd_bus_message* made = nullptr;
   int failed = ::sd_bus_message_new_method_call(bus, &made, kSystemdService, kSystemdPath,
                                                 kSystemdManager, "SetUnitProperties");
-  Message message(made);
+  BusMessage message(made);
   if (failed >= 0) failed = ::sd_bus_message_append(made, "sb", unit.c_str(), 1);
   if (failed >= 0) failed = ::sd_bus_message_open_container(made, 'a', "(sv)");
   for (const auto& property : properties) {
@@ -319,19 +315,17 @@ bool UnitWriter::ask(const std::vector<policy::Write>& writes) {
 
 namespace {
 
-using OpenBus = std::unique_ptr<sd_bus, void (*)(sd_bus*)>;
-
-Result<OpenBus> open_system_bus(const std::string& cgroup) {
+Result<SystemBus> open_system_bus(const std::string& cgroup) {
   sd_bus* opened = nullptr;
   if (const int failed = ::sd_bus_open_system(&opened); failed < 0) {
     return fail(bus_refused(cgroup, failed));
   }
-  return OpenBus(opened, [](sd_bus* open) { ::sd_bus_flush_close_unref(open); });
+  return SystemBus(opened);
 }
 
 Status call_and_wait(sd_bus* bus, const std::string& unit,
                      const std::vector<policy::Write>& writes) {
-  CGW_ASSIGN(const Message message, properties_call(bus, unit, writes));
+  CGW_ASSIGN(const BusMessage message, properties_call(bus, unit, writes));
   sd_bus_error error = SD_BUS_ERROR_NULL;
   const int failed = ::sd_bus_call(bus, message.get(), 0, &error, nullptr);
   const Status status =
@@ -345,21 +339,21 @@ Status call_and_wait(sd_bus* bus, const std::string& unit,
 Status set_stopped_unit_properties(const std::string& unit,
                                    const std::vector<policy::Write>& writes) {
   if (writes.empty()) return {};
-  CGW_ASSIGN(const OpenBus bus, open_system_bus(writes.front().cgroup));
+  CGW_ASSIGN(const SystemBus bus, open_system_bus(writes.front().cgroup));
   return call_and_wait(bus.get(), unit, writes);
 }
 
 Status set_unit_properties(const std::vector<policy::Write>& writes) {
   if (writes.empty()) return {};
   const std::string& cgroup = writes.front().cgroup;
-  CGW_ASSIGN(const OpenBus bus, open_system_bus(cgroup));
+  CGW_ASSIGN(const SystemBus bus, open_system_bus(cgroup));
   sd_bus* const opened = bus.get();
   sd_bus_error error = SD_BUS_ERROR_NULL;
   const std::unique_ptr<sd_bus_error, void (*)(sd_bus_error*)> freed(&error, ::sd_bus_error_free);
   sd_bus_message* reply = nullptr;
   int failed = ::sd_bus_call_method(opened, kSystemdService, kSystemdPath, kSystemdManager,
                                     "GetUnitByControlGroup", &error, &reply, "s", cgroup.c_str());
-  Message answer(reply);
+  BusMessage answer(reply);
   const char* object = nullptr;
   if (failed < 0) return fail(unit_call_failed(cgroup, error));
   if (::sd_bus_message_read_basic(reply, 'o', &object) <= 0) {

@@ -8,6 +8,7 @@
 #include "agent/original_journal.h"
 #include "agent/original_restore.h"
 #include "agent/running_agent.h"
+#include "agent/unit_says.h"
 #include "agent/unit_writer.h"
 #include "agent/workload_view.h"
 #include "base/text.h"
@@ -32,31 +33,64 @@ struct RevertTally {
   std::set<std::string> stopped_units;
 };
 
-Result<RestoreReport> give_back_later(const Original& entry, const policy::Write& write) {
+// Has systemd what a policy wrote last? What it cannot be asked counts as that.
+Result<bool> unit_has_ours(const Original& entry) {
+  for (const std::string& value : {entry.ours, entry.previous}) {
+    if (value.empty()) continue;
+    const auto same = agent::unit_says(entry.key().unit, entry.file, value);
+    if (!same && same.error().kind == ErrorKind::not_supported) return true;
+    if (!same) return fail(same.error());
+    if (*same) return true;
+  }
+  return false;
+}
+
+Result<RestoreReport> give_back_later(const Original& entry, const policy::Write& write,
+                                      bool dry_run) {
+  const auto ours = unit_has_ours(entry);
+  if (!ours && ours.error().kind == ErrorKind::vanished) return RestoreReport{};
+  if (!ours) return fail(ours.error());
+  if (!*ours) return RestoreReport{Restored::foreign, "of the next start"};
+  if (dry_run) return RestoreReport{Restored::waits, ""};
   const Status set = agent::set_stopped_unit_properties(entry.key().unit, {write});
   if (!set && set.error().kind == ErrorKind::vanished) return RestoreReport{};
   if (!set) return fail(set.error());
   return RestoreReport{Restored::waits, ""};
 }
 
+// The kernel's file has been written past systemd, which would bring the policy's value back when
+// it reads its files anew: it is told what the file has.
+Status tell_unit(const Original& entry, const RestoreReport& report, policy::Write write) {
+  // The lines of many devices are no value that systemd could be told.
+  if (entry.file.starts_with("io.")) return {};
+  if (report.outcome == Restored::foreign) write.new_value = report.before;
+  CGW_ASSIGN(const bool ours, unit_has_ours(entry));
+  if (!ours || write.new_value == entry.ours) return {};
+  return agent::set_unit_properties({write});
+}
+
 Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry, bool dry_run,
                                 std::set<std::string>& stopped_units) {
   const bool by_systemd = entry.through == policy::Through::systemd;
   if (!dry_run && !by_systemd) return agent::restore_original(tree, entry);
-  CGW_ASSIGN(RestoreReport report, agent::look_at_original(tree, entry));
+  CGW_ASSIGN(const RestoreReport report, agent::look_at_original(tree, entry));
   const bool is_there = tree.id_of(entry.cgroup).has_value();
   if (report.outcome == Restored::waits && !is_there) stopped_units.insert(entry.key().unit);
-  const bool waits =
-      report.outcome == Restored::waits || (by_systemd && stopped_units.contains(entry.key().unit));
-  if (waits) report = RestoreReport{Restored::waits, ""};
-  if (dry_run || (!waits && report.outcome != Restored::written)) return report;
   policy::Write write;
   write.cgroup = entry.cgroup;
   write.id = entry.id;
   write.file = entry.file;
   write.new_value = entry.original;
-  if (waits) return give_back_later(entry, write);
-  CGW_TRY(agent::set_unit_properties({write}));
+  if (report.outcome == Restored::waits ||
+      (by_systemd && stopped_units.contains(entry.key().unit))) {
+    return give_back_later(entry, write, dry_run);
+  }
+  if (dry_run) return report;
+  if (report.outcome == Restored::written) {
+    CGW_TRY(agent::set_unit_properties({write}));
+  } else if (report.outcome != Restored::gone) {
+    CGW_TRY(tell_unit(entry, report, write));
+  }
   return report;
 }
 

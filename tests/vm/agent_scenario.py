@@ -48,7 +48,7 @@ class Scenario:
     def __exit__(self, *_):
         if self.agent is not None and self.agent.running:
             self.agent.kill()
-            self.agent.wait(30)
+            self.agent.wait(120)
         # Every workload, whether its agent lives or not.
         self.guest.run(
             f"for s in {SLICE}/*.scope; do [ -e $s/payload/cgroup.kill ] && echo 1 > $s/payload/cgroup.kill; done; "
@@ -56,7 +56,7 @@ class Scenario:
             f"[ -z \"$(find {SLICE} -mindepth 1 -type d 2>/dev/null)\" ] && break; sleep 0.3; done; "
             f"[ -d /run/systemd/system ] || rmdir {SLICE} 2>/dev/null; "
             f"rm -rf {self.work} {self.work}.yaml",
-            timeout=60,
+            timeout=180,
         )
 
     # --- the agent
@@ -86,18 +86,19 @@ class Scenario:
 
     def kill_agent(self):
         self.agent.kill(9)
-        self.agent.wait(30)
+        self.agent.wait(120)
 
     def stop_agent(self):
         self.agent.kill(15)
-        ended = self.agent.wait(30)
+        ended = self.agent.wait(120)
         assert ended.returncode == 0, ended
         return ended
 
     def log(self):
         return self.agent.stderr.decode()
 
-    def until(self, condition, what, timeout=60):
+    def until(self, condition, what, timeout=180):
+        """`timeout` is patience with an emulated machine that is not alone, and no bound on the agent."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             value = condition()
@@ -112,7 +113,7 @@ class Scenario:
     def command(self, *words):
         return [CGWARDEN, "--runtime-dir", f"{self.work}/run", "--state-dir", f"{self.work}/state", *words]
 
-    def cli(self, *words, check=False, timeout=60):
+    def cli(self, *words, check=False, timeout=180):
         return self.guest.run(self.command(*words), check=check, timeout=timeout)
 
     def why(self, name):

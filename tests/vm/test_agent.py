@@ -40,7 +40,7 @@ def test_own_limit_oom_is_proven_with_limit_victim_and_rss(scenario):
     assert "cache holds 16 MiB" in text
     # At the latest with the next tick.
     deaths = 'cgwarden_workload_deaths_total{workload="leaker",verdict="OOM_OWN_LIMIT"}'
-    scenario.until(lambda: scenario.metrics()[deaths] == 1, "the death in the metrics", 10)
+    scenario.until(lambda: scenario.metrics()[deaths] == 1, "the death in the metrics")
     metrics = scenario.metrics()
     assert metrics['cgwarden_workload_deaths_total{workload="leaker",verdict="EXITED"}'] == 0
     assert metrics['cgwarden_workload_oom_kills_total{workload="leaker"}'] == 1

@@ -183,7 +183,7 @@ def test_service_unit_is_ready_and_watched(scenario):
     words = shlex.join(str(word) for word in scenario.agent_command())
     guest.run(
         f"systemd-run --unit=cgwarden-test --property=Type=notify --property=WatchdogSec=20 "
-        f"--property=KillMode=process {words}", check=True, timeout=60)
+        f"--property=KillMode=process {words}", check=True, timeout=180)
     try:
         shown = guest.run(
             ["systemctl", "show", "cgwarden-test", "-p", "ActiveState,StatusText"], check=True).text
@@ -193,7 +193,7 @@ def test_service_unit_is_ready_and_watched(scenario):
         assert "ActiveState=active" in guest.run(
             ["systemctl", "show", "cgwarden-test", "-p", "ActiveState"], check=True).text
     finally:
-        guest.run(["systemctl", "stop", "cgwarden-test"], timeout=60)
+        guest.run(["systemctl", "stop", "cgwarden-test"], timeout=180)
 
 
 def test_policy_for_a_unit_goes_by_way_of_systemd(scenario):
@@ -229,7 +229,7 @@ def test_policy_for_a_unit_goes_by_way_of_systemd(scenario):
         assert sorted(shown.split()) == ["CPUQuotaPerSecUSec=340ms", f"MemoryMax={64 << 20}", "TasksMax=50"], shown
         scenario.until(lambda: scenario.cli("policy", "plan", policy).returncode == 0, "nothing left to write")
         # systemd would have undone what somebody wrote beside it.
-        guest.run(["systemctl", "daemon-reload"], check=True, timeout=60)
+        guest.run(["systemctl", "daemon-reload"], check=True, timeout=180)
         ticks = scenario.ticks()
         scenario.until(lambda: scenario.ticks() > ticks + 2, "three ticks")
         assert read("cpu.max") == "34000 100000"
@@ -248,7 +248,7 @@ def test_policy_for_a_unit_goes_by_way_of_systemd(scenario):
         scenario.until(lambda: read("cpu.max") in (None, "max 100000"), "the quota to go", 120)
     finally:
         guest.run(f"rmdir /sys/fs/cgroup{path}/inner")
-        guest.run(["systemctl", "stop", unit], timeout=60)
+        guest.run(["systemctl", "stop", unit], timeout=180)
 
 
 def test_the_demo_runs_to_its_end_and_leaves_nothing(guest):

@@ -17,7 +17,7 @@ def scenario(guest):
         guest.run(
             f"systemctl stop cgwarden.socket cgwarden.service; rm -rf {UNITS}/cgwarden.* /run/cgwarden; systemctl daemon-reload; "
             "systemctl reset-failed cgwarden.socket cgwarden.service 2>/dev/null; true",
-            timeout=60,
+            timeout=180,
         )
 
 

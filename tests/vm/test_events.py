@@ -28,7 +28,7 @@ def events(scenario, *words):
 
 
 def wait_for(scenario, count, *words):
-    scenario.until(lambda: len(events(scenario, *words)) >= count, f"{count} events {words}", 60)
+    scenario.until(lambda: len(events(scenario, *words)) >= count, f"{count} events {words}")
     return events(scenario, *words)
 
 

@@ -186,7 +186,7 @@ def test_every_group_shows_what_the_files_say(groups, cgroup, least):
         return not left
 
     try:
-        groups.scenario.until(same, "the series to be what the files say", 30)
+        groups.scenario.until(same, "the series to be what the files say")
     except AssertionError as late:
         raise AssertionError(f"{cgroup}: (file, metric) {left}") from late
 
@@ -237,7 +237,7 @@ def test_without_groups_there_is_none_of_it_and_no_file_is_opened(groups):
     scenario.stop_agent()
     groups.guest.write_file(f"{scenario.work}/agent.yaml", CONFIG)
     scenario.start_agent("--config", f"{scenario.work}/agent.yaml", listen=None)
-    metrics = scenario.until(lambda: (found := scenario.metrics()) and shown(found, FULL) and found, "a tick", 30)
+    metrics = scenario.until(lambda: (found := scenario.metrics()) and shown(found, FULL) and found, "a tick")
     full = shown(metrics, FULL)
     assert "memory_current_bytes" in full
     assert len(full) <= 60

@@ -160,7 +160,7 @@ def test_what_is_no_image_and_what_is_cut_short_leave_none(scenario):
     for delay in ("0.1", "0.4", "0.8"):
         scenario.guest.run(
             f"timeout -s KILL {delay} setsid {CGWARDEN} --state-dir {work}/state --runtime-dir {work}/run "
-            f"image import {work}/oci.tar; pkill -KILL -x skopeo; true", timeout=60)
+            f"image import {work}/oci.tar; pkill -KILL -x skopeo; true", timeout=180)
         for image in images(scenario).values():
             for layer in image["layers"]:
                 assert scenario.guest.run(["test", "-d", layer]).returncode == 0

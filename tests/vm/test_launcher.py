@@ -61,7 +61,7 @@ class Bundle:
     def read(self, name):
         return self.guest.read_file(f"{self.state}/{name}").decode()
 
-    def exit_record(self, timeout=60):
+    def exit_record(self, timeout=180):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:

@@ -140,7 +140,7 @@ def test_memory_read_only_and_user_namespaces(scenario):
         assert scenario.guest.read_file(f"{scenario.work}/run/workloads/mapped/stdout.log") == b"0\n"
     finally:
         scenario.guest.run(f"echo 1 > {scenario.payload('mapped')}/cgroup.kill; "
-                           f"for i in 1 2 3 4 5 6 7 8 9; do umount {disk} && break; sleep 0.5; done", timeout=60)
+                           f"for i in 1 2 3 4 5 6 7 8 9; do umount {disk} && break; sleep 0.5; done", timeout=180)
 
     add(scenario, "lost", "true", [scenario.rootfs, f"{scenario.work}/none"])
     scenario.wait_died("lost")

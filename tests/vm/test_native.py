@@ -18,7 +18,7 @@ def scenario(shared, guest):
     return shared
 
 
-def run(scenario, *words, timeout=60):
+def run(scenario, *words, timeout=180):
     """`cgwarden run` in the foreground; the words after "--" come last."""
     return scenario.cli("run", *words, timeout=timeout)
 

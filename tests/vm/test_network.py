@@ -98,7 +98,7 @@ class Network(Scenario):
 
     def ask(self, request):
         """cgwarden-network itself."""
-        done = self.guest.run([PROGRAM], stdin=json.dumps(request).encode(), timeout=60)
+        done = self.guest.run([PROGRAM], stdin=json.dumps(request).encode(), timeout=180)
         return json.loads(done.stdout)
 
     def mark(self, pid):

@@ -65,7 +65,7 @@ class Container:
         return until(lambda: [pid for pid in self.must("processes").split() if pid not in before])[0]
 
 
-def until(condition, timeout=60):
+def until(condition, timeout=180):
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():

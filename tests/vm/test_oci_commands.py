@@ -28,7 +28,7 @@ def test_a_created_container_holds_nothing_of_its_caller(runtime):
     # A pipe that its init kept would never end for who reads it.
     runtime.command("sleep", "1000")
     create = f"{OCI} --root {runtime.root} create --bundle {runtime.work} box"
-    done = runtime.guest.run(f"({create} 7>&1 >/dev/null 2>&1 </dev/null; echo made) | cat", timeout=60)
+    done = runtime.guest.run(f"({create} 7>&1 >/dev/null 2>&1 </dev/null; echo made) | cat", timeout=180)
     assert done.text == "made\n"
     process = f"/proc/{runtime.state()['pid']}"
     links = runtime.guest.run(f"ls -l {process}/fd").text

@@ -16,7 +16,7 @@ def test_delete_leaves_nobody_of_a_shared_pid_namespace(guest):
         box.must("--systemd-cgroup", "run", "--detach", "--bundle", box.work, "box")
         others = ["pgrep", "-f", "^sleep 4321"]
         both = "until [ $(pgrep -c -f '^sleep 4321') = 2 ]; do sleep 0.1; done"
-        guest.run(both, check=True, timeout=60)
+        guest.run(both, check=True, timeout=180)
         guest.run(f"kill -9 {box.state()['pid']}", check=True)
         box.wait_stopped()
         assert len(guest.run(others).text.split()) == 2

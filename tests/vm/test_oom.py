@@ -48,7 +48,7 @@ def told_of(agent):
 
 
 def check_counts(agent, guest, incidents, victims):
-    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= incidents, "all incidents", 30)
+    agent.until(lambda: agent.metrics()[ATTRIBUTED] + agent.metrics()[UNATTRIBUTED] >= incidents, "all incidents")
     # A second count of anything would come from the counters, once they were waited for.
     guest.run("sleep 5")
     metrics = agent.metrics()
@@ -100,7 +100,7 @@ def test_tracefs_needs_not_be_mounted(agent, guest):
         agent.start_agent()
         assert agent.metrics()["cgwarden_agent_oom_trace_working"] == 1, agent.log()
         guest.run([STORM, "/oomstorm", "1", "1"], check=True)
-        agent.until(lambda: agent.metrics()[ATTRIBUTED] == 2, "two incidents", 30)
+        agent.until(lambda: agent.metrics()[ATTRIBUTED] == 2, "two incidents")
         agent.stop_agent()
     finally:
         guest.run(f"mount -t tracefs tracefs {TRACING}", check=True)
@@ -117,14 +117,14 @@ def test_without_tracefs_the_agent_says_so_and_counts_by_the_counters(agent, gue
         assert agent.log().count("oom_trace_off") == 1
         assert "Read-only file system" in agent.log()
         guest.run([STORM, "/oomstorm", "1", "1"], check=True)
-        agent.until(lambda: agent.metrics()[UNATTRIBUTED] >= 1, "an incident without its cgroup", 60)
+        agent.until(lambda: agent.metrics()[UNATTRIBUTED] >= 1, "an incident without its cgroup")
         assert agent.metrics()[ATTRIBUTED] == 0
         limits = {"memory.max": "32M", "memory.swap.max": "0"}
         leaks = ["sh", "-c", f"{LEAKER}; exec sleep 1000"]
         with foreign_cgroups.running(guest, (leaks, limits), (["sleep", "1000"], {})):
             agent.until(lambda: agent.metrics()[ATTRIBUTED] >= 1, "an incident of the unit", 120)
             kills = ["events", "--json", "--kind", "oom_kill", "--cgroup", UNIT]
-            line = agent.until(lambda: agent.cli(*kills, check=True).text, "the event", 60)
+            line = agent.until(lambda: agent.cli(*kills, check=True).text, "the event")
             assert "unknown: no event, only counters" in json.loads(line)["text"], line
         agent.stop_agent()
     finally:

@@ -207,3 +207,58 @@ def test_what_a_unit_had_outlives_its_restarts(scenario):
             scenario.until(lambda: guest.read_file(pids) == b"200\n", "what it had before", 180)
         guest.run("systemctl stop passing.service; systemctl reset-failed passing.service", timeout=120)
     scenario.stop_agent()
+
+
+def test_what_was_written_past_systemd_or_set_since_stays(scenario):
+    """First aid writes the kernel's file: the policy goes later, and systemd must not bring its value back."""
+    guest = scenario.guest
+    original = "536870912"
+    limited = POLICY + "drift: report\nmemory: {max: 64MiB}\n"
+    by_hand, kept = f"{scenario.work}/policed.yaml", f"{scenario.work}/policies/policed.yaml"
+
+    def now():
+        return guest.read_file(f"{CGROUP}/memory.max").decode().strip()
+
+    def of_systemd():
+        shown = guest.run(["systemctl", "show", UNIT, "-p", "MemoryMax", "--value"], check=True).text.strip()
+        return "max" if shown == "infinity" else shown
+
+    def outlives_a_reload(value, tasks):
+        assert of_systemd() == value
+        guest.run(f"systemctl daemon-reload && systemctl set-property --runtime {UNIT} TasksMax={tasks}", check=True, timeout=120)
+        scenario.until(lambda: guest.read_file(f"{CGROUP}/pids.max").decode().strip() == str(tasks), "what systemd applies", 180)
+        assert now() == value
+
+    def applied():
+        guest.write_file(by_hand, limited)
+        scenario.cli("policy", "apply", by_hand, check=True, timeout=120)
+        scenario.until(lambda: now() == "67108864", "the limit of the policy", 180)
+
+    for tasks, theirs in enumerate((original, "max"), 60):
+        applied()
+        guest.write_file(f"{CGROUP}/memory.max", theirs)
+        reverted = scenario.cli("policy", "revert", "--all", check=True, timeout=120).text
+        assert ("1 left to somebody else" if theirs == "max" else "unchanged") in reverted, reverted
+        outlives_a_reload(theirs, tasks)
+
+    # The same where the agent keeps it.
+    guest.run(["systemctl", "set-property", "--runtime", UNIT, f"MemoryMax={original}"], check=True, timeout=120)
+    scenario.start_agent()
+    for tasks, theirs in enumerate((original, "max"), 70):
+        guest.write_file(kept, limited)
+        scenario.until(lambda: now() == "67108864" and pending(scenario) == 0, "the limit of the policy", 180)
+        guest.write_file(f"{CGROUP}/memory.max", theirs)
+        scenario.until(lambda: pending(scenario) == 1, "the drift", 180)
+        assert now() == theirs
+        guest.run(["rm", kept], check=True)
+        scenario.until(lambda: of_systemd() == theirs, "what systemd is told", 180)  # noqa: B023
+        outlives_a_reload(theirs, tasks)
+    scenario.stop_agent()
+
+    # Of a unit that does not run the property is all there is.
+    applied()
+    guest.run(f"systemctl stop {UNIT} && systemctl set-property --runtime {UNIT} MemoryMax=40M", check=True, timeout=120)
+    reverted = scenario.cli("policy", "revert", "--all", check=True, timeout=120).text
+    assert "0 restored, 1 left to somebody else" in reverted, reverted
+    guest.run(["systemctl", "start", UNIT], check=True, timeout=120)
+    assert now() == "41943040"

@@ -31,7 +31,7 @@ def load(machine_slot):
 
 
 def top(guest, *words):
-    return guest.run([CGWARDEN, "top", *NOTHING, *words], timeout=60)
+    return guest.run([CGWARDEN, "top", *NOTHING, *words], timeout=180)
 
 
 def rows(document):

@@ -55,11 +55,11 @@ def test_a_cgroup_between_two_ticks_shows_its_last_values_to_two_scrapes(scenari
     used = int(scenario.guest.run(SHORT_LIFE, check=True).text)
     assert used > 0
     series = 'cgwarden_cgroup_cpu_usage_seconds_total{cgroup="/watched/short"}'
-    first = scenario.until(lambda: about(scenario.metrics(), "/watched/short"), "the last values", 30)
+    first = scenario.until(lambda: about(scenario.metrics(), "/watched/short"), "the last values")
     assert first[series] == pytest.approx(used / 1e6, abs=1e-9)
     second = about(scenario.metrics(), "/watched/short")
     assert second == first
-    scenario.until(lambda: not about(scenario.metrics(), "/watched/short"), "the end of the series", 30)
+    scenario.until(lambda: not about(scenario.metrics(), "/watched/short"), "the end of the series")
 
 
 def test_a_workload_between_two_ticks_shows_its_last_values_under_its_name(scenario):
@@ -67,10 +67,10 @@ def test_a_workload_between_two_ticks_shows_its_last_values_under_its_name(scena
     scenario.wait_died("brief")
     series = ('cgwarden_cgroup_cpu_usage_seconds_total'
               '{cgroup="/cgwarden.slice/brief.scope/payload",workload="brief"}')
-    first = scenario.until(lambda: scenario.metrics().get(series), "the last values", 30)
+    first = scenario.until(lambda: scenario.metrics().get(series), "the last values")
     assert first > 0
     assert scenario.metrics().get(series) == first
-    scenario.until(lambda: series not in scenario.metrics(), "the end of the series", 30)
+    scenario.until(lambda: series not in scenario.metrics(), "the end of the series")
 
 
 def test_churn_leaves_nothing_behind(scenario):
@@ -87,7 +87,7 @@ def test_churn_leaves_nothing_behind(scenario):
 
     before = state()
     scenario.guest.run(CHURN, check=True, timeout=120)
-    scenario.until(lambda: state() == before, "fds, cgroups and series to return", 60)
+    scenario.until(lambda: state() == before, "fds, cgroups and series to return")
     metrics = scenario.metrics()
     assert metrics['cgwarden_agent_cgroups_dropped_total{reason="gone_hold"}'] == 0
     # A cgroup that ends while it is read is no failure.

@@ -63,7 +63,7 @@ def test_what_was_made_and_removed_while_events_were_lost_is_found(scenario):
         guest.run(command, check=True)
         scenario.agent.kill(signal.SIGCONT)
         # The last values of those that went are shown to two scrapes.
-        scenario.until(lambda: watched(scenario.metrics()) == count, f"{count} cgroups", 60)
+        scenario.until(lambda: watched(scenario.metrics()) == count, f"{count} cgroups")
     metrics = scenario.metrics()
     assert metrics['cgwarden_agent_discovery{kind="polling"}'] == 0, "it went on with its watch"
     assert metrics['cgwarden_agent_collector_success{collector="discovery"}'] == 1
@@ -76,11 +76,11 @@ def test_a_full_disk_loses_no_counter_that_was_shown(scenario):
     try:
         scenario.start_agent()
         new_unit(guest, 1)
-        scenario.until(lambda: scenario.metrics().get(STARTS) == 1, "the first start", 30)
-        scenario.until(lambda: scenario.metrics()[SAVE_ERRORS] == 0, "no error", 30)
+        scenario.until(lambda: scenario.metrics().get(STARTS) == 1, "the first start")
+        scenario.until(lambda: scenario.metrics()[SAVE_ERRORS] == 0, "no error")
         guest.run(f"dd if=/dev/zero of={disk}/filler bs=64k 2>/dev/null; sync; [ -s {disk}/filler ]", check=True)
         new_unit(guest, 2)
-        scenario.until(lambda: scenario.metrics()[SAVE_ERRORS] > 0, "the error", 60)
+        scenario.until(lambda: scenario.metrics()[SAVE_ERRORS] > 0, "the error")
         assert "counters_not_stored" in scenario.log()
         shown = scenario.until(lambda: scenario.metrics().get(STARTS, 0) >= 2 and scenario.metrics()[STARTS], "it in memory")
         guest.run(f"rm {disk}/filler", check=True)
@@ -91,7 +91,7 @@ def test_a_full_disk_loses_no_counter_that_was_shown(scenario):
             before, errors = errors, scenario.metrics()[SAVE_ERRORS]
             guest.run("sleep 3")
             return scenario.metrics()[SAVE_ERRORS] == errors == before
-        scenario.until(saved, "the counters to be saved", 60)
+        scenario.until(saved, "the counters to be saved")
         scenario.kill_agent()
         scenario.start_agent()
         again = scenario.until(lambda: scenario.metrics().get(STARTS), "the counter")
@@ -129,7 +129,7 @@ def test_kills_are_counted_when_tracefs_is_unmounted_under_the_agent(scenario):
     try:
         guest.run([STORM, "/watched", "1", "1"], check=True)
         attributed = 'cgwarden_node_oom_kills_total{attributed="yes"}'
-        scenario.until(lambda: scenario.metrics()[attributed] == 2, "two incidents", 30)
+        scenario.until(lambda: scenario.metrics()[attributed] == 2, "two incidents")
         assert scenario.metrics()["cgwarden_agent_oom_trace_working"] == 1
         scenario.stop_agent()
     finally:

@@ -19,8 +19,8 @@ from harness.machine import MEMORY_MIB, Machine, Share
 # Emulation on a loaded machine is slow; a boot which takes longer than this will not end.
 BOOT_TIMEOUT = float(os.environ.get("CGWARDEN_VM_BOOT_TIMEOUT", "180"))
 # A living guest answers in milliseconds.
-ANSWER_TIMEOUT = 30.0
-DEFAULT_TIMEOUT = 120.0
+ANSWER_TIMEOUT = 120.0
+DEFAULT_TIMEOUT = 240.0
 
 # One directory per failure: enough to look back over some runs, not enough to fill a disk.
 _KEPT_LOGS = 50
