@@ -39,11 +39,11 @@ bool is_fuller(const DescriptorUse& left, const DescriptorUse& right) {
   return share(left) > share(right);
 }
 
-std::optional<DescriptorUse> use_of(pid_t pid) {
+std::optional<DescriptorUse> use_of(pid_t pid, std::size_t& budget) {
   const auto limits = read_file(of_process(pid, "limits"), kProcFileBytes);
   if (!limits) return std::nullopt;
   const auto limit = open_files_limit(*limits);
-  const auto open = open_descriptors(pid);
+  const auto open = open_descriptors(pid, budget);
   // A zombie has none.
   if (!limit || !open || *open == 0) return std::nullopt;
   DescriptorUse use;
@@ -80,7 +80,7 @@ std::optional<std::uint64_t> open_files_limit(std::string_view limits) {
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> open_descriptors(pid_t pid) {
+std::optional<std::uint64_t> open_descriptors(pid_t pid, std::size_t& budget) {
   const auto directory = open_at(AT_FDCWD, of_process(pid, "fd"), O_RDONLY | O_DIRECTORY);
   if (!directory) return std::nullopt;
   struct ::stat status{};
@@ -96,9 +96,12 @@ std::optional<std::uint64_t> open_descriptors(pid_t pid) {
     return std::nullopt;
   }
   std::uint64_t count = 0;
-  while (const dirent* entry = ::readdir(entries.get())) {
-    if (entry->d_name[0] != '.' && ++count == limits::kDescriptorsCounted) break;
+  while (count < budget) {
+    const dirent* const entry = ::readdir(entries.get());
+    if (entry == nullptr) break;
+    if (entry->d_name[0] != '.') ++count;
   }
+  budget -= count;
   return count;
 }
 
@@ -133,11 +136,14 @@ void DescriptorWatch::look(TimePoint now, bool at_words) {
   if (!list) return;
   std::optional<DescriptorUse> fullest;
   std::size_t looked_at = 0;
+  std::size_t budget = limits::kDescriptorsCounted;
   for (const std::string_view line : split(*list, '\n')) {
     const auto pid = parse_integer<pid_t>(line);
     if (!pid || *pid <= 0 || *pid == init_) continue;
-    if (looked_at++ == limits::kDescriptorProcesses) break;
-    const auto use = use_of(*pid);
+    if (looked_at++ == limits::kDescriptorProcesses || budget == 0) break;
+    const auto use = use_of(*pid, budget);
+    // Nobody knows how many more it has than were left to be counted.
+    if (budget == 0 && fullest) break;
     if (use && (!fullest || is_fuller(*use, *fullest))) fullest = use;
   }
   if (!fullest) return;

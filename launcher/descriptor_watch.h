@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,8 +52,8 @@ class DescriptorWatch {
 // Soft RLIMIT_NOFILE of a text of /proc/PID/limits (proc(5)); nullopt: it has no such number.
 [[nodiscard]] std::optional<std::uint64_t> open_files_limit(std::string_view limits);
 
-// Open descriptors of a process, limits::kDescriptorsCounted at most before Linux 6.2; nullopt: it
-// is gone, or another's.
-[[nodiscard]] std::optional<std::uint64_t> open_descriptors(pid_t pid);
+// Open descriptors of a process; before Linux 6.2, where they are counted one by one, `budget` at
+// most, which becomes less by them. nullopt: it is gone, or another's.
+[[nodiscard]] std::optional<std::uint64_t> open_descriptors(pid_t pid, std::size_t& budget);
 
 }  // namespace cgwarden::launcher

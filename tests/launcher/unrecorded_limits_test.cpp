@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "launcher/descriptor_watch.h"
 #include "launcher/filesystem_room.h"
 
@@ -31,12 +32,13 @@ TEST(DescriptorWatchTest, TheSoftLimitIsTheFirstNumber) {
 }
 
 TEST(DescriptorWatchTest, OpenDescriptorsAreCounted) {
-  const auto before = open_descriptors(::getpid());
+  std::size_t budget = limits::kDescriptorsCounted;
+  const auto before = open_descriptors(::getpid(), budget);
   ASSERT_TRUE(before);
   const auto more = open_at(AT_FDCWD, "/dev/null", O_RDONLY);
   ASSERT_TRUE(more);
-  EXPECT_EQ(open_descriptors(::getpid()), *before + 1);
-  EXPECT_FALSE(open_descriptors(0));
+  EXPECT_EQ(open_descriptors(::getpid(), budget), *before + 1);
+  EXPECT_FALSE(open_descriptors(0, budget));
 }
 
 TEST(FilesystemRoomTest, WritableLocalMountsAreAsked) {
