@@ -108,6 +108,18 @@ AdaptDecision describe(const MemoryHighDecision& decision) {
   return made;
 }
 
+namespace {
+
+std::string reclaim_of(const policy::adapt::StallInputs& inputs) {
+  if (!inputs.pgscan) return "";
+  if (*inputs.pgscan == 0) return " and nothing was scanned for reclaim";
+  if (!inputs.pgsteal || !inputs.refaults) return "";
+  return fmt::format(" and what reclaim took came back ({} of {} pages)", *inputs.refaults,
+                     *inputs.pgsteal);
+}
+
+}  // namespace
+
 AdaptDecision describe(const StallDecision& decision) {
   using enum policy::adapt::StallAction;
   AdaptDecision made{.loop = "stall", .reason = to_string(decision.action)};
@@ -126,8 +138,7 @@ AdaptDecision describe(const StallDecision& decision) {
                 "memory in {:.0f} % of the last {}, memory.events high grew by {}{}",
                 limit_text(inputs.high), human_duration(decision.stalled_for),
                 human_bytes(inputs.current), decision.full_share * 100,
-                human_duration(inputs.length), inputs.high_events,
-                inputs.pgscan ? " and nothing was scanned for reclaim" : "");
+                human_duration(inputs.length), inputs.high_events, reclaim_of(inputs));
   add_limit(made, "before_bytes", inputs.high);
   add_limit(made, "max_bytes", inputs.max);
   made.numbers["current_bytes"] = inputs.current.value;
@@ -135,6 +146,8 @@ AdaptDecision describe(const StallDecision& decision) {
   made.numbers["high_events"] = inputs.high_events;
   made.numbers["length_usec"] = inputs.length.count();
   if (inputs.pgscan) made.numbers["pgscan"] = *inputs.pgscan;
+  if (inputs.pgsteal) made.numbers["pgsteal"] = *inputs.pgsteal;
+  if (inputs.refaults) made.numbers["refaults"] = *inputs.refaults;
   made.numbers["raised_bytes"] = decision.raised.value;
   made.numbers["stalled_usec"] = decision.stalled_for.count();
   return made;

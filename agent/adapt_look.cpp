@@ -23,7 +23,13 @@ AdaptCounters counters_of(const AdaptLook& look) {
     counters.memory_full_usec = total(sample.memory_pressure->full);
   }
   if (sample.memory_events) counters.high_events = sample.memory_events->high;
-  if (look.memory_stat) counters.pgscan = look.memory_stat->pgscan;
+  if (const auto& stat = look.memory_stat) {
+    counters.pgscan = stat->pgscan;
+    counters.pgsteal = stat->pgsteal;
+    if (stat->workingset_refault_file && stat->workingset_refault_anon) {
+      counters.refaults = *stat->workingset_refault_file + *stat->workingset_refault_anon;
+    }
+  }
   return counters;
 }
 

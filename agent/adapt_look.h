@@ -34,6 +34,8 @@ struct AdaptCounters {
   std::optional<std::uint64_t> memory_full_usec;
   std::optional<std::uint64_t> high_events;
   std::optional<std::uint64_t> pgscan;
+  std::optional<std::uint64_t> pgsteal;
+  std::optional<std::uint64_t> refaults;  // of files and anonymous memory
 };
 [[nodiscard]] AdaptCounters counters_of(const AdaptLook& look);
 

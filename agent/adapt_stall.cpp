@@ -24,6 +24,8 @@ std::optional<AdaptDecision> AdaptStall::tick(const AdaptLook& look) {
   if (sample.memory_max) inputs.max = *sample.memory_max;
   inputs.high_events = growth(before.high_events, counters.high_events).value_or(0);
   inputs.pgscan = growth(before.pgscan, counters.pgscan);
+  inputs.pgsteal = growth(before.pgsteal, counters.pgsteal);
+  inputs.refaults = growth(before.refaults, counters.refaults);
   inputs.full = Usec{growth(before.memory_full_usec, counters.memory_full_usec).value_or(0)};
   const auto made = guard_.tick(inputs);
   if (made.action == StallAction::none) return std::nullopt;

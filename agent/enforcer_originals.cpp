@@ -30,6 +30,20 @@ policy::Write write_of(const Original& entry, const std::string& before, const s
   return write;
 }
 
+// The cgroup of a unit that was started again in another slice (Slice= of
+// systemd.resource-control(5)); nullptr: it is not there. Below slices alone: what a service has
+// inside is its own.
+const cgroup::Sample* moved_to(const cgroup::Snapshot& snapshot, const std::string& unit) {
+  for (const auto& sample : snapshot.samples()) {
+    const std::string_view path = sample.path;
+    if (!path.ends_with(unit) || policy::unit_of_cgroup(path) != unit) continue;
+    std::string_view above = cgroup::parent_path(path);
+    while (above.ends_with(".slice")) above = cgroup::parent_path(above);
+    if (above == "/") return &sample;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void Enforcer::open_journal(const Services& services) {
@@ -132,17 +146,23 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,
     CgroupId id = entry.id;
     if (!key.unit.empty()) {
       // What is not sampled may run for all that.
-      const auto now = sample != nullptr ? Result<CgroupId>(sample->id) : tree_.id_of(entry.cgroup);
-      // Nobody can tell what it is to have: its next start shows it.
-      if (!now && keeps_runtime_properties(key.unit)) continue;
+      auto now = sample != nullptr ? Result<CgroupId>(sample->id) : tree_.id_of(entry.cgroup);
+      if (!now && keeps_runtime_properties(key.unit)) {
+        sample = moved_to(snapshot, key.unit);
+        // Nobody can tell what it is to have: its next start shows it.
+        if (sample == nullptr) continue;
+        now = sample->id;
+      }
       id = now.value_or(id);
     }
     if (wants(id, key.file)) continue;
-    if (skipped.contains({entry.cgroup, entry.file}) || is_shrinking(id)) continue;
+    const std::string& cgroup = sample != nullptr ? sample->path : entry.cgroup;
+    if (skipped.contains({cgroup, entry.file}) || is_shrinking(id)) continue;
     // It came while this was planned.
     if (arrived_.contains(id) && (sample == nullptr || sample->id != id)) continue;
     if (key.file == "cpu.weight" && wants(id, "cpu.idle")) continue;
     unwanted.push_back(entry);
+    unwanted.back().cgroup = cgroup;
   }
   sort_for_restore(unwanted);
   return unwanted;

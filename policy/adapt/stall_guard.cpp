@@ -13,6 +13,11 @@ constexpr double kAtHigh = 0.97;
 // So near to memory.max a raise only makes it an OOM kill.
 constexpr double kBelowMax = 0.98;
 
+// Of what reclaim took, what must stay away so that it gains something; and of memory.high, below
+// which it is noise.
+constexpr std::uint64_t kLeastGain = 10;
+constexpr std::uint64_t kLeastOfHigh = 1000;
+
 double fraction(Usec part, Usec all) {
   return all.count() == 0 ? 0
                           : static_cast<double>(part.count()) / static_cast<double>(all.count());
@@ -21,6 +26,12 @@ double fraction(Usec part, Usec all) {
 Bytes scaled(Bytes bytes, double factor) {
   const auto value = static_cast<std::uint64_t>(static_cast<double>(bytes.value) * factor);
   return Bytes{value / kPageBytes * kPageBytes};
+}
+
+bool reclaim_gains(const StallInputs& inputs, Bytes high) {
+  const std::uint64_t taken = inputs.pgsteal.value_or(inputs.pgscan.value_or(0));
+  const std::uint64_t gained = taken - std::min(taken, inputs.refaults.value_or(0));
+  return gained * kLeastGain > taken && gained * kPageBytes > high.value / kLeastOfHigh;
 }
 
 }  // namespace
@@ -43,7 +54,7 @@ void StallGuard::reset() {
 bool StallGuard::holds(const StallInputs& inputs, double full_share) const {
   const auto* high = std::get_if<Bytes>(&inputs.high);
   return high != nullptr && full_share >= limits_.full && inputs.high_events > 0 &&
-         inputs.pgscan.value_or(0) == 0 &&
+         !reclaim_gains(inputs, *high) &&
          static_cast<double>(inputs.current.value) >= kAtHigh * static_cast<double>(high->value);
 }
 

@@ -16,9 +16,13 @@ struct StallInputs {
   Bytes current;   // memory.current
   LimitOf<Bytes> high{Max{}};
   LimitOf<Bytes> max{Max{}};
-  std::uint64_t high_events = 0;        // growth of memory.events high
-  std::optional<std::uint64_t> pgscan;  // growth; absent: before 5.18
-  Usec full{0};                         // growth of memory.pressure, full
+  std::uint64_t high_events = 0;  // growth of memory.events high
+  // Growth of memory.stat, in pages; absent: before 5.18.
+  std::optional<std::uint64_t> pgscan;
+  std::optional<std::uint64_t> pgsteal;
+  // workingset_refault_file and workingset_refault_anon (5.9): what was reclaimed and came back.
+  std::optional<std::uint64_t> refaults;
+  Usec full{0};  // growth of memory.pressure, full
 };
 
 struct StallLimits {
@@ -49,11 +53,12 @@ struct StallDecision {
   StallInputs inputs;
 };
 
-// A cgroup that is held at memory.high while nothing can be reclaimed hangs without an OOM kill:
-// its tasks sleep in mem_cgroup_handle_over_high, pressure is full, memory.events high grows and
-// pgscan does not (cgroup-v2.rst, "memory.high"). Rules that wait for reclaim never see it. This
-// one tells, raises memory.high within a budget, and asks for a kill when that did not help.
-// Thread rule: one per cgroup; another instance (id) begins anew.
+// A cgroup that is held at memory.high while reclaim gains nothing hangs without an OOM kill: its
+// tasks sleep in mem_cgroup_handle_over_high, pressure is full, memory.events high grows, and
+// pgscan does not, or what is taken, such as the program's own text, comes back at once
+// (cgroup-v2.rst, "memory.high"). Rules that wait for reclaim never see it. This one tells, raises
+// memory.high within a budget, and asks for a kill when that did not help. Thread rule: one per
+// cgroup; another instance (id) begins anew.
 class StallGuard {
  public:
   explicit StallGuard(const StallLimits& limits) : limits_(limits) {}

@@ -38,7 +38,8 @@ class AdaptationTest : public ::testing::Test {
     a_.memory_events->high = 0;
     a_.memory_pressure = cgroup::Pressure{cgroup::PressureLine{}, cgroup::PressureLine{}};
     stat_.anon = 60 * kOneMiB;
-    stat_.pgscan = 0;
+    stat_.pgscan = stat_.pgsteal = 0;
+    stat_.workingset_refault_anon = stat_.workingset_refault_file = 0;
     root_.id = CgroupId{1};
     root_.path = "/";
     root_.cpu_stat = cgroup::CpuStat{};
@@ -301,9 +302,40 @@ TEST_F(AdaptationTest, MemoryThatIsReclaimedIsNoStall) {
   for (int i = 0; i < 60; ++i) {
     hangs();
     *stat_.pgscan += 100;
+    *stat_.pgsteal += 100;
+    *stat_.workingset_refault_file += 20;
     (void)tick();
   }
   EXPECT_THAT(told_, IsEmpty());
+}
+
+// As Linux 6.12 counted it in the cgroup of a program whose anonymous memory is all there is: its
+// own text is taken and comes back.
+TEST_F(AdaptationTest, ReclaimOfWhatComesBackAtOnceIsAStall) {
+  given_ = {guard("raise", "memory: {high: 64MiB}\n")};
+  (void)tick();
+  int seconds = 0;
+  while (told_.size() < 2 && seconds++ < 60) {
+    hangs();
+    *stat_.pgscan += 1300;
+    *stat_.pgsteal += 860 + (seconds % 3 == 0 ? 2U : 0U);
+    *stat_.workingset_refault_file += 860;
+    for (const auto& decision : tick()) {
+      EXPECT_THAT(decision.text(), HasSubstr("what reclaim took came back"));
+    }
+  }
+  EXPECT_THAT(told_, ElementsAre("notify", "raise"));
+  EXPECT_LE(seconds, 10);
+}
+
+TEST_F(AdaptationTest, BeforeReclaimWasCountedAsAWholeAStallIsToldWithoutIt) {
+  given_ = {guard("raise")};
+  stat_.pgscan = stat_.pgsteal = std::nullopt;
+  for (int i = 0; i < 12; ++i) {
+    hangs();
+    (void)tick();
+  }
+  EXPECT_THAT(told_, ::testing::Contains("notify"));
 }
 
 TEST_F(AdaptationTest, MemoryHighIsLoweredUntilItIsFelt) {

@@ -293,6 +293,17 @@ TEST(StallGuardTest, EachPartOfTheConditionIsNeeded) {
   EXPECT_TRUE(acts([](StallInputs&) {}));
   EXPECT_TRUE(acts([](StallInputs& i) { i.pgscan.reset(); }));  // an old kernel
   EXPECT_FALSE(acts([](StallInputs& i) { i.pgscan = 10; }));
+  const auto reclaims = [](std::uint64_t taken, std::uint64_t back) {
+    return [=](StallInputs& i) {
+      i.pgscan = 2 * taken;
+      i.pgsteal = taken;
+      i.refaults = back;
+    };
+  };
+  EXPECT_TRUE(acts(reclaims(800, 799)));  // a program's own text, again and again
+  EXPECT_TRUE(acts(reclaims(0, 0)));
+  EXPECT_TRUE(acts(reclaims(5, 0)));  // noise
+  EXPECT_FALSE(acts(reclaims(800, 100)));
   EXPECT_FALSE(acts([](StallInputs& i) { i.high_events = 0; }));
   EXPECT_FALSE(acts([](StallInputs& i) { i.full = Usec{100'000}; }));
   EXPECT_FALSE(acts([](StallInputs& i) { i.high = Max{}; }));

@@ -194,6 +194,22 @@ def test_what_a_unit_had_outlives_its_restarts(scenario):
             scenario.start_agent()
     assert "0 restored" in scenario.cli("policy", "revert", "--all", check=True).text
 
+    # Started again in another slice while a policy holds it.
+    scenario.start_agent()
+    guest.write_file(path, policy("policed", f"{{units: {UNIT}}}", KNOBS))
+    scenario.until(lambda: limits(guest) == LIMITS and pending(scenario) == 0, "the limits of the policy", 180)
+    guest.run(f"sed -i '/Service/a Slice=moved.slice' /run/systemd/system/{UNIT} && systemctl daemon-reload && "
+              f"systemctl restart {UNIT}", check=True, timeout=120)
+
+    def moved_limits():
+        return {file: guest.read_file(f"/sys/fs/cgroup/moved.slice/{UNIT}/{file}").decode().strip() for file in LIMITS}
+
+    assert moved_limits() == LIMITS
+    two_ticks()
+    guest.run(["rm", path], check=True)
+    scenario.until(lambda: moved_limits() == before, "what the unit had before", 180)
+    scenario.stop_agent()
+
     # A transient unit takes its properties with it: another of its name has an original of its own.
     scenario.start_agent()
     for tasks in ("100", "200"):
