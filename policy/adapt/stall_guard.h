@@ -27,7 +27,7 @@ struct StallInputs {
 
 struct StallLimits {
   double full = 0.5;          // share of the time in which everything waited
-  Usec patience{5'000'000};   // so long, before anything is said
+  Usec patience{4'000'000};   // so long, before anything is said
   double raise_step = 0.1;    // of the memory.high at the beginning of the stall
   double raise_budget = 0.5;  // all raises of one stall together; never up to memory.max
   Usec raise_every{5'000'000};
