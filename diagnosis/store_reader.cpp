@@ -98,8 +98,15 @@ Result<std::vector<Verdict>> StoreReader::verdicts(std::string_view workload,
 
 Result<std::vector<Verdict>> StoreReader::brief_deaths(std::string_view workload,
                                                        std::size_t limit) const {
+  CGW_ASSIGN(impl_->version, impl_->database.pragma("user_version"));
+  // The whole one of a verdict of before version 4 is read only where there is no other.
+  const std::string json = impl_->version < 4
+                               ? "json"
+                               : "coalesce((SELECT brief.json FROM verdict_brief AS brief WHERE "
+                                 "brief.id=verdict.id),json)";
   CGW_ASSIGN(auto statement,
-             impl_->database.prepare("SELECT json FROM verdict WHERE workload=?1 AND death=1 "
+             impl_->database.prepare("SELECT " + json +
+                                     " FROM verdict WHERE workload=?1 AND death=1 "
                                      "ORDER BY when_wall_usec DESC,id DESC LIMIT ?2"));
   statement.bind(workload).bind(static_cast<std::int64_t>(limit));
   std::vector<Verdict> deaths;

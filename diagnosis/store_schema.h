@@ -1,14 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 
 // Layout of store.db. Version 2 added the table event, and an index of verdicts by time alone;
-// version 3 the kernel log, the boots of this machine, and who ran in the last of them.
+// version 3 the kernel log, the boots of this machine, and who ran in the last of them; version 4
+// what a restart story asks of a verdict.
 // `user_version` is the schema's version, `application_id` tells our files from other SQLite files.
 namespace cgwarden::diagnosis {
 
 inline constexpr std::int64_t kStoreApplicationId = 0x63677764;  // "cgwd"
-inline constexpr std::int64_t kStoreSchemaVersion = 3;
+inline constexpr std::int64_t kStoreSchemaVersion = 4;
 
 inline constexpr const char* kStorePragmas =
     "PRAGMA page_size=16384;"
@@ -65,8 +67,21 @@ inline constexpr const char* kStorePragmas =
   "  count INTEGER NOT NULL);"                          \
   "PRAGMA user_version=3;"
 
-inline constexpr const char* kStoreUpgradeFrom1 = CGW_STORE_VERSION_2 CGW_STORE_VERSION_3;
-inline constexpr const char* kStoreUpgradeFrom2 = CGW_STORE_VERSION_3;
+// What version 4 has over version 3: brief_of() of verdicts, a tenth of their size. Those of before
+// have none.
+#define CGW_STORE_VERSION_4                                    \
+  "CREATE TABLE verdict_brief("                                \
+  "  id INTEGER PRIMARY KEY,"                                  \
+  "  json TEXT NOT NULL);"                                     \
+  "CREATE TRIGGER verdict_gone AFTER DELETE ON verdict BEGIN " \
+  "  DELETE FROM verdict_brief WHERE id=OLD.id; END;"          \
+  "PRAGMA user_version=4;"
+
+// From version n to this one.
+inline constexpr const char* kStoreUpgrades[] = {
+    nullptr, CGW_STORE_VERSION_2 CGW_STORE_VERSION_3 CGW_STORE_VERSION_4,
+    CGW_STORE_VERSION_3 CGW_STORE_VERSION_4, CGW_STORE_VERSION_4};
+static_assert(std::size(kStoreUpgrades) == kStoreSchemaVersion);
 
 inline constexpr const char* kStoreTables =
     "BEGIN IMMEDIATE;"
@@ -83,11 +98,13 @@ inline constexpr const char* kStoreTables =
     "CREATE INDEX verdict_by_time ON verdict(workload, when_wall_usec);"
     "CREATE TABLE counter("
     "  workload TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL,"
-    "  PRIMARY KEY(workload, name)) WITHOUT ROWID;" CGW_STORE_VERSION_2 CGW_STORE_VERSION_3
+    "  PRIMARY KEY(workload, name)) WITHOUT ROWID;" CGW_STORE_VERSION_2
+        CGW_STORE_VERSION_3 CGW_STORE_VERSION_4
     "PRAGMA application_id=1667725156;"
     "COMMIT;";
 #undef CGW_STORE_VERSION_2
 #undef CGW_STORE_VERSION_3
+#undef CGW_STORE_VERSION_4
 static_assert(kStoreApplicationId == 1667725156);
 
 }  // namespace cgwarden::diagnosis

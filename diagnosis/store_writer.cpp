@@ -18,6 +18,7 @@
 #include "diagnosis/store_boots.h"
 #include "diagnosis/store_kernel_log.h"
 #include "diagnosis/store_schema.h"
+#include "diagnosis/verdict_brief.h"
 
 namespace cgwarden::diagnosis {
 namespace {
@@ -33,7 +34,7 @@ Status check_pages(const Database& database, const std::string& path) {
 
 Status upgrade(const Database& database, std::int64_t version) {
   CGW_ASSIGN(auto transaction, Database::Transaction::begin(database));
-  Status done = database.execute(version == 1 ? kStoreUpgradeFrom1 : kStoreUpgradeFrom2);
+  Status done = database.execute(kStoreUpgrades[version]);
   if (done) done = transaction.commit();
   // On a full disk verdicts go on in the tables that are there.
   if (!done && done.error().kind == ErrorKind::io) return {};
@@ -71,15 +72,25 @@ Result<Database> open_ours(const std::string& path) {
   return database;
 }
 
+// Not in a file that could not be brought to schema version 4.
+Status put_brief(const Database& database, std::int64_t id, const Verdict& verdict) {
+  CGW_ASSIGN(const std::int64_t version, database.pragma("user_version"));
+  if (version < 4) return {};
+  CGW_ASSIGN(auto insert,
+             database.prepare("INSERT OR REPLACE INTO verdict_brief(id,json) VALUES(?1,?2)"));
+  insert.bind(id).bind(to_json(brief_of(verdict)));
+  return insert.run();
+}
+
 Status put_verdict(const Database& database, const Verdict& verdict) {
-  CGW_ASSIGN(
-      auto insert,
-      database.prepare(
-          "INSERT INTO "
-          "verdict(workload,incarnation,class,death,from_wall_usec,when_wall_usec,json) "
-          "VALUES(?1,?2,?3,?4,?5,?6,?7) "
-          "ON CONFLICT(workload,incarnation,class,from_wall_usec) DO UPDATE SET "
-          "death=excluded.death, when_wall_usec=excluded.when_wall_usec, json=excluded.json"));
+  CGW_ASSIGN(auto insert,
+             database.prepare(
+                 "INSERT INTO "
+                 "verdict(workload,incarnation,class,death,from_wall_usec,when_wall_usec,json) "
+                 "VALUES(?1,?2,?3,?4,?5,?6,?7) "
+                 "ON CONFLICT(workload,incarnation,class,from_wall_usec) DO UPDATE SET "
+                 "death=excluded.death, when_wall_usec=excluded.when_wall_usec, json=excluded.json "
+                 "RETURNING id"));
   insert.bind(verdict.workload)
       .bind(static_cast<std::int64_t>(verdict.incarnation))
       .bind(to_string(verdict.verdict))
@@ -87,7 +98,10 @@ Status put_verdict(const Database& database, const Verdict& verdict) {
       .bind(wall(verdict.from))
       .bind(wall(verdict.when))
       .bind(to_json(verdict));
+  CGW_ASSIGN(const bool stored, insert.step());
+  const std::int64_t id = stored ? insert.integer(0) : 0;
   CGW_TRY(insert.run());
+  if (verdict.death) CGW_TRY(put_brief(database, id, verdict));
   // Stalls go before deaths, the oldest first; the newest row stays, it is what happens now.
   CGW_ASSIGN(auto prune,
              database.prepare("DELETE FROM verdict WHERE workload=?1 AND id IN ("

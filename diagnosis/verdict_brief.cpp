@@ -9,6 +9,10 @@
 namespace cgwarden::diagnosis {
 namespace {
 
+bool tells_the_exit(const EvidenceItem& item) {
+  return item.source == "waitid" || item.source == "systemd";
+}
+
 // Takes values by the two keys above them; of all others nothing is kept.
 class BriefReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -52,9 +56,7 @@ class BriefReader final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_object() override {
     if (depth_ == 3 && top_ == "evidence") {
-      if (item_.source == "waitid" || item_.source == "systemd") {
-        verdict_.evidence.push_back(item_);
-      }
+      if (tells_the_exit(item_)) verdict_.evidence.push_back(item_);
       item_ = {};
     }
     --depth_;
@@ -98,6 +100,29 @@ class BriefReader final : public nlohmann::json_sax<nlohmann::json> {
 };
 
 }  // namespace
+
+Verdict brief_of(const Verdict& verdict) {
+  Verdict brief;
+  brief.verdict = verdict.verdict;
+  brief.workload = verdict.workload;
+  brief.incarnation = verdict.incarnation;
+  brief.from = verdict.from;
+  brief.when = verdict.when;
+  if (verdict.limit) {
+    brief.limit = LimitHit{};
+    brief.limit->cgroup = verdict.limit->cgroup;
+    brief.limit->file = verdict.limit->file;
+  }
+  if (verdict.actor) {
+    brief.actor = Actor{};
+    brief.actor->what = verdict.actor->what;
+    brief.actor->exe = verdict.actor->exe;
+  }
+  for (const EvidenceItem& item : verdict.evidence) {
+    if (tells_the_exit(item)) brief.evidence.push_back({item.source, {}, item.quote});
+  }
+  return brief;
+}
 
 std::optional<Verdict> parse_brief(const std::string& json) {
   BriefReader reader;

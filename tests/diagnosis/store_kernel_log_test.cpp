@@ -197,7 +197,8 @@ TEST_F(StoreKernelLogTest, AFileOfVersionTwoIsBroughtUpToDate) {
   ASSERT_EQ(sqlite3_open(directory_.store().c_str(), &database), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(database,
                          "DROP TABLE boot; DROP TABLE running; DROP TABLE kmsg; DROP TABLE "
-                         "kmsg_gap; PRAGMA user_version=2;",
+                         "kmsg_gap; DROP TRIGGER verdict_gone; DROP TABLE verdict_brief; "
+                         "PRAGMA user_version=2;",
                          nullptr, nullptr, nullptr),
             SQLITE_OK);
   sqlite3_close(database);

@@ -12,7 +12,9 @@
 #include <stdexcept>
 
 #include "base/limits.h"
+#include "diagnosis/sqlite.h"
 #include "diagnosis/store_schema.h"
+#include "diagnosis/verdict_brief.h"
 #include "tests/diagnosis/commits.h"
 #include "tests/diagnosis/temporary_directory.h"
 
@@ -60,6 +62,12 @@ class StoreTest : public ::testing::Test {
     ASSERT_EQ(sqlite3_open(directory_.store().c_str(), &database), SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(database, text.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << text;
     sqlite3_close(database);
+  }
+  std::int64_t number(const std::string& query) {
+    const auto database = Database::open(directory_.store(), Database::Mode::read_only);
+    auto statement = database->prepare(query);
+    if (!statement || !statement->step().value_or(false)) throw std::runtime_error(query);
+    return statement->integer(0);
   }
   [[nodiscard]] std::string aside() const { return directory_.store() + ".damaged-1795484000"; }
   testing::TemporaryDirectory directory_;
@@ -143,6 +151,53 @@ TEST_F(StoreTest, IsBoundedAndDropsStallsBeforeDeaths) {
   ASSERT_TRUE(store.put(stall(9000)));
   EXPECT_EQ(reader().verdicts("web", 1)->front().verdict, VerdictClass::throttled);
   EXPECT_EQ(reader().verdicts("db", 5)->size(), 1U);
+}
+
+TEST_F(StoreTest, ABriefDeathIsThatOfTheVerdictWithoutItsBulk) {
+  StoreWriter store = writer();
+  Verdict told = death(1);
+  told.limit = LimitHit{"/web", "memory.max", "1"};
+  told.actor = Actor{pid_t{3}, "pid 3 `x`"};
+  told.evidence = {{"kmsg", "seq 1", std::string(5000, 'x')}, {"waitid", "pid 3", "SIGKILL"}};
+  ASSERT_TRUE(store.put(told));
+  // What is known better later takes its place.
+  told.actor->exe = "/bin/x";
+  ASSERT_TRUE(store.put(told));
+  ASSERT_TRUE(store.put(stall(2)));
+  const auto briefs = reader().brief_deaths("web", 5);
+  ASSERT_TRUE(briefs);
+  ASSERT_EQ(briefs->size(), 1U);
+  EXPECT_EQ(to_json(briefs->front()), to_json(*parse_brief(to_json(told))));
+  EXPECT_EQ(briefs->front().actor->exe, "/bin/x");
+  EXPECT_EQ(number("SELECT count(*) FROM verdict_brief WHERE length(json)<1000"), 1);
+}
+
+TEST_F(StoreTest, BriefsGoWithTheirVerdicts) {
+  StoreWriter store = writer();
+  for (unsigned i = 1; i <= limits::kVerdictsPerWorkload + 10; ++i)
+    ASSERT_TRUE(store.put(death(i)));
+  EXPECT_EQ(number("SELECT count(*) FROM verdict"),
+            static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
+  EXPECT_EQ(number("SELECT count(*) FROM verdict_brief WHERE id IN (SELECT id FROM verdict)"),
+            static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
+  EXPECT_EQ(number("SELECT count(*) FROM verdict_brief"),
+            static_cast<std::int64_t>(limits::kVerdictsPerWorkload));
+}
+
+TEST_F(StoreTest, AFileOfVersionThreeIsReadAndBroughtUpToDate) {
+  ASSERT_TRUE(writer().put(death(1)));
+  sql("DROP TRIGGER verdict_gone; DROP TABLE verdict_brief; PRAGMA user_version=3;");
+  const StoreReader old = reader();
+  EXPECT_EQ(old.brief_deaths("web", 5)->size(), 1U);
+  StoreWriter store = writer();
+  EXPECT_EQ(store.notice(), "");
+  ASSERT_TRUE(store.put(death(2)));
+  // Also for who had it open; the older one is read from its verdict.
+  const auto briefs = old.brief_deaths("web", 5);
+  ASSERT_EQ(briefs->size(), 2U);
+  EXPECT_EQ(briefs->front().incarnation, 2U);
+  EXPECT_EQ(briefs->back().incarnation, 1U);
+  EXPECT_EQ(number("SELECT count(*) FROM verdict_brief"), 1);
 }
 
 TEST_F(StoreTest, CountersKeepTheirWholeRange) {
