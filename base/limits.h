@@ -262,8 +262,8 @@ inline constexpr std::size_t kForksRefusedBelow = 16;
 // Processes of a workload whose open descriptors are counted, every minute or when one says that it
 // has no more: the main process and its workers.
 inline constexpr std::size_t kDescriptorProcesses = 32;
-// Descriptors of all of them that are counted one by one before Linux 6.2 has their number in
-// stat(2): at 0.3 us each 5 ms a look, and 16 times the usual limit of 1024.
+// Descriptors counted one by one before Linux 6.2 has their number in stat(2): at 0.3 us each 5 ms,
+// and 16 times the usual limit of 1024.
 inline constexpr std::size_t kDescriptorsCounted = 16U * 1024U;
 // File systems of a workload that are asked for room at its death: more than its specification
 // usually mounts.
