@@ -92,13 +92,16 @@ void Enforcer::ask_units(const std::vector<policy::Write>& writes, Tally& tally)
 
 void Enforcer::unit_set(const std::vector<policy::Write>& writes, const Status& status) {
   for (const policy::Write& write : writes) {
-    if (!status && status.error().kind == ErrorKind::vanished) continue;
+    const bool gone = !status && status.error().kind == ErrorKind::vanished;
+    const auto key = knob_key(write);
+    // What systemd does not know any more it brings back no more.
+    if ((status || gone) && journal_ && journal_->find(key) != nullptr) {
+      units_took_[key] = write.new_value;
+    }
+    if (gone) continue;
     if (!status) {
       write_failed(write, status.error());
       continue;
-    }
-    if (const auto key = knob_key(write); journal_ && journal_->find(key) != nullptr) {
-      units_took_[key] = write.new_value;
     }
     // systemd may write it after its answer; the next tick compares.
     const auto text = tree_.read(write.cgroup, write.file);
