@@ -6,6 +6,7 @@
 
 #include "agent/enforcer.h"
 #include "agent/kept_properties.h"
+#include "agent/unit_says.h"
 #include "base/log.h"
 #include "diagnosis/event.h"
 
@@ -172,13 +173,14 @@ std::optional<policy::Write> Enforcer::owed_to_unit(const Original& entry,
                                                     const RestoreReport& report) const {
   if (report.outcome == Restored::written) return write_of(entry, report.before, entry.original);
   const bool changed = report.outcome == Restored::needless || report.outcome == Restored::foreign;
-  // The lines of many devices are no value that systemd could be told.
-  if (!changed || !units_ || entry.file.starts_with("io.")) return std::nullopt;
+  if (!changed || !units_) return std::nullopt;
   const auto took = units_took_.find(entry.key());
   const std::string& known = took != units_took_.end() ? took->second : entry.ours;
-  const std::string& wanted = report.outcome == Restored::needless ? entry.original : report.before;
-  if (known == wanted) return std::nullopt;
-  return write_of(entry, report.before, wanted);
+  const auto property = plain_property(entry.file, report.before);
+  if (known == report.before || !property || !keeps_runtime_property(entry.key().unit, *property)) {
+    return std::nullopt;
+  }
+  return write_of(entry, report.before, report.before);
 }
 
 void Enforcer::restore(const std::vector<Original>& originals) {
@@ -201,11 +203,12 @@ void Enforcer::restore(const std::vector<Original>& originals) {
   Tally tally;
   ask_units(of_units, tally);
   if (over.empty()) return;
-  for (const KnobKey& key : over) units_took_.erase(key);
   if (const Status forgotten = journal_->forget(over); !forgotten) {
     log::error("originals_not_kept", {{"error", forgotten.error().sentence()},
                                       {"effect", "it is looked at again at the next tick"}});
+    return;
   }
+  for (const KnobKey& key : over) units_took_.erase(key);
 }
 
 bool Enforcer::give_back(const Original& entry) {

@@ -92,17 +92,19 @@ void Enforcer::ask_units(const std::vector<policy::Write>& writes, Tally& tally)
 
 void Enforcer::unit_set(const std::vector<policy::Write>& writes, const Status& status) {
   for (const policy::Write& write : writes) {
-    const bool gone = !status && status.error().kind == ErrorKind::vanished;
     const auto key = knob_key(write);
-    // What systemd does not know any more it brings back no more.
-    if ((status || gone) && journal_ && journal_->find(key) != nullptr) {
-      units_took_[key] = write.new_value;
-    }
-    if (gone) continue;
+    // What it refuses or does not know any more is not asked for again.
+    const bool over = status || status.error().kind == ErrorKind::vanished ||
+                      status.error().kind == ErrorKind::invalid ||
+                      status.error().kind == ErrorKind::not_supported;
+    if (over && journal_ && journal_->find(key) != nullptr) units_took_[key] = write.new_value;
+    if (!status && status.error().kind == ErrorKind::vanished) continue;
     if (!status) {
       write_failed(write, status.error());
       continue;
     }
+    // It was only told what the file has already.
+    if (write.old_value == write.new_value) continue;
     // systemd may write it after its answer; the next tick compares.
     const auto text = tree_.read(write.cgroup, write.file);
     const bool there = text && trim(*text) == write.new_value;

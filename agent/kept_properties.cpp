@@ -23,6 +23,12 @@ bool keeps_runtime_properties(const std::string& unit) {
          is_there("/run/systemd/transient/" + unit + ".d");
 }
 
+bool keeps_runtime_property(const std::string& unit, const std::string& property) {
+  const std::string file = ".d/50-" + property + ".conf";
+  return is_there("/run/systemd/system.control/" + unit + file) ||
+         is_there("/run/systemd/transient/" + unit + file);
+}
+
 const policy::Original* find_original(const OriginalJournal& journal, const policy::Write& write) {
   const policy::Original* known = of_same_unit(journal.find(knob_key(write)), write.id);
   if (known != nullptr) return known;

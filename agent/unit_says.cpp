@@ -52,12 +52,13 @@ Result<Unit> Unit::load(const std::string& name) {
   unit.object_ = object;
   CGW_ASSIGN(const BusMessage state, unit.property(kUnitInterface, "LoadState", "s"));
   const char* text = nullptr;
-  if (::sd_bus_message_read_basic(state.get(), 's', &text) <= 0 ||
-      std::string_view(text) != "loaded") {
-    return fail(Error{ErrorKind::vanished, 0, "ask systemd for the properties of", name,
-                      "there is no such unit"});
-  }
-  return unit;
+  if (::sd_bus_message_read_basic(state.get(), 's', &text) <= 0) text = "unknown";
+  const std::string_view loaded = text;
+  if (loaded == "loaded") return unit;
+  // Masked, or with a fault in its file.
+  const auto kind = loaded == "not-found" ? ErrorKind::vanished : ErrorKind::not_supported;
+  return fail(Error{kind, 0, "ask systemd for the properties of", name,
+                    "its LoadState is " + std::string(loaded)});
 }
 
 Result<BusMessage> Unit::property(const char* interface, const char* name, const char* type) const {
@@ -68,45 +69,32 @@ Result<BusMessage> Unit::property(const char* interface, const char* name, const
   return BusMessage(reply);
 }
 
-// systemd leaves bytes of nothing at the end away, or not.
-std::vector<std::uint8_t> without_tail(std::vector<std::uint8_t> mask) {
-  while (!mask.empty() && mask.back() == 0) mask.pop_back();
-  return mask;
-}
-
-Result<bool> has(const Unit& unit, const char* interface, const launcher::UnitProperty& property) {
-  if (const auto* number = std::get_if<std::uint64_t>(&property.value)) {
-    CGW_ASSIGN(const BusMessage answer, unit.property(interface, property.name.c_str(), "t"));
-    std::uint64_t value = 0;
-    return ::sd_bus_message_read_basic(answer.get(), 't', &value) > 0 && value == *number;
-  }
-  if (const auto* mask = std::get_if<std::vector<std::uint8_t>>(&property.value)) {
-    CGW_ASSIGN(const BusMessage answer, unit.property(interface, property.name.c_str(), "ay"));
-    const void* bytes = nullptr;
-    std::size_t size = 0;
-    if (::sd_bus_message_read_array(answer.get(), 'y', &bytes, &size) < 0) return false;
-    const auto* first = static_cast<const std::uint8_t*>(bytes);
-    return without_tail(*mask) == without_tail({first, first + size});
-  }
-  return false;  // no control file becomes one
-}
-
 }  // namespace
 
-Result<bool> unit_says(const std::string& unit, const std::string& file, const std::string& value) {
+std::optional<std::string> plain_property(const std::string& file, const std::string& value) {
+  if (!file.starts_with("memory.") && file != "pids.max") return std::nullopt;
   const auto properties = launcher::unit_properties(
       std::vector<launcher::ControlWrite>{{.file = file, .value = value}});
+  if (properties.size() != 1 || trim(value) == "0") return std::nullopt;
+  return properties.front().name;
+}
+
+Result<bool> unit_says(const std::string& unit, const std::string& file, const std::string& value) {
+  const auto property = plain_property(file, value);
   const auto interface = interface_of_unit(unit);
-  if (properties.empty() || !interface) {
+  if (!property || !interface) {
     return fail(Error{ErrorKind::not_supported, 0, "compare the properties of", unit,
-                      "systemd has no single value for " + file});
+                      "systemd has no plain property for " + file});
   }
   CGW_ASSIGN(const Unit loaded, Unit::load(unit));
-  for (const launcher::UnitProperty& property : properties) {
-    CGW_ASSIGN(const bool same, has(loaded, interface->c_str(), property));
-    if (!same) return false;
-  }
-  return true;
+  CGW_ASSIGN(const BusMessage answer, loaded.property(interface->c_str(), property->c_str(), "t"));
+  std::uint64_t number = 0;
+  if (::sd_bus_message_read_basic(answer.get(), 't', &number) <= 0) return false;
+  return number ==
+         std::get<std::uint64_t>(launcher::unit_properties(std::vector<launcher::ControlWrite>{
+                                                               {.file = file, .value = value}})
+                                     .front()
+                                     .value);
 }
 
 }  // namespace cgwarden::agent

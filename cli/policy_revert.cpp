@@ -59,14 +59,15 @@ Result<RestoreReport> give_back_later(const Original& entry, const policy::Write
 }
 
 // The kernel's file has been written past systemd, which would bring the policy's value back when
-// it reads its files anew: it is told what the file has.
-Status tell_unit(const Original& entry, const RestoreReport& report, policy::Write write) {
-  // The lines of many devices are no value that systemd could be told.
-  if (entry.file.starts_with("io.")) return {};
-  if (report.outcome == Restored::foreign) write.new_value = report.before;
-  CGW_ASSIGN(const bool ours, unit_has_ours(entry));
-  if (!ours || write.new_value == entry.ours) return {};
-  return agent::set_unit_properties({write});
+// it reads its files anew: it is told what the file has. Where it cannot be asked or told, the
+// value stays the one of the kernel until then.
+void tell_unit(const Original& entry, const RestoreReport& report, policy::Write write) {
+  if (entry.through != policy::Through::systemd || report.before == entry.ours) return;
+  if (!agent::plain_property(entry.file, report.before)) return;
+  if (!unit_has_ours(entry).value_or(false)) return;
+  write.new_value = report.before;
+  const Status told = agent::set_unit_properties({write});
+  if (!told) complain(told.error().sentence());
 }
 
 Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry, bool dry_run,
@@ -89,7 +90,7 @@ Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry,
   if (report.outcome == Restored::written) {
     CGW_TRY(agent::set_unit_properties({write}));
   } else if (report.outcome != Restored::gone) {
-    CGW_TRY(tell_unit(entry, report, write));
+    tell_unit(entry, report, write);
   }
   return report;
 }

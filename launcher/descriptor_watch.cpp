@@ -142,8 +142,6 @@ void DescriptorWatch::look(TimePoint now, bool at_words) {
     if (!pid || *pid <= 0 || *pid == init_) continue;
     if (looked_at++ == limits::kDescriptorProcesses || budget == 0) break;
     const auto use = use_of(*pid, budget);
-    // Nobody knows how many more it has than were left to be counted.
-    if (budget == 0 && fullest) break;
     if (use && (!fullest || is_fuller(*use, *fullest))) fullest = use;
   }
   if (!fullest) return;
