@@ -140,8 +140,9 @@ def test_stopped_by_a_signal_with_its_sender(scenario):
 
 @pytest.mark.each_kernel
 def test_its_own_pids_limit(scenario):
-    run(scenario, "forker", ["/bin/sh", "-c", "(for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done); sleep 1000; :"],
-        resources="{pids: {max: 6}}")
+    # Every second: one refusal alone is past ten seconds later, and a slow machine may ask after that.
+    run(scenario, "forker", ["/bin/sh", "-c", "(for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done); "
+                             "exec /bin/busybox watch -n 1 'sleep 1 & :'"], resources="{pids: {max: 6}}")
     verdict, _ = stalled(scenario, "forker", "PIDS_LIMIT", says=("pids.max = 6",))
     assert verdict["limit"] == {
         "cgroup": "/cgwarden.slice/forker.scope/payload", "file": "pids.max", "value": "6"}

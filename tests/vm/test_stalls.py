@@ -121,7 +121,8 @@ def test_throttled_by_the_cpu_max_of_the_slice(scenario):
 def test_forks_refused_by_the_pids_max_of_the_slice(scenario):
     run(scenario, "forks", ["/bin/sh", "-c",
                             "while [ ! -e /tmp/go ]; do sleep 0.2; done; "
-                            "(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done); sleep 1000; :"])
+                            "(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done); "
+                            "exec /bin/busybox watch -n 1 'sleep 1 & :'"])
     # What the slice refused before the first look at a workload is told of the slice alone.
     before = scenario.ticks()
     scenario.until(lambda: scenario.ticks() > before + 1, "a look at it")
