@@ -114,8 +114,7 @@ std::string reclaim_of(const policy::adapt::StallInputs& inputs) {
   if (!inputs.pgscan) return "";
   if (*inputs.pgscan == 0) return " and nothing was scanned for reclaim";
   if (!inputs.pgsteal || !inputs.refaults) return "";
-  return fmt::format(" and what reclaim took came back ({} of {} pages)", *inputs.refaults,
-                     *inputs.pgsteal);
+  return fmt::format(", reclaim took {} pages and {} came back", *inputs.pgsteal, *inputs.refaults);
 }
 
 }  // namespace
