@@ -147,7 +147,11 @@ def test_a_stall_at_memory_high_is_told_and_raised(scenario, lab):
     assert not lab.lines("policy_drift") and not lab.lines("policy_write_failed"), scenario.log()
     scenario.until(lambda: {"notify", "raise"} <= {reason_of(event) for event in lab.decisions()}, "the store", 120)
     raised = next(event for event in lab.decisions() if reason_of(event) == "raise")
-    assert raised["numbers"]["pgscan"] == 0 and raised["numbers"]["high_events"] > 0, raised
+    # Of the program's own text some may be taken, and come back: reclaim gains less than a tenth, or a thousandth of memory.high.
+    numbers = raised["numbers"]
+    gained = numbers["pgsteal"] - min(numbers["pgsteal"], numbers["refaults"])
+    assert 10 * gained <= numbers["pgsteal"] or gained * 4096 <= 16 * MIB // 1000, raised
+    assert numbers["high_events"] > 0, raised
     assert raised["numbers"]["full_usec"] > 0 and raised["numbers"]["before_bytes"] == 16 * MIB, raised
     lab.ends()
     lab.becomes("memory.high", "max")
