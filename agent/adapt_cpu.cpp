@@ -75,6 +75,7 @@ std::optional<AdaptDecision> AdaptCpu::start(const AdaptLook& look, const Settin
 std::optional<AdaptDecision> AdaptCpu::tick(const AdaptLook& look) {
   const Setting now = quota_of(look.sample);
   const AdaptCounters counters = counters_of(look);
+  if (before_ && counters.at < before_->at + adapt_pace::kLeastCpuLook) return std::nullopt;
   const auto before = std::exchange(before_, counters);
   if (!controller_) {
     planned_at_ = counters.at;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 #include "base/units.h"
 
 // How the loops of policies (`adapt:`) keep time.
@@ -8,6 +10,13 @@ namespace cgwarden::agent::adapt_pace {
 // What is wanted and not in force for so long is given up; the loop begins anew with what there is.
 // Longer than the 10 s between two requests to systemd and a reclaim of 10 s.
 inline constexpr Usec kGiveUp{30'000'000};
+// Between two ticks a cpu loop looks so often: what was throttled for a second has missed it.
+inline constexpr Usec kCpuLook{100'000};
+// Of so many cgroups; the others look once per tick. A look is four files, some 20 us.
+inline constexpr std::size_t kCpuLooks = 200;
+// Looks that come closer than this (the loop was busy) tell nothing: throttled_usec grows at the
+// end of a period by all of it.
+inline constexpr Usec kLeastCpuLook{50'000};
 // A longer tick (suspend, an overloaded machine) tells nothing of a second.
 inline constexpr Usec kLongest{10'000'000};
 // In mode plan nothing that is decided happens, and the next second would decide the same again.

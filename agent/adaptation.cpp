@@ -112,12 +112,16 @@ void Adaptation::run(std::optional<Loop>& loop, const typename Loop::How& how, s
   if (!loop || loop->how() != how) loop.emplace(how);
   auto decision = loop->tick(look);
   loop->want(values_.at(place)[look.sample.id]);
-  if (!decision) return;
-  decision->policy = policies.at(place).name;
-  decision->cgroup = look.sample.path;
-  decision->id = look.sample.id;
-  decision->planned = how.planned;
-  decisions_.push_back(*std::move(decision));
+  if (decision) decided(*std::move(decision), policies.at(place), look.sample, how.planned);
+}
+
+void Adaptation::decided(AdaptDecision decision, const Policy& policy, const cgroup::Sample& sample,
+                         bool planned) {
+  decision.policy = policy.name;
+  decision.cgroup = sample.path;
+  decision.id = sample.id;
+  decision.planned = planned;
+  decisions_.push_back(std::move(decision));
 }
 
 void Adaptation::run_all(const cgroup::Sample& sample, const AdaptClaims& claims, bool unit,
@@ -137,9 +141,19 @@ void Adaptation::run_all(const cgroup::Sample& sample, const AdaptClaims& claims
     if (!claim) return loop.reset();
     run(loop, how_of(policies.at(*claim)), *claim, look, policies);
   };
-  go(loops.cpu, claims.cpu, [unit](const Policy& policy) {
+  const auto cpu_how = [unit](const Policy& policy) {
     return AdaptCpu::How{*policy.adapt.cpu, policy.mode == Mode::plan, unit};
-  });
+  };
+  loops.path = sample.path;
+  loops.cpu_place = claims.cpu.value_or(0);
+  // A snapshot is older than the last look between ticks, and its cgroups have been read at any
+  // time since it began.
+  if (std::exchange(loops.looked, false) && claims.cpu && loops.cpu &&
+      loops.cpu->how() == cpu_how(policies.at(*claims.cpu))) {
+    loops.cpu->want(values_.at(*claims.cpu)[sample.id]);
+  } else {
+    go(loops.cpu, claims.cpu, cpu_how);
+  }
   go(loops.memory_high, claims.memory_high, [](const Policy& policy) {
     return AdaptMemoryHigh::How{*policy.adapt.memory_high, policy.mode == Mode::plan};
   });
@@ -149,6 +163,34 @@ void Adaptation::run_all(const cgroup::Sample& sample, const AdaptClaims& claims
     return AdaptTimeToOom::How{*policy.adapt.time_to_oom, policy.mode == Mode::plan};
   });
   next_.emplace(sample.id, std::move(loops));
+}
+
+std::vector<Adaptation::CpuLoop> Adaptation::cpu_loops() const {
+  std::vector<CpuLoop> found;
+  for (const auto& [id, loops] : loops_) {
+    const bool written_at_once = loops.cpu && !loops.cpu->how().planned && !loops.cpu->how().unit;
+    if (written_at_once) found.push_back({id, loops.path});
+  }
+  return found;
+}
+
+std::vector<AdaptDecision> Adaptation::look(const std::vector<cgroup::Sample>& samples,
+                                            TimePoint now, std::vector<Policy>& policies) {
+  for (const cgroup::Sample& sample : samples) {
+    const auto known = loops_.find(sample.id);
+    if (known == loops_.end() || !known->second.cpu) continue;
+    Loops& loops = known->second;
+    loops.looked = true;
+    auto decision =
+        loops.cpu->tick({.sample = sample, .now = now, .memory_stat = {}, .node_busy = node_busy_});
+    if (!decision) continue;
+    Policy& policy = policies.at(loops.cpu_place);
+    auto values = policy.adapted ? *policy.adapted : policy::AdaptedValues{};
+    loops.cpu->want(values[sample.id]);
+    policy.adapted = std::make_shared<const policy::AdaptedValues>(std::move(values));
+    decided(*std::move(decision), policy, sample, false);
+  }
+  return std::exchange(decisions_, {});
 }
 
 void Adaptation::begin_tick(const cgroup::Snapshot& snapshot, std::size_t policies) {

@@ -48,6 +48,20 @@ class Adaptation {
   // for another reason than the last one, in the order of the cgroups' paths.
   [[nodiscard]] std::vector<AdaptDecision> tick(const cgroup::Snapshot& snapshot,
                                                 std::vector<policy::Policy>& policies);
+  // Between two ticks: the cpu loops of those of cpu_loops() whose cpu.stat, cpu.pressure, cpu.max
+  // and cpu.max.burst of now are in `samples`. `policies`: those of the last tick, with what it
+  // has filled in.
+  [[nodiscard]] std::vector<AdaptDecision> look(const std::vector<cgroup::Sample>& samples,
+                                                TimePoint now,
+                                                std::vector<policy::Policy>& policies);
+  // Those that may look between two ticks: what they want is written at once, which is not so in
+  // mode plan and where systemd writes.
+  struct CpuLoop {
+    CgroupId id;
+    std::string path;
+    bool operator==(const CpuLoop&) const = default;
+  };
+  [[nodiscard]] std::vector<CpuLoop> cpu_loops() const;
   // Cgroups with a loop in the last tick, and those left without one by limits::kAdaptedCgroups.
   [[nodiscard]] std::size_t cgroups() const { return loops_.size(); }
   [[nodiscard]] std::size_t left_out() const { return left_out_; }
@@ -69,7 +83,12 @@ class Adaptation {
     std::optional<AdaptMemoryHigh> memory_high;
     std::optional<AdaptStall> stall;
     std::optional<AdaptTimeToOom> time_to_oom;
+    std::string path = {};
+    std::size_t cpu_place = 0;  // of its policy
+    bool looked = false;        // the cpu loop, since the last tick
   };
+  void decided(AdaptDecision decision, const policy::Policy& policy, const cgroup::Sample& sample,
+               bool planned);
   // One tick of one kind of loop on one cgroup.
   template <typename Loop>
   void run(std::optional<Loop>& loop, const typename Loop::How& how, std::size_t place,

@@ -211,6 +211,7 @@ Status Daemon::load_policy_directory() {
   CGW_ASSIGN(const auto files, read_policy_layers(policy_layers(options_.policy_dir)));
   CGW_ASSIGN(PolicySet set, load_policies(files, options_.policy_dir));
   policies_ = std::move(set.policies);
+  adapted_policies_.clear();
   for (const auto& warning : set.warnings) {
     log::warning("policy_warning", {{"at", warning.position.text()}, {"text", warning.message}});
   }
@@ -246,6 +247,7 @@ Status Daemon::load_first_policies() {
     return loaded;
   }
   policies_ = std::move(set->policies);
+  adapted_policies_.clear();
   policies_refused(loaded.error());
   log::error("policies_refused", {{"error", loaded.error().sentence()},
                                   {"effect", "the policies of the last good load are in force: " +

@@ -13,6 +13,7 @@
 #include "agent/cgroup_traits.h"
 #include "agent/control.h"
 #include "agent/counter_book.h"
+#include "agent/cpu_looks.h"
 #include "agent/dbus_service.h"
 #include "agent/directory_watch.h"
 #include "agent/enforcer.h"
@@ -100,6 +101,8 @@ class Daemon final : public Control, private SupervisorListener {
   void prepare_tick();
   void sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot);
   void arrived(const cgroup::SampleList& cgroups);
+  // These, and as the last tick had them those above them.
+  [[nodiscard]] cgroup::Snapshot with_those_above(const cgroup::SampleList& cgroups) const;
   [[nodiscard]] std::vector<diagnosis::OomRecord> recent_kills(Usec now) const;
   // Up to this moment; nullptr: the kernel log is not read.
   [[nodiscard]] const diagnosis::RefusedForks* refused_forks();
@@ -127,6 +130,9 @@ class Daemon final : public Control, private SupervisorListener {
   // daemon_adapt.cpp. The loops of policies.
   void open_adaptation(bool systemd_running);
   void adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies);
+  void watch_cpu_loops();
+  void decide_between(const std::vector<cgroup::Sample>& samples, TimePoint now);
+  void cpu_looked(const std::vector<cgroup::Sample>& samples, TimePoint now);
   void adapt_decided(const AdaptDecision& decision, TimePoint when);
   void kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot& snapshot);
   // Of what was killed some time ago and did not empty.
@@ -219,6 +225,9 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<WebEndpoint> endpoint_;
   std::optional<Enforcer> enforcer_;
   std::optional<Adaptation> adaptation_;
+  std::optional<CpuLooks> cpu_looks_;
+  std::vector<policy::Policy> adapted_policies_;  // of the last tick; empty: they are others now
+  std::string said_cpu_looks_;
   std::size_t adapt_left_out_ = 0;  // said
   bool adapt_too_slow_ = false;     // said
   std::unique_ptr<ScopeHost> scopes_;

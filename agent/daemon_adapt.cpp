@@ -84,10 +84,59 @@ void Daemon::open_adaptation(bool systemd_running) {
           [this](const std::string& path, const std::string& watched) {
             return read_kill_preference(tree_, path, watched);
           }});
+  cpu_looks_.emplace(*loop_, clock_, tree_,
+                     [this](const auto& samples, TimePoint now) { cpu_looked(samples, now); });
+}
+
+// What is said of those that are left out, or of all.
+void Daemon::watch_cpu_loops() {
+  // A tick as short as this looks often enough by itself.
+  if (options_.intervals.tick <= adapt_pace::kCpuLook) return;
+  const auto left_out = cpu_looks_->watch(adaptation_->cpu_loops());
+  std::string fault;
+  if (!left_out) {
+    fault = left_out.error().sentence();
+  } else if (*left_out > 0) {
+    fault = std::to_string(*left_out) + " cgroups more than the " +
+            std::to_string(adapt_pace::kCpuLooks) + " that are looked at between two ticks";
+  }
+  if (std::exchange(said_cpu_looks_, fault) == fault || fault.empty()) return;
+  log::warning("adapt_looks_seldom",
+               {{"reason", fault},
+                {"effect", "their cpu loops look once per tick, and find a backlog later"}});
+}
+
+void Daemon::cpu_looked(const std::vector<cgroup::Sample>& samples, TimePoint now) {
+  decide_between(samples, now);
+  self_metrics_.collector_run(
+      "cpu_loops", clock_.now().boottime - now.boottime,
+      std::ranges::all_of(samples, [](const auto& sample) { return sample.unreadable.empty(); }));
+}
+
+void Daemon::decide_between(const std::vector<cgroup::Sample>& samples, TimePoint now) {
+  if (adapted_policies_.empty() || !last_snapshot_) return;
+  const auto decisions = adaptation_->look(samples, now, adapted_policies_);
+  std::vector<cgroup::SampleList::Shared> decided;
+  std::vector<CgroupId> ids;
+  for (const AdaptDecision& decision : decisions) {
+    adapt_decided(decision, now);
+    const auto* known = last_snapshot_->find(decision.cgroup);
+    if (decision.change.empty() || known == nullptr || known->id != decision.id) continue;
+    const auto fresh = std::ranges::find(samples, decision.id, &cgroup::Sample::id);
+    auto sample = std::make_shared<cgroup::Sample>(*known);
+    sample->cpu_max = fresh->cpu_max;
+    sample->cpu_max_burst = fresh->cpu_max_burst;
+    decided.push_back(std::move(sample));
+    ids.push_back(decision.id);
+  }
+  if (decided.empty()) return;
+  const auto around = with_those_above(cgroup::SampleList(std::move(decided)));
+  enforcer_->enforce_decided(ids, around, adapted_policies_);
 }
 
 void Daemon::adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies) {
   const auto decisions = adaptation_->tick(snapshot, policies);
+  watch_cpu_loops();
   self_metrics_.policy_adapted(adaptation_->cgroups());
   const bool too_slow =
       adaptation_->cgroups() > 0 && options_.intervals.tick > adapt_pace::kLongest;

@@ -80,10 +80,10 @@ void Daemon::sampled(const std::shared_ptr<const cgroup::Snapshot>& snapshot) {
   supervisor_->measure_uppers();
   part([&] { publish(snapshot); });
   if (++ticks_ % kTicksBetweenSaves == 0) save_counters();
+  adapted_policies_ = std::move(policies);
 }
 
-// A tick may be nearly a second away, and a workload's own limits stand before it starts.
-void Daemon::arrived(const cgroup::SampleList& cgroups) {
+cgroup::Snapshot Daemon::with_those_above(const cgroup::SampleList& cgroups) const {
   std::map<std::string, cgroup::SampleList::Shared, std::less<>> around;
   for (const auto& sample : cgroups.shared()) around.insert_or_assign(sample->path, sample);
   for (const auto& sample : cgroups) {
@@ -96,8 +96,12 @@ void Daemon::arrived(const cgroup::SampleList& cgroups) {
   }
   std::vector<cgroup::SampleList::Shared> samples;
   for (const auto& [path, sample] : around) samples.push_back(sample);
-  const cgroup::Snapshot snapshot{
-      clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}};
+  return {clock_.now(), cgroup::SampleList(std::move(samples)), 0, {}, 0, {}, {}};
+}
+
+// A tick may be nearly a second away, and a workload's own limits stand before it starts.
+void Daemon::arrived(const cgroup::SampleList& cgroups) {
+  const cgroup::Snapshot snapshot = with_those_above(cgroups);
   auto policies = policies_;
   select_cgroups(policies, snapshot.samples());
   enforcer_->enforce_arrived(cgroups, snapshot, policies);

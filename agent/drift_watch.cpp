@@ -47,7 +47,7 @@ DriftWatch::Counts DriftWatch::attempted(const policy::Write& write, Attempt att
     counts.repaired = open_.erase(knob) > 0 && attempt != Attempt::needless;
   }
   if (attempt == Attempt::written || attempt == Attempt::needless) {
-    now_.push_back({write.id, write.file, write.new_value});
+    wrote(write);
   }
   return counts;
 }

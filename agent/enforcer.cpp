@@ -177,9 +177,14 @@ bool Enforcer::is_due(const policy::Write& write, Tally& tally) {
   return false;
 }
 
-std::vector<policy::Write> Enforcer::take_due(const policy::Plan& plan, Tally& tally) {
+std::vector<policy::Write> Enforcer::take_due(const policy::Plan& plan,
+                                              const cgroup::Snapshot& snapshot, Tally& tally) {
   std::vector<policy::Write> due;
   for (const auto& write : plan.writes) {
+    if (is_newer(write, snapshot)) {
+      drift_.wrote(write);
+      continue;
+    }
     if (write.mode == policy::Mode::enforce) {
       if (is_due(write, tally)) due.push_back(write);
       continue;
@@ -223,7 +228,7 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
   const auto originals = unwanted(plan, snapshot);
   drift_.planned(plan);
   Tally tally;
-  const auto due = take_due(plan, tally);
+  const auto due = take_due(plan, snapshot, tally);
   note_originals(due, snapshot);
   std::vector<policy::Write> of_units;
   for (const auto& write : due) {
@@ -246,6 +251,8 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
   for (const auto& original : originals) current.emplace(original.cgroup, original.file);
   std::erase_if(said_, [&](const auto& entry) { return !current.contains(entry.first); });
   forget_arrived(snapshot);
+  std::erase_if(decided_,
+                [&](const auto& entry) { return entry.second.at < snapshot.taken().boottime; });
   const Usec now = clock_->now().boottime;
   std::erase_if(stuck_, [&](const auto& entry) { return entry.second <= now; });
   if (budget_) budget_->forget_rested(clock_->now().boottime);

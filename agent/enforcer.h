@@ -76,6 +76,11 @@ class Enforcer {
   void enforce_arrived(const cgroup::SampleList& arrived, const cgroup::Snapshot& around,
                        const std::vector<policy::Policy>& policies);
 
+  // The same for cgroups whose cpu loop has decided since the last tick: cpu.max and cpu.max.burst
+  // of those of `around` that are in `decided`.
+  void enforce_decided(const std::vector<CgroupId>& decided, const cgroup::Snapshot& around,
+                       const std::vector<policy::Policy>& policies);
+
   // systemd may have changed cgroups of its units: it is asked again without the usual pause.
   void units_reloaded() {
     if (units_) units_->reloaded();
@@ -97,7 +102,8 @@ class Enforcer {
   using Said = std::pair<std::string, std::string>;  // cgroup, file
 
   // enforcer.cpp
-  [[nodiscard]] std::vector<policy::Write> take_due(const policy::Plan& plan, Tally& tally);
+  [[nodiscard]] std::vector<policy::Write> take_due(const policy::Plan& plan,
+                                                    const cgroup::Snapshot& snapshot, Tally& tally);
   // False: not at this tick.
   bool is_due(const policy::Write& write, Tally& tally);
   // False when the knob is still not as the policy wants it.
@@ -109,6 +115,15 @@ class Enforcer {
   void count_drift(const policy::Write& write, DriftWatch::Attempt attempt);
   [[nodiscard]] bool is_drift(const policy::Write& write) const;
   void say_skips(const policy::Plan& plan);
+  // enforcer_between.cpp
+  using Wants = std::function<bool(const policy::Write& write)>;
+  [[nodiscard]] std::vector<policy::Write> due_between(const cgroup::Snapshot& around,
+                                                       const std::vector<policy::Policy>& policies,
+                                                       const Wants& wants);
+  // What fails is written again at the tick, which says so. False: it is not as it should be.
+  bool write_between(const policy::Write& write);
+  // Enforced by enforce_decided() after this snapshot was begun, which does not know.
+  [[nodiscard]] bool is_newer(const policy::Write& write, const cgroup::Snapshot& snapshot) const;
   void forget_arrived(const cgroup::Snapshot& snapshot);
   // True the first time this message stands for this knob.
   bool news(const std::string& cgroup, const std::string& file, const std::string& message);
@@ -158,6 +173,11 @@ class Enforcer {
   DriftWatch drift_;
   // Written to since the last tick; true: that one's snapshot was older than the cgroup.
   std::map<CgroupId, bool> arrived_;
+  struct Decided {
+    std::string value;
+    Usec at;  // CLOCK_BOOTTIME
+  };
+  std::map<policy::KnobKey, Decided> decided_;          // written by enforce_decided()
   std::map<policy::KnobKey, policy::Write> shrinking_;  // what was asked of shrinks_
   std::map<policy::KnobKey, Usec> stuck_;               // not to be shrunk again before
   std::map<policy::KnobKey, std::string> units_took_;   // last, of knobs in the journal

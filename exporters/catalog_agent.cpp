@@ -33,8 +33,9 @@ constexpr std::array kOfItself{
     Metric{"cgwarden_agent_collector_duration_seconds_total", counter, "seconds",
            "Time spent by each collector: the tiers of control files, discovery of cgroups, last "
            "reads "
-           "of emptied ones (events), what is made of a tick (snapshot), and the BPF program that "
-           "spares reads of files (bpf).",
+           "of emptied ones (events), what is made of a tick (snapshot), looks of the cpu loops of "
+           "policies between two ticks (cpu_loops), and the BPF program that spares reads of files "
+           "(bpf).",
            "collector"},
     Metric{"cgwarden_agent_collector_runs_total", counter, "",
            "Runs of each collector; a tick of many cgroups takes several.", "collector"},

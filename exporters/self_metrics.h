@@ -16,10 +16,11 @@
 namespace cgwarden::exporters {
 
 // What collector_run() takes: the tiers of files, the search for cgroups that came and went, the
-// last reads of emptied ones, what is made of them all at the end of a tick, and the BPF program
-// where it is asked for: only that one may be off, as it is at first.
-inline constexpr std::array<std::string_view, 8> kCollectors{
-    "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "bpf"};
+// last reads of emptied ones, what is made of them all at the end of a tick, the looks of cpu loops
+// of policies between two ticks, and the BPF program where it is asked for: only that one may be
+// off, as it is at first.
+inline constexpr std::array<std::string_view, 9> kCollectors{
+    "tick", "medium", "slow", "limits", "discovery", "events", "snapshot", "cpu_loops", "bpf"};
 
 // What collector_in_use() takes: from where a tick has its values.
 inline constexpr std::array<std::string_view, 2> kCollectorsOfTicks{"bpf", "files"};

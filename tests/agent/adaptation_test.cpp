@@ -134,6 +134,92 @@ TEST_F(AdaptationTest, AQuotaThatIsTooSmallIsRaisedAndToldWithItsInputs) {
   EXPECT_THAT(told_, ::testing::Contains("backlog"));
 }
 
+// Between two ticks.
+class AdaptationLookTest : public AdaptationTest {
+ protected:
+  // 100 ms later.
+  std::vector<AdaptDecision> look(Usec after = Usec{100'000}) {
+    now_ += after;
+    return adaptation_.look({a_}, TimePoint{now_, now_}, policies_);
+  }
+  // Throttled for a whole period.
+  void is_throttled() {
+    *a_.cpu_stat->usage_usec += 10'000;
+    *a_.cpu_stat->nr_periods += 1;
+    *a_.cpu_stat->nr_throttled += 1;
+    *a_.cpu_stat->throttled_usec += 90'000;
+  }
+  // In force, and all of it used.
+  void begin(const std::string& more = "") {
+    given_ = {cpu_loop("web", more)};
+    (void)tick();
+    writes();
+    works(100'000, 0);
+    (void)tick();
+    told_.clear();
+  }
+};
+
+TEST_F(AdaptationLookTest, ABacklogIsFoundWithoutWaitingForATick) {
+  begin();
+  ASSERT_EQ(adaptation_.cpu_loops(), (std::vector<Adaptation::CpuLoop>{{a_.id, "/a"}}));
+  is_throttled();
+  const auto decisions = look();
+  ASSERT_EQ(decisions.size(), 1U);
+  EXPECT_EQ(decisions.front().reason, "backlog");
+  EXPECT_EQ(decisions.front().policy, "web");
+  EXPECT_EQ(decisions.front().cgroup, "/a");
+  EXPECT_EQ(decisions.front().id, a_.id);
+  EXPECT_EQ(decisions.front().numbers.at("length_usec"), 100'000U);
+  EXPECT_GT(wanted_quota(), 10'000U);
+}
+
+TEST_F(AdaptationLookTest, ATickAfterALookCountsNothingTwice) {
+  begin();
+  is_throttled();
+  ASSERT_EQ(look().size(), 1U);
+  const auto raised = wanted_quota();
+  writes();
+  // The snapshot is as old as the look, or older.
+  const cgroup::Snapshot snapshot{TimePoint{now_, now_}, {root_, a_}};
+  policies_ = given_;
+  EXPECT_THAT(adaptation_.tick(snapshot, policies_), IsEmpty());
+  EXPECT_EQ(wanted_quota(), raised);
+}
+
+TEST_F(AdaptationLookTest, LooksThatComeTooCloseAreOne) {
+  begin();
+  is_throttled();
+  EXPECT_THAT(look(Usec{1'000}), IsEmpty());
+  const auto decisions = look();
+  ASSERT_EQ(decisions.size(), 1U);
+  EXPECT_EQ(decisions.front().numbers.at("length_usec"), 101'000U);
+  EXPECT_EQ(decisions.front().numbers.at("throttled_periods"), 1U);
+}
+
+TEST_F(AdaptationLookTest, AQuotaThatSomebodyElseWroteIsLeftToTheTick) {
+  begin();
+  a_.cpu_max = cgroup::CpuMax{Usec{5'000}, Usec{100'000}};
+  is_throttled();
+  EXPECT_THAT(look(), IsEmpty());
+  EXPECT_EQ(wanted_quota(), 10'000U);
+}
+
+TEST_F(AdaptationLookTest, OneThatIsUnknownByNowIsNotLookedAt) {
+  begin();
+  a_.id = CgroupId{8};
+  is_throttled();
+  EXPECT_THAT(look(), IsEmpty());
+}
+
+TEST_F(AdaptationLookTest, WhatIsPlannedAndWhatSystemdWritesWaitsForTheTick) {
+  begin("mode: plan\n");
+  EXPECT_THAT(adaptation_.cpu_loops(), IsEmpty());
+  access_.through = policy::Through::systemd;
+  begin();
+  EXPECT_THAT(adaptation_.cpu_loops(), IsEmpty());
+}
+
 TEST_F(AdaptationTest, NothingIsDecidedFromAQuotaThatIsNotInForce) {
   given_ = {cpu_loop()};
   (void)tick();

@@ -97,6 +97,32 @@ def test_a_quota_that_is_too_small_is_found_and_given_back(scenario, lab):
     assert scenario.metrics()["cgwarden_agent_policy_adapted_cgroups"] == 0
 
 
+LOOKS = 'cgwarden_agent_collector_runs_total{collector="cpu_loops"}'
+
+
+def test_a_backlog_is_found_between_two_ticks(scenario, lab):
+    """Of an agent that samples once per second; what a look takes is counted."""
+    assert scenario.metrics()["cgwarden_agent_sampling_interval_seconds"] == 1
+    looks = scenario.metrics()[LOOKS]
+    lab.write("cpu.max", "2000 100000")
+    lab.runs(["/bin/sh", "-c", BURSTY])
+    lab.wants("adapt: {cpu: {floor: 20m, ceiling: 1.5}}\n")
+    scenario.until(lambda: any(reason_of(event) == "backlog" and event["numbers"]["length_usec"] < 500_000
+                               for event in lab.decisions()), "a backlog found between two ticks", 300)
+    scenario.until(lambda: scenario.metrics()[LOOKS] >= looks + 20, "looks", 300)
+    # What was written between two ticks is nobody else's doing, and no failure.
+    after_ticks(scenario, 5)
+    assert not lab.lines("policy_drift"), lab.lines("policy_drift")
+    assert not lab.lines("policy_write_failed"), lab.lines("policy_write_failed")
+    # Nobody looks where no loop is.
+    lab.ends()
+    lab.becomes("cpu.max", "2000 100000")
+    after_ticks(scenario, 2)
+    looks = scenario.metrics()[LOOKS]
+    after_ticks(scenario, 3)
+    assert scenario.metrics()[LOOKS] == looks
+
+
 def test_an_agent_that_comes_back_goes_on(scenario, lab):
     lab.write("cpu.max", "2000 100000")
     lab.runs(["/bin/sh", "-c", BURSTY])
