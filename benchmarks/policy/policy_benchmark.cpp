@@ -1,13 +1,13 @@
 // A service under a quota that each contender decides: what must be reserved so that requests are
 // answered in time. Simulated: the same numbers on every machine. `quotas` runs the same on a real
 // kernel.
+#include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "benchmarks/policy/contenders.h"
@@ -23,15 +23,17 @@ constexpr double kMostReserved = 0.8;
 constexpr double kMostThrottled = 0.5;
 // In ten seconds: one a second.
 constexpr std::size_t kMostWrites = 10;
-constexpr std::uint32_t kSeeds = 3;
 
 struct Node {
-  const char* name;
+  std::string name;
   std::size_t cpus;
   Shape shape;
 };
-constexpr Node kNodes[] = {{"four CPUs, twenty minutes", 4, {1200, 10'000}},
-                           {"one CPU, five minutes", 1, {300, 5'000}}};
+
+// As `quotas` has it on a real kernel.
+Node one_cpu(std::size_t seconds) {
+  return {"one CPU, " + std::to_string(seconds) + " s", 1, {seconds, 5'000}};
+}
 
 struct Best {
   double parameter = 0;
@@ -56,8 +58,9 @@ Served mean_of(const std::vector<Served>& all) {
 
 class Contest {
  public:
-  Contest(const Node& node, const std::string& name) : node_(node), name_(name) {
-    for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) {
+  Contest(const Node& node, const std::string& name, const std::vector<std::uint32_t>& seeds)
+      : node_(node), name_(name) {
+    for (const std::uint32_t seed : seeds) {
       traffics_.push_back(make_traffic(name, seed, node.shape));
     }
     unlimited_ = serve_all(nullptr, 0);
@@ -65,7 +68,8 @@ class Contest {
 
   // false: a bar was missed.
   bool run() {
-    std::printf("%s, %s: %.3f cores used\n", node_.name, name_.c_str(), unlimited_.used_cores);
+    std::printf("%s, %s: %.3f cores used\n", node_.name.c_str(), name_.c_str(),
+                unlimited_.used_cores);
     std::printf("  %-16s %9s %9s %9s %9s %9s %9s %9s\n", "", "parameter", "reserved", "p99 ms",
                 "p99.9 ms", "thr. %", "writes/s", "in 10 s");
     print_row("unlimited", 0, unlimited_);
@@ -159,18 +163,26 @@ class Contest {
 }  // namespace cgwarden::benchmark
 
 int main(int argc, char** argv) {
-  const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
-  const auto is_asked = [&](std::string_view option) {
-    return std::ranges::any_of(arguments.subspan(1),
-                               [&](const char* word) { return std::string_view(word) == option; });
-  };
-  const bool report = is_asked("--report");
+  using namespace cgwarden::benchmark;
+  bool report = false;
+  bool only_one_cpu = false;
+  std::size_t seconds = 300;
+  std::vector<std::uint32_t> seeds{1, 2, 3};
+  std::vector<std::string> traces{"diurnal", "bursty", "noisy"};
+  CLI::App app("What must be reserved so that a service answers in time, simulated");
+  app.add_flag("--report", report, "exit 0 although a bar is missed");
+  app.add_flag("--one-cpu", only_one_cpu, "without the service on four CPUs, twenty minutes");
+  app.add_option("--seconds", seconds, "of the traces on one CPU")->capture_default_str();
+  app.add_option("--seeds", seeds, "of the traces; what is compared are means over them")
+      ->capture_default_str();
+  app.add_option("--traces", traces, "diurnal, bursty, noisy")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  std::vector<Node> nodes;
+  if (!only_one_cpu) nodes.push_back({"four CPUs, twenty minutes", 4, {1200, 10'000}});
+  nodes.push_back(one_cpu(seconds));
   bool met = true;
-  for (const auto& node : cgwarden::benchmark::kNodes) {
-    if (is_asked("--one-cpu") && node.cpus != 1) continue;
-    for (const char* name : {"diurnal", "bursty", "noisy"}) {
-      met = cgwarden::benchmark::Contest(node, name).run() && met;
-    }
+  for (const Node& node : nodes) {
+    for (const std::string& name : traces) met = Contest(node, name, seeds).run() && met;
   }
   return met || report ? 0 : 1;
 }
