@@ -1,6 +1,6 @@
 // quota_run TRACE SEED SECONDS COST_USEC CONTENDER PARAMETER CGROUP: serves the requests of a trace
 // with four threads in CGROUP, under the quota that the contender decides ten times a second
-// ("unlimited": none; "captain" and so on: contenders.h), and prints what it took, as key=value.
+// ("unlimited": none; "agent": one that runs beside it; "captain" and so on: contenders.h), and prints what it took, as key=value.
 // Runs in the guest, beside nothing else: whoever asks and decides is outside of the cgroup and
 // goes first.
 #include <fcntl.h>
@@ -157,8 +157,12 @@ void write_file(const std::string& file, const std::string& text) {
 
 class Run {
  public:
-  Run(const Traffic& traffic, Contender* contender, std::string cgroup)
-      : traffic_(traffic), contender_(contender), cgroup_(std::move(cgroup)) {
+  // `observed`: somebody else decides.
+  Run(const Traffic& traffic, Contender* contender, std::string cgroup, bool observed)
+      : traffic_(traffic),
+        contender_(contender),
+        cgroup_(std::move(cgroup)),
+        observed_(observed) {
     const std::size_t bytes = sizeof(Shared) + traffic.requests.size() * sizeof(double);
     void* memory =
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -238,6 +242,7 @@ class Run {
     const sched_param first{.sched_priority = 10};
     if (::sched_setscheduler(0, SCHED_FIFO, &first) != 0) give_up("SCHED_FIFO");
     if (contender_ != nullptr) set(contender_->begin());
+    if (observed_) setting_ = read_setting();
   }
 
   void ask(std::size_t request) {
@@ -259,6 +264,30 @@ class Run {
     setting_ = setting;
   }
 
+  // What is in force; nullopt: no quota.
+  [[nodiscard]] std::optional<CpuSetting> read_setting() const {
+    std::uint64_t quota = 0;
+    std::uint64_t period = 0;
+    std::uint64_t burst = 0;
+    if (!(std::ifstream(cgroup_ + "/cpu.max") >> quota >> period)) return std::nullopt;
+    std::ifstream(cgroup_ + "/cpu.max.burst") >> burst;
+    return CpuSetting{{Usec{quota}, Usec{period}}, Usec{burst}};
+  }
+
+  void observe(double at) {
+    const auto setting = read_setting();
+    if (setting == setting_) return;
+    setting_ = setting;
+    wrote(at);
+  }
+
+  void wrote(double at) {
+    ++writes_;
+    recent_.push_back(at);
+    while (recent_.front() <= at - 10e6) recent_.pop_front();
+    most_writes_ = std::max(most_writes_, recent_.size());
+  }
+
   void tick(double at) {
     reserved_ += kTickUsec * (setting_ ? cores(*setting_) : kCpus);
     const Counters now = counters_of(cgroup_);
@@ -273,13 +302,11 @@ class Run {
         std::min(1.0, static_cast<double>(now.waited_usec - before_.waited_usec) / kTickUsec);
     before_ = now;
     if (ticks_++ % kTicksPerSecond == 0) usages_.push_back(now.usage);
+    if (observed_) return observe(at);
     const auto wanted = contender_ == nullptr ? std::nullopt : contender_->tick(inputs);
     if (!wanted || wanted == setting_) return;
     set(*wanted);
-    ++writes_;
-    recent_.push_back(at);
-    while (recent_.front() <= at - 10e6) recent_.pop_front();
-    most_writes_ = std::max(most_writes_, recent_.size());
+    wrote(at);
   }
 
   void wait_for_answers(double last) {
@@ -295,6 +322,7 @@ class Run {
   const Traffic& traffic_;
   Contender* contender_;
   std::string cgroup_;
+  bool observed_;
   Shared* shared_ = nullptr;
   pid_t server_ = -1;
   int requests_ = -1;
@@ -344,8 +372,10 @@ int main(int argc, char** argv) {
   const Traffic traffic =
       make_traffic(argv[1], static_cast<std::uint32_t>(std::atoi(argv[2])), shape);
   const std::string name = argv[5];
-  const auto contender = name == "unlimited" ? nullptr : contender_of(name, std::atof(argv[6]));
-  Run run(traffic, contender.get(), argv[7]);
+  const bool observed = name == "agent";
+  const auto contender =
+      name == "unlimited" || observed ? nullptr : contender_of(name, std::atof(argv[6]));
+  Run run(traffic, contender.get(), argv[7], observed);
   run.run();
   run.print();
   if (usage) run.print_usage();
