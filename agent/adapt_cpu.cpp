@@ -8,6 +8,7 @@
 namespace cgwarden::agent {
 namespace {
 
+using policy::adapt::CpuInputs;
 using policy::adapt::CpuReason;
 using policy::simulation::CpuSetting;
 
@@ -64,33 +65,70 @@ std::optional<AdaptDecision> AdaptCpu::start(const AdaptLook& look, const Settin
   controller_.emplace(how_.targets, now);
   has_burst_ = !how_.unit && look.sample.cpu_max_burst.has_value();
   wanted_ = controller_->setting();
+  waits_ = false;
   waits_since_.reset();
   // One that is as it should be is gone on with, as after a restart of the agent.
   if (in_force(look, now)) return std::nullopt;
+  controller_.emplace(how_.targets, now, look.now.boottime);
   AdaptDecision decision = describe_start(shown(now), shown(*wanted_));
   if (!is_news(decision, policy::simulation::cores(*wanted_))) return std::nullopt;
   return decision;
 }
 
+// Between two ticks it only waits: whoever brings it about, or tells that it cannot be, does so at
+// a tick.
+std::optional<AdaptDecision> AdaptCpu::wait(const AdaptLook& look, const Setting& now) {
+  if (is_newer(look)) before_ = counters_of(look);
+  waits_ = true;
+  if (look.between) return std::nullopt;
+  if (!waits_since_) waits_since_ = look.now.boottime;
+  if (look.now.boottime < *waits_since_ + adapt_pace::kGiveUp) return std::nullopt;
+  return start(look, now);
+}
+
+// A snapshot, or a file in it, may be of before the last look.
+bool AdaptCpu::is_newer(const AdaptLook& look) const {
+  const AdaptCounters counters = counters_of(look);
+  return !before_ || (counters.at > before_->at && counters.usage_usec >= before_->usage_usec);
+}
+
+std::optional<CpuInputs> AdaptCpu::observe(const AdaptLook& look) {
+  if (!is_newer(look)) return std::nullopt;
+  AdaptCounters counters = counters_of(look);
+  // A look without the end of a period says nothing of throttling.
+  const Usec least = how_.targets.period > adapt_pace::kCpuLook
+                         ? how_.targets.period - adapt_pace::kCpuLookJitter
+                         : adapt_pace::kLeastCpuLook;
+  if (before_ && counters.at < before_->at + least) return std::nullopt;
+  if (before_ && !counters.cpu_some_usec) {
+    counters.cpu_some_usec = before_->cpu_some_usec;
+    counters.cpu_some_at = before_->cpu_some_at;
+  }
+  const auto before = std::exchange(before_, counters);
+  const auto inputs = before ? cpu_inputs(*before, counters, look.node_busy) : std::nullopt;
+  if (!inputs || inputs->length > adapt_pace::kLongest) return std::nullopt;
+  return inputs;
+}
+
 std::optional<AdaptDecision> AdaptCpu::tick(const AdaptLook& look) {
   const Setting now = quota_of(look.sample);
-  const AdaptCounters counters = counters_of(look);
-  if (before_ && counters.at < before_->at + adapt_pace::kLeastCpuLook) return std::nullopt;
-  const auto before = std::exchange(before_, counters);
   if (!controller_) {
-    planned_at_ = counters.at;
+    planned_at_ = look.now.boottime;
+    before_ = counters_of(look);
     return start(look, now);
   }
   if (how_.planned) {
-    if (counters.at - planned_at_ < adapt_pace::kPlanned) return std::nullopt;
+    if (look.now.boottime < planned_at_ + adapt_pace::kPlanned) {
+      before_ = counters_of(look);
+      return std::nullopt;
+    }
   } else if (!in_force(look, now)) {
-    if (!waits_since_) waits_since_ = counters.at;
-    if (counters.at - *waits_since_ < adapt_pace::kGiveUp) return std::nullopt;
-    return start(look, now);
+    return wait(look, now);
   }
+  waits_ = false;
   waits_since_.reset();
-  const auto inputs = before ? cpu_inputs(*before, counters, look.node_busy) : std::nullopt;
-  if (!inputs || inputs->length > adapt_pace::kLongest) return std::nullopt;
+  const auto inputs = observe(look);
+  if (!inputs) return std::nullopt;
   const Setting from = controller_->setting();
   auto made = controller_->tick(*inputs);
   if (made.write) {
@@ -102,7 +140,7 @@ std::optional<AdaptDecision> AdaptCpu::tick(const AdaptLook& look) {
   if (how_.planned && made.write) {
     // Nothing comes of it: what follows is decided from what there is.
     controller_.emplace(how_.targets, now);
-    planned_at_ = counters.at;
+    planned_at_ = look.now.boottime;
   }
   if (!is_news(decision, made.after_cores)) return std::nullopt;
   return decision;

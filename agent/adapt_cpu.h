@@ -10,7 +10,7 @@ namespace cgwarden::agent {
 
 // The loop that finds the quota of one cgroup. It decides only from a quota that is in force: while
 // the kernel does not have yet what was wanted (systemd is slow, the budget of writes is used up,
-// somebody else wrote), it waits, and begins anew after a while.
+// somebody else wrote), it waits, and at a tick after a while begins anew.
 class AdaptCpu {
  public:
   struct How {
@@ -22,6 +22,8 @@ class AdaptCpu {
   explicit AdaptCpu(const How& how) : how_(how) {}
 
   [[nodiscard]] const How& how() const { return how_; }
+  // What it wanted was not in force the last time.
+  [[nodiscard]] bool waits() const { return waits_; }
   // nullopt: nothing that is to be told.
   [[nodiscard]] std::optional<AdaptDecision> tick(const AdaptLook& look);
   void want(policy::AdaptedValue& value) const;
@@ -30,6 +32,10 @@ class AdaptCpu {
   using Setting = policy::simulation::CpuSetting;
 
   [[nodiscard]] std::optional<AdaptDecision> start(const AdaptLook& look, const Setting& now);
+  [[nodiscard]] std::optional<AdaptDecision> wait(const AdaptLook& look, const Setting& now);
+  [[nodiscard]] bool is_newer(const AdaptLook& look) const;
+  // Growth since the last look; nullopt: it tells nothing.
+  [[nodiscard]] std::optional<policy::adapt::CpuInputs> observe(const AdaptLook& look);
   [[nodiscard]] bool in_force(const AdaptLook& look, const Setting& now) const;
   // As it is written.
   [[nodiscard]] Setting shown(Setting setting) const;
@@ -40,7 +46,8 @@ class AdaptCpu {
   std::optional<Setting> wanted_;
   bool has_burst_ = false;
   std::optional<AdaptCounters> before_;
-  std::optional<Usec> waits_since_;
+  bool waits_ = false;
+  std::optional<Usec> waits_since_;  // the first tick that saw it
   Usec planned_at_{0};
   std::string_view told_;  // the last reason
   double told_cores_ = 0;

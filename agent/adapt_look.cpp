@@ -17,7 +17,10 @@ AdaptCounters counters_of(const AdaptLook& look) {
   const auto total = [](const std::optional<cgroup::PressureLine>& line) {
     return line ? std::optional(line->total_usec) : std::nullopt;
   };
-  if (sample.cpu_pressure) counters.cpu_some_usec = total(sample.cpu_pressure->some);
+  if (sample.cpu_pressure) {
+    counters.cpu_some_usec = total(sample.cpu_pressure->some);
+    counters.cpu_some_at = counters.at;
+  }
   if (sample.memory_pressure) {
     counters.memory_some_usec = total(sample.memory_pressure->some);
     counters.memory_full_usec = total(sample.memory_pressure->full);
@@ -51,9 +54,11 @@ std::optional<policy::adapt::CpuInputs> cpu_inputs(const AdaptCounters& before,
   inputs.periods = growth(before.periods, now.periods).value_or(0);
   inputs.throttled = growth(before.throttled, now.throttled).value_or(0);
   inputs.throttled_time = Usec{growth(before.throttled_usec, now.throttled_usec).value_or(0)};
-  if (const auto waited = growth(before.cpu_some_usec, now.cpu_some_usec)) {
+  const auto waited = growth(before.cpu_some_usec, now.cpu_some_usec);
+  if (waited && now.cpu_some_at > before.cpu_some_at) {
+    const Usec since = now.cpu_some_at - before.cpu_some_at;
     inputs.pressure =
-        std::min(1.0, static_cast<double>(*waited) / static_cast<double>(inputs.length.count()));
+        std::min(1.0, static_cast<double>(*waited) / static_cast<double>(since.count()));
   }
   inputs.node_busy = node_busy;
   return inputs;

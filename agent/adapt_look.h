@@ -18,6 +18,7 @@ struct AdaptLook {
   std::optional<cgroup::MemoryStat> memory_stat;  // of now, where a loop asks for it
   std::optional<double> node_busy;                // busy share of the node's CPUs, 0 to 1
   bool swap = false;                              // there is some on the machine
+  bool between = false;                           // two ticks
   // Its memory.max and those above it, where a loop asks for them.
   std::vector<policy::adapt::MemoryBound> bounds = {};
 };
@@ -30,6 +31,7 @@ struct AdaptCounters {
   std::optional<std::uint64_t> throttled;
   std::optional<std::uint64_t> throttled_usec;
   std::optional<std::uint64_t> cpu_some_usec;
+  Usec cpu_some_at{0};  // when that was so: a look between two ticks may go without
   std::optional<std::uint64_t> memory_some_usec;
   std::optional<std::uint64_t> memory_full_usec;
   std::optional<std::uint64_t> high_events;

@@ -12,11 +12,13 @@ namespace cgwarden::agent::adapt_pace {
 inline constexpr Usec kGiveUp{30'000'000};
 // Between two ticks a cpu loop looks so often: what was throttled for a second has missed it.
 inline constexpr Usec kCpuLook{100'000};
-// Of so many cgroups; the others look once per tick. A look is four files, some 20 us.
+// Of so many cgroups; the others look once per tick.
 inline constexpr std::size_t kCpuLooks = 200;
 // Looks that come closer than this (the loop was busy) tell nothing: throttled_usec grows at the
 // end of a period by all of it.
 inline constexpr Usec kLeastCpuLook{50'000};
+// So much earlier than a whole period a look may come that is to see its end.
+inline constexpr Usec kCpuLookJitter{5'000};
 // A longer tick (suspend, an overloaded machine) tells nothing of a second.
 inline constexpr Usec kLongest{10'000'000};
 // In mode plan nothing that is decided happens, and the next second would decide the same again.

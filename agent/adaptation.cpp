@@ -124,6 +124,21 @@ void Adaptation::decided(AdaptDecision decision, const Policy& policy, const cgr
   decisions_.push_back(std::move(decision));
 }
 
+void Adaptation::run_cpu(Loops& loops, std::optional<std::size_t> place, bool unit,
+                         const AdaptLook& look, const std::vector<Policy>& policies) {
+  const bool looked = std::exchange(loops.looked, false);
+  loops.outdated = false;
+  if (!place) return loops.cpu.reset();
+  loops.cpu_place = *place;
+  const Policy& policy = policies.at(*place);
+  const AdaptCpu::How how{*policy.adapt.cpu, policy.mode == Mode::plan, unit};
+  if (!looked || !loops.cpu) return run(loops.cpu, how, *place, look, policies);
+  // The snapshot is older than what was seen, and maybe written, between two ticks: the next one
+  // begins with what has changed in the policy.
+  loops.cpu->want(values_.at(*place)[look.sample.id]);
+  loops.outdated = loops.cpu->how() != how;
+}
+
 void Adaptation::run_all(const cgroup::Sample& sample, const AdaptClaims& claims, bool unit,
                          const cgroup::Snapshot& snapshot, const std::vector<Policy>& policies) {
   const auto known = loops_.find(sample.id);
@@ -141,19 +156,8 @@ void Adaptation::run_all(const cgroup::Sample& sample, const AdaptClaims& claims
     if (!claim) return loop.reset();
     run(loop, how_of(policies.at(*claim)), *claim, look, policies);
   };
-  const auto cpu_how = [unit](const Policy& policy) {
-    return AdaptCpu::How{*policy.adapt.cpu, policy.mode == Mode::plan, unit};
-  };
   loops.path = sample.path;
-  loops.cpu_place = claims.cpu.value_or(0);
-  // A snapshot is older than the last look between ticks, and its cgroups have been read at any
-  // time since it began.
-  if (std::exchange(loops.looked, false) && claims.cpu && loops.cpu &&
-      loops.cpu->how() == cpu_how(policies.at(*claims.cpu))) {
-    loops.cpu->want(values_.at(*claims.cpu)[sample.id]);
-  } else {
-    go(loops.cpu, claims.cpu, cpu_how);
-  }
+  run_cpu(loops, claims.cpu, unit, look, policies);
   go(loops.memory_high, claims.memory_high, [](const Policy& policy) {
     return AdaptMemoryHigh::How{*policy.adapt.memory_high, policy.mode == Mode::plan};
   });
@@ -174,21 +178,28 @@ std::vector<Adaptation::CpuLoop> Adaptation::cpu_loops() const {
   return found;
 }
 
-std::vector<AdaptDecision> Adaptation::look(const std::vector<cgroup::Sample>& samples,
-                                            TimePoint now, std::vector<Policy>& policies) {
-  for (const cgroup::Sample& sample : samples) {
-    const auto known = loops_.find(sample.id);
-    if (known == loops_.end() || !known->second.cpu) continue;
+std::vector<AdaptDecision> Adaptation::look(std::span<const CpuLook> looks,
+                                            std::vector<Policy>& policies) {
+  std::map<std::size_t, policy::AdaptedValues> changed;  // by place of the policy
+  for (const auto& [sample, at] : looks) {
+    const auto known = loops_.find(sample->id);
+    if (known == loops_.end() || !known->second.cpu || known->second.outdated) continue;
     Loops& loops = known->second;
-    loops.looked = true;
-    auto decision =
-        loops.cpu->tick({.sample = sample, .now = now, .memory_stat = {}, .node_busy = node_busy_});
+    auto decision = loops.cpu->tick({.sample = *sample,
+                                     .now = at,
+                                     .memory_stat = {},
+                                     .node_busy = node_busy_,
+                                     .between = true});
+    loops.looked = !loops.cpu->waits();
     if (!decision) continue;
-    Policy& policy = policies.at(loops.cpu_place);
-    auto values = policy.adapted ? *policy.adapted : policy::AdaptedValues{};
-    loops.cpu->want(values[sample.id]);
-    policy.adapted = std::make_shared<const policy::AdaptedValues>(std::move(values));
-    decided(*std::move(decision), policy, sample, false);
+    const Policy& policy = policies.at(loops.cpu_place);
+    const auto [values, fresh] = changed.try_emplace(loops.cpu_place);
+    if (fresh && policy.adapted) values->second = *policy.adapted;
+    loops.cpu->want(values->second[sample->id]);
+    decided(*std::move(decision), policy, *sample, false);
+  }
+  for (auto& [place, values] : changed) {
+    policies[place].adapted = std::make_shared<const policy::AdaptedValues>(std::move(values));
   }
   return std::exchange(decisions_, {});
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,11 +49,14 @@ class Adaptation {
   // for another reason than the last one, in the order of the cgroups' paths.
   [[nodiscard]] std::vector<AdaptDecision> tick(const cgroup::Snapshot& snapshot,
                                                 std::vector<policy::Policy>& policies);
-  // Between two ticks: the cpu loops of those of cpu_loops() whose cpu.stat, cpu.pressure, cpu.max
-  // and cpu.max.burst of now are in `samples`. `policies`: those of the last tick, with what it
-  // has filled in.
-  [[nodiscard]] std::vector<AdaptDecision> look(const std::vector<cgroup::Sample>& samples,
-                                                TimePoint now,
+  // What of one of cpu_loops() was read between two ticks: cpu.stat, cpu.max and cpu.max.burst, and
+  // cpu.pressure where it is known.
+  struct CpuLook {
+    const cgroup::Sample* sample;
+    TimePoint at;
+  };
+  // `policies`: those of the last tick, with what it has filled in.
+  [[nodiscard]] std::vector<AdaptDecision> look(std::span<const CpuLook> looks,
                                                 std::vector<policy::Policy>& policies);
   // Those that may look between two ticks: what they want is written at once, which is not so in
   // mode plan and where systemd writes.
@@ -86,7 +90,10 @@ class Adaptation {
     std::string path = {};
     std::size_t cpu_place = 0;  // of its policy
     bool looked = false;        // the cpu loop, since the last tick
+    bool outdated = false;      // the cpu loop: the policy has changed since its last look
   };
+  void run_cpu(Loops& loops, std::optional<std::size_t> place, bool unit, const AdaptLook& look,
+               const std::vector<policy::Policy>& policies);
   void decided(AdaptDecision decision, const policy::Policy& policy, const cgroup::Sample& sample,
                bool planned);
   // One tick of one kind of loop on one cgroup.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,38 +10,54 @@
 #include "agent/event_loop.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
-#include "cgroup/samples.h"
+#include "cgroup/control_files.h"
+#include "cgroup/shared_sample.h"
 #include "cgroup/tree.h"
 
 namespace cgwarden::agent {
 
-// Reads cpu.stat, cpu.pressure, cpu.max and cpu.max.burst of a few cgroups every
-// adapt_pace::kCpuLook, and nothing while there are none. On the loop's thread.
+// Reads cpu.stat of a few cgroups every adapt_pace::kCpuLook, and nothing while there are none.
+// cpu.max, cpu.max.burst and cpu.pressure too where more periods were throttled, and in the first
+// look after watch() or changed(): the quota of the others is that of the last time, and their
+// pressure absent. On the loop's thread.
 class CpuLooks {
  public:
-  // Those that are there still; what could not be read is absent.
-  using Looked = std::function<void(const std::vector<cgroup::Sample>& samples, TimePoint now)>;
+  // Valid for the call; unread: how many others are there, and could not be read.
+  using Looked =
+      std::function<void(std::span<const Adaptation::CpuLook> looks, std::size_t unread)>;
 
   // All must outlive it.
-  CpuLooks(EventLoop& loop, const Clock& clock, const cgroup::Tree& tree, Looked looked)
-      : loop_(loop), clock_(clock), tree_(tree), looked_(std::move(looked)) {}
+  CpuLooks(EventLoop& loop, const Clock& clock, const cgroup::Tree& tree,
+           cgroup::ControlFiles& files, Looked looked)
+      : loop_(loop), clock_(clock), tree_(tree), files_(files), looked_(std::move(looked)) {}
 
-  // From now on the first adapt_pace::kCpuLooks of these; how many that leaves out. An error: there
-  // is no timer, and nobody is looked at.
-  [[nodiscard]] Result<std::size_t> watch(const std::vector<Adaptation::CpuLoop>& cgroups);
+  // From now on the first adapt_pace::kCpuLooks of these. An error: some of them are not looked at,
+  // and why.
+  [[nodiscard]] Status watch(const std::vector<Adaptation::CpuLoop>& cgroups);
+  // Its quota has been written.
+  void changed(CgroupId id);
 
  private:
+  struct Cgroup {
+    cgroup::SharedSample sample;
+    UniqueFd directory;  // another one that takes the path is not read through it
+    UniqueFd stat;       // its cpu.stat
+    bool read_all = true;
+  };
+  [[nodiscard]] Result<Cgroup> open(const Adaptation::CpuLoop& cgroup) const;
+  enum class Read { all, gone, failed };
+  [[nodiscard]] Read read(Cgroup& cgroup);
+  [[nodiscard]] Status read_others(Cgroup& cgroup);
   void look();
 
   EventLoop& loop_;
   const Clock& clock_;
   const cgroup::Tree& tree_;
+  cgroup::ControlFiles& files_;
   Looked looked_;
-  struct Cgroup {
-    std::string path;
-    UniqueFd directory;  // another one that takes the path is not read through it
-  };
   std::map<CgroupId, Cgroup> cgroups_;
+  std::vector<char> buffer_;
+  Usec rest_until_{0};  // CLOCK_BOOTTIME
   EventLoop::Timer timer_;
 };
 

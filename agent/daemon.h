@@ -131,8 +131,8 @@ class Daemon final : public Control, private SupervisorListener {
   void open_adaptation(bool systemd_running);
   void adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies);
   void watch_cpu_loops();
-  void decide_between(const std::vector<cgroup::Sample>& samples, TimePoint now);
-  void cpu_looked(const std::vector<cgroup::Sample>& samples, TimePoint now);
+  void cpu_looked(std::span<const Adaptation::CpuLook> looks, std::size_t unread);
+  void decide_between(std::span<const Adaptation::CpuLook> looks);
   void adapt_decided(const AdaptDecision& decision, TimePoint when);
   void kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot& snapshot);
   // Of what was killed some time ago and did not empty.
@@ -225,6 +225,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::unique_ptr<WebEndpoint> endpoint_;
   std::optional<Enforcer> enforcer_;
   std::optional<Adaptation> adaptation_;
+  cgroup::KernelFiles control_files_;
   std::optional<CpuLooks> cpu_looks_;
   std::vector<policy::Policy> adapted_policies_;  // of the last tick; empty: they are others now
   std::string said_cpu_looks_;

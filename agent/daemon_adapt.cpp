@@ -84,48 +84,41 @@ void Daemon::open_adaptation(bool systemd_running) {
           [this](const std::string& path, const std::string& watched) {
             return read_kill_preference(tree_, path, watched);
           }});
-  cpu_looks_.emplace(*loop_, clock_, tree_,
-                     [this](const auto& samples, TimePoint now) { cpu_looked(samples, now); });
+  cpu_looks_.emplace(*loop_, clock_, tree_, control_files_,
+                     [this](const auto& looks, std::size_t unread) { cpu_looked(looks, unread); });
 }
 
-// What is said of those that are left out, or of all.
 void Daemon::watch_cpu_loops() {
   // A tick as short as this looks often enough by itself.
   if (options_.intervals.tick <= adapt_pace::kCpuLook) return;
-  const auto left_out = cpu_looks_->watch(adaptation_->cpu_loops());
-  std::string fault;
-  if (!left_out) {
-    fault = left_out.error().sentence();
-  } else if (*left_out > 0) {
-    fault = std::to_string(*left_out) + " cgroups more than the " +
-            std::to_string(adapt_pace::kCpuLooks) + " that are looked at between two ticks";
-  }
+  const Status watched = cpu_looks_->watch(adaptation_->cpu_loops());
+  const std::string fault = watched ? std::string() : watched.error().sentence();
   if (std::exchange(said_cpu_looks_, fault) == fault || fault.empty()) return;
   log::warning("adapt_looks_seldom",
                {{"reason", fault},
-                {"effect", "their cpu loops look once per tick, and find a backlog later"}});
+                {"effect", "some cpu loops look once per tick, and find a backlog later"}});
 }
 
-void Daemon::cpu_looked(const std::vector<cgroup::Sample>& samples, TimePoint now) {
-  decide_between(samples, now);
-  self_metrics_.collector_run(
-      "cpu_loops", clock_.now().boottime - now.boottime,
-      std::ranges::all_of(samples, [](const auto& sample) { return sample.unreadable.empty(); }));
+void Daemon::cpu_looked(std::span<const Adaptation::CpuLook> looks, std::size_t unread) {
+  const Usec begun = looks.empty() ? clock_.now().boottime : looks.front().at.boottime;
+  if (!adapted_policies_.empty() && last_snapshot_) decide_between(looks);
+  self_metrics_.collector_run("cpu_loops", clock_.now().boottime - begun, unread == 0);
 }
 
-void Daemon::decide_between(const std::vector<cgroup::Sample>& samples, TimePoint now) {
-  if (adapted_policies_.empty() || !last_snapshot_) return;
-  const auto decisions = adaptation_->look(samples, now, adapted_policies_);
+void Daemon::decide_between(std::span<const Adaptation::CpuLook> looks) {
+  const auto decisions = adaptation_->look(looks, adapted_policies_);
   std::vector<cgroup::SampleList::Shared> decided;
   std::vector<CgroupId> ids;
   for (const AdaptDecision& decision : decisions) {
-    adapt_decided(decision, now);
+    const auto& look =
+        *std::ranges::find(looks, decision.id, [](const auto& one) { return one.sample->id; });
+    adapt_decided(decision, look.at);
     const auto* known = last_snapshot_->find(decision.cgroup);
     if (decision.change.empty() || known == nullptr || known->id != decision.id) continue;
-    const auto fresh = std::ranges::find(samples, decision.id, &cgroup::Sample::id);
     auto sample = std::make_shared<cgroup::Sample>(*known);
-    sample->cpu_max = fresh->cpu_max;
-    sample->cpu_max_burst = fresh->cpu_max_burst;
+    sample->cpu_max = look.sample->cpu_max;
+    sample->cpu_max_burst = look.sample->cpu_max_burst;
+    cpu_looks_->changed(decision.id);
     decided.push_back(std::move(sample));
     ids.push_back(decision.id);
   }
@@ -143,8 +136,10 @@ void Daemon::adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>
   if (!std::exchange(adapt_too_slow_, too_slow) && too_slow) {
     log::warning("adapt_too_slow",
                  {{"tick", human_duration(options_.intervals.tick)},
-                  {"effect", "loops for cpu and stall decide nothing: intervals.tick is over " +
-                                 human_duration(adapt_pace::kLongest)}});
+                  {"effect",
+                   "loops for stall, and for cpu in mode plan and where systemd writes, "
+                   "decide nothing: intervals.tick is over " +
+                       human_duration(adapt_pace::kLongest)}});
   }
   const std::size_t left_out = adaptation_->left_out();
   if (std::exchange(adapt_left_out_, left_out) == 0 && left_out > 0) {

@@ -19,7 +19,7 @@ void DriftWatch::planned(policy::Plan& plan) {
 }
 
 bool DriftWatch::is_drift(const policy::Write& write) const {
-  return open_.contains({write.id, write.file}) || was_held(write);
+  return is_open(write) || was_held(write);
 }
 
 void DriftWatch::held_before(const policy::Write& write) {
@@ -36,6 +36,13 @@ bool DriftWatch::was_held(const policy::Write& write) const {
   });
 }
 
+void DriftWatch::wrote(const policy::Write& write) {
+  std::erase_if(now_, [&](const policy::Held& held) {
+    return held.id == write.id && held.file == write.file;
+  });
+  now_.push_back({write.id, write.file, write.new_value});
+}
+
 DriftWatch::Counts DriftWatch::attempted(const policy::Write& write, Attempt attempt) {
   const Knob knob{write.id, write.file};
   Counts counts;
@@ -47,7 +54,7 @@ DriftWatch::Counts DriftWatch::attempted(const policy::Write& write, Attempt att
     counts.repaired = open_.erase(knob) > 0 && attempt != Attempt::needless;
   }
   if (attempt == Attempt::written || attempt == Attempt::needless) {
-    wrote(write);
+    now_.push_back({write.id, write.file, write.new_value});
   }
   return counts;
 }

@@ -28,10 +28,12 @@ class DriftWatch {
 
   // The plan of this tick, before its writes; takes plan.held.
   void planned(policy::Plan& plan);
-  // The file has the value since the last plan, or since before one that did not know.
-  void wrote(const policy::Write& write) {
-    now_.push_back({write.id, write.file, write.new_value});
+  // Is it found, and to be repaired still?
+  [[nodiscard]] bool is_open(const policy::Write& write) const {
+    return open_.contains({write.id, write.file});
   }
+  // The file has this value, and no other one, since after the snapshot of the last plan.
+  void wrote(const policy::Write& write);
   // Is this write of the plan a repair? Also one that was found at an earlier tick and is still to
   // be repaired; not one of another value than then.
   [[nodiscard]] bool is_drift(const policy::Write& write) const;

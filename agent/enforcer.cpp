@@ -177,14 +177,9 @@ bool Enforcer::is_due(const policy::Write& write, Tally& tally) {
   return false;
 }
 
-std::vector<policy::Write> Enforcer::take_due(const policy::Plan& plan,
-                                              const cgroup::Snapshot& snapshot, Tally& tally) {
+std::vector<policy::Write> Enforcer::take_due(const policy::Plan& plan, Tally& tally) {
   std::vector<policy::Write> due;
   for (const auto& write : plan.writes) {
-    if (is_newer(write, snapshot)) {
-      drift_.wrote(write);
-      continue;
-    }
     if (write.mode == policy::Mode::enforce) {
       if (is_due(write, tally)) due.push_back(write);
       continue;
@@ -226,9 +221,10 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
       [this](std::string_view path) { return owner_of(path, systemd_running_, protected_); },
       facts_, pause);
   const auto originals = unwanted(plan, snapshot);
+  correct(plan, snapshot);
   drift_.planned(plan);
   Tally tally;
-  const auto due = take_due(plan, snapshot, tally);
+  const auto due = take_due(plan, tally);
   note_originals(due, snapshot);
   std::vector<policy::Write> of_units;
   for (const auto& write : due) {

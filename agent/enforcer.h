@@ -102,8 +102,7 @@ class Enforcer {
   using Said = std::pair<std::string, std::string>;  // cgroup, file
 
   // enforcer.cpp
-  [[nodiscard]] std::vector<policy::Write> take_due(const policy::Plan& plan,
-                                                    const cgroup::Snapshot& snapshot, Tally& tally);
+  [[nodiscard]] std::vector<policy::Write> take_due(const policy::Plan& plan, Tally& tally);
   // False: not at this tick.
   bool is_due(const policy::Write& write, Tally& tally);
   // False when the knob is still not as the policy wants it.
@@ -122,8 +121,11 @@ class Enforcer {
                                                        const Wants& wants);
   // What fails is written again at the tick, which says so. False: it is not as it should be.
   bool write_between(const policy::Write& write);
-  // Enforced by enforce_decided() after this snapshot was begun, which does not know.
-  [[nodiscard]] bool is_newer(const policy::Write& write, const cgroup::Snapshot& snapshot) const;
+  // What enforce_decided() has written after this snapshot was begun, which does not know.
+  [[nodiscard]] const std::string* newer_value(const policy::KnobKey& knob,
+                                               const cgroup::Snapshot& snapshot) const;
+  // Takes that into the plan.
+  void correct(policy::Plan& plan, const cgroup::Snapshot& snapshot);
   void forget_arrived(const cgroup::Snapshot& snapshot);
   // True the first time this message stands for this knob.
   bool news(const std::string& cgroup, const std::string& file, const std::string& message);

@@ -55,7 +55,7 @@ void Enforcer::enforce_arrived(const cgroup::SampleList& arrived, const cgroup::
 void Enforcer::enforce_decided(const std::vector<CgroupId>& decided, const cgroup::Snapshot& around,
                                const std::vector<policy::Policy>& policies) {
   const auto due = due_between(around, policies, [&](const policy::Write& write) {
-    return (write.file == "cpu.max" || write.file == "cpu.max.burst") &&
+    return (write.file == "cpu.max" || write.file == "cpu.max.burst") && !drift_.is_open(write) &&
            std::ranges::find(decided, write.id) != decided.end();
   });
   note_originals(due, around);
@@ -67,10 +67,28 @@ void Enforcer::enforce_decided(const std::vector<CgroupId>& decided, const cgrou
   }
 }
 
-bool Enforcer::is_newer(const policy::Write& write, const cgroup::Snapshot& snapshot) const {
-  const auto known = decided_.find({write.id, write.file});
-  return known != decided_.end() && known->second.value == write.new_value &&
-         known->second.at >= snapshot.taken().boottime;
+const std::string* Enforcer::newer_value(const policy::KnobKey& knob,
+                                         const cgroup::Snapshot& snapshot) const {
+  const auto known = decided_.find(knob);
+  const bool newer = known != decided_.end() && known->second.at >= snapshot.taken().boottime;
+  return newer ? &known->second.value : nullptr;
+}
+
+void Enforcer::correct(policy::Plan& plan, const cgroup::Snapshot& snapshot) {
+  if (decided_.empty()) return;
+  std::vector<policy::Held> held;
+  std::erase_if(plan.writes, [&](const policy::Write& write) {
+    const std::string* value = newer_value({write.id, write.file}, snapshot);
+    if (value == nullptr || *value != write.new_value) return false;
+    held.push_back({write.id, write.file, write.new_value});
+    return true;
+  });
+  // What has another value by now is written at the next tick.
+  std::erase_if(plan.held, [&](const policy::Held& one) {
+    const std::string* value = newer_value({one.id, one.file}, snapshot);
+    return value != nullptr && *value != one.value;
+  });
+  std::ranges::move(held, std::back_inserter(plan.held));
 }
 
 // One that came while the tick was planned is of the next one's snapshot, or has gone.

@@ -37,12 +37,14 @@ std::string_view to_string(CpuReason reason) {
   return kNames.at(static_cast<std::size_t>(reason));
 }
 
-CpuController::CpuController(const CpuTargets& targets, const simulation::CpuSetting& now)
+CpuController::CpuController(const CpuTargets& targets, const simulation::CpuSetting& now,
+                             std::optional<Usec> written)
     : targets_(targets),
       limit_(is_max(now.max.quota)
                  ? targets.ceiling_cores
                  : std::clamp(simulation::cores(now), targets.floor_cores, targets.ceiling_cores)),
-      last_limit_(limit_) {}
+      last_limit_(limit_),
+      written_(written) {}
 
 simulation::CpuSetting CpuController::setting() const {
   const double quota = std::max(kLeastQuotaUsec, std::round(limit_ * number(targets_.period)));
@@ -57,11 +59,26 @@ void CpuController::observe(const CpuInputs& inputs) {
   // In a long tick some throttling is what the target puts up with; most of it is a row.
   const bool mostly = inputs.throttled > 0 && inputs.throttled * 2 >= inputs.periods;
   throttled_row_ = mostly ? throttled_row_ + inputs.throttled : 0;
-  usage_.push_back({number(inputs.length), number(inputs.usage)});
+  usage_.push_back({number(inputs.length), number(inputs.usage), 0});
   usage_usec_ += usage_.back().usec;
   while (usage_.size() > 1 && usage_usec_ - usage_.front().usec >= kHistoryUsec) {
     usage_usec_ -= usage_.front().usec;
     usage_.pop_front();
+  }
+  measure_stretches();
+}
+
+// With a burst of the same size, a quota gives k + 1 of itself to k periods after an idle one. Of
+// the stretches that end with the newest: the others have not changed.
+void CpuController::measure_stretches() {
+  double usec = 0;
+  double used = 0;
+  const double newest = usage_.back().usec;
+  for (auto one = usage_.rbegin(); one != usage_.rend(); ++one) {
+    usec += one->usec;
+    used += one->used;
+    if (one != usage_.rbegin() && usec - newest >= kStretchUsec) break;
+    one->most = std::max(one->most, used / (usec + number(targets_.period)));
   }
 }
 
@@ -72,18 +89,9 @@ double CpuController::ratio() const {
   return all > 0 ? throttled_ / all : 0;
 }
 
-// With a burst of the same size, a quota gives k + 1 of itself to k periods after an idle one.
 double CpuController::enough_cores() const {
   double most = 0;
-  for (std::size_t begin = 0; begin < usage_.size(); ++begin) {
-    double usec = 0;
-    double used = 0;
-    for (std::size_t i = begin; i < usage_.size() && usec < kStretchUsec; ++i) {
-      usec += usage_[i].usec;
-      used += usage_[i].used;
-      most = std::max(most, used / (usec + number(targets_.period)));
-    }
-  }
+  for (const Usage& one : usage_) most = std::max(most, one.most);
   return most;
 }
 
@@ -99,9 +107,12 @@ double CpuController::deviation() const {
   return usage_usec_ > 0 ? std::sqrt(sum / usage_usec_) : 0;
 }
 
-// What ran, and what was withheld.
+// What ran, and what was withheld: throttled_usec grows by all of a period at its end, and a look
+// may have had more ends than time.
 double CpuController::demanded_cores(const CpuInputs& inputs) const {
-  return (number(inputs.usage) + number(inputs.throttled_time)) / number(inputs.length);
+  const double withheld_in = static_cast<double>(inputs.throttled) * number(targets_.period);
+  return (number(inputs.usage) + number(inputs.throttled_time)) /
+         std::max(number(inputs.length), withheld_in);
 }
 
 bool CpuController::backlog(const CpuInputs& inputs) const {

@@ -60,8 +60,10 @@ struct CpuDecision {
 //   every 100 ms (to 1 s): decision = controller.tick(inputs); write what it says, and only then
 class CpuController {
  public:
-  // floor <= ceiling, 1 ms <= period <= 1 s. A setting of "max" begins at the ceiling.
-  CpuController(const CpuTargets& targets, const simulation::CpuSetting& now);
+  // floor <= ceiling, 1 ms <= period <= 1 s. A setting of "max" begins at the ceiling. `written`:
+  // when what it begins with is written, which refills the pool as any write.
+  CpuController(const CpuTargets& targets, const simulation::CpuSetting& now,
+                std::optional<Usec> written = {});
 
   [[nodiscard]] CpuDecision tick(const CpuInputs& inputs);
   [[nodiscard]] simulation::CpuSetting setting() const;
@@ -70,9 +72,11 @@ class CpuController {
   struct Usage {
     double usec;  // of time
     double used;  // CPU time
+    double most;  // cores that would have been enough for the stretches that begin with it
   };
   void observe(const CpuInputs& inputs);
   [[nodiscard]] double ratio() const;
+  void measure_stretches();
   [[nodiscard]] double enough_cores() const;
   [[nodiscard]] double deviation() const;
   [[nodiscard]] double demanded_cores(const CpuInputs& inputs) const;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "exporters/self_metrics.h"
 #include "tests/policy/loading.h"
@@ -140,7 +141,8 @@ class AdaptationLookTest : public AdaptationTest {
   // 100 ms later.
   std::vector<AdaptDecision> look(Usec after = Usec{100'000}) {
     now_ += after;
-    return adaptation_.look({a_}, TimePoint{now_, now_}, policies_);
+    const std::array<Adaptation::CpuLook, 1> looks{{{&a_, TimePoint{now_, now_}}}};
+    return adaptation_.look(looks, policies_);
   }
   // Throttled for a whole period.
   void is_throttled() {
