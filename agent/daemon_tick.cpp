@@ -104,6 +104,8 @@ void Daemon::arrived(const cgroup::SampleList& cgroups) {
   const cgroup::Snapshot snapshot = with_those_above(cgroups);
   auto policies = policies_;
   select_cgroups(policies, snapshot.samples());
+  // They begin with the next tick, with what the cgroup has then.
+  for (auto& policy : policies) policy.loops_elsewhere = true;
   enforcer_->enforce_arrived(cgroups, snapshot, policies);
 }
 

@@ -44,6 +44,7 @@ Result<policy::Plan> plan_now(const Common& common, const cgroup::Tree& tree,
   const policy::NodeFacts facts = agent::read_node_facts();
   const cgroup::Snapshot snapshot = read_node(tree);
   select_now(common, tree, snapshot, loaded.policies);
+  for (policy::Policy& policy : loaded.policies) policy.loops_elsewhere = true;
   policy::Plan plan = policy::plan(
       snapshot, loaded.policies,
       [&](std::string_view path) { return agent::owner_of(path, systemd_running, is_protected); },

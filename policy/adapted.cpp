@@ -10,6 +10,11 @@ const AdaptedValue* adapted_value(const AdaptedValues* values, CgroupId id) {
   return found == values->end() ? nullptr : &found->second;
 }
 
+bool has_loop(const Policy& policy, std::string_view file) {
+  if (file == "cpu.max" || file == "cpu.max.burst") return policy.adapt.cpu.has_value();
+  return file == "memory.high" && policy.adapt.memory_high.has_value();
+}
+
 Policy with_adapted(const Policy& policy, const AdaptedValue& value) {
   Policy made = policy;
   const auto put = [&](auto& member, const auto& wanted, const char* file,

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "base/units.h"
 #include "cgroup/samples.h"
@@ -21,6 +22,9 @@ using AdaptedValues = std::map<CgroupId, AdaptedValue>;
 
 // nullptr: nothing of this cgroup. `values` may be nullptr.
 [[nodiscard]] const AdaptedValue* adapted_value(const AdaptedValues* values, CgroupId id);
+
+// Has the policy a loop (`adapt`) that finds a value of this control file?
+[[nodiscard]] bool has_loop(const Policy& policy, std::string_view file);
 
 // The policy as it is for this cgroup: these values take the place of its own.
 [[nodiscard]] Policy with_adapted(const Policy& policy, const AdaptedValue& value);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/adapted.h"
+
 namespace cgwarden::policy {
 
 const SourcePosition& Decision::position() const {
@@ -22,10 +24,11 @@ Decisions decide(const std::vector<const Policy*>& matching) {
     Decision decision;
     for (const Policy* policy : matching) {
       auto wanted = knob.wanted(policy->resources);
-      if (!wanted && policy->resources.percentages.contains(knob.file)) wanted.emplace();
+      const bool loop = policy->loops_elsewhere && has_loop(*policy, knob.file);
+      if (loop || (!wanted && policy->resources.percentages.contains(knob.file))) wanted.emplace();
       if (!wanted) continue;
       if (decision.winner == nullptr) {
-        decision = {&knob, *std::move(wanted), policy, {}};
+        decision = {&knob, *std::move(wanted), policy, {}, loop};
       } else if (wanted->text != decision.value.text) {
         decision.losers.push_back(policy->name);
       }

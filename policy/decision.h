@@ -17,10 +17,12 @@ struct Decision {
   KnobValue value;
   const Policy* winner = nullptr;
   std::vector<std::string> losers;  // that wanted another value, highest priority first
+  bool loop = false;                // of the winner finds it (Policy::loops_elsewhere)
 
   // Of the knob in the winner's file; of the policy when the knob has none.
   [[nodiscard]] const SourcePosition& position() const;
-  // False for a percentage whose base is not known: then nothing is written.
+  // False for a percentage whose base is not known, and for what a loop finds: then nothing is
+  // written.
   [[nodiscard]] bool known() const { return !value.text.empty(); }
 };
 // By control-file name.

@@ -16,11 +16,6 @@ namespace {
 
 bool is_workloads(const std::string& policy) { return policy.starts_with("workload/"); }
 
-bool has_loop(const Policy& policy, std::string_view file) {
-  if (file == "cpu.max" || file == "cpu.max.burst") return policy.adapt.cpu.has_value();
-  return file == "memory.high" && policy.adapt.memory_high.has_value();
-}
-
 Claim claim_of(const Policy& policy, const Knob& knob) {
   Claim claim{policy.name, policy.position, policy.priority, policy.mode, ""};
   claim.loop = has_loop(policy, knob.file);

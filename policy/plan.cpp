@@ -134,6 +134,13 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
         continue;
       }
     }
+    if (decision.loop) {
+      skip(decision,
+           "the loop of the policy (adapt) finds it, in the agent; it is " +
+               with_meaning(knob.file, current->text),
+           "");
+      continue;
+    }
     if (!decision.known()) {
       skip(decision, explain_unknown_base(decision), "");
       continue;

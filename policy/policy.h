@@ -53,6 +53,8 @@ struct Policy {
   // What its loops want of single cgroups now, over `resources`; nullptr: nothing. Not of the file
   // but of the agent, and shared as a policy is copied for each cgroup.
   std::shared_ptr<const AdaptedValues> adapted;
+  // Where that is not known: what a loop finds is some value, and no other policy's below it.
+  bool loops_elsewhere = false;
 };
 
 // All documents of one YAML text. Any error refuses the whole text: nothing half-loaded. `file`

@@ -214,6 +214,26 @@ TEST_F(AdaptationLookTest, OneThatIsUnknownByNowIsNotLookedAt) {
   EXPECT_THAT(look(), IsEmpty());
 }
 
+TEST_F(AdaptationLookTest, ALookSeesTheEndOfAPeriod) {
+  a_.cpu_max = cgroup::CpuMax{Usec{100'000}, Usec{1'000'000}};
+  given_ = {policy_of("web", "/a", "adapt: {cpu: {floor: 50m, ceiling: 1, period: 1s}}\n")};
+  (void)tick();
+  writes();
+  works(100'000, 0);
+  (void)tick();
+  for (int i = 0; i < 9; ++i) {
+    *a_.cpu_stat->usage_usec += 10'000;
+    EXPECT_THAT(look(), IsEmpty());
+  }
+  *a_.cpu_stat->nr_periods += 1;
+  *a_.cpu_stat->nr_throttled += 1;
+  *a_.cpu_stat->throttled_usec += 900'000;
+  const auto decisions = look();
+  ASSERT_EQ(decisions.size(), 1U);
+  EXPECT_EQ(decisions.front().reason, "backlog");
+  EXPECT_EQ(decisions.front().numbers.at("length_usec"), 1'000'000U);
+}
+
 TEST_F(AdaptationLookTest, WhatIsPlannedAndWhatSystemdWritesWaitsForTheTick) {
   begin("mode: plan\n");
   EXPECT_THAT(adaptation_.cpu_loops(), IsEmpty());

@@ -487,5 +487,41 @@ TEST(PlanTest, OfManyCgroupsItPausesNowAndThenAndIsTheSame) {
   EXPECT_EQ(writes(made), writes(plan(taken, policies)));
 }
 
+class LoopPlanTest : public ::testing::Test {
+ protected:
+  static Plan plan_of(std::vector<Policy> policies) {
+    for (Policy& one : policies) one.loops_elsewhere = true;
+    return policy::plan(snapshot({fresh("/a", 2)}), policies, {}, {});
+  }
+};
+
+TEST_F(LoopPlanTest, WhatALoopFindsIsNoOtherPolicys) {
+  const Plan made = plan_of(
+      {policy("fixed", "/a", "cpu: {max: 0.5, burst: 20ms}\nmemory: {high: 64MiB}\n"),
+       policy("loops", "/a",
+              "adapt: {cpu: {floor: 10m, ceiling: 1}, memoryHigh: {floor: 16MiB, ceiling: 1GiB}}\n",
+              10)});
+  EXPECT_THAT(writes(made), IsEmpty());
+  ASSERT_EQ(made.skips.size(), 3U);
+  for (const Skip& skip : made.skips) EXPECT_EQ(skip.policy, "loops");
+  EXPECT_EQ(made.skips.front().reason,
+            "the loop of the policy (adapt) finds it, in the agent; it is max 100000");
+}
+
+TEST_F(LoopPlanTest, AFixedValueAboveALoopIsWritten) {
+  const Plan made = plan_of({policy("fixed", "/a", "cpu: {max: 0.5}\n", 10),
+                             policy("loops", "/a", "adapt: {cpu: {floor: 10m, ceiling: 1}}\n")});
+  EXPECT_THAT(writes(made), ElementsAre("/a cpu.max: max 100000 -> 50000 100000"));
+  ASSERT_EQ(made.writes.size(), 1U);
+  EXPECT_THAT(made.writes.front().losers, ElementsAre("loops"));
+}
+
+TEST_F(LoopPlanTest, ALoopThatIsOnlyTriedOutLeavesWhatIsEnforced) {
+  const Plan made =
+      plan_of({policy("fixed", "/a", "cpu: {max: 0.5}\n"),
+               policy("loops", "/a", "mode: plan\nadapt: {cpu: {floor: 10m, ceiling: 1}}\n", 10)});
+  EXPECT_THAT(writes(made), ElementsAre("/a cpu.max: max 100000 -> 50000 100000"));
+}
+
 }  // namespace
 }  // namespace cgwarden::policy
