@@ -219,7 +219,7 @@ TEST_F(AdaptationLookTest, ALookSeesTheEndOfAPeriod) {
   given_ = {policy_of("web", "/a", "adapt: {cpu: {floor: 50m, ceiling: 1, period: 1s}}\n")};
   (void)tick();
   writes();
-  works(100'000, 0);
+  works(200'000, 0);
   (void)tick();
   for (int i = 0; i < 9; ++i) {
     *a_.cpu_stat->usage_usec += 10'000;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <vector>
 
@@ -248,6 +249,41 @@ TEST(CpuControllerPropertyTest, NoLoadThatFitsIsLeftWithABacklog) {
     for (int i = 0; i < 600; ++i) (void)cgroup.tick(load);
     EXPECT_LT(cgroup.backlog(), 100'000) << load;
   }
+}
+
+// throttled_usec grows at the end of a period, by all of it: two ends may fall into one look.
+TEST(CpuController, OneThreadNeverNeedsMoreThanOneCpu) {
+  for (const auto [length, throttled, usage, withheld] :
+       {std::array{100'000U, 2U, 20'000U, 160'000U}, std::array{55'000U, 1U, 10'000U, 90'000U}}) {
+    CpuController controller(targets_up_to(4), quota_of_cores(0.1));
+    CpuInputs inputs;
+    inputs.now = Usec{10'000'000};
+    inputs.length = kTick;
+    inputs.usage = Usec{10'000};
+    inputs.periods = 1;
+    (void)controller.tick(inputs);
+    inputs.now += Usec{length};
+    inputs.length = Usec{length};
+    inputs.usage = Usec{usage};
+    inputs.periods = inputs.throttled = throttled;
+    inputs.throttled_time = Usec{withheld};
+    const auto decision = controller.tick(inputs);
+    EXPECT_EQ(decision.reason, CpuReason::backlog);
+    EXPECT_LE(decision.after_cores, 1.0) << length;
+  }
+}
+
+TEST(CpuController, WhatItBeginsWithIsAWriteToo) {
+  CpuController controller(targets_up_to(4), quota_of_cores(0.1), Usec{10'000'000});
+  CpuInputs inputs;
+  inputs.now = Usec{10'100'000};
+  inputs.length = kTick;
+  inputs.usage = Usec{10'000};
+  inputs.periods = inputs.throttled = 1;
+  inputs.throttled_time = Usec{90'000};
+  EXPECT_EQ(controller.tick(inputs).reason, CpuReason::waiting);
+  inputs.now = Usec{11'000'000};
+  EXPECT_EQ(controller.tick(inputs).reason, CpuReason::backlog);
 }
 
 }  // namespace
