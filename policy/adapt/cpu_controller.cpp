@@ -107,12 +107,15 @@ double CpuController::deviation() const {
   return usage_usec_ > 0 ? std::sqrt(sum / usage_usec_) : 0;
 }
 
-// What ran, and what was withheld: throttled_usec grows by all of a period at its end, and a look
-// may have had more ends than time.
+// What ran, and what was withheld. throttled_usec grows when a run queue goes on, by all the time
+// for which it was held: a look may have had more of that than time, and where nothing has gone on
+// yet, a CPU was wanted all the while.
 double CpuController::demanded_cores(const CpuInputs& inputs) const {
-  const double withheld_in = static_cast<double>(inputs.throttled) * number(targets_.period);
-  return (number(inputs.usage) + number(inputs.throttled_time)) /
-         std::max(number(inputs.length), withheld_in);
+  const double held = static_cast<double>(inputs.throttled) * number(targets_.period);
+  const double withheld = inputs.throttled_time.count() > 0
+                              ? number(inputs.throttled_time)
+                              : std::max(0.0, held - number(inputs.usage));
+  return (number(inputs.usage) + withheld) / std::max(number(inputs.length), held);
 }
 
 bool CpuController::backlog(const CpuInputs& inputs) const {

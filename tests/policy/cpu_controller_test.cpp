@@ -273,6 +273,20 @@ TEST(CpuController, OneThreadNeverNeedsMoreThanOneCpu) {
   }
 }
 
+// The kernel adds to throttled_usec when a run queue goes on: one that is held still has added
+// nothing, and wants a CPU all the same.
+TEST(CpuController, WhatIsHeldStillIsWanted) {
+  CpuController controller(targets_up_to(4), quota_of_cores(0.02));
+  CpuInputs inputs;
+  inputs.now = Usec{10'000'000};
+  inputs.length = kTick;
+  inputs.usage = Usec{2'000};
+  inputs.periods = inputs.throttled = 1;
+  (void)controller.tick(inputs);
+  inputs.now += Usec{1'000'000};
+  EXPECT_EQ(controller.tick(inputs).after_cores, 1.0);
+}
+
 TEST(CpuController, WhatItBeginsWithIsAWriteToo) {
   CpuController controller(targets_up_to(4), quota_of_cores(0.1), Usec{10'000'000});
   CpuInputs inputs;
