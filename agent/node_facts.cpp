@@ -47,6 +47,16 @@ std::optional<std::string> number_of_device(const std::string& name) {
   return std::string(trim(*text));
 }
 
+// The directory of a partition is below that of its disk.
+std::optional<std::string> disk_of_partition(const std::string& number) {
+  std::error_code error;
+  const std::filesystem::path entry = "/sys/dev/block/" + number;
+  if (!std::filesystem::exists(entry / "partition", error)) return std::nullopt;
+  const auto target = std::filesystem::read_symlink(entry, error);
+  if (error) return std::nullopt;
+  return target.parent_path().filename().string();
+}
+
 }  // namespace
 
 policy::NodeFacts read_node_facts() {
@@ -63,6 +73,7 @@ policy::NodeFacts read_node_facts() {
     facts.pids_max = parse_integer<std::uint64_t>(trim(*text));
   }
   facts.device_number = number_of_device;
+  facts.disk_of_partition = disk_of_partition;
   facts.bfq = some_device_has_bfq();
   if (const auto mounts = cgroup::detect_mounts(); mounts && !mounts->cgroup2_mount_point.empty()) {
     facts.recursive_protection = std::ranges::find(mounts->mount_options, "memory_recursiveprot") !=

@@ -27,7 +27,19 @@ bool is_device_name(std::string_view name) {
   });
 }
 
+// "008:0" is what the kernel prints as 8:0.
+std::string device_of(const Node& node) {
+  return is_device_number(node.key) ? normal_device_number(node.key) : node.key;
+}
+
 bool check_device(const Node& node, std::string_view name, Findings& findings) {
+  if (const std::string_view disk = disk_of_partition(node.key); !disk.empty()) {
+    findings.error(
+        node.key_place,
+        fmt::format("{} is a partition: the kernel limits whole disks only (ENODEV)", name),
+        fmt::format("name the disk: {}", disk), "L37");
+    return false;
+  }
   if (is_device_name(node.key)) return true;
   findings.error(node.key_place, fmt::format("{} is not the name of a block device", name),
                  "as the kernel has it (sda), a path below /dev, or its number in quotes: \"8:0\"");
@@ -52,11 +64,10 @@ std::optional<std::string> read_rate(const Node& node, const std::string& name, 
   if (!text) return std::nullopt;
   if (*text == "max") return text;
   if (bytes) {
-    const auto size = read_value(node, name, findings, parse_memory_limit);
+    // Bytes as they are: blk-throttle knows no pages.
+    const auto size = read_value(node, name, findings, parse_size);
     if (!size) return std::nullopt;
-    if (const std::uint64_t rate = std::get<Bytes>(*size).value; rate > 0) {
-      return std::to_string(rate);
-    }
+    if (size->value > 0) return std::to_string(size->value);
     findings.error(node.place, fmt::format("{} of 0 lets nothing through", name), "write max");
     return std::nullopt;
   }
@@ -119,7 +130,7 @@ bool read_io_weight(const Node& node, std::string_view name, Resources& out, Fin
     if (child.key == "default") {
       out.io_weight = static_cast<std::uint32_t>(*weight);
     } else {
-      settings.push_back({child.key, std::to_string(*weight)});
+      settings.push_back({device_of(child), std::to_string(*weight)});
     }
   }
   if (!settings.empty()) out.devices["io.weight"] = std::move(settings);
@@ -136,7 +147,7 @@ bool read_io_max(const Node& node, std::string_view name, Resources& out, Findin
     const std::string of = std::string(name) + "." + child.key;
     const auto rates = read_rates(child, of, findings);
     good = check_device(child, of, findings) && good && rates;
-    if (rates) settings.push_back({child.key, *rates});
+    if (rates) settings.push_back({device_of(child), *rates});
   }
   out.devices["io.max"] = std::move(settings);
   return good;
@@ -150,7 +161,7 @@ bool read_io_latency(const Node& node, std::string_view name, Resources& out, Fi
     const std::string of = std::string(name) + "." + child.key;
     const auto target = read_value(child, of, findings, parse_duration);
     good = check_device(child, of, findings) && good && target;
-    if (target) settings.push_back({child.key, "target=" + std::to_string(target->count())});
+    if (target) settings.push_back({device_of(child), "target=" + std::to_string(target->count())});
   }
   out.devices["io.latency"] = std::move(settings);
   return good;

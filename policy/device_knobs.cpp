@@ -1,6 +1,9 @@
 #include "policy/device_knobs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/text.h"
@@ -24,23 +27,8 @@ std::string join_lines(const std::vector<std::string>& lines) {
   return text;
 }
 
-// Of one device by two names the later counts.
-std::optional<std::vector<std::string>> numbered_lines(const std::vector<DeviceSetting>& settings) {
-  std::map<std::string, std::string> lines;
-  for (const DeviceSetting& setting : settings) {
-    if (!is_device_number(setting.device)) return std::nullopt;
-    lines[setting.device] = setting.device + " " + setting.value;
-  }
-  std::vector<std::string> sorted;
-  for (const auto& [device, line] : lines) sorted.push_back(line);
-  return sorted;
-}
-
-std::optional<KnobValue> wanted_lines(const Resources& resources, std::string_view file) {
-  const auto* settings = settings_of(resources, file);
-  if (settings == nullptr) return std::nullopt;
-  const auto lines = numbered_lines(*settings);
-  return lines ? KnobValue{join_lines(*lines), 0} : KnobValue{};
+bool can_be_written(const DeviceSetting& setting) {
+  return is_device_number(setting.device) && setting.partition_of.empty();
 }
 
 template <typename Device>
@@ -65,6 +53,43 @@ std::map<std::string_view, std::string_view> pairs_of(std::string_view words) {
     }
   }
   return pairs;
+}
+
+// What two names of one device say together; what both say is as the later has it.
+std::string both_values(std::string_view earlier, std::string_view later) {
+  // In the order of the kernel's line of io.max; the other files have one value.
+  static constexpr std::array<std::string_view, 6> kKeys{"",      "rbps",  "wbps",
+                                                         "riops", "wiops", "target"};
+  auto pairs = pairs_of(earlier);
+  for (const auto& [key, value] : pairs_of(later)) pairs[key] = value;
+  std::string text;
+  for (const std::string_view key : kKeys) {
+    const auto found = pairs.find(key);
+    if (found == pairs.end()) continue;
+    if (!text.empty()) text += " ";
+    if (!key.empty()) text += std::string(key) + "=";
+    text += found->second;
+  }
+  return text;
+}
+
+std::optional<std::vector<std::string>> numbered_lines(const std::vector<DeviceSetting>& settings) {
+  std::map<std::string, std::string> values;
+  for (const DeviceSetting& setting : settings) {
+    if (!can_be_written(setting)) return std::nullopt;
+    const auto [at, is_new] = values.try_emplace(setting.device, setting.value);
+    if (!is_new) at->second = both_values(at->second, setting.value);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [device, value] : values) lines.push_back(device + " " + value);
+  return lines;
+}
+
+std::optional<KnobValue> wanted_lines(const Resources& resources, std::string_view file) {
+  const auto* settings = settings_of(resources, file);
+  if (settings == nullptr) return std::nullopt;
+  const auto lines = numbered_lines(*settings);
+  return lines ? KnobValue{join_lines(*lines), 0} : KnobValue{};
 }
 
 std::string_view without_a_line(std::string_view file) {
@@ -95,6 +120,37 @@ bool is_device_number(std::string_view text) {
   const auto parts = split(text, ':');
   return parts.size() == 2 && parse_integer<std::uint32_t>(parts[0]) &&
          parse_integer<std::uint32_t>(parts[1]);
+}
+
+std::string normal_device_number(std::string_view number) {
+  const auto parts = split(number, ':');
+  return std::to_string(parse_integer<std::uint32_t>(parts.at(0)).value_or(0)) + ":" +
+         std::to_string(parse_integer<std::uint32_t>(parts.at(1)).value_or(0));
+}
+
+std::string_view disk_of_partition(std::string_view name) {
+  static constexpr std::string_view kDigits = "0123456789";
+  const std::size_t end = name.find_last_not_of(kDigits);
+  if (end == std::string_view::npos || end + 1 == name.size()) return {};
+  const std::string_view stem = name.substr(0, end + 1);
+  if (stem.starts_with("/dev/disk/")) {
+    return stem.ends_with("-part") ? stem.substr(0, stem.size() - 5) : std::string_view{};
+  }
+  std::string_view word = stem;
+  if (word.starts_with("/dev/")) word.remove_prefix(5);
+  const auto begins = [&](std::string_view with) { return word.starts_with(with); };
+  // Xen's xvda1 may be a whole disk.
+  static constexpr std::array<std::string_view, 3> kLetters{"sd", "hd", "vd"};
+  if (std::ranges::any_of(kLetters, begins)) {
+    const bool letters = word.size() > 2 && std::ranges::all_of(word.substr(2), [](char c) {
+                           return c >= 'a' && c <= 'z';
+                         });
+    return letters ? stem : std::string_view{};
+  }
+  static constexpr std::array<std::string_view, 5> kNumbers{"nvme", "mmcblk", "loop", "nbd", "md"};
+  const bool numbered = std::ranges::any_of(kNumbers, begins) && word.size() > 2 &&
+                        word.back() == 'p' && kDigits.contains(word[word.size() - 2]);
+  return numbered ? stem.substr(0, stem.size() - 1) : std::string_view{};
 }
 
 std::optional<KnobValue> wanted_io_weight(const Resources& resources) {
@@ -171,19 +227,32 @@ std::optional<std::vector<Policy>> with_device_numbers(const std::vector<Policy>
   for (Policy& policy : made) {
     for (auto& [file, settings] : policy.resources.devices) {
       for (DeviceSetting& setting : settings) {
-        if (is_device_number(setting.device) || !facts.device_number) continue;
-        if (const auto number = facts.device_number(setting.device)) setting.device = *number;
+        std::optional<std::string> number = setting.device;
+        if (!is_device_number(setting.device)) {
+          number = facts.device_number ? facts.device_number(setting.device) : std::nullopt;
+        }
+        if (!number) continue;
+        if (facts.disk_of_partition) {
+          setting.partition_of = facts.disk_of_partition(*number).value_or("");
+        }
+        if (setting.partition_of.empty()) setting.device = *number;
       }
     }
   }
   return made;
 }
 
-std::string unknown_device(const Resources& resources, std::string_view file) {
+std::string device_fault(const Resources& resources, std::string_view file) {
   const auto* settings = settings_of(resources, file);
   if (settings == nullptr) return {};
   for (const DeviceSetting& setting : *settings) {
-    if (!is_device_number(setting.device)) return setting.device;
+    if (!setting.partition_of.empty()) {
+      return fmt::format("{} is a partition of {}: the kernel limits whole disks only",
+                         setting.device, setting.partition_of);
+    }
+    if (!can_be_written(setting)) {
+      return fmt::format("no block device is called {} here", setting.device);
+    }
   }
   return {};
 }

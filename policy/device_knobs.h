@@ -30,15 +30,21 @@ namespace cgwarden::policy {
 [[nodiscard]] std::string as_wanted(std::string_view file, const std::string& wanted,
                                     const std::string& current);
 
-// "8:0".
+// "8:0", also as "008:0".
 [[nodiscard]] bool is_device_number(std::string_view text);
+// Such a number as the kernel prints it: without leading zeros.
+[[nodiscard]] std::string normal_device_number(std::string_view number);
+
+// The disk of a partition that the name shows to be one: "sda" of "sda1", "/dev/nvme0n1" of
+// "/dev/nvme0n1p1", also of udev's links ("...-part1"). Empty: it may be a whole disk.
+[[nodiscard]] std::string_view disk_of_partition(std::string_view name);
 
 // The policies with the numbers of the devices that they name; nullopt: none names any. A device
-// that is not known keeps its name.
+// that is not known, or is a partition, keeps its name.
 [[nodiscard]] std::optional<std::vector<Policy>> with_device_numbers(
     const std::vector<Policy>& policies, const NodeFacts& facts);
 
-// The first device of a decision that is not known; empty: all are.
-[[nodiscard]] std::string unknown_device(const Resources& resources, std::string_view file);
+// Why the first device that cannot be limited is none, for a person; empty: all can.
+[[nodiscard]] std::string device_fault(const Resources& resources, std::string_view file);
 
 }  // namespace cgwarden::policy

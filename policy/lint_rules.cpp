@@ -150,8 +150,10 @@ constexpr std::array kLintRules{
              "It is accepted without effect, unless io.cost.qos is enabled for a device or the "
              "device's scheduler is BFQ.",
              "Enable io.cost.qos in the root, or choose bfq."},
-    LintRule{"L37", kError, kEngine, "an io limit for what is not a whole device",
-             "A partition and an unknown MAJOR:MINOR are ENODEV; a unit suffix is EINVAL.",
+    LintRule{"L37", kError, kFile, "an io limit for what is not a whole device",
+             "A partition and an unknown MAJOR:MINOR are ENODEV; a unit suffix is EINVAL. Where "
+             "the name does not tell (`8:1`, a link below /dev), `policy plan` knows it, and skips "
+             "the file.",
              "Name the device as a whole, `vda` and not `vda1`."},
     LintRule{"L38", kError, kFile, "pids.max of 0, or below the tasks that run",
              "It is accepted; every fork then fails with EAGAIN. Below what runs (`policy plan` "

@@ -20,6 +20,8 @@ struct NodeFacts {
   std::optional<bool> recursive_protection;  // cgroup2 is mounted with memory_recursiveprot
   // "8:0" of "sda" or of a path below /dev; nullopt: there is no such block device. May be empty.
   std::function<std::optional<std::string>(const std::string& name)> device_number = {};
+  // "sda" of "8:1", a partition of it; nullopt: it is none, or not known. May be empty.
+  std::function<std::optional<std::string>(const std::string& number)> disk_of_partition = {};
 };
 
 }  // namespace cgwarden::policy

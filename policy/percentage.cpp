@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "base/text.h"
 #include "policy/device_knobs.h"
@@ -118,14 +119,14 @@ void PercentageBases::note(const cgroup::Sample& sample, const Decisions& decisi
   }
 }
 
-std::string explain_unknown_base(const Decision& decision) {
-  const std::string device = unknown_device(decision.winner->resources, decision.knob->file);
-  if (!device.empty()) return fmt::format("no block device is called {} here", device);
+Absence explain_unknown_base(const Decision& decision) {
+  std::string device = device_fault(decision.winner->resources, decision.knob->file);
+  if (!device.empty()) return {std::move(device), "L37"};
   const auto& percentages = decision.winner->resources.percentages;
   const auto found = percentages.find(decision.knob->file);
   const std::string_view base =
       found != percentages.end() && found->second.base == PercentBase::parent ? "parent" : "node";
-  return fmt::format("a percentage of {}, whose size is not known here", base);
+  return {fmt::format("a percentage of {}, whose size is not known here", base)};
 }
 
 }  // namespace cgwarden::policy

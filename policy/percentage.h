@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cgroup/snapshot.h"
+#include "policy/absence.h"
 #include "policy/decision.h"
 #include "policy/node_facts.h"
 
@@ -38,6 +39,6 @@ class PercentageBases {
 };
 
 // Why a decision has no value.
-[[nodiscard]] std::string explain_unknown_base(const Decision& decision);
+[[nodiscard]] Absence explain_unknown_base(const Decision& decision);
 
 }  // namespace cgwarden::policy

@@ -142,7 +142,8 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
       continue;
     }
     if (!decision.known()) {
-      skip(decision, explain_unknown_base(decision), "");
+      Absence unknown = explain_unknown_base(decision);
+      skip(decision, std::move(unknown.reason), unknown.rule);
       continue;
     }
     std::optional<std::string> value = decision.value.text;

@@ -39,14 +39,16 @@ bool read_into(const Node& node, std::string_view name, Resources& out, Findings
   return true;
 }
 
-template <std::size_t Index>
+template <std::size_t Index, std::uint64_t Page>
 bool read_huge_pages(const Node& node, std::string_view name, Resources& out, Findings& findings) {
-  const auto value = read_value(node, name, findings, parse_memory_limit);
+  const auto value = read_value(node, name, findings, [](std::string_view text) {
+    return parse_huge_page_limit(text, Page);
+  });
   if (value) out.hugetlb_max.at(Index) = *value;
   return value.has_value();
 }
 
-template <std::size_t Index>
+template <std::size_t Index, std::uint64_t Page>
 constexpr ResourceKey huge_key(std::string_view key, std::string_view file) {
   return {"hugetlb",
           key,
@@ -54,8 +56,12 @@ constexpr ResourceKey huge_key(std::string_view key, std::string_view file) {
           ValueForm::size,
           false,
           "Limit of huge pages of this size",
-          read_huge_pages<Index>};
+          read_huge_pages<Index, Page>};
 }
+
+constexpr std::uint64_t kKiB = 1ULL << 10;
+constexpr std::uint64_t kMiB = 1ULL << 20;
+constexpr std::uint64_t kGiB = 1ULL << 30;
 
 using R = Resources;
 using V = ValueForm;
@@ -105,12 +111,12 @@ constexpr std::array kResourceKeys{
                 "For each device: the latency that others are throttled for", read_io_latency},
     ResourceKey{"pids", "max", "pids.max", V::pids, true, "Most tasks: 1 to 4194304, or max",
                 read_into<&R::pids_max, parse_pids_limit>},
-    huge_key<0>("64KB.max", "hugetlb.64KB.max"),
-    huge_key<1>("2MB.max", "hugetlb.2MB.max"),
-    huge_key<2>("32MB.max", "hugetlb.32MB.max"),
-    huge_key<3>("512MB.max", "hugetlb.512MB.max"),
-    huge_key<4>("1GB.max", "hugetlb.1GB.max"),
-    huge_key<5>("16GB.max", "hugetlb.16GB.max"),
+    huge_key<0, 64 * kKiB>("64KB.max", "hugetlb.64KB.max"),
+    huge_key<1, 2 * kMiB>("2MB.max", "hugetlb.2MB.max"),
+    huge_key<2, 32 * kMiB>("32MB.max", "hugetlb.32MB.max"),
+    huge_key<3, 512 * kMiB>("512MB.max", "hugetlb.512MB.max"),
+    huge_key<4, kGiB>("1GB.max", "hugetlb.1GB.max"),
+    huge_key<5, 16 * kGiB>("16GB.max", "hugetlb.16GB.max"),
     ResourceKey{"cgroup", "freeze", "cgroup.freeze", V::truth, false, "Stops all processes",
                 read_into<&R::cgroup_freeze, parse_truth>},
 };

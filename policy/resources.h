@@ -24,6 +24,7 @@ inline constexpr std::array<std::string_view, 6> kHugePageSizes{"64KB",  "2MB", 
 struct DeviceSetting {
   std::string device;  // "sda", "/dev/disk/by-id/...", "8:0"
   std::string value;   // as the kernel prints it behind the number: "rbps=1048576", "target=10000"
+  std::string partition_of = {};  // the disk of which it is one, found on the node: not written
   bool operator==(const DeviceSetting&) const = default;
 };
 

@@ -225,8 +225,7 @@ Parsed<cgroup::CpuMax> parse_cpu_quota(std::string_view text) {
   return checked(*quota, kDefaultCpuPeriod.count());
 }
 
-Parsed<LimitOf<Bytes>> parse_memory_limit(std::string_view text) {
-  if (text == "max") return Max{};
+Parsed<Bytes> parse_size(std::string_view text) {
   const auto [number, unit] = split_unit(text);
   if (auto fault = number_fault(number)) {
     return refuse(std::move(*fault), "for example: 512MiB, 1.5GiB, 1073741824 or max");
@@ -249,12 +248,29 @@ Parsed<LimitOf<Bytes>> parse_memory_limit(std::string_view text) {
   if (whole >= kMaxMemory / factor) {
     return refuse("it is more than the kernel can count (8 EiB)", "write max for no limit");
   }
-  const std::uint64_t bytes = whole * factor + part * factor / scale;
-  if (bytes > 0 && bytes < kPageBytes) {
+  return Bytes{whole * factor + part * factor / scale};
+}
+
+Parsed<LimitOf<Bytes>> parse_memory_limit(std::string_view text) {
+  if (text == "max") return Max{};
+  auto size = parse_size(text);
+  if (!size) return std::unexpected(std::move(size).error());
+  if (size->value > 0 && size->value < kPageBytes) {
     return refuse(fmt::format("the kernel counts pages of {} bytes and would store 0", kPageBytes),
                   "a size without a unit is in bytes; 512 MiB are written 512MiB", "L16");
   }
-  return Bytes{bytes / kPageBytes * kPageBytes};
+  return Bytes{size->value / kPageBytes * kPageBytes};
+}
+
+Parsed<LimitOf<Bytes>> parse_huge_page_limit(std::string_view text, std::uint64_t page) {
+  if (text == "max") return Max{};
+  auto size = parse_size(text);
+  if (!size) return std::unexpected(std::move(size).error());
+  if (size->value > 0 && size->value < page) {
+    return refuse(fmt::format("the kernel counts huge pages of {} bytes and would store 0", page),
+                  "write 0 for none, or a size of whole huge pages", "L16");
+  }
+  return Bytes{size->value / page * page};
 }
 
 Parsed<LimitOf<std::uint64_t>> parse_pids_limit(std::string_view text) {

@@ -38,6 +38,13 @@ using Parsed = std::expected<T, ValueFault>;
 // does. 1 to kPageBytes - 1 are refused: the kernel would store 0.
 [[nodiscard]] Parsed<LimitOf<Bytes>> parse_memory_limit(std::string_view text);
 
+// The same in whole huge pages of `page` bytes (hugetlb_cgroup_write()).
+[[nodiscard]] Parsed<LimitOf<Bytes>> parse_huge_page_limit(std::string_view text,
+                                                           std::uint64_t page);
+
+// The same without max, exact to the byte.
+[[nodiscard]] Parsed<Bytes> parse_size(std::string_view text);
+
 // 1 to 4194304 (PID_MAX_LIMIT, include/linux/threads.h), "max".
 [[nodiscard]] Parsed<LimitOf<std::uint64_t>> parse_pids_limit(std::string_view text);
 

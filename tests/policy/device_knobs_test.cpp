@@ -22,6 +22,11 @@ NodeFacts with_disks() {
   facts.device_number = [](const std::string& name) -> std::optional<std::string> {
     if (name == "sda" || name == "/dev/disk/by-id/disk") return "8:0";
     if (name == "sdb") return "8:16";
+    if (name == "/dev/disk/by-label/root") return "8:1";
+    return std::nullopt;
+  };
+  facts.disk_of_partition = [](const std::string& number) -> std::optional<std::string> {
+    if (number == "8:1") return "sda";
     return std::nullopt;
   };
   return facts;
@@ -85,6 +90,59 @@ TEST(DeviceKnobs, Latencies) {
 TEST(DeviceKnobs, ADeviceThatIsNotThereIsSkippedByName) {
   EXPECT_THAT(planned(idle_disk(), "io: {max: {sda: {rbps: max}, sdz: {rbps: 1MiB}}}\n"),
               ElementsAre("io.max skipped: no block device is called sdz here"));
+}
+
+// block/blk-throttle.c takes bytes as they are: nothing is a page there.
+TEST(DeviceKnobs, RatesAreNoPages) {
+  EXPECT_THAT(planned(idle_disk(), "io: {max: {\"8:0\": {rbps: 1000000, wbps: 4000}}}\n"),
+              ElementsAre("io.max: 8:0 rbps=max wbps=max -> 8:0 rbps=1000000 wbps=4000"));
+  EXPECT_THAT(planned(idle_disk(), "io: {max: {\"8:0\": {rbps: 1.5KiB}}}\n"),
+              ElementsAre("io.max: 8:0 rbps=max -> 8:0 rbps=1536"));
+}
+
+TEST(DeviceKnobs, OneDeviceByTwoNamesHasTheRatesOfBoth) {
+  EXPECT_THAT(planned(idle_disk(),
+                      "io: {max: {sda: {rbps: 7, wiops: 2}, \"008:0\": {wbps: 9, wiops: 3}}}\n"),
+              ElementsAre("io.max: 8:0 rbps=max wbps=max wiops=max -> 8:0 rbps=7 wbps=9 wiops=3"));
+  EXPECT_THAT(planned(idle_disk(), "io: {weight: {sda: 60, \"8:0\": 70}}\n"),
+              ElementsAre("io.weight: 8:0 default -> 8:0 70"));
+}
+
+// The kernel's own writing of a number is what its files are compared with.
+TEST(DeviceKnobs, LeadingZerosOfANumberAreNotKept) {
+  for (const char* number : {"008:0", "8:00"}) {
+    const std::string lines = "io: {max: {\"" + std::string(number) + "\": {rbps: 9}}}\n";
+    EXPECT_THAT(planned(idle_disk(), lines), ElementsAre("io.max: 8:0 rbps=max -> 8:0 rbps=9"));
+  }
+}
+
+// Of a partition systemd would limit the disk, and the kernel refuse the write.
+TEST(DeviceKnobs, APartitionIsSkippedWithItsDisk) {
+  EXPECT_THAT(planned(idle_disk(), "io: {max: {\"8:1\": {rbps: 9}}}\n"),
+              ElementsAre("io.max skipped: 8:1 is a partition of sda: the kernel limits whole "
+                          "disks only"));
+  EXPECT_THAT(planned(idle_disk(), "io: {latency: {/dev/disk/by-label/root: 10ms}}\n"),
+              ElementsAre("io.latency skipped: /dev/disk/by-label/root is a partition of sda: the "
+                          "kernel limits whole disks only"));
+  const Plan made =
+      plan(Snapshot(TimePoint{}, {idle_disk()}),
+           {testing::policy_of("p", "/a", "io: {weight: {\"8:1\": 9}}\n")}, {}, with_disks());
+  ASSERT_EQ(made.skips.size(), 1U);
+  EXPECT_EQ(made.skips[0].rule, "L37");
+}
+
+TEST(DeviceKnobs, NamesOfPartitions) {
+  EXPECT_EQ(disk_of_partition("sda1"), "sda");
+  EXPECT_EQ(disk_of_partition("sdaa12"), "sdaa");
+  EXPECT_EQ(disk_of_partition("/dev/vda2"), "/dev/vda");
+  EXPECT_EQ(disk_of_partition("nvme0n1p1"), "nvme0n1");
+  EXPECT_EQ(disk_of_partition("mmcblk0p1"), "mmcblk0");
+  EXPECT_EQ(disk_of_partition("/dev/disk/by-id/ata-DISK-part3"), "/dev/disk/by-id/ata-DISK");
+  for (const char* whole :
+       {"sda", "nvme0n1", "mmcblk0", "mmcblk0boot0", "md127", "dm-0", "loop7", "xvda1", "sr0",
+        "zram0", "8:1", "sd1", "/dev/disk/by-id/wwn-0x51", "/dev/mapper/sda1", "default"}) {
+    EXPECT_EQ(disk_of_partition(whole), "") << whole;
+  }
 }
 
 struct WrongDevices {

@@ -75,6 +75,8 @@ const std::vector<FileCase>& file_cases() {
       {"L39", kOurs, "memory: {max: 80%}\n", "p.yaml:5:15: error: memory.max cannot be"},
       {"L39", kOurs, "memory: {max: 80% of RAM}\n", "p.yaml:5:15: error: memory.max cannot be"},
       {"L39", kOurs, "cpu: {max: 50%}\n", "p.yaml:5:12: error: cpu.max cannot be"},
+      {"L37", kOurs, "io: {max: {sda1: {rbps: 5}}}\n",
+       "p.yaml:5:12: error: io.max.sda1 is a partition"},
       {"L40", kOurs, "memory: {max: 100MB}\n", "p.yaml:5:15: error: memory.max cannot be"},
       {"L40", kOurs, "memory: {max: 1.5G}\n", "p.yaml:5:15: error: memory.max cannot be"},
       {"L41", "/**", "pids: {max: 5}\n", "p.yaml:4:18: warning: /** matches /init.scope"},

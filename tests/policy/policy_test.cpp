@@ -300,5 +300,17 @@ TEST(PolicyTest, ABurstWithoutAQuotaWaitsForAnotherPolicysQuota) {
   EXPECT_EQ(resources("cpu: {burst: 5s}\n").cpu_max_burst, Usec{5000000});
 }
 
+// What the kernel would store, so that what is read back is no drift.
+TEST(PolicyTest, HugePagesAreWhole) {
+  const auto limit_of = [](const std::string& lines) {
+    return policies_of(policy_text(lines)).policies.at(0).resources.hugetlb_max.at(1);
+  };
+  EXPECT_EQ(limit_of("hugetlb: {2MB.max: 3MiB}\n"), LimitOf<Bytes>(Bytes{2U << 20U}));
+  EXPECT_EQ(limit_of("hugetlb: {2MB.max: 0}\n"), LimitOf<Bytes>(Bytes{0}));
+  EXPECT_THAT(policy_errors(policy_text("hugetlb: {1GB.max: 512MiB}\n")),
+              HasSubstr("p.yaml:5:20: error: hugetlb.1GB.max cannot be \"512MiB\": the kernel "
+                        "counts huge pages of 1073741824 bytes and would store 0 [L16]"));
+}
+
 }  // namespace
 }  // namespace cgwarden::policy

@@ -113,6 +113,22 @@ TEST(ValuesTest, MemorySizesAreRoundedDownToPages) {
   EXPECT_EQ(bytes("9223372036854771711"), 9223372036854767616U);  // the last the kernel can show
 }
 
+// mm/hugetlb_cgroup.c hugetlb_cgroup_write(): round_down() to pages of the size.
+TEST(ValuesTest, HugePageLimitsAreRoundedDownToHugePages) {
+  constexpr std::uint64_t kTwoMiB = 2U << 20U;
+  const auto bytes = [](std::string_view text) {
+    return std::get<Bytes>(parse_huge_page_limit(text, kTwoMiB).value()).value;
+  };
+  EXPECT_EQ(bytes("3MiB"), kTwoMiB);
+  EXPECT_EQ(bytes("4MiB"), 2 * kTwoMiB);
+  EXPECT_EQ(bytes("0"), 0U);
+  EXPECT_TRUE(is_max(parse_huge_page_limit("max", kTwoMiB).value()));
+  const auto less = parse_huge_page_limit("1MiB", kTwoMiB);
+  ASSERT_FALSE(less);
+  EXPECT_THAT(less.error().problem, HasSubstr("huge pages of 2097152 bytes and would store 0"));
+  EXPECT_EQ(less.error().rule, "L16");
+}
+
 TEST(ValuesTest, MemorySizesThatAreRefused) {
   struct Row {
     const char* text;
