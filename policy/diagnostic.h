@@ -14,6 +14,7 @@ struct SourcePosition {
   std::size_t column = 0;
   // "file:line:column", or "file".
   [[nodiscard]] std::string text() const;
+  bool operator==(const SourcePosition&) const = default;
 };
 
 enum class Severity { error, warning };

@@ -7,8 +7,10 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/text.h"
+#include "policy/resource_merge.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -48,98 +50,134 @@ std::optional<std::uint64_t> thousandths(std::string_view number) {
   return parse_integer<std::uint64_t>(digits + places);
 }
 
-struct Block {
-  std::optional<std::uint64_t> millicores;
-  std::optional<Bytes> memory;
-  SourcePosition cpu_position;
-  SourcePosition memory_position;
+constexpr std::string_view kRequestsCpu = "requests.cpu";
+constexpr std::string_view kRequestsMemory = "requests.memory";
+constexpr std::string_view kLimitsCpu = "limits.cpu";
+constexpr std::string_view kLimitsMemory = "limits.memory";
+constexpr std::string_view kFormula = "weightFormula";
+constexpr std::string_view kFactor = "memoryThrottlingFactor";
+
+const KubernetesQuantity* find_quantity(const KubernetesBlock& block, std::string_view name) {
+  const auto found = block.find(name);
+  return found == block.end() ? nullptr : &found->second;
+}
+
+bool is_linear(const KubernetesBlock& block) {
+  const auto* formula = find_quantity(block, kFormula);
+  return formula != nullptr && formula->value == static_cast<std::uint64_t>(WeightFormula::linear);
+}
+
+// A knob that comes of a block.
+struct Made {
+  std::string_view file;
+  std::string_view name;  // the quantity that it is told to come of
+  SourcePosition position;
+  std::vector<std::string_view> of;  // all that it depends on
+  std::uint64_t value = 0;           // of cpu.max the quota
 };
 
-Block read_quantities(MapReader& map, std::string_view key, Findings& findings) {
-  Block block;
-  const Node* node = map.find(key);
-  if (node == nullptr) return block;
-  if (node->kind != NodeKind::map) {
-    report_kind(*node, key, "a map", kRequestsExample, findings);
-    return block;
-  }
-  MapReader reader(*node, std::string(key) + ".", findings);
-  if (const Node* cpu = reader.find("cpu")) {
-    block.millicores = read_value(*cpu, reader.name("cpu"), findings, parse_millicores);
-    block.cpu_position = findings.source().position(cpu->key_place);
-  }
-  if (const Node* memory = reader.find("memory")) {
-    block.memory = read_value(*memory, reader.name("memory"), findings, parse_quantity);
-    block.memory_position = findings.source().position(memory->key_place);
-  }
-  reader.refuse_unknown();
-  return block;
-}
+std::uint64_t whole_pages(std::uint64_t bytes) { return bytes / kPageBytes * kPageBytes; }
 
-// Marks a knob as written at `position`; an error when the file has it already.
-bool claim(Resources& out, std::string_view file, const SourcePosition& position,
-           std::string_view from, Findings& findings) {
-  const auto [at, is_new] = out.positions.try_emplace(std::string(file), position);
-  if (is_new) return true;
-  findings.error(position,
-                 fmt::format("{} gives {}, which line {} gives too", from, file, at->second.line),
-                 "remove one of them", "L33");
-  return false;
-}
-
-void put_weight(const Block& requests, const Block& limits, WeightFormula formula, Resources& out,
-                Findings& findings) {
-  const Block& from = requests.millicores ? requests : limits;
-  if (!from.millicores) return;
-  const char* name = requests.millicores ? "requests.cpu" : "limits.cpu";
-  if (!claim(out, "cpu.weight", from.cpu_position, name, findings)) return;
-  out.cpu_weight = weight_of_shares(shares_of_millicores(*from.millicores), formula);
-  if (formula == WeightFormula::logarithmic) return;
-  findings.warning(from.cpu_position,
-                   fmt::format("the linear formula makes cpu.weight {} of it, where services of "
-                               "systemd have 100",
-                               *out.cpu_weight),
-                   "leave weightFormula out for what newer runtimes do", "L13");
-}
-
-void put_limits(const Block& limits, Resources& out, Findings& findings) {
-  if (limits.millicores && claim(out, "cpu.max", limits.cpu_position, "limits.cpu", findings)) {
-    const std::uint64_t quota = *limits.millicores * kDefaultCpuPeriod.count() / 1000;
-    out.cpu_max = cgroup::CpuMax{Usec{std::max<std::uint64_t>(quota, kMinCpuQuota.count())},
-                                 kDefaultCpuPeriod};
+void make_cpu(const KubernetesBlock& block, std::vector<Made>& made) {
+  const auto* requests = find_quantity(block, kRequestsCpu);
+  const auto* limits = find_quantity(block, kLimitsCpu);
+  if (const auto* from = requests != nullptr ? requests : limits; from != nullptr) {
+    const std::string_view name = requests != nullptr ? kRequestsCpu : kLimitsCpu;
+    const WeightFormula formula =
+        is_linear(block) ? WeightFormula::linear : WeightFormula::logarithmic;
+    made.push_back({"cpu.weight",
+                    name,
+                    from->position,
+                    {name, kFormula},
+                    weight_of_shares(shares_of_millicores(from->value), formula)});
   }
-  if (limits.memory &&
-      claim(out, "memory.max", limits.memory_position, "limits.memory", findings)) {
-    out.memory_max = Bytes{limits.memory->value / kPageBytes * kPageBytes};
+  if (limits != nullptr) {
+    const std::uint64_t quota = limits->value * kDefaultCpuPeriod.count() / 1000;
+    made.push_back({"cpu.max",
+                    kLimitsCpu,
+                    limits->position,
+                    {kLimitsCpu},
+                    std::max<std::uint64_t>(quota, kMinCpuQuota.count())});
   }
 }
 
 // KEP-2570: floor((request + factor * (limit - request)) / page) * page.
-void put_throttling(const Block& requests, const Block& limits, std::uint64_t permille,
-                    Resources& out, Findings& findings) {
-  if (!requests.memory) return;
-  const std::uint64_t request = requests.memory->value;
-  if (claim(out, "memory.min", requests.memory_position, "requests.memory", findings)) {
-    out.memory_min = Bytes{request / kPageBytes * kPageBytes};
+void make_memory(const KubernetesBlock& block, std::vector<Made>& made) {
+  const auto* requests = find_quantity(block, kRequestsMemory);
+  const auto* limits = find_quantity(block, kLimitsMemory);
+  const auto* permille = find_quantity(block, kFactor);
+  if (limits != nullptr) {
+    made.push_back({"memory.max",
+                    kLimitsMemory,
+                    limits->position,
+                    {kLimitsMemory},
+                    whole_pages(limits->value)});
   }
-  if (!limits.memory || limits.memory->value <= request) return;
-  if (!claim(out, "memory.high", limits.memory_position, "memoryThrottlingFactor", findings)) {
-    return;
-  }
-  const std::uint64_t room = limits.memory->value - request;
-  const std::uint64_t high = request + room / 1000 * permille + room % 1000 * permille / 1000;
-  out.memory_high = Bytes{high / kPageBytes * kPageBytes};
+  if (permille == nullptr || requests == nullptr) return;
+  const std::uint64_t request = requests->value;
+  made.push_back({"memory.min",
+                  kRequestsMemory,
+                  requests->position,
+                  {kRequestsMemory, kFactor},
+                  whole_pages(request)});
+  if (limits == nullptr || limits->value <= request) return;
+  const std::uint64_t room = limits->value - request;
+  const std::uint64_t part = room / 1000 * permille->value + room % 1000 * permille->value / 1000;
+  made.push_back({"memory.high",
+                  kFactor,
+                  limits->position,
+                  {kRequestsMemory, kLimitsMemory, kFactor},
+                  whole_pages(request + part)});
 }
 
-void check_order(const Block& requests, const Block& limits, Findings& findings) {
-  if (requests.millicores && limits.millicores && *requests.millicores > *limits.millicores) {
-    findings.error(requests.cpu_position, "requests.cpu is above limits.cpu",
-                   "lower it to the limit");
+std::vector<Made> knobs_of(const KubernetesBlock& block) {
+  std::vector<Made> made;
+  make_cpu(block, made);
+  make_memory(block, made);
+  return made;
+}
+
+void put(const Made& made, Resources& out) {
+  out.positions[std::string(made.file)] = made.position;
+  if (made.file == "cpu.weight") out.cpu_weight = static_cast<std::uint32_t>(made.value);
+  if (made.file == "cpu.max") out.cpu_max = cgroup::CpuMax{Usec{made.value}, kDefaultCpuPeriod};
+  if (made.file == "memory.min") out.memory_min = Bytes{made.value};
+  if (made.file == "memory.high") out.memory_high = Bytes{made.value};
+  if (made.file == "memory.max") out.memory_max = Bytes{made.value};
+}
+
+// Is the knob in `resources` this one, and not one that is given directly?
+bool is_in_force(const Made& made, const Resources& resources) {
+  const auto found = resources.positions.find(std::string(made.file));
+  return found != resources.positions.end() && found->second == made.position;
+}
+
+bool depends_on(const Made& made, const KubernetesBlock& block) {
+  return std::ranges::any_of(made.of, [&](std::string_view name) { return block.contains(name); });
+}
+
+void read_quantities(MapReader& map, std::string_view key, Resources& out, Findings& findings) {
+  const Node* node = map.find(key);
+  if (node == nullptr) return;
+  if (node->kind != NodeKind::map) {
+    report_kind(*node, key, "a map", kRequestsExample, findings);
+    return;
   }
-  if (requests.memory && limits.memory && *requests.memory > *limits.memory) {
-    findings.error(requests.memory_position, "requests.memory is above limits.memory",
-                   "lower it to the limit", "L17");
+  const bool requests = key == "requests";
+  MapReader reader(*node, std::string(key) + ".", findings);
+  if (const Node* cpu = reader.find("cpu")) {
+    if (const auto value = read_value(*cpu, reader.name("cpu"), findings, parse_millicores)) {
+      out.kubernetes[requests ? kRequestsCpu : kLimitsCpu] = {
+          *value, findings.source().position(cpu->key_place)};
+    }
   }
+  if (const Node* memory = reader.find("memory")) {
+    if (const auto value = read_value(*memory, reader.name("memory"), findings, parse_quantity)) {
+      out.kubernetes[requests ? kRequestsMemory : kLimitsMemory] = {
+          value->value, findings.source().position(memory->key_place)};
+    }
+  }
+  reader.refuse_unknown();
 }
 
 }  // namespace
@@ -197,28 +235,79 @@ Parsed<Bytes> parse_quantity(std::string_view text) {
 }
 
 void read_kubernetes(MapReader& map, Resources& out, Findings& findings) {
-  const Block requests = read_quantities(map, "requests", findings);
-  const Block limits = read_quantities(map, "limits", findings);
-  WeightFormula formula = WeightFormula::logarithmic;
-  if (const Node* node = map.find("weightFormula")) {
-    const auto word =
-        read_word(*node, map.name("weightFormula"), {"logarithmic", "linear"}, findings);
-    if (word && *word == "linear") formula = WeightFormula::linear;
+  read_quantities(map, "requests", out, findings);
+  read_quantities(map, "limits", out, findings);
+  if (const Node* node = map.find(kFormula)) {
+    const auto word = read_word(*node, map.name(kFormula), {"logarithmic", "linear"}, findings);
+    const WeightFormula formula =
+        word && *word == "linear" ? WeightFormula::linear : WeightFormula::logarithmic;
+    out.kubernetes[kFormula] = {static_cast<std::uint64_t>(formula),
+                                findings.source().position(node->key_place)};
   }
-  std::optional<std::uint64_t> permille;
-  if (const Node* node = map.find("memoryThrottlingFactor")) {
-    permille = read_value(*node, map.name("memoryThrottlingFactor"), findings,
-                          [](std::string_view text) -> Parsed<std::uint64_t> {
-                            const auto value = thousandths(text);
-                            if (value && *value > 0 && *value <= 1000) return *value;
-                            return std::unexpected(
-                                ValueFault{"it must be above 0 and at most 1", "for example: 0.9"});
-                          });
+  if (const Node* node = map.find(kFactor)) {
+    const auto permille = read_value(
+        *node, map.name(kFactor), findings, [](std::string_view text) -> Parsed<std::uint64_t> {
+          const auto value = thousandths(text);
+          if (value && *value > 0 && *value <= 1000) return *value;
+          return std::unexpected(
+              ValueFault{"it must be above 0 and at most 1", "for example: 0.9"});
+        });
+    if (permille) {
+      out.kubernetes[kFactor] = {*permille, findings.source().position(node->key_place)};
+    }
   }
-  check_order(requests, limits, findings);
-  put_weight(requests, limits, formula, out, findings);
-  put_limits(limits, out, findings);
-  if (permille) put_throttling(requests, limits, *permille, out, findings);
+  for (const Made& made : knobs_of(out.kubernetes)) {
+    const auto given = out.positions.find(std::string(made.file));
+    if (given == out.positions.end()) {
+      put(made, out);
+      continue;
+    }
+    findings.error(made.position,
+                   fmt::format("{} gives {}, which line {} gives too", made.name, made.file,
+                               given->second.line),
+                   "remove one of them", "L33");
+  }
+}
+
+void merge_kubernetes(Resources& base, Resources& over) {
+  for (const Made& made : knobs_of(base.kubernetes)) {
+    if (depends_on(made, over.kubernetes) && is_in_force(made, base)) erase_knob(base, made.file);
+  }
+  for (const Made& made : knobs_of(over.kubernetes)) {
+    if (is_in_force(made, over)) erase_knob(over, made.file);
+  }
+  for (const auto& [name, quantity] : over.kubernetes) base.kubernetes[name] = quantity;
+  for (const Made& made : knobs_of(base.kubernetes)) {
+    if (!depends_on(made, over.kubernetes)) continue;
+    erase_knob(base, made.file);
+    put(made, base);
+  }
+}
+
+void lint_kubernetes(const Resources& resources, Findings& findings) {
+  const KubernetesBlock& block = resources.kubernetes;
+  const auto is_above = [&](std::string_view request, std::string_view limit) {
+    const auto* requests = find_quantity(block, request);
+    const auto* limits = find_quantity(block, limit);
+    return requests != nullptr && limits != nullptr && requests->value > limits->value;
+  };
+  if (is_above(kRequestsCpu, kLimitsCpu)) {
+    findings.error(block.at(kRequestsCpu).position, "requests.cpu is above limits.cpu",
+                   "lower it to the limit");
+  }
+  if (is_above(kRequestsMemory, kLimitsMemory)) {
+    findings.error(block.at(kRequestsMemory).position, "requests.memory is above limits.memory",
+                   "lower it to the limit", "L17");
+  }
+  if (!is_linear(block)) return;
+  for (const Made& made : knobs_of(block)) {
+    if (made.file != "cpu.weight" || !is_in_force(made, resources)) continue;
+    findings.warning(made.position,
+                     fmt::format("the linear formula makes cpu.weight {} of it, where services of "
+                                 "systemd have 100",
+                                 made.value),
+                     "leave weightFormula out for what newer runtimes do", "L13");
+  }
 }
 
 }  // namespace cgwarden::policy

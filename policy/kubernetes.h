@@ -31,4 +31,13 @@ enum class WeightFormula {
 // directly too is an error.
 void read_kubernetes(MapReader& map, Resources& out, Findings& findings);
 
+// Puts what `over` writes over what `base` has: the blocks are merged, and what changes by that is
+// made anew, so that of a template and a policy comes what one document with both would give. A
+// knob of `base` that depends on nothing of `over` stays as it is, and may be none. `over` keeps
+// the knobs that it gives directly.
+void merge_kubernetes(Resources& base, Resources& over);
+
+// A request above its limit, and L13.
+void lint_kubernetes(const Resources& resources, Findings& findings);
+
 }  // namespace cgwarden::policy

@@ -150,6 +150,7 @@ std::optional<PolicyDocument> read_policy_document(const Node& node, Part part,
   if (const Node* names = document.find("templates")) {
     add_templates(*names, templates, policy, findings);
   }
+  lint_resources(policy.resources, findings);
   if (const Node* adapt = document.find("adapt")) policy.adapt = read_adapt(*adapt, findings);
   refuse_unit_properties(node, document, findings);
   if (const Node* watch = document.find("watch")) policy.pressure = read_watch(*watch, findings);

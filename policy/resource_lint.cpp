@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "policy/kubernetes.h"
 #include "policy/limit_order.h"
 #include "policy/resource_schema.h"
 
@@ -33,6 +34,7 @@ void lint_cpu(const Resources& resources, Findings& findings) {
 }  // namespace
 
 void lint_resources(const Resources& resources, Findings& findings) {
+  lint_kubernetes(resources, findings);
   lint_cpu(resources, findings);
   for (const LimitConflict& conflict :
        find_limit_conflicts({resources.memory_min, resources.memory_low, resources.memory_high,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "policy/kubernetes.h"
+
 namespace cgwarden::policy {
 namespace {
 
@@ -49,13 +51,15 @@ void erase_knob(Resources& resources, std::string_view file) {
 
 Resources merge(const Resources& base, const Resources& over) {
   Resources out = base;
+  Resources own = over;
+  merge_kubernetes(out, own);
   // A value in place of a percentage, a default in place of devices, and the other way round.
-  for (const auto& [file, position] : over.positions) erase_knob(out, file);
-  out.positions.insert(over.positions.begin(), over.positions.end());
-  out.percentages.insert(over.percentages.begin(), over.percentages.end());
-  out.devices.insert(over.devices.begin(), over.devices.end());
+  for (const auto& [file, position] : own.positions) erase_knob(out, file);
+  out.positions.insert(own.positions.begin(), own.positions.end());
+  out.percentages.insert(own.percentages.begin(), own.percentages.end());
+  out.devices.insert(own.devices.begin(), own.devices.end());
   each_knob([&](std::string_view, auto member) {
-    if (member(over)) member(out) = member(over);
+    if (member(own)) member(out) = member(own);
   });
   return out;
 }

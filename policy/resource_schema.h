@@ -5,8 +5,8 @@
 
 namespace cgwarden::policy {
 
-// The keys cpu, memory and pids of `map`, with their values and positions, and then
-// lint_resources().
+// The blocks of `map`, with their values and positions. Once nothing more comes (of a template),
+// lint_resources() says how they stand to each other.
 [[nodiscard]] Resources read_resources(MapReader& map, Findings& findings);
 
 // What the kernel would refuse (an error) or take without effect (a warning) because of how values

@@ -55,7 +55,6 @@ Resources read_resources(MapReader& map, Findings& findings) {
     }
   }
   read_kubernetes(map, resources, findings);
-  lint_resources(resources, findings);
   return resources;
 }
 

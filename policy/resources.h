@@ -28,6 +28,14 @@ struct DeviceSetting {
   bool operator==(const DeviceSetting&) const = default;
 };
 
+// A quantity of the blocks `requests` and `limits`, as it is written.
+struct KubernetesQuantity {
+  std::uint64_t value = 0;
+  SourcePosition position;
+};
+// By name ("requests.cpu"), as kubernetes.h has them.
+using KubernetesBlock = std::map<std::string_view, KubernetesQuantity>;
+
 // The blocks `cpu: cpuset: memory: io: pids: hugetlb: cgroup:` of a Policy or Workload. An absent
 // member means "not managed", never a default.
 struct Resources {
@@ -54,6 +62,9 @@ struct Resources {
 
   // io.max, io.latency, and io.weight of single devices, by control-file name.
   std::map<std::string, std::vector<DeviceSetting>, std::less<>> devices;
+
+  // What the knobs of `requests` and `limits` were made of, for when more of them comes.
+  KubernetesBlock kubernetes;
 
   // Values that are percentages, by control-file name, until percentage.h makes them values of a
   // cgroup. A Policy alone has them.

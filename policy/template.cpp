@@ -31,6 +31,7 @@ void read_template(const Node& node, Templates& out, Findings& findings) {
     }
   }
   Resources resources = read_resources(document, findings);
+  lint_resources(resources, findings);
   document.refuse_unknown();
   if (name.empty()) return;
   if (!out.try_emplace(name, std::move(resources)).second) {
@@ -104,8 +105,6 @@ void add_templates(const Node& names, const TemplateScope& scope, Policy& policy
   }
   if (policy.templates.empty()) return;
   policy.resources = merge(base, policy.resources);
-  // How values of different blocks stand to each other shows only now.
-  lint_resources(policy.resources, findings);
 }
 
 }  // namespace cgwarden::policy

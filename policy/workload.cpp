@@ -31,6 +31,7 @@ Workload read_workload(const Node& node, Findings& findings) {
     if (resources->kind == NodeKind::map) {
       MapReader block(*resources, "", findings);
       workload.resources = read_resources(block, findings);
+      lint_resources(workload.resources, findings);
       for (const auto& [file, percentage] : workload.resources.percentages) {
         findings.error(workload.resources.positions.at(file),
                        fmt::format("{} is a percentage: only a Policy has a base for it", file),

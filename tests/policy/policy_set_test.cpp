@@ -53,6 +53,27 @@ TEST(DropIn, AMatchIsReplacedKeyByKey) {
   EXPECT_THAT(set.policies[0].selector.units, ElementsAre("web.service"));
 }
 
+TEST(DropIn, LimitsComeToTheRequestsOfThePolicy) {
+  const std::string requests = kHeader +
+                               "metadata: {name: k}\nmatch: {cgroups: [/k]}\n"
+                               "requests: {cpu: 100m, memory: 100Mi}\n";
+  const auto with = [&](const std::string& lines) {
+    const PolicySet set = load_policy_set({{"k.yaml", requests},
+                                           drop_in("a.yaml", "limits: {cpu: 1}\n", "k"),
+                                           drop_in("b.yaml", lines, "k")});
+    EXPECT_THAT(set.errors, IsEmpty()) << render(set.errors);
+    return set.policies.at(0).resources;
+  };
+  const Resources two = with("limits: {cpu: 2}\n");
+  EXPECT_EQ(two.cpu_weight, 17U);
+  EXPECT_EQ(two.cpu_max, (cgroup::CpuMax{Usec{200000}, Usec{100000}}));
+  EXPECT_EQ(with("limits: {memory: 200Mi}\nmemoryThrottlingFactor: 0.9\n").memory_high,
+            LimitOf<Bytes>(Bytes{190U << 20U}));
+  // What was taken out or given directly does not come back with the next limit.
+  EXPECT_FALSE(with("unset: [cpu.weight]\nlimits: {cpu: 2}\n").cpu_weight);
+  EXPECT_EQ(with("cpu: {weight: 5}\nlimits: {memory: 1Gi}\n").cpu_weight, 5U);
+}
+
 TEST(DropIn, TakesKnobsAndLoopsOut) {
   const PolicySet set = load({drop_in("a.yaml",
                                       "unset: [memory.high, cpu.max, cpu.burst]\n"

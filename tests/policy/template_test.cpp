@@ -186,6 +186,40 @@ TEST(TemplateTest, Errors) {
       HasSubstr("p.yaml:18:7: error: cpu.burst of 60000us is more than the quota of 50000us"));
 }
 
+std::string kubernetes_template(const std::string& lines) {
+  return "apiVersion: cgwarden/v1\nkind: Template\nmetadata: {name: t}\n" + lines + "---\n";
+}
+
+// As if template and policy were one document.
+TEST(TemplateTest, RequestsAndLimitsAreMergedBeforeTheyBecomeKnobs) {
+  const auto of = [](const std::string& shared, const std::string& own) {
+    const auto loaded =
+        load_policies(kubernetes_template(shared) + policy_text("templates: t\n" + own), "p.yaml");
+    EXPECT_TRUE(loaded) << render(loaded.error());
+    return loaded ? loaded->policies.at(0).resources : Resources{};
+  };
+  const Resources cpu = of("requests: {cpu: 100m}\n", "limits: {cpu: 2}\n");
+  EXPECT_EQ(cpu.cpu_weight, 17U);
+  EXPECT_EQ(cpu.cpu_max, (cgroup::CpuMax{Usec{200000}, Usec{100000}}));
+  EXPECT_EQ(cpu.positions.at("cpu.weight").text(), "p.yaml:4:12");
+  const Resources memory =
+      of("requests: {memory: 100Mi}\n", "limits: {memory: 200Mi}\nmemoryThrottlingFactor: 0.9\n");
+  EXPECT_EQ(memory.memory_min, LimitOf<Bytes>(Bytes{100U << 20U}));
+  EXPECT_EQ(memory.memory_high, LimitOf<Bytes>(Bytes{190U << 20U}));
+  EXPECT_EQ(of("weightFormula: linear\n", "requests: {cpu: 1}\n").cpu_weight, 39U);
+  // What the policy says itself wins, in either form.
+  EXPECT_EQ(of("requests: {cpu: 1}\n", "cpu: {weight: 5}\n").cpu_weight, 5U);
+  EXPECT_EQ(of("cpu: {weight: 5}\n", "requests: {cpu: 1}\n").cpu_weight, 100U);
+  EXPECT_EQ(of("cpu: {max: 3}\nrequests: {cpu: 1}\n", "limits: {memory: 1Gi}\n").cpu_max,
+            (cgroup::CpuMax{Usec{300000}, Usec{100000}}));
+}
+
+TEST(TemplateTest, RequestsOfATemplateAboveThePolicysLimits) {
+  EXPECT_THAT(policy_errors(kubernetes_template("requests: {cpu: 2}\n") +
+                            policy_text("templates: t\nlimits: {cpu: 1}\n")),
+              HasSubstr("p.yaml:4:12: error: requests.cpu is above limits.cpu"));
+}
+
 TEST(SchemaTest, EveryKeyIsInTheSchemaAndInTheParser) {
   const auto schema = nlohmann::json::parse(policy_json_schema());
   const auto& properties = schema["anyOf"][0]["properties"];
