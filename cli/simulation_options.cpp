@@ -7,6 +7,12 @@
 namespace cgwarden::cli {
 namespace {
 
+// CLI::Range lets "nan" through: it is neither below the least nor above the most.
+std::string number_fault(const std::string& text) {
+  const bool number = text.find_first_not_of("0123456789.eE+-") == std::string::npos;
+  return number ? "" : text + " is not a number";
+}
+
 void add_recorded(CLI::App& command, SimulateOptions& options) {
   command.add_option("NAME", options.name, "A workload, cgroup, unit, container or pod")
       ->required()
@@ -37,11 +43,13 @@ void add_recommend_options(CLI::App& command, SimulateOptions& options) {
       .add_option("--throttled-share", options.throttled_percent,
                   "At most so many percent of the periods throttled (default, alone: 1)")
       ->type_name("PERCENT")
+      ->check(number_fault)
       ->check(CLI::Range(0.0, 100.0));
   command
       .add_option("--lost-cpus", options.lost_cpus,
                   "At most so many CPUs waiting on average, for example 0.05")
       ->type_name("CPUS")
+      ->check(number_fault)
       ->check(CLI::Range(0.0, 8192.0));
   command.add_option("--delay-p99", options.delay_p99, "99 % of the work at most so much later")
       ->type_name("DURATION");

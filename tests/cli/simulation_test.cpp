@@ -106,6 +106,8 @@ TEST(PolicySimulateTest, WrongValuesAreRefusedWithWhatToWrite) {
            {{"policy", "simulate", "web", "--cpu-max", "50%"}, "--cpu-max 50%"},
            {{"policy", "simulate", "web", "--burst", "50"}, "--burst 50"},
            {{"policy", "recommend", "web", "--period", "2s"}, "1ms to 1s"},
+           {{"policy", "recommend", "web", "--throttled-share", "nan"}, "nan is not a number"},
+           {{"policy", "recommend", "web", "--lost-cpus", "nan"}, "nan is not a number"},
            {{"policy", "recommend", "web", "--delay-p99", "x"}, "--delay-p99 x"}}) {
     const Outcome refused = cgwarden(words);
     EXPECT_EQ(refused.exit_code, 2) << said;
