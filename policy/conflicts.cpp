@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -54,9 +56,48 @@ std::vector<std::string> parts_of(const Policy& policy) {
   return texts;
 }
 
-std::string wanted_text(const Policy& policy, const Knob& knob) {
-  if (const auto wanted = knob.wanted(policy.resources)) return wanted->text;
-  return {};
+// "12.5% of node".
+std::string text_of(const Percentage& percentage) {
+  return fmt::format("{}% of {}", static_cast<double>(percentage.hundredths) / 100,
+                     percentage.base == PercentBase::node ? "node" : "parent");
+}
+
+// What a policy says of a knob.
+struct Want {
+  std::string text;
+  SourcePosition position;
+  bool is_loop = false;
+};
+
+std::optional<Want> loop_for(const Policy& policy, std::string_view file) {
+  const adapt::Settings& loops = policy.adapt;
+  if (loops.cpu && (file == "cpu.max" || file == "cpu.max.burst")) {
+    return Want{"what adapt.cpu finds", loops.cpu_position, true};
+  }
+  if (loops.memory_high && file == "memory.high") {
+    return Want{"what adapt.memoryHigh finds", loops.memory_high_position, true};
+  }
+  return std::nullopt;
+}
+
+std::optional<Want> want_of(const Policy& policy, const Knob& knob) {
+  if (auto loop = loop_for(policy, knob.file)) return loop;
+  const Resources& resources = policy.resources;
+  const auto at = resources.positions.find(std::string(knob.file));
+  const SourcePosition& position = at == resources.positions.end() ? policy.position : at->second;
+  const auto percentage = resources.percentages.find(knob.file);
+  if (percentage != resources.percentages.end()) {
+    return Want{text_of(percentage->second), position};
+  }
+  const auto wanted = knob.wanted(resources);
+  if (!wanted || wanted->text.empty()) return std::nullopt;
+  return Want{wanted->text, position};
+}
+
+// Two loops never find the same. They meet at both of their knobs: that is told once.
+bool differ(const Want& one, const Want& other, std::string_view file) {
+  if (one.is_loop && other.is_loop) return file != "cpu.max.burst";
+  return one.text != other.text;
 }
 
 }  // namespace
@@ -72,22 +113,21 @@ std::vector<Diagnostic> find_conflicts(const std::vector<Policy>& policies) {
   for (const Policy* policy : ordered) {
     const auto parts = parts_of(*policy);
     for (const Knob& knob : knobs()) {
-      const std::string wanted = wanted_text(*policy, knob);
-      if (wanted.empty()) continue;
+      const auto wanted = want_of(*policy, knob);
+      if (!wanted) continue;
       for (const std::string& part : parts) {
         const auto [winner, is_new] =
             winners.try_emplace({part, policy->priority, knob.file}, policy);
         if (is_new || winner->second == policy) continue;
-        const std::string other = wanted_text(*winner->second, knob);
-        if (other == wanted) continue;
-        const auto at = policy->resources.positions.find(std::string(knob.file));
-        found.push_back({Severity::warning,
-                         at == policy->resources.positions.end() ? policy->position : at->second,
-                         fmt::format("{} of {}: policy {} wants {} and policy {} wants {}, both of "
-                                     "priority {}: {} wins, its name is later",
-                                     knob.file, part, policy->name, wanted, winner->second->name,
-                                     other, policy->priority, winner->second->name),
-                         "", "give one of them a higher priority", "L33"});
+        const auto other = want_of(*winner->second, knob);
+        if (!other || !differ(*wanted, *other, knob.file)) continue;
+        found.push_back(
+            {Severity::warning, wanted->position,
+             fmt::format("{} of {}: policy {} wants {} and policy {} wants {}, both of "
+                         "priority {}: {} wins, its name is later",
+                         knob.file, part, policy->name, wanted->text, winner->second->name,
+                         other->text, policy->priority, winner->second->name),
+             "", "give one of them a higher priority", "L33"});
       }
     }
   }

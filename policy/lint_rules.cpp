@@ -173,7 +173,7 @@ constexpr std::array kLintRules{
              "Match the workloads alone."},
     LintRule{"L42", kWarn, kFile, "a group kill whose scope holds the session",
              "memory.oom.group on a user's slice, manager or session kills the terminal and "
-             "everything started from it.",
+             "everything started from it; so may `adapt.kill` on what holds them, as `/` does.",
              "Set it on the scope of the one application."},
     LintRule{"L43", kError, kFile, "a loop and a fixed value for one knob",
              "`adapt.cpu` finds cpu.max and cpu.max.burst, `adapt.memoryHigh` finds memory.high: a "

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "policy/match.h"
 
@@ -20,13 +22,52 @@ bool names_unit(std::string_view glob) {
   return std::ranges::any_of(kUnits, [&](std::string_view end) { return name.ends_with(end); });
 }
 
-// A cgroup that holds all that a user runs.
-bool holds_session(std::string_view glob) {
+// Below a slice there are units alone, whatever the glob leaves open of their names.
+bool is_child_of_slice(std::string_view glob) {
+  const std::size_t slash = glob.rfind('/');
+  return slash != std::string_view::npos && glob.substr(0, slash).ends_with(".slice") &&
+         last_component(glob) != "**";
+}
+
+// The uid in "/user.slice/user-1001.slice/*"; of any user, where the glob does not say.
+std::string uid_of(std::string_view glob) {
+  static constexpr std::string_view kBefore = "/user-";
+  const std::size_t at = glob.find(kBefore);
+  if (at == std::string_view::npos) return "1000";
+  const std::string_view rest = glob.substr(at + kBefore.size());
+  const std::string_view uid = rest.substr(0, rest.find_first_not_of("0123456789"));
+  return uid.empty() ? "1000" : std::string(uid);
+}
+
+// Cgroups that hold all that a user runs.
+std::vector<std::string> session_paths(std::string_view glob) {
+  const std::string uid = uid_of(glob);
+  const std::string slice = "/user.slice/user-" + uid + ".slice";
+  return {"/user.slice", slice, slice + "/user@" + uid + ".service", slice + "/session-2.scope"};
+}
+
+bool may_be_at(const Policy& policy, std::string_view path) {
+  return policy.cgroups.empty() ||
+         std::ranges::any_of(policy.cgroups,
+                             [&](const std::string& glob) { return glob_matches(glob, path); });
+}
+
+// Does a glob over paths or names of units take in such a cgroup? What else the selector asks of it
+// may leave it out: then only a name that is a session's tells.
+bool holds_session(const Policy& policy, std::string_view glob) {
   const std::string_view name = last_component(glob);
-  return name == "user.slice" || (name.starts_with("user-") && name.ends_with(".slice")) ||
-         (name.starts_with("user@") && name.ends_with(".service")) ||
-         (name.starts_with("session-") && name.ends_with(".scope")) || glob == "/user.slice/**" ||
-         glob == "/user.slice/*";
+  if (name == "user.slice" || (name.starts_with("user-") && name.ends_with(".slice")) ||
+      (name.starts_with("user@") && name.ends_with(".service")) ||
+      (name.starts_with("session-") && name.ends_with(".scope"))) {
+    return true;
+  }
+  Selector others = policy.selector;
+  others.units.clear();
+  if (!others.empty()) return false;
+  return std::ranges::any_of(session_paths(glob), [&](const std::string& path) {
+    if (glob.starts_with('/')) return glob_matches(glob, path);
+    return name_matches(glob, last_component(path)) && may_be_at(policy, path);
+  });
 }
 
 // What a policy matches: a glob over paths or over names of units.
@@ -74,7 +115,7 @@ void lint_burst(const Policy& policy, const Target& target, Findings& findings) 
 void lint_group_kill(const Policy& policy, std::string_view glob, Findings& findings) {
   if (!policy.resources.memory_oom_group.value_or(false)) return;
   const SourcePosition& at = policy.resources.positions.at("memory.oom.group");
-  if (holds_session(glob)) {
+  if (holds_session(policy, glob)) {
     findings.warning(at,
                      fmt::format("memory.oom.group on {}: one OOM kill takes the session and all "
                                  "that was started from it",
@@ -104,7 +145,7 @@ void lint_group_kill_of_pods(const Policy& policy, Findings& findings) {
 
 // The watched cgroup's own components are what is killed, the session of its user among them.
 void lint_kill_rule(const Policy& policy, std::string_view glob, Findings& findings) {
-  if (!policy.adapt.kill || !holds_session(glob)) return;
+  if (!policy.adapt.kill || (glob != "/" && !holds_session(policy, glob))) return;
   findings.warning(policy.adapt.kill_position,
                    fmt::format("adapt.kill on {}: the victim may be a session with all that was "
                                "started from it",
@@ -132,12 +173,6 @@ void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
                    findings);
     return;
   }
-}
-
-bool may_be_at(const Policy& policy, std::string_view path) {
-  return policy.cgroups.empty() ||
-         std::ranges::any_of(policy.cgroups,
-                             [&](const std::string& glob) { return glob_matches(glob, path); });
 }
 
 // What else the selector asks of a cgroup may leave them out: then nothing is said.
@@ -179,7 +214,7 @@ void lint_policy(const Policy& policy, Findings& findings) {
   const bool does_something = !policy.resources.empty() || !policy.adapt.empty();
   for (std::size_t i = 0; i < policy.cgroups.size(); ++i) {
     const std::string& glob = policy.cgroups[i];
-    const Target target{glob, names_unit(glob)};
+    const Target target{glob, names_unit(glob) || is_child_of_slice(glob)};
     if (does_something && policy.selector.empty()) lint_match(policy, i, findings);
     // Then the names of the units say it.
     if (!policy.selector.units.empty()) continue;

@@ -279,6 +279,10 @@ Parsed<LimitOf<std::uint64_t>> parse_pids_limit(std::string_view text) {
     return refuse("the kernel accepts it and then every fork fails (EAGAIN)",
                   "write at least 1, or max for no limit", "L38");
   }
+  if (text.ends_with('%')) {
+    return refuse("a percentage needs a named base: of node or of parent",
+                  fmt::format("write {0} of node, {0} of parent, or a number", text), "L39");
+  }
   auto count = parse_count(text, 1, kMaxPids);
   if (!count && text.starts_with('-')) return refuse("it is negative", "write max for no limit");
   if (!count) return std::unexpected(std::move(count).error());

@@ -73,6 +73,50 @@ TEST(SelectorLint, OneKillTakesTheWholePod) {
   EXPECT_THAT(found("{pods: 'web-*', containers: '*'}", "memory: {oom.group: true}\n"), IsEmpty());
 }
 
+TEST(SelectorLint, NamesThatASessionHas) {
+  const std::string kill = "adapt: {kill: {full: 0.6, budget: 1}}\n";
+  EXPECT_THAT(found("{units: '*.scope'}", kill),
+              AllOf(HasSubstr("adapt.kill on *.scope"), HasSubstr("[L42]")));
+  EXPECT_THAT(found("{units: '*.scope'}", "memory: {oom.group: true}\n"), HasSubstr("[L42]"));
+  EXPECT_THAT(found("{units: 'app-*.scope'}", kill), IsEmpty());
+  // Where no session is.
+  EXPECT_THAT(found("{units: '*.scope', cgroups: ['/machine.slice/*']}", kill), IsEmpty());
+  EXPECT_THAT(found("{units: '*.scope', xattrs: {user.tier: gold}}", kill), IsEmpty());
+  EXPECT_THAT(found("{cgroups: ['/user.slice/user-7.slice/user@7.service/app.slice/*']}",
+                    "memory: {oom.group: true}\n"),
+              IsEmpty());
+}
+
+TEST(SelectorLint, APercentageIsAnotherValueToo) {
+  const auto percent = conflicts("{units: a.service}", "{units: a.service}",
+                                 "memory: {max: 50% of node}\n", "memory: {max: 1GiB}\n");
+  ASSERT_THAT(percent, SizeIs(1));
+  EXPECT_EQ(percent[0].rule, "L33");
+  EXPECT_THAT(percent[0].message,
+              HasSubstr("policy a wants 50% of node and policy b wants 1073741824"));
+  EXPECT_THAT(conflicts("{units: a.service}", "{units: a.service}",
+                        "memory: {max: 12.5% of node}\n", "memory: {max: 12.50% of node}\n"),
+              IsEmpty());
+}
+
+TEST(SelectorLint, ALoopWantsAKnobToo) {
+  const auto fixed = conflicts("{units: a.service}", "{units: a.service}",
+                               "adapt: {cpu: {ceiling: 2}}\n", "cpu: {max: 1}\n");
+  ASSERT_THAT(fixed, SizeIs(1));
+  EXPECT_EQ(fixed[0].rule, "L33");
+  EXPECT_EQ(fixed[0].position.line, 5U);
+  EXPECT_THAT(fixed[0].message, HasSubstr("cpu.max of units a.service: policy a wants what "
+                                          "adapt.cpu finds and policy b wants 100000 100000"));
+  // Once for both knobs of a loop, and also when they are to find the same.
+  EXPECT_THAT(conflicts("{units: a.service}", "{units: a.service}", "adapt: {cpu: {ceiling: 2}}\n",
+                        "adapt: {cpu: {ceiling: 2}}\n"),
+              SizeIs(1));
+  EXPECT_THAT(
+      conflicts("{units: a.service}", "{units: a.service}",
+                "adapt: {memoryHigh: {floor: 64MiB, ceiling: 1GiB}}\n", "memory: {high: 1GiB}\n"),
+      SizeIs(1));
+}
+
 TEST(SelectorLint, TwoOfOnePriority) {
   const auto same = conflicts("{units: web.service}", "{units: web.service}");
   ASSERT_THAT(same, SizeIs(1));
