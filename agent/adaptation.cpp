@@ -106,6 +106,17 @@ void Adaptation::drop_refused(const cgroup::Sample& sample, const policy::Access
   }
 }
 
+void Adaptation::spare_protected(const cgroup::Snapshot& snapshot) {
+  for (AdaptDecision& decision : decisions_) {
+    if (!decision.kill) continue;
+    const std::string refusal = kill_refusal(snapshot, decision.cgroup, sources_.owner_of);
+    if (refusal.empty()) continue;
+    decision.kill = false;
+    decision.reason = to_string(policy::adapt::StallAction::notify);
+    decision.because += "; it is not killed: " + refusal;
+  }
+}
+
 template <typename Loop>
 void Adaptation::run(std::optional<Loop>& loop, const typename Loop::How& how, std::size_t place,
                      const AdaptLook& look, const std::vector<Policy>& policies) {
@@ -241,6 +252,7 @@ std::vector<AdaptDecision> Adaptation::tick(const cgroup::Snapshot& snapshot,
   }
   loops_ = std::exchange(next_, {});
   refused_ = std::exchange(next_refused_, {});
+  spare_protected(snapshot);
   auto kills = kills_.tick(snapshot, policies, watched_);
   std::ranges::move(kills, std::back_inserter(decisions_));
   for (std::size_t i = 0; i < policies.size(); ++i) {

@@ -106,6 +106,8 @@ class Adaptation {
   // Drops the loops of policies that may not write this cgroup, and says so once.
   void drop_refused(const cgroup::Sample& sample, const policy::Access& access,
                     const std::vector<policy::Policy>& policies, AdaptClaims& claims);
+  // A kill that must not be becomes a notice that says why.
+  void spare_protected(const cgroup::Snapshot& snapshot);
   // memory.stat of now, read once in a tick.
   [[nodiscard]] const std::optional<cgroup::MemoryStat>& stat_of(const std::string& path);
   [[nodiscard]] bool may_swap(const cgroup::Sample& sample) const;

@@ -135,6 +135,7 @@ class Daemon final : public Control, private SupervisorListener {
   void decide_between(std::span<const Adaptation::CpuLook> looks);
   void adapt_decided(const AdaptDecision& decision, TimePoint when);
   void kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot& snapshot);
+  void kill_failed(const AdaptDecision& decision, const std::string& why);
   // Of what was killed some time ago and did not empty.
   void look_at_kills(const cgroup::Snapshot& snapshot);
   void forecast_told(const AdaptDecision& decision, TimePoint when);
@@ -224,6 +225,7 @@ class Daemon final : public Control, private SupervisorListener {
   std::uint64_t kernel_log_lost_ = 0;
   std::unique_ptr<WebEndpoint> endpoint_;
   std::optional<Enforcer> enforcer_;
+  policy::Ownership owner_of_;  // for adaptation_
   std::optional<Adaptation> adaptation_;
   cgroup::KernelFiles control_files_;
   std::optional<CpuLooks> cpu_looks_;

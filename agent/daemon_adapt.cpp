@@ -12,6 +12,7 @@
 #include "agent/adapt_pace.h"
 #include "agent/adaptation.h"
 #include "agent/daemon.h"
+#include "agent/kill_candidates.h"
 #include "agent/node_facts.h"
 #include "agent/ownership.h"
 #include "agent/process_lookup.h"
@@ -74,9 +75,10 @@ Verdict forecast_verdict(const AdaptDecision& decision, const std::string& name,
 }  // namespace
 
 void Daemon::open_adaptation(bool systemd_running) {
+  owner_of_ = [systemd_running, guarded = protected_globs(options_.enforcement, ::getpid())](
+                  std::string_view path) { return owner_of(path, systemd_running, guarded); };
   adaptation_.emplace(Adaptation::Sources{
-      .owner_of = [systemd_running, guarded = protected_globs(options_.enforcement)](
-                      std::string_view path) { return owner_of(path, systemd_running, guarded); },
+      .owner_of = owner_of_,
       .facts = read_node_facts(),
       .memory_stat = [this](const std::string& path) { return memory_stat_now(tree_, path); },
       .swap_current = [this](const std::string& path) { return swap_now(tree_, path); },
@@ -184,6 +186,10 @@ void Daemon::kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot&
   const auto id = tree_.id_of(decision.cgroup);
   // Another one has the path by now.
   if (!id || *id != decision.id) return;
+  // Who decided has asked too; what cannot be undone is asked for twice.
+  if (const auto refusal = kill_refusal(snapshot, decision.cgroup, owner_of_); !refusal.empty()) {
+    return kill_failed(decision, refusal);
+  }
   const OwnAction action{
       .signal = SIGKILL,
       .reason = decision.because,
@@ -199,11 +205,14 @@ void Daemon::kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot&
     kill_check_.killed(
         {decision.policy, decision.cgroup, *id, action.boottime, std::move(processes)});
   } else {
-    self_metrics_.policy_kill_failed();
-    log::error("policy_kill_failed", {{"policy", decision.policy},
-                                      {"cgroup", printable(decision.cgroup)},
-                                      {"error", killed.error().sentence()}});
+    kill_failed(decision, killed.error().sentence());
   }
+}
+
+void Daemon::kill_failed(const AdaptDecision& decision, const std::string& why) {
+  self_metrics_.policy_kill_failed();
+  log::error("policy_kill_failed",
+             {{"policy", decision.policy}, {"cgroup", printable(decision.cgroup)}, {"error", why}});
 }
 
 void Daemon::look_at_kills(const cgroup::Snapshot& snapshot) {

@@ -1,5 +1,7 @@
 #include "agent/enforcer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <set>
@@ -15,7 +17,7 @@ namespace cgwarden::agent {
 
 void Enforcer::open(const Services& services) {
   clock_ = services.clock;
-  protected_ = protected_globs(services.enforcement);
+  protected_ = protected_globs(services.enforcement, ::getpid());
   budget_.emplace(services.enforcement.cgroup_writes_per_minute,
                   services.enforcement.node_writes_per_minute);
   open_journal(services);

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "diagnosis/death_case.h"
+#include "policy/protection.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -52,7 +53,7 @@ bool is_threaded(const Sample& sample) {
   return sample.cgroup_type == cgroup::CgroupType::threaded;
 }
 
-bool holds_shim(std::string_view path) { return path.ends_with(".scope/supervisor"); }
+bool is_shims(std::string_view path) { return path.ends_with(".scope/supervisor"); }
 
 // `watched` and all below it, by path.
 std::vector<const Sample*> family_of(const Snapshot& snapshot, const Sample& watched) {
@@ -83,17 +84,6 @@ std::vector<const Sample*> killable(const std::vector<const Sample*>& family) {
   return found;
 }
 
-bool is_guarded(const Sample& candidate, const std::vector<const Sample*>& family,
-                const KillSources& sources) {
-  const auto guarded = [&](std::string_view path) {
-    const policy::Access access = sources.owner_of(path);
-    return holds_shim(path) || (!access.refusal.empty() && !access.adoptable);
-  };
-  return std::ranges::any_of(family, [&](const Sample* sample) {
-    return diagnosis::path_is_at_or_below(sample->path, candidate.path) && guarded(sample->path);
-  });
-}
-
 void fill_in(const Sample& sample, const Sample& watched, const KillSources& sources,
              KillCandidate& candidate) {
   candidate.preference = sources.preference(sample.path, watched.path);
@@ -105,6 +95,21 @@ void fill_in(const Sample& sample, const Sample& watched, const KillSources& sou
 }
 
 }  // namespace
+
+std::string kill_refusal(const Snapshot& snapshot, std::string_view path,
+                         const policy::Ownership& owner_of) {
+  if (const policy::Access access = owner_of(path); policy::is_protected(access)) {
+    return access.refusal;
+  }
+  if (const auto held = policy::held_protected(snapshot, path, owner_of)) {
+    return policy::holding_text(*held);
+  }
+  for (const Sample& sample : snapshot.samples()) {
+    if (!is_shims(sample.path) || !diagnosis::path_is_at_or_below(sample.path, path)) continue;
+    return "it holds " + sample.path + ", the shim of a workload";
+  }
+  return {};
+}
 
 std::vector<KillCandidate> kill_candidates(const Snapshot& snapshot, const Sample& watched,
                                            const KillSources& sources) {
@@ -121,7 +126,7 @@ std::vector<KillCandidate> kill_candidates(const Snapshot& snapshot, const Sampl
     candidate.id = sample->id;
     candidate.path = sample->path;
     candidate.populated = sample->cgroup_events && sample->cgroup_events->populated.value_or(false);
-    candidate.guarded = is_guarded(*sample, family, sources);
+    candidate.guarded = !kill_refusal(snapshot, sample->path, sources.owner_of).empty();
     candidate.current = sample->memory_current.value_or(Bytes{0});
     candidate.protection = Bytes{static_cast<std::uint64_t>(protections.of(*sample))};
     if (const auto& pressure = sample->memory_pressure; pressure && pressure->full) {

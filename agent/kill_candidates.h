@@ -13,6 +13,12 @@
 
 namespace cgwarden::agent {
 
+// Why no policy kills this cgroup as a whole: it is, or holds, something protected (the root and
+// the agent's own among that), or the shim of a workload. Empty: it may be killed. Linear in the
+// cgroups.
+[[nodiscard]] std::string kill_refusal(const cgroup::Snapshot& snapshot, std::string_view path,
+                                       const policy::Ownership& owner_of);
+
 // What a kill rule may choose from below a watched cgroup.
 struct KillSources {
   policy::Ownership owner_of;
@@ -28,7 +34,7 @@ struct KillSources {
 // The cgroups that are killed as a whole: those without others below them, and those with
 // memory.oom.group (cgroup-v2.rst), which nothing in them outlives; `watched` itself where that
 // holds of it. Of more than limits::kKillCandidates those with the most memory.
-// Protected ones, and what holds one, are guarded; so is the shim of a workload.
+// Those with a kill_refusal() are guarded.
 [[nodiscard]] std::vector<policy::adapt::KillCandidate> kill_candidates(
     const cgroup::Snapshot& snapshot, const cgroup::Sample& watched, const KillSources& sources);
 

@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cgroup/snapshot.h"
 #include "policy/match.h"
+#include "policy/protection.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -70,17 +72,22 @@ bool is_our_own(std::string_view path) {
          path.substr(0, component_end + 1).ends_with(kScope);
 }
 
-}  // namespace
-
-bool systemd_is_running() { return ::sd_booted() > 0; }
-
-policy::Access owner_of(std::string_view cgroup_path, bool systemd_running,
-                        const std::vector<std::string>& is_protected) {
-  if (cgroup_path == "/") return {.refusal = "the root cgroup has no limits"};
-  for (const std::string& glob : is_protected) {
-    if (!policy::glob_matches(glob, cgroup_path)) continue;
-    return {.refusal = "it is protected (" + glob + "): a limit there may lock everybody out"};
+// Is it, or is anything above it, what the glob means? A unit's limits are those of all below it.
+bool covers(const std::string& glob, std::string_view path) {
+  for (; path.size() > 1; path = cgroup::parent_path(path)) {
+    if (policy::glob_matches(glob, path)) return true;
   }
+  return false;
+}
+
+// By the names alone, so that what is not there yet counts too.
+std::string held_by_name(std::string_view path, const std::vector<std::string>& is_protected) {
+  const auto held = std::ranges::find_if(
+      is_protected, [&](const std::string& glob) { return policy::is_below(glob, path); });
+  return held == is_protected.end() ? std::string() : *held;
+}
+
+policy::Access unprotected_owner_of(std::string_view cgroup_path, bool systemd_running) {
   if (!systemd_running || is_our_own(cgroup_path)) return {};
   const auto components = split(cgroup_path.substr(1), '/');
   for (const std::string_view above : std::span(components).first(components.size() - 1)) {
@@ -98,10 +105,30 @@ policy::Access owner_of(std::string_view cgroup_path, bool systemd_running,
           .rule = "L31"};
 }
 
-std::vector<std::string> protected_globs(const policy::Enforcement& enforcement) {
+}  // namespace
+
+bool systemd_is_running() { return ::sd_booted() > 0; }
+
+policy::Access owner_of(std::string_view cgroup_path, bool systemd_running,
+                        const std::vector<std::string>& is_protected) {
+  if (cgroup_path == "/") return {.refusal = "the root cgroup has no limits"};
+  for (const std::string& glob : is_protected) {
+    if (!covers(glob, cgroup_path)) continue;
+    return {.refusal = "it is protected (" + glob + "): a limit there may lock everybody out"};
+  }
+  policy::Access access = unprotected_owner_of(cgroup_path, systemd_running);
+  access.holds = held_by_name(cgroup_path, is_protected);
+  return access;
+}
+
+std::vector<std::string> protected_globs(const policy::Enforcement& enforcement,
+                                         std::optional<pid_t> agent) {
   std::vector<std::string> globs = enforcement.protected_cgroups;
-  globs.emplace_back("/init.scope");
-  const auto text = read_file("/proc/self/cgroup", limits::kControlFileBytes);
+  globs.emplace_back(policy::kInitScope);
+  globs.emplace_back(policy::kAgentUnit);
+  if (!agent) return globs;
+  const std::string file = "/proc/" + std::to_string(*agent) + "/cgroup";
+  const auto text = read_file(file, limits::kControlFileBytes);
   if (!text) return globs;
   for (const std::string_view line : split(trim(*text), '\n')) {
     // A name with the characters of a glob matches itself, and little else.

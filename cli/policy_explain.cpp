@@ -20,6 +20,7 @@
 #include "diagnosis/store.h"
 #include "policy/explain.h"
 #include "policy/policy_list.h"
+#include "policy/protection.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -127,11 +128,14 @@ Result<std::optional<policy::Explanation>> explained(const Common& common,
   const cgroup::Snapshot snapshot = read_node(tree);
   select_now(common, tree, snapshot, policies);
   CGW_ASSIGN(const auto originals, originals_of(common));
-  CGW_ASSIGN(const auto is_protected, protected_here());
+  CGW_ASSIGN(const auto is_protected, protected_here(common));
   const bool systemd_running = agent::systemd_is_running();
-  return policy::explain(path, snapshot, policies, originals,
-                         agent::owner_of(path, systemd_running, is_protected),
-                         agent::read_node_facts());
+  const policy::Ownership owner_of = [&](std::string_view of) {
+    return agent::owner_of(of, systemd_running, is_protected);
+  };
+  policy::Access access = owner_of(path);
+  access.holds = policy::held_protected(snapshot, path, owner_of).value_or("");
+  return policy::explain(path, snapshot, policies, originals, access, agent::read_node_facts());
 }
 
 int explain_all(const Common& common, const ExplainOptions& options) {

@@ -12,8 +12,10 @@
 
 namespace cgwarden::cli {
 
-// The globs of cgroups that no policy limits here (agent/ownership.h).
-[[nodiscard]] Result<std::vector<std::string>> protected_here();
+// The globs of cgroups that no policy limits here (agent/ownership.h): as an agent with this
+// runtime directory has it, if it runs. What this process is in is not among them, as the agent
+// would write there.
+[[nodiscard]] Result<std::vector<std::string>> protected_here(const Common& common);
 
 // All cgroups with all that policies set: somebody who asks once can pay for that.
 [[nodiscard]] cgroup::Snapshot read_node(const cgroup::Tree& tree);

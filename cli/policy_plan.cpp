@@ -6,6 +6,7 @@
 #include "agent/agent_config_file.h"
 #include "agent/node_facts.h"
 #include "agent/ownership.h"
+#include "agent/running_agent.h"
 #include "agent/workload_view.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -20,14 +21,25 @@
 
 namespace cgwarden::cli {
 
+namespace {
+
+// By what the file alone shows.
+bool is_said(const std::vector<policy::Diagnostic>& said, const policy::Diagnostic& warning) {
+  return std::ranges::any_of(said, [&](const policy::Diagnostic& one) {
+    return one.rule == warning.rule && one.position.text() == warning.position.text();
+  });
+}
+
+}  // namespace
+
 // As the agent's own configuration has it, where there is one.
-Result<std::vector<std::string>> protected_here() {
+Result<std::vector<std::string>> protected_here(const Common& common) {
   agent::Options options;
   std::error_code error;
   if (std::filesystem::exists(agent::kConfigFile, error)) {
     CGW_TRY(agent::read_config_file(agent::kConfigFile, options));
   }
-  return agent::protected_globs(options.enforcement);
+  return agent::protected_globs(options.enforcement, agent::agent_pid(common.where.runtime_dir));
 }
 
 cgroup::Snapshot read_node(const cgroup::Tree& tree) {
@@ -40,18 +52,22 @@ cgroup::Snapshot read_node(const cgroup::Tree& tree) {
 Result<policy::Plan> plan_now(const Common& common, const cgroup::Tree& tree,
                               policy::LoadedPolicies loaded) {
   const bool systemd_running = agent::systemd_is_running();
-  CGW_ASSIGN(const auto is_protected, protected_here());
+  CGW_ASSIGN(const auto is_protected, protected_here(common));
   const policy::NodeFacts facts = agent::read_node_facts();
   const cgroup::Snapshot snapshot = read_node(tree);
   select_now(common, tree, snapshot, loaded.policies);
   for (policy::Policy& policy : loaded.policies) policy.loops_elsewhere = true;
-  policy::Plan plan = policy::plan(
-      snapshot, loaded.policies,
-      [&](std::string_view path) { return agent::owner_of(path, systemd_running, is_protected); },
-      facts);
+  const policy::Ownership owner_of = [&](std::string_view path) {
+    return agent::owner_of(path, systemd_running, is_protected);
+  };
+  policy::Plan plan = policy::plan(snapshot, loaded.policies, owner_of, facts);
   policy::add_effective(plan, snapshot, loaded.policies, facts);
   std::ranges::move(policy::lint_node(snapshot, loaded.policies, facts),
                     std::back_inserter(plan.warnings));
+  std::ranges::copy_if(policy::lint_protected(snapshot, loaded.policies, owner_of),
+                       std::back_inserter(plan.warnings), [&](const policy::Diagnostic& warning) {
+                         return !is_said(loaded.warnings, warning);
+                       });
   plan.warnings.insert(plan.warnings.begin(), loaded.warnings.begin(), loaded.warnings.end());
   if (systemd_running) {
     std::ranges::move(agent::never_enforced(loaded.policies), std::back_inserter(plan.warnings));

@@ -61,7 +61,7 @@ struct RecorderConfig {
 // How policies are brought into force.
 struct Enforcement {
   // Globs of cgroups that no policy limits: a mistake there locks everybody out. Beside them always
-  // /init.scope and the agent's own.
+  // /init.scope, the agent's own and its packaged unit.
   std::vector<std::string> protected_cgroups{
       "/system.slice/ssh.service", "/system.slice/sshd.service", "/system.slice/sshd@*.service"};
   std::uint64_t cgroup_writes_per_minute = limits::kCgroupWritesPerMinute;

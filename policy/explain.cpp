@@ -9,6 +9,7 @@
 #include "policy/effective.h"
 #include "policy/kernel_default.h"
 #include "policy/node_state.h"
+#include "policy/protection.h"
 #include "policy/unit_value.h"
 
 namespace cgwarden::policy {
@@ -45,6 +46,9 @@ std::string pending_of(const KnobExplanation& knob, const Access& access, const 
   if (knob.winner->value.empty()) return "what it counts from, or its device, is not known here";
   if (knob.winner->value == knob.now) return {};
   if (refused) return "not written: " + access.refusal;
+  if (knob.file == "cgroup.freeze" && knob.winner->value == "1" && !access.holds.empty()) {
+    return "not written: " + holding_text(access.holds);
+  }
   if (access.through == Through::systemd) {
     const auto value = value_through_systemd(knob.file, knob.winner->value);
     if (!value && winner.allow_unmanaged_knobs) {

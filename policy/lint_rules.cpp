@@ -169,11 +169,15 @@ constexpr std::array kLintRules{
              "Write KiB, MiB, GiB or TiB, or bytes."},
     LintRule{"L41", kWarn, kFile, "a match of nothing, of very much, or of what must run",
              "A glob that matches no cgroup does nothing. One that takes in the root, init.scope "
-             "or this agent limits what keeps the machine alive.",
+             "or this agent limits what keeps the machine alive. A limit of a cgroup that holds "
+             "something protected, as system.slice holds sshd, limits that too; a freeze of it is "
+             "not written.",
              "Match the workloads alone."},
     LintRule{"L42", kWarn, kFile, "a group kill whose scope holds the session",
              "memory.oom.group on a user's slice, manager or session kills the terminal and "
-             "everything started from it; so may `adapt.kill` on what holds them, as `/` does.",
+             "everything started from it; so may `adapt.kill` on what holds them, as `/` does. "
+             "`adapt.stall` with the action kill kills the matched cgroup as a whole, a slice with "
+             "all its workloads; one that holds something protected it never kills.",
              "Set it on the scope of the one application."},
     LintRule{"L43", kError, kFile, "a loop and a fixed value for one knob",
              "`adapt.cpu` finds cpu.max and cpu.max.burst, `adapt.memoryHigh` finds memory.high: a "

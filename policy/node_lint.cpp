@@ -9,6 +9,7 @@
 
 #include "policy/match.h"
 #include "policy/node_rules.h"
+#include "policy/protection.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -75,6 +76,37 @@ void count_matches(const cgroup::Snapshot& snapshot, const std::vector<Policy>& 
   }
 }
 
+// The cgroups that somebody may write and that hold something protected, with that.
+std::map<std::string, std::string> holders_of(const cgroup::Snapshot& snapshot,
+                                              const Ownership& owner_of) {
+  std::map<std::string, std::string> holders;
+  for (const cgroup::Sample& sample : snapshot.samples()) {
+    const Access access = owner_of(sample.path);
+    if (!access.holds.empty()) holders.emplace(sample.path, access.holds);
+    if (!is_protected(access)) continue;
+    for (auto at = cgroup::parent_path(sample.path); at.size() > 1; at = cgroup::parent_path(at)) {
+      holders.emplace(at, sample.path);
+    }
+  }
+  std::erase_if(holders, [&](const auto& one) { return is_protected(owner_of(one.first)); });
+  return holders;
+}
+
+// Where policy_lint.cpp would tell of it: of the glob over paths or names of units that matches.
+SourcePosition match_position(const Policy& policy, std::string_view path) {
+  const Selector& selector = policy.selector;
+  for (std::size_t i = 0; i < selector.unit_positions.size(); ++i) {
+    if (name_matches(selector.units[i], path.substr(path.rfind('/') + 1))) {
+      return selector.unit_positions[i];
+    }
+  }
+  if (!selector.empty()) return policy.position;
+  for (std::size_t i = 0; i < policy.cgroup_positions.size(); ++i) {
+    if (glob_matches(policy.cgroups[i], path)) return policy.cgroup_positions[i];
+  }
+  return policy.position;
+}
+
 }  // namespace
 
 void check_other_rules(const CgroupState& cgroup, const Say& say) {
@@ -117,6 +149,36 @@ std::vector<Diagnostic> lint_node(const cgroup::Snapshot& snapshot,
       });
   std::vector<Diagnostic> out = collector.take();
   count_matches(snapshot, policies, out);
+  return out;
+}
+
+std::vector<Diagnostic> lint_protected(const cgroup::Snapshot& snapshot,
+                                       const std::vector<Policy>& policies,
+                                       const Ownership& owner_of) {
+  const auto holders = holders_of(snapshot, owner_of);
+  std::vector<Diagnostic> out;
+  for (const Policy& policy : policies) {
+    const auto limit = first_limit(policy);
+    if (!limit) continue;
+    std::string first;
+    std::string held;
+    std::size_t others = 0;
+    for (const auto& [path, protected_one] : holders) {
+      if (!applies_to(policy, path)) continue;
+      if (!first.empty()) {
+        ++others;
+        continue;
+      }
+      first = path;
+      held = protected_one;
+    }
+    if (first.empty()) continue;
+    if (others > 0) held += fmt::format(" (and {} more such cgroups)", others);
+    out.push_back({Severity::warning, match_position(policy, first),
+                   fmt::format("policy {}: {} of {} also limits {}, which is protected",
+                               policy.name, *limit, first, held),
+                   "", "limit what needs it one by one, beside what is protected", "L41"});
+  }
   return out;
 }
 

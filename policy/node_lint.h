@@ -5,6 +5,7 @@
 #include "cgroup/snapshot.h"
 #include "policy/diagnostic.h"
 #include "policy/node_facts.h"
+#include "policy/plan.h"
 #include "policy/policy.h"
 
 namespace cgwarden::policy {
@@ -17,5 +18,11 @@ namespace cgwarden::policy {
 [[nodiscard]] std::vector<Diagnostic> lint_node(const cgroup::Snapshot& snapshot,
                                                 const std::vector<Policy>& policies,
                                                 const NodeFacts& facts);
+
+// L41 of policies whose limits (first_limit() of protection.h) are of a cgroup that holds something
+// protected: they are legal, and bind that too. One for each policy. Pure.
+[[nodiscard]] std::vector<Diagnostic> lint_protected(const cgroup::Snapshot& snapshot,
+                                                     const std::vector<Policy>& policies,
+                                                     const Ownership& owner_of);
 
 }  // namespace cgwarden::policy

@@ -15,6 +15,7 @@
 #include "policy/match.h"
 #include "policy/percentage.h"
 #include "policy/plan_warnings.h"
+#include "policy/protection.h"
 #include "policy/unit_value.h"
 #include "policy/write_order.h"
 
@@ -30,19 +31,24 @@ struct Site {
   const Ownership& owner_of;
 };
 
-// Why a decision is not written; empty: it may be.
-std::string refusal(const Access& access, const Decision& decision,
-                    const std::optional<std::string>& value) {
+// Why a decision is not written; nullopt: it may be.
+std::optional<Refusal> refusal(const Site& site, const Access& access, const Decision& decision,
+                               const std::optional<std::string>& value) {
   if (!access.refusal.empty() && !(access.adoptable && decision.winner->adopt)) {
-    return access.refusal;
+    return Refusal{access.refusal, access.rule};
   }
   if (!value) {
-    return fmt::format(
-        "the cgroup is systemd's, which has no property for {}; "
-        "allowUnmanagedKnobs writes it all the same",
-        decision.knob->file);
+    return Refusal{fmt::format("the cgroup is systemd's, which has no property for {}; "
+                               "allowUnmanagedKnobs writes it all the same",
+                               decision.knob->file),
+                   ""};
   }
-  return {};
+  if (site.snapshot == nullptr) return std::nullopt;
+  if (decision.knob->file == "cgroup.freeze" && *value == "1") {
+    const auto held = held_protected(*site.snapshot, site.sample.path, site.owner_of);
+    if (held) return Refusal{holding_text(*held), "L41"};
+  }
+  return std::nullopt;
 }
 
 // A controller that is off for a unit is turned on by systemd, once a property asks for it: what is
@@ -162,8 +168,8 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
       }
       continue;
     }
-    if (std::string reason = refusal(*access, decision, value); !reason.empty()) {
-      skip(decision, std::move(reason), value ? access->rule : std::string_view());
+    if (auto refused_here = refusal(site, *access, decision, value)) {
+      skip(decision, std::move(refused_here->reason), refused_here->rule);
     } else if (const auto rule = refused.find(knob.file); rule != refused.end()) {
       skip(decision, rule->second.reason, rule->second.rule);
     } else {

@@ -83,6 +83,8 @@ struct Access {
   std::string refusal = {};    // why it is not written; empty: it may be
   bool adoptable = false;      // a policy with `owner: adopt` writes it all the same
   std::string_view rule = {};  // of lint_rules.h; may be empty
+  std::string holds = {};      // a protected cgroup, or a glob of some, that is below it whatever
+                               // the snapshot says; empty: none is by its name
 };
 using Ownership = std::function<Access(std::string_view cgroup_path)>;
 

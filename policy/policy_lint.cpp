@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cgroup/snapshot.h"
+#include "policy/agent_config.h"
 #include "policy/match.h"
+#include "policy/protection.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -155,6 +160,53 @@ void lint_kill_rule(const Policy& policy, std::string_view glob, Findings& findi
                    "L42");
 }
 
+// What is protected by default and below a cgroup that `matches` finds: nullopt where there is
+// none.
+struct Holding {
+  std::string above;
+  std::string held;
+};
+std::optional<Holding> find_holding(const std::function<bool(std::string_view)>& matches) {
+  std::vector<std::string> needed = Enforcement().protected_cgroups;
+  needed.emplace_back(kAgentUnit);
+  for (const std::string& one : needed) {
+    for (auto at = cgroup::parent_path(one); at.size() > 1; at = cgroup::parent_path(at)) {
+      if (matches(at)) return Holding{std::string(at), one};
+    }
+  }
+  return std::nullopt;
+}
+
+void warn_of_holding(const Policy& policy, const SourcePosition& at, std::string_view glob,
+                     const Holding& holding, Findings& findings) {
+  const std::string what =
+      fmt::format("{} matches {}, which holds {}: ", glob, holding.above, holding.held);
+  if (freezes(policy)) {
+    findings.warning(at, what + "cgroup.freeze is not written there", "match the workloads alone",
+                     "L41");
+  } else if (const auto limit = first_limit(policy)) {
+    findings.warning(at, what + fmt::format("{} limits that too", *limit),
+                     "limit what needs it one by one, beside what is protected", "L41");
+  }
+}
+
+// It kills the matched cgroup as a whole.
+void lint_stall_kill(const Policy& policy, std::string_view glob,
+                     const std::optional<Holding>& holding, Findings& findings) {
+  if (!policy.adapt.stall || !policy.adapt.stall->may_kill) return;
+  const auto warn = [&](const std::string& what) {
+    findings.warning(policy.adapt.stall_position, fmt::format("adapt.stall on {}: {}", glob, what),
+                     "match the scope or service of one application, or say action: raise", "L42");
+  };
+  if (holds_session(glob)) {
+    warn("its kill takes the session and all that was started from it");
+  } else if (holding) {
+    warn(fmt::format("it is never killed where it holds {}, which is protected", holding->held));
+  } else if (last_component(glob).ends_with(".slice")) {
+    warn("its kill takes every workload below the slice");
+  }
+}
+
 void warn_of_needed(const SourcePosition& at, std::string_view glob, std::string_view needed,
                     Findings& findings) {
   findings.warning(at, fmt::format("{} matches {}, which must run", glob, needed),
@@ -164,8 +216,7 @@ void warn_of_needed(const SourcePosition& at, std::string_view glob, std::string
 // Beside a selector a glob over paths leaves out some of what that means, and matches nothing by
 // itself.
 void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
-  static constexpr std::array<std::string_view, 3> kNeeded{"/", "/init.scope",
-                                                           "/system.slice/cgwarden.service"};
+  static constexpr std::array<std::string_view, 3> kNeeded{"/", kInitScope, kAgentUnit};
   const std::string& glob = policy.cgroups[index];
   for (const std::string_view path : kNeeded) {
     if (!glob_matches(glob, path)) continue;
@@ -173,21 +224,33 @@ void lint_match(const Policy& policy, std::size_t index, Findings& findings) {
                    findings);
     return;
   }
+  const auto holding =
+      find_holding([&](std::string_view path) { return glob_matches(glob, path); });
+  if (holding) {
+    warn_of_holding(policy, policy.cgroup_positions[index], glob, *holding, findings);
+  }
 }
 
 // What else the selector asks of a cgroup may leave them out: then nothing is said.
 void lint_units(const Policy& policy, Findings& findings) {
-  static constexpr std::array<std::string_view, 2> kNeeded{"/init.scope",
-                                                           "/system.slice/cgwarden.service"};
+  static constexpr std::array<std::string_view, 2> kNeeded{kInitScope, kAgentUnit};
   Selector others = policy.selector;
   others.units.clear();
   if (!others.empty()) return;
   for (std::size_t i = 0; i < policy.selector.units.size(); ++i) {
     const std::string& glob = policy.selector.units[i];
+    bool said = false;
     for (const std::string_view path : kNeeded) {
       if (!name_matches(glob, last_component(path)) || !may_be_at(policy, path)) continue;
       warn_of_needed(policy.selector.unit_positions[i], glob, last_component(path), findings);
+      said = true;
       break;
+    }
+    const auto holding = find_holding([&](std::string_view path) {
+      return name_matches(glob, last_component(path)) && may_be_at(policy, path);
+    });
+    if (!said && holding) {
+      warn_of_holding(policy, policy.selector.unit_positions[i], glob, *holding, findings);
     }
   }
 }
@@ -222,12 +285,19 @@ void lint_policy(const Policy& policy, Findings& findings) {
     lint_burst(policy, target, findings);
     lint_group_kill(policy, glob, findings);
     lint_kill_rule(policy, glob, findings);
+    lint_stall_kill(policy, glob,
+                    find_holding([&](std::string_view path) { return glob_matches(glob, path); }),
+                    findings);
   }
   for (const std::string& unit : policy.selector.units) {
     lint_quota(policy, {unit, true}, findings);
     lint_burst(policy, {unit, true}, findings);
     lint_group_kill(policy, unit, findings);
     lint_kill_rule(policy, unit, findings);
+    lint_stall_kill(policy, unit, find_holding([&](std::string_view path) {
+                      return name_matches(unit, last_component(path));
+                    }),
+                    findings);
   }
   lint_group_kill_of_pods(policy, findings);
   if (does_something) lint_units(policy, findings);

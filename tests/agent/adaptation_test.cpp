@@ -50,7 +50,9 @@ class AdaptationTest : public ::testing::Test {
   // A second later.
   std::vector<AdaptDecision> tick(std::vector<Policy>& policies) {
     now_ += Usec{1'000'000};
-    const cgroup::Snapshot snapshot{TimePoint{now_, now_}, {root_, a_}};
+    std::vector<cgroup::Sample> samples{root_, a_};
+    samples.insert(samples.end(), below_.begin(), below_.end());
+    const cgroup::Snapshot snapshot{TimePoint{now_, now_}, std::move(samples)};
     return adaptation_.tick(snapshot, policies);
   }
   std::vector<AdaptDecision> tick() {
@@ -87,9 +89,15 @@ class AdaptationTest : public ::testing::Test {
   }
 
   policy::Access access_;
+  std::map<std::string, policy::Access, std::less<>> accesses_;  // of others, by path
+  std::vector<cgroup::Sample> below_;                            // of /a
   cgroup::MemoryStat stat_;
   Adaptation adaptation_{
-      {.owner_of = [this](std::string_view) { return access_; },
+      {.owner_of =
+           [this](std::string_view path) {
+             const auto known = accesses_.find(path);
+             return known == accesses_.end() ? access_ : known->second;
+           },
        .facts = {.cpus = 2, .swap = Bytes{0}},
        .memory_stat = [this](const std::string&) { return std::optional(stat_); },
        .swap_current = [](const std::string&) { return std::optional(Bytes{0}); },
@@ -403,6 +411,36 @@ TEST_F(AdaptationTest, AStallThatRaisesDoNotEndIsKilledOnce) {
     a_.memory_current = std::get<Bytes>(*a_.memory_high);
   }
   EXPECT_EQ(kills, 1U);
+}
+
+TEST_F(AdaptationTest, AStallOfWhatHoldsSomethingProtectedIsToldAndRaisedAndNeverKilled) {
+  cgroup::Sample below;
+  below.id = CgroupId{8};
+  below.path = "/a/ssh.service";
+  for (const auto* path : {"/a/ssh.service", "/a/web.scope/supervisor"}) {
+    below.path = path;
+    below_ = {below};
+    accesses_.clear();
+    if (below.path == "/a/ssh.service") accesses_[path] = {.refusal = "it is protected"};
+    a_.id.value += 10;  // another instance
+    given_ = {guard("kill")};
+    std::vector<std::string> refused;
+    std::size_t raises = 0;
+    for (int i = 0; i < 120; ++i) {
+      hangs();
+      for (const auto& decision : tick()) {
+        EXPECT_FALSE(decision.kill) << decision.text();
+        raises += decision.reason == "raise" ? 1 : 0;
+        if (decision.because.contains("not killed")) refused.push_back(decision.text());
+      }
+      writes();
+      a_.memory_current = std::get<Bytes>(*a_.memory_high);
+    }
+    EXPECT_GT(raises, 0U);
+    ASSERT_EQ(refused.size(), 1U);
+    EXPECT_THAT(refused.front(), HasSubstr("the stall loop of policy guard: notify"));
+    EXPECT_THAT(refused.front(), HasSubstr(std::string("it holds ") + path));
+  }
 }
 
 TEST_F(AdaptationTest, MemoryThatIsReclaimedIsNoStall) {

@@ -99,6 +99,15 @@ TEST_F(Explain, WhatALoopFinds) {
   EXPECT_EQ(knob(refused, "cpu.max").pending, "not written: it is protected");
 }
 
+TEST_F(Explain, AFreezeOfWhatHoldsSomethingProtectedIsNotWritten) {
+  sample_.cgroup_freeze = false;
+  const auto web = testing::policy_of("web", "/a/b", "cgroup: {freeze: true}\npids: {max: 50}\n");
+  const auto held = explained({web}, {}, {.holds = "/a/b/ssh.service"});
+  EXPECT_EQ(knob(held, "cgroup.freeze").pending,
+            "not written: it holds /a/b/ssh.service, which is protected");
+  EXPECT_THAT(knob(held, "pids.max").pending, HasSubstr("to be written"));
+}
+
 TEST_F(Explain, WhoSetIt) {
   EXPECT_EQ(knob(explained({}), "cpu.weight").set_by, SetBy::nobody);
   EXPECT_EQ(knob(explained({}), "pids.max").set_by, SetBy::other);

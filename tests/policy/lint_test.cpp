@@ -94,6 +94,20 @@ const std::vector<FileCase>& file_cases() {
        "p.yaml:5:10: warning: memory.oom.group on /user.slice/*/*"},
       {"L42", "/", "adapt: {kill: {full: 0.6, budget: 1}}\n",
        "p.yaml:5:9: warning: adapt.kill on /"},
+      {"L41", "/system.slice", "pids: {max: 50}\n",
+       "p.yaml:4:18: warning: /system.slice matches /system.slice, which holds"},
+      {"L41", "/*.slice", "memory: {max: 80% of node}\n",
+       "p.yaml:4:18: warning: /*.slice matches /system.slice, which holds"},
+      {"L41", "/system.slice", "adapt: {cpu: {ceiling: 2}}\n",
+       "p.yaml:4:18: warning: /system.slice matches /system.slice, which holds"},
+      {"L41", "/system.slice", "cgroup: {freeze: true}\n",
+       "p.yaml:4:18: warning: /system.slice matches /system.slice, which holds"},
+      {"L42", "/user.slice", "adapt: {stall: {action: kill}}\n",
+       "p.yaml:5:9: warning: adapt.stall on /user.slice: its kill takes the session"},
+      {"L42", "/system.slice", "adapt: {stall: {action: kill}}\n",
+       "p.yaml:5:9: warning: adapt.stall on /system.slice: it is never killed"},
+      {"L42", "/batch.slice", "adapt: {stall: {action: kill}}\n",
+       "p.yaml:5:9: warning: adapt.stall on /batch.slice: its kill takes every workload"},
       {"L43", kOurs, "cpu: {max: 1}\nadapt: {cpu: {ceiling: 2}}\n",
        "p.yaml:6:9: error: adapt.cpu and a fixed cpu.max"},
       {"L44", kOurs, "adapt: {cpu: {floor: 2, ceiling: 1}}\n",
@@ -143,6 +157,16 @@ TEST(LintTest, GoodPoliciesAreSilent) {
                                "cpuset: {cpus: 0-1}\nio: {weight: 5}\nhugetlb: {2MB.max: 4MiB}\n"
                                "cgroup: {freeze: false}\n")),
               IsEmpty());
+}
+
+// People give system.slice its share, and guard it, on purpose.
+TEST(LintTest, WhatDoesNotLimitAnAncestorOfTheProtectedIsSilent) {
+  for (const auto* lines :
+       {"cpu: {weight: 200}\nmemory: {min: 64MiB, low: 128MiB}\n", "pids: {max: max}\n",
+        "cpu: {max: max}\n", "cgroup: {freeze: false}\n", "adapt: {stall: {action: raise}}\n"}) {
+    EXPECT_THAT(lint(with_glob({"", "/system.slice", lines, ""})), IsEmpty()) << lines;
+  }
+  EXPECT_THAT(lint(with_glob({"", "/batch.slice", "pids: {max: 50}\n", ""})), IsEmpty());
 }
 
 // A cgroup with nothing set.

@@ -44,6 +44,12 @@ TEST(SelectorLint, UnitsThatMustRun) {
   EXPECT_THAT(found("{units: [web.service, 'cgw*']}", "pids: {max: 5}\n"),
               HasSubstr("p.yaml:4:30: warning: cgw* matches cgwarden.service"));
   EXPECT_THAT(found("{units: 'web*'}", "pids: {max: 5}\n"), IsEmpty());
+  EXPECT_THAT(
+      found("{units: system.slice}", "pids: {max: 50}\n"),
+      AllOf(HasSubstr("system.slice matches /system.slice, which holds"), HasSubstr("[L41]")));
+  EXPECT_THAT(found("{units: system.slice}", "adapt: {stall: {action: kill}}\n"),
+              HasSubstr("[L42]"));
+  EXPECT_THAT(found("{units: system.slice}", "cpu: {weight: 5}\n"), IsEmpty());
   // What leaves them out.
   EXPECT_THAT(found("{units: '*', cgroups: ['/web.slice/*']}", "pids: {max: 5}\n"), IsEmpty());
   EXPECT_THAT(found("{units: '*', xattrs: {user.tier: gold}}", "pids: {max: 5}\n"), IsEmpty());
