@@ -85,7 +85,7 @@ constexpr std::array kLintRules{
              "Protect the parent with at least the sum, all the way up."},
     LintRule{"L19", kError, kNode, "memory.min of all cgroups takes (nearly) all memory",
              "What is left cannot hold the others: OOM kills without end.",
-             "Lower memory.min, or use memory.low, which gives way."},
+             "Lower memory.min, or use memory.low, which gives way. Until then none is raised."},
     LintRule{"L20", kError, kNode, "memory.max below the memory in use",
              "The kernel reclaims, and kills at once if that is not enough.",
              "Lower memory.high first, wait until the memory is reclaimed, then lower memory.max."},
@@ -142,7 +142,7 @@ constexpr std::array kLintRules{
     LintRule{"L34", kError, kNode, "CPUs or memory nodes that the parent does not have",
              "An absent CPU is refused (ERANGE); one outside the parent's set is accepted and "
              "silently replaced by the parent's set.",
-             "Take CPUs of cpuset.cpus.effective of the parent."},
+             "Take CPUs of cpuset.cpus.effective of the parent. Until then nothing is written."},
     LintRule{"L35", kError, kFile, "an empty cpuset",
              "An empty text is a write of 0 bytes: it is ignored, and the old set stays.",
              "Remove the key, or list the CPUs: `0-3,7`."},

@@ -11,7 +11,7 @@ namespace cgwarden::policy {
 // What a rule needs to see.
 enum class RuleScope {
   file,    // the policy files alone: `policy check` on any machine
-  node,    // a Snapshot: `policy plan`, where it is a warning; silent without
+  node,    // a Snapshot: `policy plan`, which skips what is an error; silent without
   engine,  // nothing: it is about what a controller does, and this one does not
 };
 

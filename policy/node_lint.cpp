@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "policy/lint_rules.h"
 #include "policy/match.h"
 #include "policy/node_rules.h"
 #include "policy/protection.h"
@@ -17,7 +18,13 @@ namespace {
 // More are rarely meant by one policy.
 constexpr std::size_t kManyCgroups = 1000;
 
-// One warning for each policy, knob and rule.
+// What is an error in a file alone is a warning here: of what the machine has now.
+Severity severity_here(std::string_view id) {
+  const LintRule* rule = find_lint_rule(id);
+  return rule != nullptr && rule->scope == RuleScope::node ? rule->severity : Severity::warning;
+}
+
+// One finding for each policy, knob and rule.
 class Collector {
  public:
   void add(const Decision& decision, std::string_view rule, const std::string& text,
@@ -33,7 +40,7 @@ class Collector {
     for (const auto& [key, seen] : seen_) {
       std::string where = seen.first_cgroup;
       if (seen.others > 0) where += fmt::format(" and {} more", seen.others);
-      out.push_back({Severity::warning, seen.position,
+      out.push_back({severity_here(std::get<2>(key)), seen.position,
                      fmt::format("policy {}, {}: {}", std::get<0>(key), where, seen.text), "", "",
                      std::get<2>(key)});
     }

@@ -12,7 +12,8 @@ namespace cgwarden::policy {
 
 // The rules of scope `node` (lint_rules.h) that plan() does not tell of itself: warnings about how
 // the values these policies want stand to what is on this machine, as if all were in force. A rule
-// whose facts are not known is silent. One warning for each policy, knob and rule, naming the first
+// whose facts are not known is silent. Of severity error where the rule has that: plan() skips what
+// it would write. One finding for each policy, knob and rule, naming the first
 // cgroup and the number of the others. Pure. Linear in the cgroups, but for protections: those add
 // up all siblings.
 [[nodiscard]] std::vector<Diagnostic> lint_node(const cgroup::Snapshot& snapshot,

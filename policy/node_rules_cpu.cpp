@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <vector>
 
 #include "base/text.h"
 #include "cgroup/grouped_files.h"
+#include "policy/cpuset_reach.h"
 #include "policy/node_rules.h"
 
 namespace cgwarden::policy {
@@ -73,31 +74,21 @@ void check_lonely_weight(const CgroupState& cgroup, const Say& say) {
   }
 }
 
-std::set<std::uint64_t> ids_of(std::string_view list) {
-  std::set<std::uint64_t> ids;
-  for (const std::string_view part : split(list, ',')) {
-    const std::size_t dash = part.find('-');
-    const auto first = parse_integer<std::uint64_t>(part.substr(0, dash));
-    const auto last = dash == std::string_view::npos
-                          ? first
-                          : parse_integer<std::uint64_t>(part.substr(dash + 1));
-    if (!first || !last) continue;
-    for (std::uint64_t id = *first; id <= *last; ++id) ids.insert(id);
-  }
-  return ids;
-}
-
-void check_cpuset(const CgroupState& cgroup, std::string_view file,
-                  std::optional<cgroup::IdList> cgroup::GroupedFiles::* effective, const Say& say) {
+void check_cpuset(const CgroupState& cgroup, std::string_view file, const Say& say) {
   const Decision* decision = cgroup.decided(file);
-  if (decision == nullptr || cgroup.parent == nullptr) return;
-  const auto& grouped = cgroup.parent->sample->grouped;
-  if (!grouped || !(*grouped.*effective)) return;
-  const std::string& allowed = (*grouped.*effective)->text;
-  if (std::ranges::includes(ids_of(allowed), ids_of(decision->value.text))) return;
-  say(*decision, "L34",
-      fmt::format("{} {} is not within {} of {}: what is outside is refused or replaced", file,
-                  decision->value.text, allowed, cgroup.parent->sample->path));
+  if (decision == nullptr) return;
+  std::vector<CpusetAbove> above;
+  for (const CgroupState* at = cgroup.parent; at != nullptr; at = at->parent) {
+    const Decision* of_it = at->decided(file);
+    CpusetAbove& made = above.emplace_back(at->sample);
+    if (of_it != nullptr && of_it->knob->current(*at->sample) &&
+        of_it->knob->current(*at->sample)->text != of_it->value.text) {
+      made.written = of_it->value.text;
+    }
+  }
+  const auto allowed = cpuset_outside(*cgroup.sample, file, decision->value.text, above);
+  if (!allowed) return;
+  say(*decision, "L34", outside_text(*decision, *allowed, cgroup.parent->sample->path));
 }
 
 void check_io_weight(const CgroupState& cgroup, const NodeState& node, const NodeFacts& facts,
@@ -119,8 +110,8 @@ void check_cpu_rules(const CgroupState& cgroup, const NodeState& node, const Nod
   check_ancestor_quota(cgroup, say);
   check_stall(cgroup, facts, say);
   check_lonely_weight(cgroup, say);
-  check_cpuset(cgroup, "cpuset.cpus", &cgroup::GroupedFiles::cpuset_cpus_effective, say);
-  check_cpuset(cgroup, "cpuset.mems", &cgroup::GroupedFiles::cpuset_mems_effective, say);
+  check_cpuset(cgroup, "cpuset.cpus", say);
+  check_cpuset(cgroup, "cpuset.mems", say);
   check_io_weight(cgroup, node, facts, say);
 }
 

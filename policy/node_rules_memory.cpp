@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "policy/node_rules.h"
+#include "policy/total_min.h"
 
 namespace cgwarden::policy {
 namespace {
@@ -11,8 +12,6 @@ namespace {
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 // A step that reclaims more than a quarter of the memory at once is told of.
 constexpr std::uint64_t kLargestStepPercent = 25;
-// What the kernel and the others need: of the machine, in percent.
-constexpr std::uint64_t kReservePercent = 10;
 
 std::string size_text(std::uint64_t bytes) { return human_bytes(Bytes{bytes}); }
 
@@ -124,10 +123,10 @@ void check_memory_rules(const CgroupState& cgroup, const NodeFacts& facts, const
 }
 
 void check_total_protection(const NodeState& node, const NodeFacts& facts, const Say& say) {
-  if (!facts.memory) return;
+  const auto most = most_min(facts);
+  if (!most) return;
   const Decision* largest = nullptr;
   std::uint64_t total = 0;
-  const std::uint64_t most = facts.memory->value / 100 * (100 - kReservePercent);
   for (const CgroupState& cgroup : node.cgroups()) {
     // What is deeper protects no more than these let it.
     if (cgroup.parent == nullptr || cgroup.parent->parent != nullptr) continue;
@@ -137,10 +136,8 @@ void check_total_protection(const NodeState& node, const NodeFacts& facts, const
     if (decision == nullptr) continue;
     if (largest == nullptr || decision->value.amount > largest->value.amount) largest = decision;
   }
-  if (largest == nullptr || total <= most) return;
-  say(*largest, "L19",
-      fmt::format("memory.min of all cgroups is {} of {}: what is left cannot hold the others",
-                  size_text(total), size_text(facts.memory->value)));
+  if (largest == nullptr || total <= *most) return;
+  say(*largest, "L19", total_min_text(total, facts));
 }
 
 }  // namespace cgwarden::policy

@@ -9,6 +9,7 @@
 
 #include "policy/absence.h"
 #include "policy/adapted.h"
+#include "policy/cpuset_reach.h"
 #include "policy/decision.h"
 #include "policy/device_knobs.h"
 #include "policy/kernel_default.h"
@@ -16,6 +17,7 @@
 #include "policy/percentage.h"
 #include "policy/plan_warnings.h"
 #include "policy/protection.h"
+#include "policy/total_min.h"
 #include "policy/unit_value.h"
 #include "policy/write_order.h"
 
@@ -29,6 +31,7 @@ struct Site {
   const cgroup::Sample& sample;
   const cgroup::Snapshot* snapshot;  // null when only the sample is known
   const Ownership& owner_of;
+  PlannedCpusets* cpusets = nullptr;  // with the snapshot
 };
 
 // Why a decision is not written; nullopt: it may be.
@@ -48,7 +51,8 @@ std::optional<Refusal> refusal(const Site& site, const Access& access, const Dec
     const auto held = held_protected(*site.snapshot, site.sample.path, site.owner_of);
     if (held) return Refusal{holding_text(*held), "L41"};
   }
-  return std::nullopt;
+  if (site.cpusets == nullptr) return std::nullopt;
+  return site.cpusets->refuse(site.sample, decision, decision.winner->mode);
 }
 
 // A controller that is off for a unit is turned on by systemd, once a property asks for it: what is
@@ -182,7 +186,10 @@ void plan_cgroup(const Site& site, const Decisions& decisions, Mode mode, Plan& 
   }
   hold_burst(sample, decisions, mode, writes, plan);
   sort_by_kernel_order(writes);
-  for (OrderedWrite& write : writes) plan.writes.push_back(std::move(write.write));
+  for (OrderedWrite& write : writes) {
+    if (site.cpusets != nullptr) site.cpusets->note(write.write);
+    plan.writes.push_back(std::move(write.write));
+  }
 }
 
 }  // namespace
@@ -197,6 +204,7 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
   Plan made;
   PlanWarnings warnings(policies);
   PercentageBases bases(snapshot, facts);
+  PlannedCpusets cpusets(snapshot);
   std::size_t planned = 0;
   for (const cgroup::Sample& sample : snapshot.samples()) {
     if (pause && ++planned % kCgroupsBetweenPauses == 0) pause();
@@ -215,7 +223,7 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
       if (policy->mode == Mode::enforce) enforced.push_back(policy);
     }
     if (all.empty()) continue;
-    const Site site{sample, &snapshot, owner_of};
+    const Site site{sample, &snapshot, owner_of, &cpusets};
     // A policy that is only tried out must not change what the others enforce: their world has no
     // such policies.
     const Decisions in_force = decide(enforced);
@@ -225,6 +233,7 @@ Plan plan(const cgroup::Snapshot& snapshot, const std::vector<Policy>& given,
     if (enforced.size() != all.size()) plan_cgroup(site, decisions, Mode::plan, made);
     warnings.note_decisions(sample, decisions);
   }
+  skip_raised_min(snapshot, facts, made);
   made.warnings = warnings.take();
   return made;
 }

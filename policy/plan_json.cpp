@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "policy/lint_rules.h"
 #include "policy/plan.h"
 
 namespace cgwarden::policy {
@@ -53,6 +54,7 @@ std::string to_json(const Plan& plan) {
   Json warnings = Json::array();
   for (const Diagnostic& warning : plan.warnings) {
     warnings.push_back({{"position", to_object(warning.position)},
+                        {"severity", to_string(warning.severity)},
                         {"message", warning.message},
                         {"rule", warning.rule}});
   }

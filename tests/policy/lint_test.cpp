@@ -260,7 +260,9 @@ TEST(LintTest, RulesOfANode) {
       seen = true;
       EXPECT_EQ(warning.position.text(), row.position);
       EXPECT_THAT(warning.message, HasSubstr(row.words));
-      EXPECT_EQ(warning.severity, Severity::warning);
+      const LintRule& rule = *find_lint_rule(row.rule);
+      const bool is_error = rule.severity == Severity::error && rule.scope == RuleScope::node;
+      EXPECT_EQ(warning.severity, is_error ? Severity::error : Severity::warning) << row.rule;
     }
     EXPECT_TRUE(seen) << row.rule << "\n" << render(found);
   }

@@ -466,6 +466,7 @@ TEST(PlanTest, Json) {
         "line": 1,
         "column": 1
       },
+      "severity": "warning",
       "message": "policy web: /z matches no cgroup",
       "rule": "L41"
     }
