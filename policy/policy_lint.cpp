@@ -198,7 +198,7 @@ void lint_stall_kill(const Policy& policy, std::string_view glob,
     findings.warning(policy.adapt.stall_position, fmt::format("adapt.stall on {}: {}", glob, what),
                      "match the scope or service of one application, or say action: raise", "L42");
   };
-  if (holds_session(glob)) {
+  if (holds_session(policy, glob)) {
     warn("its kill takes the session and all that was started from it");
   } else if (holding) {
     warn(fmt::format("it is never killed where it holds {}, which is protected", holding->held));
