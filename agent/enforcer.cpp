@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "diagnosis/event.h"
+#include "policy/device_knobs.h"
 
 namespace cgwarden::agent {
 
@@ -62,8 +63,12 @@ bool Enforcer::is_drift(const policy::Write& write) const {
   if (drift_.is_drift(write)) return true;
   if (arrived_.contains(write.id)) return false;
   const auto* entry = journal_ ? find_original(*journal_, write) : nullptr;
-  return entry != nullptr && entry->ours == write.new_value && write.old_value != entry->original &&
-         write.old_value != entry->previous;
+  if (entry == nullptr) return false;
+  const auto of = [&](const std::string& value) {
+    return policy::as_wanted(write.file, write.new_value, value);
+  };
+  return of(entry->ours) == write.new_value && write.old_value != of(entry->original) &&
+         (entry->previous.empty() || write.old_value != of(entry->previous));
 }
 
 void Enforcer::count_drift(const policy::Write& write, DriftWatch::Attempt attempt) {
@@ -223,11 +228,12 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
       [this](std::string_view path) { return owner_of(path, systemd_running_, protected_); },
       facts_, pause);
   const auto originals = unwanted(plan, snapshot);
+  add_devices(plan, snapshot);
   correct(plan, snapshot);
   drift_.planned(plan);
   Tally tally;
   const auto due = take_due(plan, tally);
-  note_originals(due, snapshot);
+  note_originals(due);
   std::vector<policy::Write> of_units;
   for (const auto& write : due) {
     if (must_shrink(write, snapshot)) {
@@ -247,12 +253,14 @@ void Enforcer::enforce(const cgroup::Snapshot& snapshot,
   for (const auto& write : plan.writes) current.emplace(write.cgroup, write.file);
   for (const auto& skip : plan.skips) current.emplace(skip.cgroup, skip.file);
   for (const auto& original : originals) current.emplace(original.cgroup, original.file);
+  for (const auto& [key, asked] : shrinking_) current.emplace(asked.write.cgroup, asked.write.file);
   std::erase_if(said_, [&](const auto& entry) { return !current.contains(entry.first); });
   forget_arrived(snapshot);
   std::erase_if(decided_,
                 [&](const auto& entry) { return entry.second.at < snapshot.taken().boottime; });
   const Usec now = clock_->now().boottime;
   std::erase_if(stuck_, [&](const auto& entry) { return entry.second <= now; });
+  std::erase_if(stuck_originals_, [&](const auto& entry) { return entry.second <= now; });
   if (budget_) budget_->forget_rested(clock_->now().boottime);
 }
 

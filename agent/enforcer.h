@@ -134,21 +134,26 @@ class Enforcer {
   [[nodiscard]] bool must_shrink(const policy::Write& write,
                                  const cgroup::Snapshot& snapshot) const;
   [[nodiscard]] bool is_shrinking(CgroupId id) const { return shrinks_ && shrinks_->has(id); }
+  [[nodiscard]] bool must_shrink(const policy::Write& write, std::optional<Bytes> in_use) const;
   void shrink(const policy::Write& write, Tally& tally);
+  // Nothing else is written for it before it is done; false: not now.
+  bool ask_to_shrink(const policy::Write& write, std::optional<policy::Original> gives_back);
+  // True: this original is below what is in use, and is given back by a shrink, now or later.
+  bool must_wait(const policy::Original& entry, const RestoreReport& report);
   void shrunk(const ShrinkRequest& request, const Result<ShrinkReport>& report);
   void ask_units(const std::vector<policy::Write>& writes, Tally& tally);
   void unit_set(const std::vector<policy::Write>& writes, const Status& status);
 
   // enforcer_originals.cpp
   void open_journal(const Services& services);
-  void note_originals(const std::vector<policy::Write>& writes, const cgroup::Snapshot& snapshot);
-  void note_side_effects(const policy::Write& write, const cgroup::Snapshot& snapshot,
-                         std::vector<policy::Original>& entries) const;
+  void note_originals(const std::vector<policy::Write>& writes);
   // The kernel made another value of ours, which is ours too.
   void note_adjusted(const policy::Write& write, const std::string& after);
   // Entries of ours that no policy in force wants.
   [[nodiscard]] std::vector<policy::Original> unwanted(const policy::Plan& plan,
                                                        const cgroup::Snapshot& snapshot);
+  // Devices that they no longer name of a knob that they want.
+  void add_devices(policy::Plan& plan, const cgroup::Snapshot& snapshot) const;
   void restore(const std::vector<policy::Original>& originals);
   // What systemd is still to be told of this knob; nullopt: nothing. The kernel's file may have
   // been written past systemd, which would bring the policy's value back when it reads its files
@@ -158,6 +163,8 @@ class Enforcer {
   // True: it needs no entry any more.
   bool give_back(const policy::Original& entry);
   void given_back(const policy::Original& entry, const RestoreReport& report);
+  // Once, until something else stands for it than `reason`.
+  void not_given_back(const policy::Original& entry, const Error& error, const std::string& reason);
 
   const cgroup::Tree& tree_;
   exporters::SelfMetrics& metrics_;
@@ -179,11 +186,16 @@ class Enforcer {
     std::string value;
     Usec at;  // CLOCK_BOOTTIME
   };
-  std::map<policy::KnobKey, Decided> decided_;          // written by enforce_decided()
-  std::map<policy::KnobKey, policy::Write> shrinking_;  // what was asked of shrinks_
-  std::map<policy::KnobKey, Usec> stuck_;               // not to be shrunk again before
-  std::map<policy::KnobKey, std::string> units_took_;   // last, of knobs in the journal
-  std::string journal_fault_;                           // said; empty: it works
+  std::map<policy::KnobKey, Decided> decided_;  // written by enforce_decided()
+  struct Shrinking {
+    policy::Write write;
+    std::optional<policy::Original> gives_back;  // nullopt: a policy wants it
+  };
+  std::map<policy::KnobKey, Shrinking> shrinking_;     // what was asked of shrinks_
+  std::map<policy::KnobKey, Usec> stuck_;              // not to be shrunk again before
+  std::map<policy::KnobKey, Usec> stuck_originals_;    // the same, of what no policy wants
+  std::map<policy::KnobKey, std::string> units_took_;  // last, of knobs in the journal
+  std::string journal_fault_;                          // said; empty: it works
   std::map<Said, std::string> said_;
 };
 

@@ -44,7 +44,7 @@ void Enforcer::enforce_arrived(const cgroup::SampleList& arrived, const cgroup::
     return std::ranges::any_of(arrived,
                                [&](const cgroup::Sample& sample) { return sample.id == write.id; });
   });
-  note_originals(due, around);
+  note_originals(due);
   for (const auto& write : due) {
     if (!is_there(write)) continue;
     arrived_.emplace(write.id, false);
@@ -58,7 +58,7 @@ void Enforcer::enforce_decided(const std::vector<CgroupId>& decided, const cgrou
     return (write.file == "cpu.max" || write.file == "cpu.max.burst") && !drift_.is_open(write) &&
            std::ranges::find(decided, write.id) != decided.end();
   });
-  note_originals(due, around);
+  note_originals(due);
   for (const auto& write : due) {
     if (!is_there(write) || !write_between(write)) continue;
     drift_.wrote(write);

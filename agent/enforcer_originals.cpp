@@ -6,30 +6,19 @@
 
 #include "agent/enforcer.h"
 #include "agent/kept_properties.h"
+#include "agent/side_effects.h"
 #include "agent/unit_says.h"
 #include "base/log.h"
 #include "diagnosis/event.h"
+#include "policy/device_knobs.h"
 
 namespace cgwarden::agent {
 namespace {
 
-using policy::KnobKey;
 using policy::Original;
 
 // A workload's own limits go with its cgroup.
 bool is_of_workload(const policy::Write& write) { return write.policy.starts_with("workload/"); }
-
-policy::Write write_of(const Original& entry, const std::string& before, const std::string& after) {
-  policy::Write write;
-  write.cgroup = entry.cgroup;
-  write.id = entry.id;
-  write.file = entry.file;
-  write.old_value = before;
-  write.new_value = after;
-  write.policy = entry.policy;
-  write.through = entry.through;
-  return write;
-}
 
 // The cgroup of a unit that was started again in another slice (Slice= of
 // systemd.resource-control(5)); nullptr: it is not there. Below slices alone: what a service has
@@ -58,51 +47,25 @@ void Enforcer::open_journal(const Services& services) {
               {"effect", "what policies write now is not given back when they go"}});
 }
 
-// Some writes change another file too: while cpu.idle is 1 the kernel forgets cpu.weight, and a
-// staged shrink has memory.high for a while.
-void Enforcer::note_side_effects(const policy::Write& write, const cgroup::Snapshot& snapshot,
-                                 std::vector<Original>& entries) const {
-  const cgroup::Sample* sample = snapshot.find(write.cgroup);
-  if (sample == nullptr || sample->id != write.id) return;
-  const auto add = [&](const char* file, std::string original, std::string ours) {
-    policy::Write side = write;
-    side.file = file;
-    const bool known = find_original(*journal_, side) != nullptr;
-    if (known || original == ours) return;
-    side.old_value = std::move(original);
-    side.new_value = std::move(ours);
-    entries.push_back(after_write(nullptr, side, policy::Keeper::agent, clock_->now().wall));
-  };
-  if (write.file == "cpu.idle" && write.new_value == "1" && sample->cpu_weight) {
-    add("cpu.weight", std::to_string(*sample->cpu_weight), "100");
-  }
-  if (write.file == "memory.max" && must_shrink(write, snapshot) && sample->memory_high &&
-      write.through == policy::Through::cgroupfs) {
-    const auto& high = *sample->memory_high;
-    add("memory.high", is_max(high) ? "max" : std::to_string(std::get<Bytes>(high).value),
-        write.new_value);
-  }
-}
-
-void Enforcer::note_originals(const std::vector<policy::Write>& writes,
-                              const cgroup::Snapshot& snapshot) {
+void Enforcer::note_originals(const std::vector<policy::Write>& writes) {
   if (!journal_ || writes.empty()) return;
   Status noted = journal_->refresh();
-  std::vector<Original> entries;
+  std::vector<Original> entries = side_originals(*journal_, side_effects(tree_, writes),
+                                                 policy::Keeper::agent, clock_->now().wall);
   for (const policy::Write& write : writes) {
-    note_side_effects(write, snapshot, entries);
     if (is_of_workload(write)) continue;
     const Original* known = find_original(*journal_, write);
     // Its maker came after us, with what the cgroup is to have without a policy.
-    if (known != nullptr && arrived_.contains(write.id) && write.old_value != known->ours &&
-        write.old_value != known->previous) {
+    if (known != nullptr && arrived_.contains(write.id) &&
+        !is_ours(*known, write.new_value, write.old_value)) {
       known = nullptr;
     }
-    if (known != nullptr && known->ours == write.new_value && known->policy == write.policy &&
-        known->keeper == policy::Keeper::agent) {
+    Original entry = after_write(known, write, policy::Keeper::agent, clock_->now().wall);
+    if (known != nullptr && known->ours == entry.ours && known->original == entry.original &&
+        known->policy == write.policy && known->keeper == policy::Keeper::agent) {
       continue;
     }
-    entries.push_back(after_write(known, write, policy::Keeper::agent, clock_->now().wall));
+    entries.push_back(std::move(entry));
   }
   if (noted) noted = journal_->note(entries);
   const std::string fault = noted ? "" : noted.error().sentence();
@@ -117,9 +80,10 @@ void Enforcer::note_originals(const std::vector<policy::Write>& writes,
 
 void Enforcer::note_adjusted(const policy::Write& write, const std::string& after) {
   const Original* known = journal_ ? journal_->find(knob_key(write)) : nullptr;
-  if (known == nullptr || known->previous == after) return;
+  if (known == nullptr) return;
   Original entry = *known;
-  entry.previous = after;
+  entry.previous = policy::as_wanted(write.file, known->ours, after);
+  if (entry.previous == known->previous) return;
   if (const Status noted = journal_->note({entry}); !noted)
     journal_fault_ = noted.error().sentence();
 }
@@ -162,11 +126,24 @@ std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,
     // It came while this was planned.
     if (arrived_.contains(id) && (sample == nullptr || sample->id != id)) continue;
     if (key.file == "cpu.weight" && wants(id, "cpu.idle")) continue;
-    unwanted.push_back(entry);
-    unwanted.back().cgroup = cgroup;
+    for (Original& part : by_device(entry)) {
+      part.cgroup = cgroup;
+      unwanted.push_back(std::move(part));
+    }
   }
   sort_for_restore(unwanted);
   return unwanted;
+}
+
+void Enforcer::add_devices(policy::Plan& plan, const cgroup::Snapshot& snapshot) const {
+  if (!journal_) return;
+  std::vector<Original> entries;
+  for (const auto& [key, entry] : journal_->all()) {
+    if (policy::has_devices(key.file) && entry.keeper == policy::Keeper::agent) {
+      entries.push_back(entry);
+    }
+  }
+  give_back_devices(plan, snapshot, entries);
 }
 
 std::optional<policy::Write> Enforcer::owed_to_unit(const Original& entry,
@@ -184,13 +161,14 @@ std::optional<policy::Write> Enforcer::owed_to_unit(const Original& entry,
 }
 
 void Enforcer::restore(const std::vector<Original>& originals) {
-  std::vector<KnobKey> over;
+  std::vector<Original> over;
   std::vector<policy::Write> of_units;
   for (const Original& entry : originals) {
     if (entry.through == policy::Through::systemd) {
       const auto report = look_at_original(tree_, entry);
       if (report && report->outcome == Restored::waits) continue;
       auto owed = report ? owed_to_unit(entry, *report) : std::nullopt;
+      if (owed && must_wait(entry, *report)) continue;
       if (owed) {
         // Its next look finds it done, or asks again.
         owed->id = tree_.id_of(entry.cgroup).value_or(entry.id);
@@ -198,35 +176,43 @@ void Enforcer::restore(const std::vector<Original>& originals) {
         continue;
       }
     }
-    if (give_back(entry)) over.push_back(entry.key());
+    if (give_back(entry)) over.push_back(entry);
   }
   Tally tally;
   ask_units(of_units, tally);
   if (over.empty()) return;
-  if (const Status forgotten = journal_->forget(over); !forgotten) {
+  if (const Status forgotten = journal_->forget_parts(over); !forgotten) {
     log::error("originals_not_kept", {{"error", forgotten.error().sentence()},
                                       {"effect", "it is looked at again at the next tick"}});
     return;
   }
-  for (const KnobKey& key : over) units_took_.erase(key);
+  for (const Original& entry : over) units_took_.erase(entry.key());
 }
 
 bool Enforcer::give_back(const Original& entry) {
   const bool by_systemd = entry.through == policy::Through::systemd;
-  // Not written here: restore() has asked for what differs.
-  const auto report = by_systemd ? look_at_original(tree_, entry) : restore_original(tree_, entry);
+  auto report = look_at_original(tree_, entry);
+  // Not written here: restore() has asked systemd for what differs.
+  if (report && report->outcome == Restored::written && !by_systemd) {
+    if (must_wait(entry, *report)) return false;
+    // What has grown since then is for the next tick.
+    report = restore_original(tree_, entry, Usec{0});
+  }
   if (!report) {
-    if (news(entry.cgroup, entry.file, report.error().sentence())) {
-      log::error(
-          "original_not_restored",
-          {{"cgroup", entry.cgroup}, {"file", entry.file}, {"error", report.error().sentence()}});
-    }
+    not_given_back(entry, report.error(), report.error().sentence());
     return false;
   }
   const bool is_asked = by_systemd && report->outcome == Restored::written;
   if (is_asked || report->outcome == Restored::waits) return false;
   given_back(entry, *report);
   return true;
+}
+
+void Enforcer::not_given_back(const Original& entry, const Error& error,
+                              const std::string& reason) {
+  if (!news(entry.cgroup, entry.file, reason)) return;
+  log::error("original_not_restored",
+             {{"cgroup", entry.cgroup}, {"file", entry.file}, {"error", error.sentence()}});
 }
 
 void Enforcer::given_back(const Original& entry, const RestoreReport& report) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/enforcer.h"
+#include "agent/side_effects.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -12,29 +13,47 @@ namespace {
 // A cgroup whose memory cannot be reclaimed is not stalled for it again and again.
 constexpr Usec kShrinkAgain{60'000'000};
 
+Error in_use(const policy::Write& write, Bytes used, bool gives_back) {
+  const char* way = gives_back ? "written by hand it lets the kernel kill"
+                               : "allowOom: true in the policy lets the kernel kill";
+  return {ErrorKind::busy, 0, "lower", write.cgroup + "/" + write.file,
+          human_bytes(used) +
+              " are in use and could not be reclaimed; nothing was killed and it is tried again in "
+              "a minute: " +
+              way};
+}
+
 }  // namespace
 
 // The write of memory.high reclaims too, and the loop must not wait for it.
-bool Enforcer::must_shrink(const policy::Write& write, const cgroup::Snapshot& snapshot) const {
-  if (!shrinks_) return false;
-  const bool hard = write.file == "memory.max" && !write.allow_oom;
-  const bool soft = write.file == "memory.high" && write.through == policy::Through::cgroupfs;
-  if (!hard && !soft) return false;
+bool Enforcer::must_shrink(const policy::Write& write, std::optional<Bytes> in_use) const {
+  if (needs_room(write, in_use)) return true;
+  if (!shrinks_ || write.file != "memory.high" || write.through != policy::Through::cgroupfs) {
+    return false;
+  }
   const auto wanted = parse_integer<std::uint64_t>(write.new_value);
+  return wanted && in_use && in_use->value > *wanted;
+}
+
+bool Enforcer::must_shrink(const policy::Write& write, const cgroup::Snapshot& snapshot) const {
   const cgroup::Sample* sample = snapshot.find(write.cgroup);
-  return wanted && sample != nullptr && sample->memory_current &&
-         sample->memory_current->value > *wanted;
+  return sample != nullptr && must_shrink(write, sample->memory_current);
+}
+
+bool Enforcer::ask_to_shrink(const policy::Write& write,
+                             std::optional<policy::Original> gives_back) {
+  // open() has said what that means.
+  if (!shrinks_ || !shrinks_->ask({write.cgroup, write.id, write.file, write.new_value,
+                                   write.through == policy::Through::cgroupfs})) {
+    return false;
+  }
+  shrinking_.insert_or_assign({write.id, write.file}, Shrinking{write, std::move(gives_back)});
+  return true;
 }
 
 void Enforcer::shrink(const policy::Write& write, Tally& tally) {
-  const policy::KnobKey key{write.id, write.file};
   ++tally.deferred;
-  if (!shrinks_->ask({write.cgroup, write.id, write.file, write.new_value,
-                      write.through == policy::Through::cgroupfs})) {
-    return;
-  }
-  shrinking_.insert_or_assign(key, write);
-  if (news(write.cgroup, write.file, "shrinks")) {
+  if (ask_to_shrink(write, std::nullopt) && news(write.cgroup, write.file, "shrinks")) {
     log::info("policy_shrinks", {{"policy", write.policy},
                                  {"cgroup", write.cgroup},
                                  {"file", write.file},
@@ -43,29 +62,48 @@ void Enforcer::shrink(const policy::Write& write, Tally& tally) {
   }
 }
 
+bool Enforcer::must_wait(const policy::Original& entry, const RestoreReport& report) {
+  if (report.outcome != Restored::written) return false;
+  policy::Write write = write_of(entry, report.before, entry.original);
+  // Of a unit that was started again: the one that it has now.
+  write.id = tree_.id_of(entry.cgroup).value_or(entry.id);
+  if (!must_shrink(write, memory_in_use(tree_, write.cgroup))) return false;
+  const auto stuck = stuck_originals_.find(entry.key());
+  if (stuck != stuck_originals_.end() && clock_->now().boottime < stuck->second) return true;
+  // What it has done to memory.high is given back too, should this agent end meanwhile.
+  const auto effects = side_originals(*journal_, side_effects(tree_, {write}),
+                                      policy::Keeper::agent, clock_->now().wall);
+  if (const Status noted = journal_->note(effects); !noted) {
+    journal_fault_ = noted.error().sentence();
+  }
+  (void)ask_to_shrink(write, entry);
+  return true;
+}
+
 void Enforcer::shrunk(const ShrinkRequest& request, const Result<ShrinkReport>& report) {
   const policy::KnobKey key{request.id, request.file};
   const auto asked = shrinking_.find(key);
   if (asked == shrinking_.end()) return;
-  const policy::Write write = std::move(asked->second);
+  const Shrinking done = std::move(asked->second);
   shrinking_.erase(asked);
-  if (!report) {
-    if (report.error().kind == ErrorKind::vanished) return;
-    stuck_[key] = clock_->now().boottime + kShrinkAgain;
-    return write_failed(write, report.error());
-  }
-  if (report->reached) {
+  const auto& [write, original] = done;
+  if (report && report->reached) {
     if (!request.write_limit) return;  // systemd writes it at the next tick
+    // The next tick forgets its entry.
+    if (original) return given_back(*original, {Restored::written, report->before});
     count_drift(write, DriftWatch::Attempt::written);
     return wrote(write, report->before, report->after);
   }
-  stuck_[key] = clock_->now().boottime + kShrinkAgain;
-  write_failed(write,
-               Error{ErrorKind::busy, 0, "lower", write.cgroup + "/" + write.file,
-                     human_bytes(report->usage_after) +
-                         " are in use and could not be reclaimed; nothing was killed and it is "
-                         "tried again in a minute: allowOom: true in the policy lets the kernel "
-                         "kill"});
+  if (!report && report.error().kind == ErrorKind::vanished) return;
+  const Usec again = clock_->now().boottime + kShrinkAgain;
+  const Error error =
+      report ? in_use(write, report->usage_after, original.has_value()) : report.error();
+  if (original) {
+    stuck_originals_[original->key()] = again;
+    return not_given_back(*original, error, "cannot be shrunk");
+  }
+  stuck_[key] = again;
+  write_failed(write, error);
 }
 
 void Enforcer::ask_units(const std::vector<policy::Write>& writes, Tally& tally) {

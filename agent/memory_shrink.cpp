@@ -131,4 +131,41 @@ Result<ShrinkReport> shrink_memory(const cgroup::Tree& tree, const ShrinkRequest
   return report;
 }
 
+bool may_need_room(const policy::Write& write) {
+  return write.file == "memory.max" && !write.allow_oom && write.new_value != "max";
+}
+
+bool needs_room(const policy::Write& write, std::optional<Bytes> in_use) {
+  const auto wanted = parse_integer<std::uint64_t>(write.new_value);
+  return may_need_room(write) && wanted && in_use && in_use->value > *wanted;
+}
+
+std::optional<Bytes> memory_in_use(const cgroup::Tree& tree, const std::string& cgroup) {
+  const auto text = tree.read(cgroup, "memory.current");
+  const auto bytes = text ? parse_integer<std::uint64_t>(trim(*text)) : std::nullopt;
+  if (!bytes) return std::nullopt;
+  return Bytes{*bytes};
+}
+
+Result<cgroup::WriteReport> lower_memory(const cgroup::Tree& tree, const policy::Write& write,
+                                         Usec patience, const std::string& way_to_kill) {
+  const bool ours = write.through == policy::Through::cgroupfs;
+  CGW_ASSIGN(
+      const auto shrunk,
+      shrink_memory(tree, {write.cgroup, write.id, write.file, write.new_value, ours}, patience));
+  if (!shrunk.reached) {
+    return fail(
+        Error{ErrorKind::busy, 0, "lower", write.cgroup + "/" + write.file,
+              human_bytes(shrunk.usage_after) +
+                  " are in use and could not be reclaimed; nothing was killed: " + way_to_kill});
+  }
+  cgroup::WriteReport report;
+  if (ours) {
+    report.before = shrunk.before;
+    report.after = shrunk.after;
+    report.outcome = cgroup::WriteOutcome::written;
+  }
+  return report;
+}
+
 }  // namespace cgwarden::agent

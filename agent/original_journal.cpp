@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "policy/device_knobs.h"
 
 namespace cgwarden::agent {
 namespace {
@@ -73,7 +74,8 @@ std::string entry_line(const Original& entry) {
                   {"policy", entry.policy},
                   {"keeper", entry.keeper == Keeper::agent ? "agent" : "apply"},
                   {"through", entry.through == Through::systemd ? "systemd" : "cgroupfs"},
-                  {"since_wall_usec", entry.since.count()}});
+                  {"since_wall_usec", entry.since.count()},
+                  {"allow_oom", entry.allow_oom}});
 }
 
 std::string forgotten_line(const KnobKey& key, CgroupId id) {
@@ -115,6 +117,7 @@ void take_line(const JournalLine& line, OriginalJournal::Entries& entries) {
   entry.keeper = line.at("keeper") == "apply" ? Keeper::apply : Keeper::agent;
   entry.through = line.at("through") == "systemd" ? Through::systemd : Through::cgroupfs;
   entry.since = Usec(line.at("since_wall_usec").get<std::uint64_t>());
+  entry.allow_oom = line.value("allow_oom", false);  // an earlier version wrote none
   entries.insert_or_assign(entry.key(), std::move(entry));
 }
 
@@ -211,6 +214,35 @@ Status OriginalJournal::forget(const std::vector<KnobKey>& keys) {
   if (lines.empty()) return {};
   lines_ += keys.size();
   return append(lines);
+}
+
+Status OriginalJournal::forget_parts(const std::vector<Original>& parts) {
+  CGW_TRY(refresh());
+  std::map<KnobKey, Original> left;
+  std::vector<KnobKey> over;
+  for (const Original& part : parts) {
+    const auto known = entries_.find(part.key());
+    if (known == entries_.end()) continue;
+    left.try_emplace(part.key(), known->second);
+    Original& rest = left.at(part.key());
+    if (!policy::has_devices(part.file)) {
+      rest.original.clear();
+    } else {
+      rest.original = policy::unnamed(rest.original, part.original);
+      rest.ours = policy::unnamed(rest.ours, part.original);
+      rest.previous = policy::unnamed(rest.previous, part.original);
+    }
+  }
+  std::vector<Original> kept;
+  for (auto& [key, rest] : left) {
+    if (policy::has_devices(rest.file) && !rest.original.empty()) {
+      kept.push_back(std::move(rest));
+    } else {
+      over.push_back(key);
+    }
+  }
+  CGW_TRY(note(kept));
+  return forget(over);
 }
 
 bool OriginalJournal::file_is_as_remembered() const {

@@ -40,6 +40,8 @@ class OriginalJournal {
   // returns. invalid: there are limits::kOriginals already.
   [[nodiscard]] Status note(const std::vector<policy::Original>& entries);
   [[nodiscard]] Status forget(const std::vector<policy::KnobKey>& keys);
+  // Forgets them; of a file with devices those that the entries' originals name.
+  [[nodiscard]] Status forget_parts(const std::vector<policy::Original>& parts);
 
  private:
   OriginalJournal(std::string path, std::string boot_id, UniqueFd lock)

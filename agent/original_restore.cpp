@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/kept_properties.h"
+#include "agent/memory_shrink.h"
 #include "base/text.h"
 #include "cgroup/control_file.h"
 #include "cgroup/control_value.h"
@@ -72,13 +73,31 @@ Result<RestoreReport> look_at_original(const cgroup::Tree& tree, const policy::O
   return RestoreReport{ours ? Restored::written : Restored::foreign, before};
 }
 
-Result<RestoreReport> restore_original(const cgroup::Tree& tree, const policy::Original& entry) {
+Result<RestoreReport> restore_original(const cgroup::Tree& tree, const policy::Original& entry,
+                                       Usec patience) {
   CGW_ASSIGN(const RestoreReport report, look_at_original(tree, entry));
   if (report.outcome != Restored::written) return report;
-  const auto written = cgroup::write_control_file(tree, entry.cgroup, entry.file, entry.original);
+  const policy::Write write = write_of(entry, report.before, entry.original);
+  const auto written = may_need_room(write) ? lower_memory(tree, write, patience, kRevertMayKill)
+                                            : cgroup::write_control_file(
+                                                  tree, entry.cgroup, entry.file, entry.original);
   if (!written && written.error().kind == ErrorKind::vanished) return RestoreReport{};
   if (!written) return fail(written.error());
   return report;
+}
+
+policy::Write write_of(const policy::Original& entry, const std::string& before,
+                       const std::string& after) {
+  policy::Write write;
+  write.cgroup = entry.cgroup;
+  write.id = entry.id;
+  write.file = entry.file;
+  write.old_value = before;
+  write.new_value = after;
+  write.policy = entry.policy;
+  write.allow_oom = entry.allow_oom;
+  write.through = entry.through;
+  return write;
 }
 
 }  // namespace cgwarden::agent

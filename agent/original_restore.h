@@ -23,8 +23,18 @@ struct RestoreReport {
 // What giving back an original would do.
 [[nodiscard]] Result<RestoreReport> look_at_original(const cgroup::Tree& tree,
                                                      const policy::Original& entry);
-// Gives it back through cgroupfs; reads, compares, writes and reads back.
+// Gives it back through cgroupfs; reads, compares, writes and reads back. A memory.max below what
+// is in use as lower_memory() does, which waits so long at most, unless the entry's policy let
+// kill.
 [[nodiscard]] Result<RestoreReport> restore_original(const cgroup::Tree& tree,
-                                                     const policy::Original& entry);
+                                                     const policy::Original& entry, Usec patience);
+
+// The write that gives it back, or another one of its file.
+[[nodiscard]] policy::Write write_of(const policy::Original& entry, const std::string& before,
+                                     const std::string& after);
+
+// What to do about a memory.max that cannot be given back, for lower_memory().
+inline constexpr const char* kRevertMayKill =
+    "cgwarden policy revert --allow-oom lets the kernel kill";
 
 }  // namespace cgwarden::agent

@@ -48,7 +48,7 @@ ShrinkQueue::~ShrinkQueue() {
 
 Result<std::unique_ptr<ShrinkQueue>> ShrinkQueue::create(EventLoop& loop, const std::string& root,
                                                          Done done) {
-  CGW_ASSIGN(cgroup::Tree tree, cgroup::Tree::open(root));
+  CGW_ASSIGN(cgroup::Tree tree, cgroup::Tree::open(root, false));
   UniqueFd told(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!told.valid()) return fail(Error::from_errno(errno, "create", "eventfd"));
   const int fd = told.get();

@@ -40,7 +40,12 @@ Result<Unit> Unit::load(const std::string& name) {
   Unit unit;
   unit.name_ = name;
   sd_bus* bus = nullptr;
-  if (const int failed = ::sd_bus_open_system(&bus); failed < 0) return fail(unit.refused(failed));
+  if (const int failed = ::sd_bus_open_system(&bus); failed < 0) {
+    Error error = unit.refused(failed);
+    // Of the socket: that says nothing of the unit.
+    if (error.kind == ErrorKind::vanished) error.kind = ErrorKind::io;
+    return fail(std::move(error));
+  }
   unit.bus_.reset(bus);
   sd_bus_message* reply = nullptr;
   int failed = ::sd_bus_call_method(bus, kSystemdService, kSystemdPath, kSystemdManager, "LoadUnit",

@@ -212,6 +212,7 @@ struct RevertOptions {
   std::vector<std::string> policies;  // names
   bool all = false;
   bool dry_run = false;
+  bool allow_oom = false;  // a memory.max may come back below what is in use, and kill
 };
 int policy_revert(const Common& common, const RevertOptions& options);
 

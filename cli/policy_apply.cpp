@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <iterator>
 #include <set>
 #include <thread>
 #include <utility>
@@ -11,6 +11,7 @@
 #include "agent/kernel_log.h"
 #include "agent/memory_shrink.h"
 #include "agent/original_journal.h"
+#include "agent/side_effects.h"
 #include "agent/unit_writer.h"
 #include "agent/workload_view.h"
 #include "base/clock.h"
@@ -25,9 +26,6 @@
 
 namespace cgwarden::cli {
 namespace {
-
-// Somebody waits at a terminal.
-constexpr Usec kApplyPatience{30'000'000};
 
 // systemd answers before it has written the quota.
 constexpr int kTurnsForSystemd = 100;
@@ -44,29 +42,11 @@ bool same_cgroup(const cgroup::Tree& tree, const policy::Write& write) {
   return id && *id == write.id;
 }
 
-Result<cgroup::WriteReport> lower_memory(const cgroup::Tree& tree, const policy::Write& write) {
-  const bool ours = write.through == policy::Through::cgroupfs;
-  CGW_ASSIGN(const auto shrunk,
-             agent::shrink_memory(tree, {write.cgroup, write.id, write.file, write.new_value, ours},
-                                  kApplyPatience));
-  if (!shrunk.reached) {
-    return fail(Error{ErrorKind::busy, 0, "lower", write.cgroup + "/" + write.file,
-                      human_bytes(shrunk.usage_after) +
-                          " are in use and could not be reclaimed; nothing was killed: allowOom: "
-                          "true in the policy lets the kernel kill"});
-  }
-  cgroup::WriteReport report;
-  if (ours) {
-    report.before = shrunk.before;
-    report.after = shrunk.after;
-    report.outcome = cgroup::WriteOutcome::written;
-  }
-  return report;
-}
-
 Result<cgroup::WriteReport> carry_out(const cgroup::Tree& tree, const policy::Write& write) {
-  if (write.file == "memory.max" && !write.allow_oom && write.new_value != "max") {
-    CGW_ASSIGN(auto lowered, lower_memory(tree, write));
+  if (agent::may_need_room(write)) {
+    CGW_ASSIGN(auto lowered,
+               agent::lower_memory(tree, write, kTerminalPatience,
+                                   "allowOom: true in the policy lets the kernel kill"));
     if (write.through == policy::Through::cgroupfs) return lowered;
   }
   if (write.through == policy::Through::cgroupfs) {
@@ -115,18 +95,29 @@ void apply(const cgroup::Tree& tree, const policy::Write& write, Tally& tally) {
   }
 }
 
-// What `policy revert` gives back.
-Status note_originals(const Common& common, const policy::Plan& plan) {
+Result<agent::OriginalJournal> open_journal(const Common& common) {
   CGW_TRY(make_directories(common.where.state_dir, 0750));
-  CGW_ASSIGN(auto journal, agent::OriginalJournal::open(common.where.state_dir, agent::boot_id()));
-  std::vector<policy::Original> entries;
+  return agent::OriginalJournal::open(common.where.state_dir, agent::boot_id());
+}
+
+// What `policy revert` gives back; of these, what the writes change besides is returned.
+Result<std::vector<policy::Original>> note_originals(agent::OriginalJournal& journal,
+                                                     const cgroup::Tree& tree,
+                                                     const policy::Plan& plan) {
+  std::vector<policy::Write> enforced;
+  std::ranges::copy_if(plan.writes, std::back_inserter(enforced), [](const policy::Write& write) {
+    return write.mode == policy::Mode::enforce;
+  });
   const Usec now = SystemClock().now().wall;
-  for (const policy::Write& write : plan.writes) {
-    if (write.mode == policy::Mode::plan) continue;
+  auto besides = agent::side_originals(journal, agent::side_effects(tree, enforced),
+                                       policy::Keeper::apply, now);
+  std::vector<policy::Original> entries = besides;
+  for (const policy::Write& write : enforced) {
     entries.push_back(
         after_write(agent::find_original(journal, write), write, policy::Keeper::apply, now));
   }
-  return journal.note(entries);
+  CGW_TRY(journal.note(entries));
+  return besides;
 }
 
 bool may_have_burst(const policy::Policy& policy) {
@@ -134,7 +125,8 @@ bool may_have_burst(const policy::Policy& policy) {
 }
 
 // A burst beside a quota that systemd writes waits at 0 until that is in force (Write::step).
-Status finish_bursts(const Common& common, const cgroup::Tree& tree, const policy::Plan& first,
+Status finish_bursts(const Common& common, agent::OriginalJournal& journal,
+                     const cgroup::Tree& tree, const policy::Plan& first,
                      const policy::LoadedPolicies& loaded, Tally& tally) {
   if (std::ranges::none_of(loaded.policies, may_have_burst)) return {};
   std::set<CgroupId> waiting;
@@ -153,7 +145,7 @@ Status finish_bursts(const Common& common, const cgroup::Tree& tree, const polic
       return write.file != "cpu.max.burst" || !waiting.contains(write.id) ||
              still.contains(write.id);
     });
-    CGW_TRY(note_originals(common, plan));
+    CGW_TRY(note_originals(journal, tree, plan));
     for (const policy::Write& write : plan.writes) apply(tree, write, tally);
     waiting = std::move(still);
   }
@@ -178,10 +170,16 @@ int policy_apply(const Common& common, const std::vector<std::string>& paths) {
     print(fmt::format("skipped    {} {}: {}\n", printable(skip.cgroup), skip.file, skip.reason));
   }
   // Before the first write: one that cannot be given back is not made.
-  if (const Status noted = note_originals(common, *plan); !noted) return failed(noted.error());
+  auto journal = open_journal(common);
+  if (!journal) return failed(journal.error());
+  const auto besides = note_originals(*journal, *tree, *plan);
+  if (!besides) return failed(besides.error());
   Tally tally;
   for (const auto& write : plan->writes) apply(*tree, write, tally);
-  if (const Status done = finish_bursts(common, *tree, *plan, *loaded, tally); !done) {
+  if (const Status over = agent::forget_settled(*tree, *journal, *besides); !over) {
+    return failed(over.error());
+  }
+  if (const Status done = finish_bursts(common, *journal, *tree, *plan, *loaded, tally); !done) {
     return failed(done.error());
   }
   print(fmt::format("{} written, {} skipped, {} failed\n", tally.written, plan->skips.size(),

@@ -67,17 +67,6 @@ Result<std::vector<policy::Policy>> policies_of(const Common& common,
   return std::move(loaded->policies);
 }
 
-// The journal is the agent's; without it nobody knows what was there before.
-Result<std::vector<policy::Original>> originals_of(const Common& common) {
-  const auto journal = agent::OriginalJournal::open(common.where.state_dir, agent::boot_id());
-  if (!journal && journal.error().kind == ErrorKind::vanished) {
-    return std::vector<policy::Original>{};
-  }
-  if (!journal) return fail(journal.error());
-  const auto entries = std::views::values(journal->all());
-  return std::vector<policy::Original>(entries.begin(), entries.end());
-}
-
 using Wanted = bool (*)(diagnosis::EventKind kind);
 
 bool is_change(diagnosis::EventKind kind) {

@@ -13,6 +13,8 @@ void add_revert_options(CLI::App& command, RevertOptions& options) {
   auto* names = command.add_option("POLICY", options.policies, "Names of policies")->type_name("");
   command.add_flag("--all", options.all, "All that any policy has written")->excludes(names);
   command.add_flag("-n,--dry-run", options.dry_run, "Only say what would be given back");
+  command.add_flag("--allow-oom", options.allow_oom,
+                   "Write a memory.max below what is in use at once: the kernel may kill");
   command.parse_complete_callback([&options] {
     if (options.policies.empty() && !options.all) throw CLI::RequiredError("POLICY or --all");
   });

@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <ranges>
 #include <system_error>
 
 #include "agent/agent_config_file.h"
+#include "agent/kernel_log.h"
 #include "agent/node_facts.h"
+#include "agent/original_journal.h"
 #include "agent/ownership.h"
 #include "agent/running_agent.h"
 #include "agent/workload_view.h"
@@ -49,6 +52,33 @@ cgroup::Snapshot read_node(const cgroup::Tree& tree) {
   return tree.read_snapshot(SystemClock().now(), {}, limits::kCgroupsWatched, kKnobs);
 }
 
+// The journal is the agent's; without it nobody knows what was there before.
+Result<std::vector<policy::Original>> originals_of(const Common& common) {
+  const auto journal = agent::OriginalJournal::open(common.where.state_dir, agent::boot_id());
+  if (!journal && journal.error().kind == ErrorKind::vanished) {
+    return std::vector<policy::Original>{};
+  }
+  if (!journal) return fail(journal.error());
+  const auto entries = std::views::values(journal->all());
+  return std::vector<policy::Original>(entries.begin(), entries.end());
+}
+
+namespace {
+
+// Where an agent runs it gives back what it keeps. Who may not read the journal sees the rest.
+std::vector<policy::Original> originals_of_apply(const Common& common) {
+  auto entries = originals_of(common);
+  if (!entries) return {};
+  if (agent::agent_is_running(common.where.runtime_dir).value_or(true)) {
+    std::erase_if(*entries, [](const policy::Original& entry) {
+      return entry.keeper == policy::Keeper::agent;
+    });
+  }
+  return *std::move(entries);
+}
+
+}  // namespace
+
 Result<policy::Plan> plan_now(const Common& common, const cgroup::Tree& tree,
                               policy::LoadedPolicies loaded) {
   const bool systemd_running = agent::systemd_is_running();
@@ -61,6 +91,7 @@ Result<policy::Plan> plan_now(const Common& common, const cgroup::Tree& tree,
     return agent::owner_of(path, systemd_running, is_protected);
   };
   policy::Plan plan = policy::plan(snapshot, loaded.policies, owner_of, facts);
+  give_back_devices(plan, snapshot, originals_of_apply(common));
   policy::add_effective(plan, snapshot, loaded.policies, facts);
   std::ranges::move(policy::lint_node(snapshot, loaded.policies, facts),
                     std::back_inserter(plan.warnings));

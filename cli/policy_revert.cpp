@@ -3,18 +3,23 @@
 #include <algorithm>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "agent/kernel_log.h"
+#include "agent/memory_shrink.h"
 #include "agent/original_journal.h"
 #include "agent/original_restore.h"
 #include "agent/running_agent.h"
-#include "agent/unit_says.h"
+#include "agent/side_effects.h"
 #include "agent/unit_writer.h"
 #include "agent/workload_view.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/policy_now.h"
 #include "cli/terminal.h"
+#include "cli/unit_told.h"
 
 namespace cgwarden::cli {
 namespace {
@@ -27,23 +32,11 @@ struct RevertTally {
   std::size_t restored = 0;
   std::size_t left = 0;  // changed by somebody else since
   std::size_t failed = 0;
-  std::vector<policy::KnobKey> over;
+  std::vector<Original> over;
   // systemd makes the cgroup of a stopped unit when it is given a property, and does not say whose
   // that is.
   std::set<std::string> stopped_units;
 };
-
-// Has systemd what a policy wrote last? What it cannot be asked counts as that.
-Result<bool> unit_has_ours(const Original& entry) {
-  for (const std::string& value : {entry.ours, entry.previous}) {
-    if (value.empty()) continue;
-    const auto same = agent::unit_says(entry.key().unit, entry.file, value);
-    if (!same && same.error().kind == ErrorKind::not_supported) return true;
-    if (!same) return fail(same.error());
-    if (*same) return true;
-  }
-  return false;
-}
 
 Result<RestoreReport> give_back_later(const Original& entry, const policy::Write& write,
                                       bool dry_run) {
@@ -58,39 +51,33 @@ Result<RestoreReport> give_back_later(const Original& entry, const policy::Write
   return RestoreReport{Restored::waits, ""};
 }
 
-// The kernel's file has been written past systemd, which would bring the policy's value back when
-// it reads its files anew: it is told what the file has. Where it cannot be asked or told, the
-// value stays the one of the kernel until then.
-void tell_unit(const Original& entry, const RestoreReport& report, policy::Write write) {
-  if (entry.through != policy::Through::systemd || report.before == entry.ours) return;
-  if (!agent::plain_property(entry.file, report.before)) return;
-  if (!unit_has_ours(entry).value_or(false)) return;
-  write.new_value = report.before;
-  const Status told = agent::set_unit_properties({write});
-  if (!told) complain(told.error().sentence());
+// systemd writes it at once: first there must be room.
+Status give_to_unit(const cgroup::Tree& tree, policy::Write write) {
+  if (agent::may_need_room(write)) {
+    write.id = tree.id_of(write.cgroup).value_or(write.id);  // it may have been started again
+    CGW_ASSIGN(const auto room,
+               agent::lower_memory(tree, write, kTerminalPatience, agent::kRevertMayKill));
+  }
+  return agent::set_unit_properties({write});
 }
 
 Result<RestoreReport> give_back(const cgroup::Tree& tree, const Original& entry, bool dry_run,
                                 std::set<std::string>& stopped_units) {
   const bool by_systemd = entry.through == policy::Through::systemd;
-  if (!dry_run && !by_systemd) return agent::restore_original(tree, entry);
+  if (!dry_run && !by_systemd) return agent::restore_original(tree, entry, kTerminalPatience);
   CGW_ASSIGN(const RestoreReport report, agent::look_at_original(tree, entry));
   const bool is_there = tree.id_of(entry.cgroup).has_value();
   if (report.outcome == Restored::waits && !is_there) stopped_units.insert(entry.key().unit);
-  policy::Write write;
-  write.cgroup = entry.cgroup;
-  write.id = entry.id;
-  write.file = entry.file;
-  write.new_value = entry.original;
+  policy::Write write = agent::write_of(entry, report.before, entry.original);
   if (report.outcome == Restored::waits ||
       (by_systemd && stopped_units.contains(entry.key().unit))) {
     return give_back_later(entry, write, dry_run);
   }
   if (dry_run) return report;
   if (report.outcome == Restored::written) {
-    CGW_TRY(agent::set_unit_properties({write}));
+    CGW_TRY(give_to_unit(tree, write));
   } else if (report.outcome != Restored::gone) {
-    tell_unit(entry, report, write);
+    if (const std::string fault = tell_unit(entry, report, write); !fault.empty()) complain(fault);
   }
   return report;
 }
@@ -128,7 +115,7 @@ void revert(const cgroup::Tree& tree, const Original& entry, bool dry_run, Rever
       print(fmt::format("gone       {}\n", knob));
       break;
   }
-  tally.over.push_back(entry.key());
+  tally.over.push_back(entry);
 }
 
 bool is_asked_for(const Original& entry, const RevertOptions& options) {
@@ -147,6 +134,23 @@ Status check_agent(const Common& common, const std::vector<Original>& entries) {
                         "itself; or stop the agent first"});
 }
 
+// Who ends this while it shrinks has memory.high given back by the next one.
+Result<std::vector<Original>> note_besides(const cgroup::Tree& tree,
+                                           agent::OriginalJournal& journal,
+                                           const std::vector<Original>& entries) {
+  std::vector<policy::Write> writes;
+  for (const Original& entry : entries) {
+    const auto report = agent::look_at_original(tree, entry);
+    if (!report || report->outcome != Restored::written) continue;
+    if (entry.file != "memory.max" && entry.file != "memory.high") continue;
+    writes.push_back(agent::write_of(entry, report->before, entry.original));
+  }
+  auto besides = agent::side_originals(journal, agent::side_effects(tree, writes),
+                                       policy::Keeper::apply, SystemClock().now().wall);
+  CGW_TRY(journal.note(besides));
+  return besides;
+}
+
 }  // namespace
 
 int policy_revert(const Common& common, const RevertOptions& options) {
@@ -156,16 +160,26 @@ int policy_revert(const Common& common, const RevertOptions& options) {
   if (!journal) return failed(journal.error());
   std::vector<Original> entries;
   for (const auto& [key, entry] : journal->all()) {
-    if (is_asked_for(entry, options)) entries.push_back(entry);
+    if (!is_asked_for(entry, options)) continue;
+    for (Original& part : by_device(entry)) {
+      part.allow_oom |= options.allow_oom;
+      entries.push_back(std::move(part));
+    }
   }
   if (!options.dry_run) {
     if (const Status free = check_agent(common, entries); !free) return failed(free.error());
   }
   sort_for_restore(entries);
+  const auto besides =
+      note_besides(*tree, *journal, options.dry_run ? std::vector<Original>{} : entries);
+  if (!besides) return failed(besides.error());
   RevertTally tally;
   for (const Original& entry : entries) revert(*tree, entry, options.dry_run, tally);
   if (!options.dry_run) {
-    if (const Status over = journal->forget(tally.over); !over) return failed(over.error());
+    if (const Status over = journal->forget_parts(tally.over); !over) return failed(over.error());
+    if (const Status over = agent::forget_settled(*tree, *journal, *besides); !over) {
+      return failed(over.error());
+    }
   }
   print(fmt::format("{} {}, {} left to somebody else, {} failed\n", tally.restored,
                     options.dry_run ? "would be restored" : "restored", tally.left, tally.failed));

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
+#include <utility>
 
 #include "base/text.h"
 #include "cgroup/grouped_files.h"
 
 namespace cgwarden::policy {
 namespace {
-
-bool has_devices(std::string_view file) {
-  return file == "io.max" || file == "io.latency" || file == "io.weight";
-}
 
 const std::vector<DeviceSetting>* settings_of(const Resources& resources, std::string_view file) {
   const auto found = resources.devices.find(file);
@@ -114,7 +112,84 @@ std::string line_as_wanted(std::string_view file, std::string_view wanted, std::
   return line;
 }
 
+// A line in parts: "rbps" and "1" of "8:0 rbps=1", "" and "100" of "default 100".
+struct DeviceParts {
+  std::string_view device;
+  std::vector<std::pair<std::string_view, std::string_view>> values;
+};
+
+std::vector<DeviceParts> parts_of(std::string_view lines) {
+  std::vector<DeviceParts> parts;
+  for (const std::string_view line : split(lines, '\n')) {
+    const auto words = split(line, ' ');
+    if (words.size() < 2) continue;
+    auto device = std::ranges::find(parts, words[0], &DeviceParts::device);
+    if (device == parts.end()) device = parts.insert(parts.end(), {words[0], {}});
+    for (const std::string_view word : std::span(words).subspan(1)) {
+      const std::size_t equals = word.find('=');
+      const bool bare = equals == std::string_view::npos;
+      device->values.emplace_back(bare ? std::string_view() : word.substr(0, equals),
+                                  bare ? word : word.substr(equals + 1));
+    }
+  }
+  return parts;
+}
+
+const std::string_view* find_value(const std::vector<DeviceParts>& parts, std::string_view device,
+                                   std::string_view key) {
+  const auto found = std::ranges::find(parts, device, &DeviceParts::device);
+  if (found == parts.end()) return nullptr;
+  const auto value =
+      std::ranges::find(found->values, key, &std::pair<std::string_view, std::string_view>::first);
+  return value == found->values.end() ? nullptr : &value->second;
+}
+
+std::string lines_of(const std::vector<DeviceParts>& parts) {
+  std::vector<std::string> lines;
+  for (const DeviceParts& device : parts) {
+    if (device.values.empty()) continue;
+    std::string& line = lines.emplace_back(device.device);
+    for (const auto& [key, value] : device.values) {
+      line += " " + (key.empty() ? "" : std::string(key) + "=") + std::string(value);
+    }
+  }
+  return join_lines(lines);
+}
+
 }  // namespace
+
+bool has_devices(std::string_view file) {
+  return file == "io.max" || file == "io.latency" || file == "io.weight";
+}
+
+std::string laid_over(const std::string& below, const std::string& above) {
+  auto parts = parts_of(below);
+  const auto over = parts_of(above);
+  for (DeviceParts& device : parts) {
+    for (auto& [key, value] : device.values) {
+      const auto* const found = find_value(over, device.device, key);
+      if (found != nullptr) value = *found;
+    }
+  }
+  const std::string added = unnamed(above, below);
+  for (const DeviceParts& device : parts_of(added)) {
+    auto known = std::ranges::find(parts, device.device, &DeviceParts::device);
+    if (known == parts.end()) known = parts.insert(parts.end(), {device.device, {}});
+    known->values.insert(known->values.end(), device.values.begin(), device.values.end());
+  }
+  return lines_of(parts);
+}
+
+std::string unnamed(const std::string& lines, const std::string& named) {
+  auto parts = parts_of(lines);
+  const auto names = parts_of(named);
+  for (DeviceParts& device : parts) {
+    std::erase_if(device.values, [&](const auto& value) {
+      return find_value(names, device.device, value.first) != nullptr;
+    });
+  }
+  return lines_of(parts);
+}
 
 bool is_device_number(std::string_view text) {
   const auto parts = split(text, ':');

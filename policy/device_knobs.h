@@ -30,6 +30,13 @@ namespace cgwarden::policy {
 [[nodiscard]] std::string as_wanted(std::string_view file, const std::string& wanted,
                                     const std::string& current);
 
+// io.max, io.latency and io.weight: an original has what each device had.
+[[nodiscard]] bool has_devices(std::string_view file);
+// The lines of `below` with what `above` says over them, by device and key.
+[[nodiscard]] std::string laid_over(const std::string& below, const std::string& above);
+// What `lines` have of the devices and keys that `named` does not name.
+[[nodiscard]] std::string unnamed(const std::string& lines, const std::string& named);
+
 // "8:0", also as "008:0".
 [[nodiscard]] bool is_device_number(std::string_view text);
 // Such a number as the kernel prints it: without leading zeros.

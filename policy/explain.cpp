@@ -31,7 +31,7 @@ Claim claim_of(const Policy& policy, const Knob& knob) {
 }
 
 SetBy setter_of(const KnobExplanation& knob) {
-  if (knob.original && (knob.original->ours == knob.now || knob.original->previous == knob.now)) {
+  if (knob.original && is_ours(*knob.original, knob.now, knob.now)) {
     return knob.original->keeper == Keeper::agent ? SetBy::agent : SetBy::apply;
   }
   if (knob.winner && is_workloads(knob.winner->policy) && knob.winner->value == knob.now) {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "base/text.h"
+#include "policy/device_knobs.h"
+#include "policy/knob.h"
 #include "policy/write_order.h"
 
 namespace cgwarden::policy {
@@ -50,19 +52,97 @@ KnobKey Original::key() const { return key_of(through, id, cgroup, file); }
 
 Original after_write(const Original* known, const Write& write, Keeper keeper, Usec now) {
   if (known == nullptr) {
-    return {write.cgroup, write.id,     write.file, write.old_value, write.new_value,
-            "",           write.policy, keeper,     write.through,   now};
+    return {write.cgroup,    write.id, write.file,     write.old_value,
+            write.new_value, "",       write.policy,   keeper,
+            write.through,   now,      write.allow_oom};
   }
   Original entry = *known;
   entry.cgroup = write.cgroup;
   entry.id = write.id;
   entry.policy = write.policy;
   entry.through = write.through;
-  if (entry.ours != write.new_value) {
-    entry.previous = std::exchange(entry.ours, write.new_value);
+  entry.allow_oom = write.allow_oom;
+  std::string ours = write.new_value;
+  if (has_devices(entry.file)) {
+    // What is named for the first time has what it had until now, before and after the last write.
+    entry.original = laid_over(entry.original, unnamed(write.old_value, entry.original));
+    entry.ours = laid_over(entry.original, entry.ours);
+    if (!entry.previous.empty()) entry.previous = laid_over(entry.original, entry.previous);
+    ours = laid_over(entry.ours, ours);
   }
+  if (entry.ours != ours) entry.previous = std::exchange(entry.ours, std::move(ours));
   if (keeper == Keeper::agent) entry.keeper = keeper;
   return entry;
+}
+
+std::vector<Original> by_device(const Original& entry) {
+  if (!has_devices(entry.file)) return {entry};
+  std::vector<Original> parts;
+  for (const std::string_view line : split(entry.original, '\n')) {
+    Original& part = parts.emplace_back(entry);
+    part.original = line;
+    part.ours = as_wanted(entry.file, part.original, entry.ours);
+    if (!entry.previous.empty()) {
+      part.previous = as_wanted(entry.file, part.original, entry.previous);
+    }
+  }
+  return parts;
+}
+
+bool is_ours(const Original& entry, const std::string& lines, const std::string& now) {
+  return as_wanted(entry.file, lines, entry.ours) == now ||
+         (!entry.previous.empty() && as_wanted(entry.file, lines, entry.previous) == now);
+}
+
+void give_back_devices(Plan& plan, const cgroup::Snapshot& snapshot,
+                       const std::vector<Original>& entries) {
+  for (const Original& entry : entries) {
+    const cgroup::Sample* sample = snapshot.find(entry.cgroup);
+    if (!has_devices(entry.file) || sample == nullptr) continue;
+    if (sample->id != entry.id && entry.through == Through::cgroupfs) continue;
+    const auto current = std::ranges::find(knobs(), entry.file, &Knob::file)->current(*sample);
+    if (!current) continue;
+    const auto is_of_knob = [&](const auto& one) {
+      return one.id == sample->id && one.file == entry.file;
+    };
+    const auto write = std::ranges::find_if(plan.writes, [&](const Write& one) {
+      return is_of_knob(one) && one.mode == Mode::enforce;
+    });
+    const auto held = std::ranges::find_if(plan.held, is_of_knob);
+    const bool is_written = write != plan.writes.end();
+    if (is_written) {
+      // systemd cannot give one device back; the next plan does.
+      if (write->through == Through::systemd || entry.through == Through::systemd) continue;
+    } else if (held == plan.held.end()) {
+      continue;
+    }
+    std::string owed;
+    std::string now;
+    const std::string& wanted = is_written ? write->new_value : held->value;
+    const std::string dropped = unnamed(entry.original, wanted);
+    for (const std::string_view given : split(dropped, '\n')) {
+      const std::string line(given);
+      const std::string is = as_wanted(entry.file, line, current->text);
+      if (line.empty() || is == line || !is_ours(entry, line, is)) continue;
+      owed += (owed.empty() ? "" : "\n") + line;
+      now += (now.empty() ? "" : "\n") + is;
+    }
+    if (owed.empty()) continue;
+    if (is_written) {
+      write->old_value = laid_over(write->old_value, now);
+      write->new_value = laid_over(write->new_value, owed);
+      continue;
+    }
+    Write back;
+    back.cgroup = sample->path;
+    back.id = sample->id;
+    back.file = entry.file;
+    back.old_value = std::move(now);
+    back.new_value = std::move(owed);
+    back.policy = entry.policy;
+    back.through = entry.through;
+    plan.writes.push_back(std::move(back));
+  }
 }
 
 void sort_for_restore(std::vector<Original>& originals) {

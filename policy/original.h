@@ -47,7 +47,8 @@ struct Original {
   std::string policy;    // whose value `ours` is
   Keeper keeper = Keeper::agent;
   Through through = Through::cgroupfs;
-  Usec since{0};  // CLOCK_REALTIME of the first write
+  Usec since{0};           // CLOCK_REALTIME of the first write
+  bool allow_oom = false;  // of the policy, and so of giving back
 
   [[nodiscard]] KnobKey key() const;
   [[nodiscard]] KnobKey other_key() const;
@@ -57,6 +58,18 @@ struct Original {
 // none). A knob that the agent keeps stays the agent's.
 [[nodiscard]] Original after_write(const Original* known, const Write& write, Keeper keeper,
                                    Usec now);
+
+// The entry of each line of its original for itself, of a file with a line for each device; each
+// has the key of the whole.
+[[nodiscard]] std::vector<Original> by_device(const Original& entry);
+
+// Its last value, or the one before it, of what `lines` name, is it `now`?
+[[nodiscard]] bool is_ours(const Original& entry, const std::string& lines, const std::string& now);
+
+// Adds to a plan what the policies in force no longer name of the devices of a file that they
+// want: it gets back what these entries say, unless somebody else has changed it.
+void give_back_devices(Plan& plan, const cgroup::Snapshot& snapshot,
+                       const std::vector<Original>& entries);
 
 // Puts entries in an order in which the kernel accepts their originals: the cgroups nearest to the
 // root first, and within one as write_order.h has it.

@@ -130,6 +130,27 @@ TEST_F(OriginalJournalTest, WhatAnEarlierVersionForgotIsForgotten) {
   EXPECT_EQ(journal.all().begin()->second.id, CgroupId{2});
 }
 
+TEST_F(OriginalJournalTest, AnEntryLastsUntilAllItsDevicesAreGivenBack) {
+  Original both = entry(1);
+  both.file = "io.max";
+  both.original = "8:0 rbps=max\n8:16 rbps=max wbps=5";
+  both.ours = "8:0 rbps=1\n8:16 rbps=2 wbps=3";
+  both.previous = "";
+  both.allow_oom = true;
+  ASSERT_TRUE(opened().note({both, entry(1)}));
+  Original part = both;
+  part.original = "8:0 rbps=max";
+  ASSERT_TRUE(opened().forget_parts({part, entry(1)}));
+  ASSERT_THAT(opened().all(), SizeIs(1));
+  const auto left = opened();
+  EXPECT_EQ(left.find(both.key())->original, "8:16 rbps=max wbps=5");
+  EXPECT_EQ(left.find(both.key())->ours, "8:16 rbps=2 wbps=3");
+  EXPECT_TRUE(left.find(both.key())->allow_oom);
+  part.original = "8:16 rbps=max wbps=5";
+  ASSERT_TRUE(opened().forget_parts({part}));
+  EXPECT_THAT(opened().all(), SizeIs(0));
+}
+
 TEST_F(OriginalJournalTest, TwoProgramsSeeEachOthersEntries) {
   auto agent = opened();
   auto apply = opened();

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cgroup/grouped_files.h"
+#include "policy/original.h"
 #include "policy/plan.h"
 #include "tests/policy/loading.h"
 
@@ -167,6 +168,73 @@ TEST(DeviceKnobs, WrongValuesAreRefusedWithTheirPlace) {
     const std::string errors = testing::policy_errors(testing::policy_text(row.lines));
     EXPECT_THAT(errors, HasSubstr(row.message)) << row.lines;
   }
+}
+
+TEST(DeviceKnobs, LinesAreLaidOverEachOtherByDeviceAndKey) {
+  EXPECT_EQ(laid_over("8:0 rbps=1 wbps=2\n8:16 rbps=3", "8:16 rbps=4 riops=5\n8:0 wbps=max"),
+            "8:0 rbps=1 wbps=max\n8:16 rbps=4 riops=5");
+  EXPECT_EQ(laid_over("default 100", "8:0 300"), "default 100\n8:0 300");
+  EXPECT_EQ(laid_over("", "8:0 target=1"), "8:0 target=1");
+  EXPECT_EQ(unnamed("8:0 rbps=1 wbps=2\n8:16 rbps=3", "8:0 wbps=9"), "8:0 rbps=1\n8:16 rbps=3");
+  EXPECT_EQ(unnamed("default 100\n8:0 300", "default 5"), "8:0 300");
+  EXPECT_EQ(unnamed("8:0 rbps=1", "8:0 rbps=2"), "");
+}
+
+TEST(DeviceKnobs, AnOriginalHasWhatEachDeviceHadBeforeItsFirstWrite) {
+  Write first;
+  first.file = "io.max";
+  first.old_value = "8:0 rbps=max";
+  first.new_value = "8:0 rbps=10";
+  Write second = first;
+  second.old_value = "8:0 rbps=10 wbps=7\n8:16 rbps=max";
+  second.new_value = "8:0 rbps=20 wbps=30\n8:16 rbps=40";
+  const Original one = after_write(nullptr, first, Keeper::apply, Usec{1});
+  const Original both = after_write(&one, second, Keeper::apply, Usec{2});
+  EXPECT_EQ(both.original, "8:0 rbps=max wbps=7\n8:16 rbps=max");
+  EXPECT_EQ(both.previous, "8:0 rbps=10 wbps=7\n8:16 rbps=max");
+  EXPECT_EQ(both.ours, "8:0 rbps=20 wbps=30\n8:16 rbps=40");
+  const Original again = after_write(&both, second, Keeper::apply, Usec{3});
+  EXPECT_EQ(again.ours, both.ours);
+  EXPECT_EQ(again.previous, both.previous);
+  const auto parts = by_device(both);
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[1].original, "8:16 rbps=max");
+  EXPECT_EQ(parts[1].ours, "8:16 rbps=40");
+  EXPECT_EQ(parts[1].previous, "8:16 rbps=max");
+}
+
+// `policy plan` and `policy apply` of an edited policy.
+TEST(DeviceKnobs, APlanGivesBackWhatThePolicyNoLongerNames) {
+  Sample sample = idle_disk();
+  sample.io_max = {{.major = 8,
+                    .minor = 0,
+                    .rbps = Max{},
+                    .wbps = Max{},
+                    .riops = LimitOf<std::uint64_t>{10U},
+                    .wiops = Max{}}};
+  Original entry;
+  entry.cgroup = "/a";
+  entry.id = CgroupId{2};
+  entry.file = "io.max";
+  entry.original = "8:0 riops=max";
+  entry.ours = "8:0 riops=10";
+  const auto made = [&](const std::string& policy) {
+    const Snapshot snapshot({}, {sample});
+    Plan made = plan(snapshot, {testing::policy_of("p", "/a", policy)}, {}, with_disks());
+    give_back_devices(made, snapshot, {entry});
+    return made.writes;
+  };
+  const auto other = made("io: {max: {sdb: {wiops: 20}}}\n");
+  ASSERT_EQ(other.size(), 1U);
+  EXPECT_EQ(other[0].old_value, "8:16 wiops=max\n8:0 riops=10");
+  EXPECT_EQ(other[0].new_value, "8:16 wiops=20\n8:0 riops=max");
+  // What it names is in force.
+  const auto held = made("io: {max: {sdb: {wiops: max}}}\n");
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held[0].new_value, "8:0 riops=max");
+  EXPECT_THAT(made("io: {max: {sda: {riops: 10}}}\n"), IsEmpty());
+  entry.ours = "8:0 riops=11";
+  EXPECT_EQ(made("io: {max: {sdb: {wiops: 20}}}\n").at(0).new_value, "8:16 wiops=20") << "theirs";
 }
 
 }  // namespace
