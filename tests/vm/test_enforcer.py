@@ -222,6 +222,54 @@ def test_what_cannot_be_reclaimed_is_said_and_not_killed_for(scenario, lab):
     lab.becomes("memory.max", "max")
 
 
+def test_a_memory_max_that_comes_back_below_use_kills_nobody(scenario, lab):
+    guest = scenario.guest
+    lab.write("memory.max", str(16 << 20))
+    lab.wants("memory: {max: 256MiB}\n")
+    lab.becomes("memory.max", str(256 << 20))
+    reader = guest.spawn(["/bin/sh", "-c", "dd if=/dev/vda of=/dev/null bs=1M count=48 2>/dev/null; "
+                          "echo read; exec sleep 1000"], cgroup=f"{ROOT}{lab.path}")
+    scenario.until(lambda: b"read" in reader.stdout, "the cache to be filled", 120)
+    assert int(lab.read("memory.current")) > 40 << 20
+    lab.wants_nothing()
+    lab.becomes("memory.max", str(16 << 20))
+    lab.becomes("memory.high", "max")
+    assert reader.running and "oom_kill 0" in lab.read("memory.events"), lab.read("memory.events")
+    scenario.until(lambda: not [key for key in journal(scenario) if key[0] == lab.path], "an empty journal")
+    guest.run(f"echo 1 > {ROOT}{lab.path}/cgroup.kill", check=True)
+    reader.wait(60)
+
+
+def test_what_revert_cannot_shrink_is_said_and_not_killed_for(scenario, lab):
+    lab.write("memory.swap.max", "0")
+    lab.write("memory.max", str(16 << 20))
+    path = f"{scenario.work}/{lab.name}.yaml"
+    scenario.guest.write_file(path, HEAD % (lab.name, lab.path) + "memory: {max: 256MiB}\n")
+    scenario.cli("policy", "apply", path, check=True)
+    lab.write("memory.high", str(48 << 20))
+    job = scenario.guest.spawn([LEAKER], cgroup=f"{ROOT}{lab.path}")
+    scenario.until(lambda: int(lab.read("memory.current")) > 40 << 20, "anonymous memory", 120)
+    refused = scenario.cli("policy", "revert", lab.name)
+    assert refused.returncode == 1 and "nothing was killed" in refused.stderr.decode(), refused
+    assert (lab.read("memory.max"), lab.read("memory.high")) == (str(256 << 20), str(48 << 20))
+    assert job.running and "oom_kill 0" in lab.read("memory.events"), lab.read("memory.events")
+    scenario.cli("policy", "revert", "--allow-oom", lab.name, check=True)
+    assert lab.read("memory.max") == str(16 << 20)
+    scenario.until(lambda: "oom_kill 0" not in lab.read("memory.events"), "the kernel to kill", 120)
+    job.wait(60)
+    assert "0 restored" in scenario.cli("policy", "revert", "--all", check=True).text
+
+
+def test_an_idle_cgroup_of_apply_has_its_weight_again(scenario, lab):
+    lab.write("cpu.weight", "300")
+    path = f"{scenario.work}/{lab.name}.yaml"
+    scenario.guest.write_file(path, HEAD % (lab.name, lab.path) + "cpu: {idle: true}\n")
+    scenario.cli("policy", "apply", path, check=True)
+    assert lab.read("cpu.idle") == "1"
+    scenario.cli("policy", "revert", lab.name, check=True)
+    assert (lab.read("cpu.idle"), lab.read("cpu.weight")) == ("0", "300")
+
+
 def test_io_max_by_the_name_of_the_device(scenario, lab):
     guest = scenario.guest
     guest.run(f"echo +io > {ROOT}/cgroup.subtree_control && echo +io > {ROOT}{LAB}/cgroup.subtree_control", check=True)
@@ -232,6 +280,12 @@ def test_io_max_by_the_name_of_the_device(scenario, lab):
     assert planned.returncode == 2 and f"{disk} rbps=max wiops=max -> {disk} rbps=1048576 wiops=50" in planned.text, planned
     scenario.cli("policy", "apply", path, check=True)
     assert lab.read("io.max") == f"{disk} rbps=1048576 wbps=max riops=max wiops=50"
+    assert scenario.cli("policy", "plan", path).returncode == 0
+    # What the policy no longer names is given back, the rest stays.
+    guest.write_file(path, HEAD % (lab.name, lab.path) + "io: {max: {/dev/vda: {wiops: 50}}}\n")
+    assert scenario.cli("policy", "plan", path).returncode == 2
+    scenario.cli("policy", "apply", path, check=True)
+    assert lab.read("io.max") == f"{disk} rbps=max wbps=max riops=max wiops=50"
     assert scenario.cli("policy", "plan", path).returncode == 0
     scenario.cli("policy", "revert", lab.name, check=True)
     assert lab.read("io.max") == ""
