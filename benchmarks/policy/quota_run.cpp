@@ -1,8 +1,8 @@
 // quota_run TRACE SEED SECONDS COST_USEC CONTENDER PARAMETER CGROUP: serves the requests of a trace
 // with four threads in CGROUP, under the quota that the contender decides ten times a second
-// ("unlimited": none; "agent": one that runs beside it; "captain" and so on: contenders.h), and prints what it took, as key=value.
-// Runs in the guest, beside nothing else: whoever asks and decides is outside of the cgroup and
-// goes first.
+// ("unlimited": none; "agent": one that runs beside it; "captain" and so on: contenders.h), and
+// prints what it took, as key=value. Runs in the guest, beside nothing else: whoever asks and
+// decides is outside of the cgroup and goes first.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -159,10 +159,7 @@ class Run {
  public:
   // `observed`: somebody else decides.
   Run(const Traffic& traffic, Contender* contender, std::string cgroup, bool observed)
-      : traffic_(traffic),
-        contender_(contender),
-        cgroup_(std::move(cgroup)),
-        observed_(observed) {
+      : traffic_(traffic), contender_(contender), cgroup_(std::move(cgroup)), observed_(observed) {
     const std::size_t bytes = sizeof(Shared) + traffic.requests.size() * sizeof(double);
     void* memory =
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
