@@ -166,9 +166,14 @@ def test_held_back_at_memory_high(scenario):
 
 
 def test_the_largest_processes_before_an_oom_kill(scenario):
-    scenario.add_workload("full", ["/bin/leaker"], resources="{memory: {max: 32MiB, swap.max: 0}}")
-    verdict, text = died(scenario, "full", "OOM_OWN_LIMIT", never=("user space",))
-    measured = [item for item in verdict["evidence"] if item["source"] == "statm"]
+    # Between the first reclaim at the limit and the kill the agent has had its turn; not always on an emulated machine
+    # that is not alone.
+    for attempt in range(5):
+        scenario.add_workload(f"full{attempt}", ["/bin/leaker"], resources="{memory: {max: 32MiB, swap.max: 0}}")
+        verdict, text = died(scenario, f"full{attempt}", "OOM_OWN_LIMIT", never=("user space",))
+        measured = [item for item in verdict["evidence"] if item["source"] == "statm"]
+        if measured:
+            break
     assert any("leaker" in item["reference"] for item in measured), text
 
 
