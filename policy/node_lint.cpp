@@ -25,7 +25,7 @@ Severity severity_here(std::string_view id) {
 }
 
 // One finding for each policy, knob and rule.
-class Collector {
+class NodeDiagnostics {
  public:
   void add(const Decision& decision, std::string_view rule, const std::string& text,
            const std::string& cgroup) {
@@ -140,7 +140,7 @@ void check_other_rules(const CgroupState& cgroup, const Say& say) {
 std::vector<Diagnostic> lint_node(const cgroup::Snapshot& snapshot,
                                   const std::vector<Policy>& policies, const NodeFacts& facts) {
   const NodeState node(snapshot, policies, facts);
-  Collector collector;
+  NodeDiagnostics collector;
   for (const CgroupState& cgroup : node.cgroups()) {
     if (cgroup.decisions.empty()) continue;
     const Say say = [&](const Decision& decision, std::string_view rule, const std::string& text) {
