@@ -18,7 +18,6 @@ using cgroup::Sample;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::policy_of;
 using ::testing::SizeIs;
 
 Sample cgroup_at(const std::string& path, const std::string& effective = "0-3",
@@ -73,9 +72,10 @@ TEST(RefusedWrites, NobodyFreezesWhatHoldsSomethingProtected) {
       node_of({cgroup_at("/"), cgroup_at("/system.slice"), cgroup_at("/system.slice-2"),
                cgroup_at("/system.slice-2/ssh.service"), cgroup_at("/system.slice/ssh.service"),
                cgroup_at("/system.slice/web.service")});
-  const auto made = plan(
-      node, {policy_of("p", "[/*, /system.slice/*]", "cgroup: {freeze: true}\npids: {max: 50}\n")},
-      owner_here);
+  const auto made = plan(node,
+                         {testing::policy_of("p", "[/*, /system.slice/*]",
+                                             "cgroup: {freeze: true}\npids: {max: 50}\n")},
+                         owner_here);
   EXPECT_THAT(left_out(made),
               ElementsAre("/system.slice cgroup.freeze L41", "/system.slice/ssh.service pids.max ",
                           "/system.slice/ssh.service cgroup.freeze "));
@@ -90,7 +90,7 @@ TEST(RefusedWrites, NobodyFreezesWhatHoldsSomethingProtected) {
   frozen.cgroup_freeze = true;
   const auto thawed =
       plan(node_of({cgroup_at("/"), frozen, cgroup_at("/system.slice/ssh.service")}),
-           {policy_of("p", "/system.slice", "cgroup: {freeze: false}\n")}, owner_here);
+           {testing::policy_of("p", "/system.slice", "cgroup: {freeze: false}\n")}, owner_here);
   EXPECT_THAT(written(thawed), ElementsAre("/system.slice cgroup.freeze 0"));
 }
 
@@ -98,7 +98,7 @@ TEST(RefusedWrites, ALimitOfWhatHoldsSomethingProtectedIsWrittenWithAWarning) {
   const auto node = node_of({cgroup_at("/"), cgroup_at("/system.slice"),
                              cgroup_at("/system.slice/ssh.service"), cgroup_at("/web.slice")});
   const auto of = [&](const std::string& glob, const std::string& lines) {
-    return lint_protected(node, {policy_of("p", glob, lines)}, owner_here);
+    return lint_protected(node, {testing::policy_of("p", glob, lines)}, owner_here);
   };
   const auto found = of("[/web.slice, /system.slice]", "pids: {max: 50}\n");
   ASSERT_THAT(found, SizeIs(1));
@@ -122,9 +122,9 @@ TEST(RefusedWrites, MemoryMinThatTakesAllMemory) {
   const auto node = node_of({cgroup_at("/"), low, cgroup_at("/b"), cgroup_at("/b/c")});
   const auto of = [&](const std::string& a, const std::string& b) {
     return plan(node,
-                {policy_of("a", "/a", "memory: {min: " + a + "}\n"),
-                 policy_of("b", "/b", "memory: {min: " + b + "}\n"),
-                 policy_of("c", "/b/c", "memory: {min: 900MiB}\n")},
+                {testing::policy_of("a", "/a", "memory: {min: " + a + "}\n"),
+                 testing::policy_of("b", "/b", "memory: {min: " + b + "}\n"),
+                 testing::policy_of("c", "/b/c", "memory: {min: 900MiB}\n")},
                 {}, known_facts());
   };
   // What is deeper protects no more than what is above it.
@@ -139,8 +139,8 @@ TEST(RefusedWrites, MemoryMinThatTakesAllMemory) {
   EXPECT_THAT(left_out(of("500MiB", "400MiB")), IsEmpty());
   // One that is tried out takes nothing from the others.
   const auto tried = plan(node,
-                          {policy_of("a", "/a", "mode: plan\nmemory: {min: 800MiB}\n"),
-                           policy_of("b", "/b", "memory: {min: 300MiB}\n")},
+                          {testing::policy_of("a", "/a", "mode: plan\nmemory: {min: 800MiB}\n"),
+                           testing::policy_of("b", "/b", "memory: {min: 300MiB}\n")},
                           {}, known_facts());
   EXPECT_THAT(left_out(tried), ElementsAre("/a memory.min L19"));
   EXPECT_THAT(written(tried), ElementsAre("/b memory.min 314572800"));
@@ -149,7 +149,7 @@ TEST(RefusedWrites, MemoryMinThatTakesAllMemory) {
 TEST(RefusedWrites, CpusThatTheParentDoesNotHave) {
   const auto one = [](const std::string& cpus, std::vector<Sample> node) {
     return plan(node_of(std::move(node)),
-                {policy_of("p", "/a/b", "cpuset: {cpus: " + cpus + "}\n")});
+                {testing::policy_of("p", "/a/b", "cpuset: {cpus: " + cpus + "}\n")});
   };
   const auto outside =
       one("1-2", {cgroup_at("/"), cgroup_at("/a", "0-1"), cgroup_at("/a/b", "0-1")});
@@ -175,16 +175,16 @@ TEST(RefusedWrites, CpusThatTheParentDoesNotHave) {
 }
 
 TEST(RefusedWrites, CpusAreThoseThatTheParentWillHave) {
-  const std::vector<Policy> wide{policy_of("a", "/a", "cpuset: {cpus: 0-3}\n"),
-                                 policy_of("c", "/a/b/c", "cpuset: {cpus: 2-3}\n")};
+  const std::vector<Policy> wide{testing::policy_of("a", "/a", "cpuset: {cpus: 0-3}\n"),
+                                 testing::policy_of("c", "/a/b/c", "cpuset: {cpus: 2-3}\n")};
   const auto node = [](const std::string& of_a) {
     return node_of({cgroup_at("/"), cgroup_at("/a", of_a, of_a), cgroup_at("/a/b", of_a),
                     cgroup_at("/a/b/c", of_a)});
   };
   EXPECT_THAT(written(plan(node("0-1"), wide)),
               ElementsAre("/a cpuset.cpus 0-3", "/a/b/c cpuset.cpus 2-3"));
-  const std::vector<Policy> narrow{policy_of("a", "/a", "cpuset: {cpus: \"0,2\"}\n"),
-                                   policy_of("c", "/a/b/c", "cpuset: {cpus: 2-3}\n")};
+  const std::vector<Policy> narrow{testing::policy_of("a", "/a", "cpuset: {cpus: \"0,2\"}\n"),
+                                   testing::policy_of("c", "/a/b/c", "cpuset: {cpus: 2-3}\n")};
   const auto made = plan(node("0-3"), narrow);
   EXPECT_THAT(written(made), ElementsAre("/a cpuset.cpus 0,2"));
   EXPECT_THAT(left_out(made), ElementsAre("/a/b/c cpuset.cpus L34"));
