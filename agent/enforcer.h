@@ -147,6 +147,8 @@ class Enforcer {
   // enforcer_originals.cpp
   void open_journal(const Services& services);
   void note_originals(const std::vector<policy::Write>& writes);
+  // Once for each fault, and what it means.
+  void say_noted(const Status& noted);
   // The kernel made another value of ours, which is ours too.
   void note_adjusted(const policy::Write& write, const std::string& after);
   // Entries of ours that no policy in force wants.

@@ -68,6 +68,10 @@ void Enforcer::note_originals(const std::vector<policy::Write>& writes) {
     entries.push_back(std::move(entry));
   }
   if (noted) noted = journal_->note(entries);
+  say_noted(noted);
+}
+
+void Enforcer::say_noted(const Status& noted) {
   const std::string fault = noted ? "" : noted.error().sentence();
   // A limit that protects the machine now is worth more than the one it had before.
   if (!fault.empty() && fault != journal_fault_) {
@@ -84,8 +88,7 @@ void Enforcer::note_adjusted(const policy::Write& write, const std::string& afte
   Original entry = *known;
   entry.previous = policy::as_wanted(write.file, known->ours, after);
   if (entry.previous == known->previous) return;
-  if (const Status noted = journal_->note({entry}); !noted)
-    journal_fault_ = noted.error().sentence();
+  say_noted(journal_->note({entry}));
 }
 
 std::vector<Original> Enforcer::unwanted(const policy::Plan& plan,

@@ -73,9 +73,7 @@ bool Enforcer::must_wait(const policy::Original& entry, const RestoreReport& rep
   // What it has done to memory.high is given back too, should this agent end meanwhile.
   const auto effects = side_originals(*journal_, side_effects(tree_, {write}),
                                       policy::Keeper::agent, clock_->now().wall);
-  if (const Status noted = journal_->note(effects); !noted) {
-    journal_fault_ = noted.error().sentence();
-  }
+  say_noted(journal_->note(effects));
   (void)ask_to_shrink(write, entry);
   return true;
 }
