@@ -122,7 +122,7 @@ void CpuLooks::look() {
     if (result == Read::all) looks.push_back({&*cgroup.sample, clock_.now()});
     if (result == Read::failed) ++unread;
   }
-  looked_(looks, unread);
+  looked_(looks, unread, begun);
   const Usec over = clock_.now().boottime;
   rest_until_ = over + 9 * (over - begun);
 }

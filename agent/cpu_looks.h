@@ -22,9 +22,10 @@ namespace cgwarden::agent {
 // pressure absent. On the loop's thread.
 class CpuLooks {
  public:
-  // Valid for the call; unread: how many others are there, and could not be read.
-  using Looked =
-      std::function<void(std::span<const Adaptation::CpuLook> looks, std::size_t unread)>;
+  // Valid for the call. unread: how many others are there, and could not be read; begun: when the
+  // first was read (CLOCK_BOOTTIME).
+  using Looked = std::function<void(std::span<const Adaptation::CpuLook> looks, std::size_t unread,
+                                    Usec begun)>;
 
   // All must outlive it.
   CpuLooks(EventLoop& loop, const Clock& clock, const cgroup::Tree& tree,

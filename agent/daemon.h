@@ -131,7 +131,7 @@ class Daemon final : public Control, private SupervisorListener {
   void open_adaptation(bool systemd_running);
   void adapt(const cgroup::Snapshot& snapshot, std::vector<policy::Policy>& policies);
   void watch_cpu_loops();
-  void cpu_looked(std::span<const Adaptation::CpuLook> looks, std::size_t unread);
+  void cpu_looked(std::span<const Adaptation::CpuLook> looks, std::size_t unread, Usec begun);
   void decide_between(std::span<const Adaptation::CpuLook> looks);
   void adapt_decided(const AdaptDecision& decision, TimePoint when);
   void kill_adapted(const AdaptDecision& decision, const cgroup::Snapshot& snapshot);

@@ -87,7 +87,9 @@ void Daemon::open_adaptation(bool systemd_running) {
             return read_kill_preference(tree_, path, watched);
           }});
   cpu_looks_.emplace(*loop_, clock_, tree_, control_files_,
-                     [this](const auto& looks, std::size_t unread) { cpu_looked(looks, unread); });
+                     [this](const auto& looks, std::size_t unread, Usec begun) {
+                       cpu_looked(looks, unread, begun);
+                     });
 }
 
 void Daemon::watch_cpu_loops() {
@@ -101,8 +103,8 @@ void Daemon::watch_cpu_loops() {
                 {"effect", "some cpu loops look once per tick, and find a backlog later"}});
 }
 
-void Daemon::cpu_looked(std::span<const Adaptation::CpuLook> looks, std::size_t unread) {
-  const Usec begun = looks.empty() ? clock_.now().boottime : looks.front().at.boottime;
+void Daemon::cpu_looked(std::span<const Adaptation::CpuLook> looks, std::size_t unread,
+                        Usec begun) {
   if (!adapted_policies_.empty() && last_snapshot_) decide_between(looks);
   self_metrics_.collector_run("cpu_loops", clock_.now().boottime - begun, unread == 0);
 }

@@ -71,11 +71,13 @@ class CpuLooksTest : public testing::Test {
   std::optional<CpuLooks> looks_;
 
   void SetUp() override {
-    looks_.emplace(*loop_, clock_, *tree_, files_, [this](const auto& looks, std::size_t unread) {
-      for (const auto& look : looks) seen_[look.sample->path] = *look.sample;
-      unread_ = unread;
-      loop_->stop();
-    });
+    looks_.emplace(*loop_, clock_, *tree_, files_,
+                   [this](const auto& looks, std::size_t unread, Usec begun) {
+                     for (const auto& look : looks) seen_[look.sample->path] = *look.sample;
+                     unread_ = unread;
+                     for (const auto& look : looks) EXPECT_LE(begun, look.at.boottime);
+                     loop_->stop();
+                   });
   }
 };
 
